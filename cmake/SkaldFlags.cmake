@@ -1,0 +1,35 @@
+# The flags every host target shares. Link `skald_flags` (usage requirement only) to get them.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "" FORCE)
+endif()
+set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1")
+
+# SKALD_SANITIZE=address,undefined or thread
+set(SKALD_SANITIZE "" CACHE STRING "sanitizers for every host target, as for -fsanitize=")
+
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM)
+  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+endif()
+
+add_library(skald_flags INTERFACE)
+target_compile_options(skald_flags INTERFACE -Wall -Wextra -Werror -Wshadow -Wnon-virtual-dtor
+                       -fno-strict-aliasing)
+if(SKALD_SANITIZE)
+  target_compile_options(skald_flags INTERFACE -fsanitize=${SKALD_SANITIZE}
+                         -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(skald_flags INTERFACE -fsanitize=${SKALD_SANITIZE})
+endif()
+
+# The contracts: every layer may include them, they include nothing of ours.
+add_library(skald_uapi INTERFACE)
+target_include_directories(skald_uapi INTERFACE ${PROJECT_SOURCE_DIR}/uapi)
+target_link_libraries(skald_uapi INTERFACE skald_flags)
