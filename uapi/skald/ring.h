@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Submission rings, completion pages and token rings.
+ *
+ *   card memory                       host memory (DMA), one 4 KiB page per queue
+ *   ring: 2^n entries of 64 bytes     +0     struct skald_queue_page   progress counter
+ *   [0][1][2]...                      +2048  struct skald_completion[SKALD_COMPLETION_SLOTS]
+ *
+ * The driver writes an entry, then the new tail (free-running 32-bit count of entries ever written) to the
+ * queue's doorbell. Job number seq (1, 2, ...) uses entry (seq - 1) % entries and completion slot
+ * (seq - 1) % SKALD_COMPLETION_SLOTS. Rings hold at most SKALD_COMPLETION_SLOTS entries.
+ */
+#ifndef SKALD_RING_H
+#define SKALD_RING_H
+
+#include "fault.h"
+#include "types.h"
+
+#define SKALD_COMPLETION_SLOTS 32u
+#define SKALD_COMPLETION_OFFSET 2048u
+#define SKALD_QUEUE_PAGE_SIZE 4096u
+#define SKALD_RING_LOG2_MIN 1u
+#define SKALD_RING_LOG2_MAX 5u
+
+/* All addresses are virtual in the queue's context. */
+struct skald_ring_entry {
+	__le64 seq;         /* this job's number; must be the successor of the one before */
+	__le64 program_va;  /* first micro-op, 64-byte aligned */
+	__le64 args_va;     /* argument block: 64 registers of 8 bytes, 64-byte aligned */
+	__le64 profile_va;  /* 0, or one struct skald_profile per micro-op of the program, 64-byte aligned */
+	__le64 time_budget; /* ns after which BUDGET branches; 0: no limit */
+	__le64 loop_budget; /* backward branches allowed; 0: SKALD_LOOP_BUDGET_DEFAULT */
+	__le32 program_ops; /* micro-ops in the program, 1 .. SKALD_PROGRAM_OPS_MAX */
+	__le32 flags;       /* 0 */
+	__le64 reserved;    /* 0 */
+};
+SKALD_STATIC_ASSERT(sizeof(struct skald_ring_entry) == 64, "ring entry");
+#define SKALD_PROGRAM_OPS_MAX 65536u
+#define SKALD_LOOP_BUDGET_DEFAULT (1ull << 32)
+
+/*
+ * Written field by field, seq last with release ordering, then the queue's vector. The record is valid when seq
+ * equals the job's number. op_index and address tell of the fault (reason != NONE).
+ */
+struct skald_completion {
+	__le32 status;    /* enum skald_job_status */
+	__le32 reason;    /* enum skald_fault_reason */
+	__le32 op_index;  /* micro-op at which the job ended */
+	__le32 reserved;
+	__le64 address;   /* faulting virtual address, else 0 */
+	__le64 micro_ops; /* retired by this job */
+	__le64 cycles;    /* modelled, by the cost formulas of the ISA */
+	__le64 bytes;     /* modelled traffic to card memory, by the same */
+	__le64 energy_pj; /* modelled */
+	__le64 seq;
+};
+SKALD_STATIC_ASSERT(sizeof(struct skald_completion) == 64, "completion");
+SKALD_STATIC_ASSERT(SKALD_OFFSETOF(struct skald_completion, seq) == 56, "seq is last");
+SKALD_STATIC_ASSERT(SKALD_COMPLETION_OFFSET + SKALD_COMPLETION_SLOTS * sizeof(struct skald_completion) ==
+		    SKALD_QUEUE_PAGE_SIZE, "completion slots fill the page");
+
+/* Owned by the driver, never mapped to user space. progress counts the tokens TOKEN_OUT ever put out on the queue. */
+struct skald_queue_page {
+	__le64 progress;
+	__le64 reserved[7];
+};
+SKALD_STATIC_ASSERT(sizeof(struct skald_queue_page) == 64, "queue page header");
+
+/* TOKEN_OUT writes these to a ring in host memory that the program names. Entry n is at n % entries. */
+struct skald_token {
+	__le32 token;    /* vocabulary id */
+	__le32 sequence; /* row of the sequence table */
+	__le32 position; /* position of the token in its sequence */
+	__le32 flags;    /* SKALD_TOKEN_* */
+};
+SKALD_STATIC_ASSERT(sizeof(struct skald_token) == 16, "token ring entry");
+#define SKALD_TOKEN_STOP (1u << 0) /* the token is in the sequence's stop list (end of sequence) */
+#define SKALD_TOKEN_LAST (1u << 1) /* nothing follows in this sequence: stop token or count reached */
+
+/* One per micro-op of a profiled job; the card adds to what is there. host_ns is emulation, cycles are the modelled chip. */
+struct skald_profile {
+	__le64 count;
+	__le64 host_ns;
+	__le64 cycles;
+	__le64 bytes;
+};
+SKALD_STATIC_ASSERT(sizeof(struct skald_profile) == 32, "profile record");
+
+#endif
