@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+// The three ways out of the card: host memory, interrupts, time. QEMU implements them in the PCI
+// shell, the test host in process. Every method may be called from the card's control core and
+// engine threads, at any time between construction of a card and its destruction, and must not wait
+// for whoever calls into the card.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+
+#include "card/address.hpp"
+
+namespace skald::card {
+
+// DMA. False means refused (not plain RAM, bus master off, no translation); the job then faults
+// with HOST_ACCESS. A refused write may have written a prefix.
+class HostMemory {
+  public:
+    virtual ~HostMemory() = default;
+    [[nodiscard]] virtual bool read(DmaAddr from, std::span<std::byte> to) = 0;
+    [[nodiscard]] virtual bool write(DmaAddr to, std::span<const std::byte> from) = 0;
+    // One naturally aligned 64-bit access: single, acquire or release.
+    [[nodiscard]] virtual bool load64(DmaAddr from, std::uint64_t& value) = 0;
+    [[nodiscard]] virtual bool store64(DmaAddr to, std::uint64_t value) = 0;
+};
+
+// MSI-X. Only notes the request (a bottom half delivers it): called with card locks held.
+class InterruptSink {
+  public:
+    virtual ~InterruptSink() = default;
+    virtual void raise(unsigned vector) = 0;
+};
+
+// Monotonic nanoseconds; stands still while a VM is stopped.
+class Clock {
+  public:
+    virtual ~Clock() = default;
+    [[nodiscard]] virtual std::uint64_t now_ns() const = 0;
+};
+
+// Not ports but the observer's side of a card: where its messages go, and what each of its threads
+// runs first and last (QEMU registers them with RCU there). Empty functions are fine.
+enum class LogLevel { kGuestError, kError, kInfo, kDebug };
+
+struct Hooks {
+    std::function<void(LogLevel, const char* text)> log;
+    std::function<void()> thread_enter;
+    std::function<void()> thread_exit;
+};
+
+}  // namespace skald::card
