@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
 // The tokenizer section of a compiled model: how text becomes token ids and ids become text.
-// Written by the compiler, read by the runtime; the card never sees it. uapi/doc/tokenizer.md explains each step.
+// Written by the compiler, read by the runtime; the card never sees it. uapi/doc/tokenizer.md
+// explains each step.
 //
 //   +--------+-----------------+----------------+---------------+---------------+---------------+--------+
-//   | Header | Piece x pieces  | Merge x merges | Added x added | Step x steps  | u32 x special | text   |
+//   | Header | Piece x pieces  | Merge x merges | Added x added | Step x steps  | u32 x special |
+//   text   |
 //   +--------+-----------------+----------------+---------------+---------------+---------------+--------+
 //
-// All fields are little-endian and 4-byte aligned; strings are (offset, length) into the text, which is the
-// last part and not terminated. Unknown versions, flags, kinds and bits are errors, never ignored.
+// All fields are little-endian and 4-byte aligned; strings are (offset, length) into the text,
+// which is the last part and not terminated. Unknown versions, flags, kinds and bits are errors,
+// never ignored.
 #pragma once
 
 #include <cstdint>
@@ -19,14 +22,15 @@ inline constexpr std::uint16_t kVersion = 1;
 inline constexpr std::uint32_t kNoToken = 0xffffffff;
 
 enum class Algorithm : std::uint16_t {
-    kMergeRanks = 1,   // BPE: pairs merge in the order of the merge list (Hugging Face, GGUF "gpt2")
+    kMergeRanks = 1,  // BPE: pairs merge in the order of the merge list (Hugging Face, GGUF "gpt2")
     kMergeScores = 2,  // pairs merge by the score of the piece they form, best first (GGUF "llama")
 };
 
 enum HeaderFlag : std::uint32_t {
-    kByteFallback = 1u << 0,  // a character without a piece becomes the pieces <0x00> ... <0xFF> of its bytes
-    kFuseUnknown = 1u << 1,   // neighbouring unknown characters give one unknown token
-    kWholeWords = 1u << 2,    // a pre-token that is a piece as a whole is taken without merging
+    kByteFallback =
+        1u << 0,  // a character without a piece becomes the pieces <0x00> ... <0xFF> of its bytes
+    kFuseUnknown = 1u << 1,  // neighbouring unknown characters give one unknown token
+    kWholeWords = 1u << 2,   // a pre-token that is a piece as a whole is taken without merging
     kHeaderFlags = 7,
 };
 
@@ -34,18 +38,18 @@ struct Header {
     std::uint32_t magic;
     std::uint16_t version;
     Algorithm algorithm;
-    std::uint32_t flags;         // HeaderFlag
-    std::uint32_t pieces;        // token ids are 0 ... pieces - 1
-    std::uint32_t merges;        // kMergeRanks only
-    std::uint32_t added;         // tokens cut out of the text before anything else
-    std::uint32_t steps;         // ordered by stage, then in order of application
-    std::uint32_t prefix_ids;    // special ids: first those put before a text (bos) ...
-    std::uint32_t suffix_ids;    // ... then those put after it ...
-    std::uint32_t eos_ids;       // ... then those that end a generation
-    std::uint32_t unknown_id;    // or kNoToken
-    std::uint32_t bos_id;        // or kNoToken; informative, encoding goes by prefix_ids
+    std::uint32_t flags;       // HeaderFlag
+    std::uint32_t pieces;      // token ids are 0 ... pieces - 1
+    std::uint32_t merges;      // kMergeRanks only
+    std::uint32_t added;       // tokens cut out of the text before anything else
+    std::uint32_t steps;       // ordered by stage, then in order of application
+    std::uint32_t prefix_ids;  // special ids: first those put before a text (bos) ...
+    std::uint32_t suffix_ids;  // ... then those put after it ...
+    std::uint32_t eos_ids;     // ... then those that end a generation
+    std::uint32_t unknown_id;  // or kNoToken
+    std::uint32_t bos_id;      // or kNoToken; informative, encoding goes by prefix_ids
     std::uint32_t text_bytes;
-    std::uint32_t reserved[3];   // zero
+    std::uint32_t reserved[3];  // zero
 };
 static_assert(sizeof(Header) == 64);
 
@@ -55,7 +59,7 @@ enum class PieceKind : std::uint8_t {
     kControl = 3,  // shapes the model's behaviour, not part of the text: decodes to nothing
     kUser = 4,
     kUnused = 5,
-    kByte = 6,     // <0x00> ... <0xFF>
+    kByte = 6,  // <0x00> ... <0xFF>
 };
 
 struct Piece {
@@ -77,8 +81,7 @@ enum AddedFlag : std::uint32_t {
     kNormalized = 1u << 1,  // looked for after the normaliser, else before
     kStripLeft = 1u << 2,   // takes the white space before it along
     kStripRight = 1u << 3,
-    kSingleWord = 1u << 4,  // not inside a word
-    kAddedFlags = 31,
+    kAddedFlags = 15,
 };
 
 struct Added {
@@ -91,29 +94,30 @@ enum class Stage : std::uint16_t { kNormalize = 1, kPreTokenize = 2, kDecode = 3
 
 enum class StepKind : std::uint16_t {
     // Normalise: text to text.
-    kPrepend = 1,      // a: put before a text that is not empty
-    kReplace = 2,      // a: literal, b: what takes its place (also a decode step)
-    kReplaceRegex = 3, // a: expression, b: literal that takes its place (also a decode step)
+    kPrepend = 1,       // a: put before a text that is not empty
+    kReplace = 2,       // a: literal, b: what takes its place (also a decode step)
+    kReplaceRegex = 3,  // a: expression, b: literal that takes its place
     kLowercase = 4,
-    kStripSpace = 5,   // flags: kLeft, kRight: drop white space at the ends
+    kStripSpace = 5,  // flags: kLeft, kRight: drop white space at the ends
     // Pre-tokenise: text to words; merging never crosses a word boundary.
-    kSplit = 16,       // a: expression; flags: SplitFlag
-    kMetaspace = 17,   // a: the mark that stands for a space; flags: MetaspaceFlag (also a decode step)
-    kByteLevel = 18,   // each byte as one printable character; flags: kPrefixSpace (also a decode step)
+    kSplit = 16,  // a: expression; flags: SplitFlag
+    kMetaspace =
+        17,  // a: the mark that stands for a space; flags: MetaspaceFlag (also a decode step)
+    kByteLevel = 18,  // each byte as one printable character (also a decode step)
     // Decode: pieces to bytes.
     kByteTokens = 32,  // <0x00> ... <0xFF> are bytes
-    kStrip = 33,       // a: one character; b: empty; flags: how many to drop at the start of the text
+    kStrip = 33,  // a: one character; b: empty; flags: how many to drop at the start of the text
 };
 
 enum SplitFlag : std::uint32_t {
-    kIsolated = 0,      // each match is a word of its own
-    kRemoved = 1,       // matches are dropped
+    kIsolated = 0,  // each match is a word of its own
+    kRemoved = 1,   // matches are dropped
     kMergedPrevious = 2,
     kMergedNext = 3,
-    kContiguous = 4,    // neighbouring matches are one word
+    kContiguous = 4,  // neighbouring matches are one word
     kBehaviourMask = 7,
-    kInvert = 8,        // what lies between the matches plays the part of the matches
-    kLiteral = 16,      // a is not an expression but the text itself
+    kInvert = 8,    // what lies between the matches plays the part of the matches
+    kLiteral = 16,  // a is not an expression but the text itself
     kSplitFlags = 31,
 };
 
@@ -124,7 +128,6 @@ enum MetaspaceFlag : std::uint32_t {
     kMetaspaceFlags = 7,
 };
 
-enum ByteLevelFlag : std::uint32_t { kPrefixSpace = 1, kByteLevelFlags = 1 };
 enum StripSide : std::uint32_t { kLeft = 1, kRight = 2, kStripSides = 3 };
 
 struct Step {

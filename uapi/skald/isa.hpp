@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: MIT
+// The micro-op ISA: encodings, operand roles, data layouts. Arithmetic, faults and costs of each micro-op are in
+// uapi/doc/isa.md. This header is the only place where a number of the ISA is written down.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace skald::isa {
+
+inline constexpr std::uint32_t kVersion = 1u << 16 | 0;  // major << 16 | minor, in every container
+
+// ---- Encoding -------------------------------------------------------------------------------------------------------
+
+// Effective address = R[base] + offset + R[index] * stride, modulo 2^64. Register 0 reads 0.
+// pitch: distance of rows in units of 16 bytes; 0 = dense rows.
+struct Operand {
+    std::uint64_t offset = 0;
+    std::uint32_t stride = 0;
+    std::uint8_t base = 0;
+    std::uint8_t index = 0;
+    std::uint16_t pitch = 0;
+};
+static_assert(sizeof(Operand) == 16);
+
+inline constexpr std::size_t kOperands = 6;
+inline constexpr std::size_t kDims = 4;
+inline constexpr std::size_t kRegisters = 64;
+inline constexpr std::uint8_t kRegZero = 0;   // reads 0, writes are dropped
+inline constexpr std::uint8_t kRegArgs = 63;  // set to the argument block's address at job start
+
+// Little-endian. Fields that a micro-op does not use must be zero (fault ENCODING), see OpInfo.
+struct MicroOp {
+    std::uint8_t opcode = 0;
+    std::uint8_t flags = 0;
+    std::uint8_t fmt = 0;   // data format: WeightFormat, KvFormat, Width
+    std::uint8_t aux = 0;   // AluOp, Condition, Activation, EndStatus, SignalOp
+    std::uint8_t rd = 0;    // destination register
+    std::uint8_t ra = 0;    // source registers
+    std::uint8_t rb = 0;
+    std::uint8_t rows = 0;  // register that holds the row count T
+    std::array<std::uint32_t, kDims> dim{};
+    std::uint64_t imm = 0;  // 64-bit immediate, or two f32: low word imm_f32(0), high word imm_f32(1)
+    std::array<Operand, kOperands> op{};
+};
+static_assert(sizeof(MicroOp) == 128 && alignof(MicroOp) == 8);
+static_assert(offsetof(MicroOp, dim) == 8 && offsetof(MicroOp, imm) == 24 && offsetof(MicroOp, op) == 32);
+
+enum class Opcode : std::uint8_t {
+    Invalid = 0x00,  // zeroed memory is no program
+    // Control
+    End = 0x01,
+    Alu = 0x02,
+    Load = 0x03,
+    Store = 0x04,
+    Branch = 0x05,
+    Loop = 0x06,
+    Budget = 0x07,
+    SemWait = 0x08,
+    SemSignal = 0x09,
+    TokenOut = 0x0a,
+    // Memory
+    Copy = 0x10,
+    Gather = 0x11,
+    GatherRows = 0x12,
+    KvAppend = 0x13,
+    RowStep = 0x14,
+    // Quantise
+    Quant = 0x20,
+    Dequant = 0x21,
+    // Matrix
+    MatMul = 0x30,
+    // Vector
+    RmsNorm = 0x40,
+    Add = 0x41,
+    Glu = 0x42,
+    Rope = 0x43,
+    // Attention
+    Attention = 0x50,
+    // Selection
+    ArgMax = 0x60,
+    Sample = 0x61,
+    LogProb = 0x62,
+};
+
+enum class AluOp : std::uint8_t { Mov = 1, Add, Sub, Mul, And, Or, Xor, Shl, Shr, Min, Max };  // unsigned 64-bit, wrap
+enum class Condition : std::uint8_t { Always = 1, Equal, NotEqual, Below, AboveEqual };        // unsigned
+enum class Width : std::uint8_t { U32 = 1, U64 = 2 };
+enum class EndStatus : std::uint8_t { Done = 1, Continue = 2 };  // as enum skald_job_status
+enum class SignalOp : std::uint8_t { Set = 1, Add = 2 };
+enum class Activation : std::uint8_t { Silu = 1 };
+enum class WeightFormat : std::uint8_t { I8B32 = 1, F16 = 8, F32 = 9 };
+enum class KvFormat : std::uint8_t { F16 = 1 };
+
+// Flags, per opcode.
+inline constexpr std::uint8_t kFlagImm = 1;         // Alu, Branch, SemWait, SemSignal: imm instead of R[rb] (Sem: R[ra])
+inline constexpr std::uint8_t kFlagBias = 1;        // MatMul: add op[3]
+inline constexpr std::uint8_t kFlagAccumulate = 2;  // MatMul: y = y + result
+inline constexpr std::uint8_t kFlagXQ8 = 4;         // MatMul: x is already quantised: op[0] q, op[4] d, op[5] s
+
+// ---- Limits ---------------------------------------------------------------------------------------------------------
+
+inline constexpr std::uint64_t kMaxRows = 65536;      // T
+inline constexpr std::uint32_t kMaxN = 1u << 24;      // outputs of a matmul, vocabulary
+inline constexpr std::uint32_t kMaxK = 1u << 20;      // reduced length, row length
+inline constexpr std::uint32_t kMaxHeads = 1024;
+inline constexpr std::uint32_t kMaxHeadDim = 512;     // even
+inline constexpr std::uint32_t kMaxStop = 16;         // stop tokens per sequence
+inline constexpr std::uint32_t kSampleBest = 1024;    // candidates top-p and min-p choose from
+
+// ---- Data layouts ---------------------------------------------------------------------------------------------------
+
+// Row table, one entry per row of a ragged batch: which sequence, at which position.
+struct Row {
+    std::uint32_t sequence;
+    std::uint32_t position;
+};
+static_assert(sizeof(Row) == 8);
+
+// Sequence table, indexed by Row::sequence. SAMPLE reads it, TOKEN_OUT updates remaining and flags.
+struct Sequence {
+    std::uint64_t seed;           // Philox key
+    std::uint64_t request;        // high half of the Philox counter; the low half is the position
+    float temperature;            // 0: the best token (arg-max)
+    std::uint32_t top_k;          // 0: off
+    float top_p;                  // 1: off
+    float min_p;                  // 0: off
+    float repeat_penalty;         // 1: off
+    std::uint32_t repeat_last_n;  // tokens of history the penalty looks at
+    std::uint32_t remaining;      // tokens still wanted; TOKEN_OUT counts it down
+    std::uint32_t flags;          // kSequence*
+    std::uint32_t n_stop;         // entries of stop[] in use, at most kMaxStop
+    std::uint32_t reserved;       // 0
+    std::uint32_t stop[kMaxStop]; // tokens that end the sequence
+    std::uint64_t reserved2;      // 0
+};
+static_assert(sizeof(Sequence) == 128);
+inline constexpr std::uint32_t kSequenceStopped = 1;  // no more tokens of this sequence are put out
+
+// Weight tiles: 16 rows (lanes) x 64 k. A matrix [N,K] is ceil(N/16) x ceil(K/64) tiles, k tiles of one row tile
+// adjacent: tile (i, j) at (i * ceil(K/64) + j) * tile_bytes(fmt). Matrices are 64-byte aligned. Padding rows and k: zero
+// scale and zero weight (I8B32: data byte 128), 0.0 for floats.
+inline constexpr std::uint32_t kTileRows = 16;
+inline constexpr std::uint32_t kTileK = 64;
+inline constexpr std::uint32_t kQuantBlock = 32;
+
+// I8B32:  byte   0: f16 scale[block 0..1][row 0..15]
+//         byte  64: u8 data[k/4 0..15][row 0..15][k%4], value = data - 128 (any byte is valid)
+struct TileI8B32 {
+    std::uint16_t scale[2][kTileRows];
+    std::uint8_t data[kTileK / 4][kTileRows][4];
+};
+static_assert(sizeof(TileI8B32) == 1088 && offsetof(TileI8B32, data) == 64);
+// F16, F32: element (row, k) at index k * 16 + row.
+struct TileF16 {
+    std::uint16_t data[kTileK][kTileRows];
+};
+struct TileF32 {
+    float data[kTileK][kTileRows];
+};
+static_assert(sizeof(TileF16) == 2048 && sizeof(TileF32) == 4096);
+
+constexpr std::uint64_t tile_bytes(WeightFormat f) {
+    switch (f) {
+        case WeightFormat::I8B32: return sizeof(TileI8B32);
+        case WeightFormat::F16: return sizeof(TileF16);
+        case WeightFormat::F32: return sizeof(TileF32);
+    }
+    return 0;
+}
+constexpr std::uint64_t ceil_div(std::uint64_t a, std::uint64_t b) { return (a + b - 1) / b; }
+constexpr std::uint64_t matrix_bytes(WeightFormat f, std::uint64_t n, std::uint64_t k) {
+    return ceil_div(n, kTileRows) * ceil_div(k, kTileK) * tile_bytes(f);
+}
+
+// KV cache: a pool of blocks, block b at pool + b * block_bytes (dim[3] of KV_APPEND and ATTENTION). A block holds 64
+// positions of every layer; the layer's part begins at the operand's own offset (index register * stride).
+// Per KV head h at h * kv_head_bytes:  K: 4 tiles of 16 positions, f16 k[tile][d][position % 16]
+//                                      V: f16 v[position % 64][d]
+inline constexpr std::uint32_t kKvPositions = 64;
+inline constexpr std::uint32_t kKvTile = 16;
+inline constexpr std::uint32_t kAttentionChunk = 256;  // absolute positions merged at a time
+constexpr std::uint64_t kv_head_bytes(KvFormat, std::uint64_t head_dim) { return 2 * kKvPositions * head_dim * 2; }
+constexpr std::uint64_t kv_layer_bytes(KvFormat f, std::uint64_t kv_heads, std::uint64_t head_dim) {
+    return kv_heads * kv_head_bytes(f, head_dim);
+}
+// Block table: u32 block[sequence][pitch * 4], entry p / 64 is the block of position p.
+
+// Rotary table: f32 [position][rot_dim]: rot_dim/2 cosines, then rot_dim/2 sines.
+
+// ---- The micro-op table ---------------------------------------------------------------------------------------------
+
+enum class Engine : std::uint8_t { Control, Memory, Quantise, Matrix, Vector, Attention, Selection };
+enum class Role : std::uint8_t { None, In, Out, InOut };
+inline constexpr unsigned kUseRd = 1, kUseRa = 2, kUseRb = 4, kUseRows = 8, kUseImm = 16, kUseFmt = 32, kUseAux = 64;
+inline constexpr unsigned kHostOk = 128;  // operands may be in host memory
+
+struct OpInfo {
+    Opcode opcode;
+    std::string_view name;                    // mnemonic of the disassembler
+    Engine engine;
+    unsigned uses;                            // kUse*; a field not named must be zero
+    std::uint8_t flags;                       // flags allowed
+    std::uint8_t dims;                        // dim[0..dims-1] are used
+    std::array<Role, kOperands> role;
+    std::array<std::string_view, kOperands> operand;  // names
+};
+
+namespace detail {
+inline constexpr Role N = Role::None, I = Role::In, O = Role::Out, X = Role::InOut;
+}
+
+inline constexpr auto kOps = [] {
+    using namespace detail;
+    using enum Opcode;
+    using E = Engine;
+    return std::to_array<OpInfo>({
+        {End, "end", E::Control, kUseAux | kUseImm, 0, 0, {}, {}},
+        {Alu, "alu", E::Control, kUseAux | kUseRd | kUseRa | kUseRb | kUseImm, kFlagImm, 0, {}, {}},
+        {Load, "load", E::Control, kUseFmt | kUseRd, 0, 0, {I}, {"address"}},
+        {Store, "store", E::Control, kUseFmt | kUseRa, 0, 0, {O}, {"address"}},
+        {Branch, "branch", E::Control, kUseAux | kUseRa | kUseRb | kUseImm, kFlagImm, 1, {}, {}},
+        {Loop, "loop", E::Control, kUseRd, 0, 1, {}, {}},
+        {Budget, "budget", E::Control, 0, 0, 1, {}, {}},
+        {SemWait, "sem_wait", E::Control, kUseAux | kUseRa | kUseImm | kHostOk, kFlagImm, 0, {I}, {"semaphore"}},
+        {SemSignal, "sem_signal", E::Control, kUseAux | kUseRa | kUseImm | kHostOk, kFlagImm, 0, {X}, {"semaphore"}},
+        {TokenOut, "token_out", E::Control, kUseRd | kUseRa | kUseRb | kUseRows | kHostOk, 0, 0, {I, X, O, I},
+         {"tokens", "sequences", "ring", "rows"}},
+        {Copy, "copy", E::Memory, kUseRows | kHostOk, 0, 1, {O, I}, {"dst", "src"}},
+        {Gather, "gather", E::Memory, kUseRows | kUseFmt, 0, 2, {I, I, O}, {"ids", "w", "y"}},
+        {GatherRows, "gather_rows", E::Memory, kUseRows | kUseRa, 0, 1, {I, I, O}, {"index", "x", "y"}},
+        {KvAppend, "kv_append", E::Memory, kUseRows | kUseRb | kUseFmt, 0, 4, {I, I, O, I, I},
+         {"k", "v", "pool", "rows", "blocks"}},
+        {RowStep, "row_step", E::Memory, kUseRows | kUseImm, 0, 0, {X}, {"rows"}},
+        {Quant, "quant", E::Quantise, kUseRows, 0, 1, {I, O, O, O}, {"x", "q", "d", "s"}},
+        {Dequant, "dequant", E::Quantise, kUseRows, 0, 1, {I, I, O}, {"q", "d", "y"}},
+        {MatMul, "matmul", E::Matrix, kUseRows | kUseFmt, kFlagBias | kFlagAccumulate | kFlagXQ8, 2, {I, I, X, I, I, I},
+         {"x", "w", "y", "bias", "d", "s"}},
+        {RmsNorm, "rms_norm", E::Vector, kUseRows | kUseImm, 0, 1, {I, I, O}, {"x", "gain", "y"}},
+        {Add, "add", E::Vector, kUseRows, 0, 1, {I, I, O}, {"a", "b", "y"}},
+        {Glu, "glu", E::Vector, kUseRows | kUseAux, 0, 1, {I, I, O}, {"gate", "up", "y"}},
+        {Rope, "rope", E::Vector, kUseRows, 0, 4, {X, I, I}, {"x", "table", "rows"}},
+        {Attention, "attention", E::Attention, kUseRows | kUseRb | kUseFmt | kUseImm, 0, 4, {I, I, O, I, I},
+         {"q", "pool", "y", "rows", "blocks"}},
+        {ArgMax, "argmax", E::Selection, kUseRows, 0, 1, {I, O}, {"logits", "tokens"}},
+        {Sample, "sample", E::Selection, kUseRows, 0, 2, {I, I, O, I, X},
+         {"logits", "sequences", "tokens", "rows", "history"}},
+        {LogProb, "logprob", E::Selection, kUseRows, 0, 1, {I, I, O}, {"logits", "targets", "y"}},
+    });
+}();
+
+constexpr const OpInfo* find_op(std::uint8_t opcode) {
+    for (const OpInfo& info : kOps)
+        if (static_cast<std::uint8_t>(info.opcode) == opcode) return &info;
+    return nullptr;
+}
+
+}  // namespace skald::isa
