@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+// Byte-pair merging of one word: characters to pieces, neighbours merged best first. Both
+// algorithms of the format run here: by rank in the merge list, or by score of the merged piece.
+// O(n log n), so that a word may be a whole prompt.
+#pragma once
+
+#include <array>
+#include <string_view>
+#include <vector>
+
+#include "tokenizer/piece_index.hpp"
+#include "tokenizer/spec.hpp"
+
+namespace skald::rt {
+
+class Merger {
+  public:
+    // `spec` must outlive the merger.
+    explicit Merger(const TokenizerSpec& spec);
+
+    // Appends the ids of `word`, well-formed UTF-8. A character that has neither piece, byte pieces
+    // nor unknown token is left out.
+    void merge(std::string_view word, std::vector<TokenId>& ids) const;
+
+  private:
+    struct Symbol;
+    struct Candidate;
+
+    std::vector<Symbol> split(std::string_view word) const;
+    void add_fallback(std::string_view word, std::size_t begin, std::size_t end,
+                      std::vector<Symbol>& symbols) const;
+    Candidate candidate(std::string_view word, const std::vector<Symbol>& symbols,
+                        std::uint32_t left) const;
+
+    const TokenizerSpec& spec_;
+    PieceIndex pieces_;
+    MergeIndex merges_;
+    std::array<TokenId, 256> byte_ids_;  // kNoToken where there is no piece for the byte
+};
+
+}  // namespace skald::rt

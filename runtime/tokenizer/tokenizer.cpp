@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MIT
+#include "tokenizer/tokenizer.hpp"
+
+#include <algorithm>
+
+#include "tokenizer/added_tokens.hpp"
+#include "tokenizer/byte_level.hpp"
+#include "tokenizer/merger.hpp"
+#include "tokenizer/steps.hpp"
+#include "tokenizer/stream_decoder.hpp"
+#include "tokenizer/utf8.hpp"
+
+namespace skald::rt {
+namespace {
+
+namespace tk = skald::tokenizer;
+
+// The added tokens that are looked for before (or after) the normaliser. After it, their own text
+// is normalised too, so that it is found at all.
+AddedTokens pick(const TokenizerSpec& spec, const Normalizer& normalizer, bool normalized) {
+    std::vector<AddedTokens::Token> tokens;
+    for (const tk::Added& a : spec.added) {
+        if (((a.flags & tk::kNormalized) != 0) != normalized)
+            continue;
+        const std::string& text = spec.pieces[a.id].text;
+        tokens.push_back({normalized ? normalizer.apply(text) : text, a.id, a.flags});
+    }
+    return AddedTokens(std::move(tokens));
+}
+
+}  // namespace
+
+// The order of the members is the order in which they need each other.
+struct Tokenizer::Parts {
+    TokenizerSpec spec;
+    Normalizer normalizer;
+    PreTokenizer pre_tokenizer;
+    AddedTokens added_raw, added_normalized;
+    Merger merger;
+    std::vector<bool> is_added, is_eos;
+
+    explicit Parts(TokenizerSpec s)
+        : spec(std::move(s)),
+          normalizer(spec.normalize),
+          pre_tokenizer(spec.pre_tokenize),
+          added_raw(pick(spec, normalizer, false)),
+          added_normalized(pick(spec, normalizer, true)),
+          merger(spec),
+          is_added(spec.pieces.size()),
+          is_eos(spec.pieces.size()) {
+        for (const tk::Added& a : spec.added)
+            is_added[a.id] = true;
+        for (TokenId id : spec.eos_ids)
+            is_eos[id] = true;
+    }
+
+    void encode_plain(std::string_view text, bool first, bool special,
+                      std::vector<TokenId>& ids) const {
+        const std::string normal = normalizer.apply(std::string(text));
+        for (const AddedTokens::Part& part : added_normalized.split(normal, special)) {
+            if (part.id != tk::kNoToken) {
+                ids.push_back(part.id);
+                first = false;
+                continue;
+            }
+            for (const std::string& word : pre_tokenizer.apply(std::string(part.text), first))
+                merger.merge(word, ids);
+            first = false;
+        }
+    }
+};
+
+// A specification goes through its own bytes, so that both ways in are checked by the same code.
+Tokenizer::Tokenizer(TokenizerSpec spec) : Tokenizer(std::span<const std::byte>(serialize(spec))) {}
+
+Tokenizer::Tokenizer(std::span<const std::byte> section)
+    : parts_(std::make_unique<const Parts>(parse(section))) {}
+
+Tokenizer::~Tokenizer() = default;
+Tokenizer::Tokenizer(Tokenizer&&) noexcept = default;
+Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
+
+std::vector<TokenId> Tokenizer::encode(std::string_view text, EncodeOptions options) const {
+    const TokenizerSpec& spec = parts_->spec;
+    std::vector<TokenId> ids;
+    if (options.add_special)
+        ids.insert(ids.end(), spec.prefix_ids.begin(), spec.prefix_ids.end());
+    const std::string clean = utf8::sanitize(text);
+    bool first = true;
+    for (const AddedTokens::Part& part : parts_->added_raw.split(clean, options.parse_special)) {
+        if (part.id != tk::kNoToken)
+            ids.push_back(part.id);
+        else
+            parts_->encode_plain(part.text, first, options.parse_special, ids);
+        first = false;
+    }
+    if (options.add_special)
+        ids.insert(ids.end(), spec.suffix_ids.begin(), spec.suffix_ids.end());
+    return ids;
+}
+
+std::string Tokenizer::piece_bytes(TokenId id, bool show_control) const {
+    const TokenizerSpec& spec = parts_->spec;
+    if (id >= spec.pieces.size())
+        throw TokenizerError("token " + std::to_string(id) + " is not in the vocabulary of " +
+                             std::to_string(spec.pieces.size()));
+    const TokenizerSpec::Piece& piece = spec.pieces[id];
+    if (piece.kind == tk::PieceKind::kControl)
+        return show_control ? piece.text : std::string();
+    if (parts_->is_added[id])
+        return piece.text;
+    std::string text = piece.text;
+    for (const TokenizerSpec::Step& step : spec.decode) {
+        switch (step.kind) {
+            case tk::StepKind::kReplace:
+                text = replace_all(text, step.a, step.b);
+                break;
+            case tk::StepKind::kMetaspace:
+                text = replace_all(text, step.a, " ");
+                break;
+            case tk::StepKind::kByteLevel:
+                text = byte_level::decode(text).value_or(text);
+                break;
+            case tk::StepKind::kByteTokens:
+                if (piece.kind == tk::PieceKind::kByte)
+                    text = std::string(1, static_cast<char>(byte_of_piece(piece.text)));
+                break;
+            default:
+                break;  // kStrip acts on the whole text: leading_strip()
+        }
+    }
+    return text;
+}
+
+Tokenizer::LeadingStrip Tokenizer::leading_strip() const {
+    for (const TokenizerSpec::Step& step : parts_->spec.decode) {
+        if (step.kind == tk::StepKind::kStrip)
+            return {step.a[0], step.flags};
+        if (step.kind == tk::StepKind::kMetaspace &&
+            (step.flags & (tk::kPrependAlways | tk::kPrependFirst)) != 0)
+            return {' ', 1};
+    }
+    return {};
+}
+
+std::string Tokenizer::decode(std::span<const TokenId> ids) const {
+    StreamDecoder stream(*this);
+    std::string text;
+    for (TokenId id : ids)
+        text += stream.push(id);
+    return text + stream.finish();
+}
+
+std::size_t Tokenizer::size() const {
+    return parts_->spec.pieces.size();
+}
+std::span<const TokenId> Tokenizer::eos_ids() const {
+    return parts_->spec.eos_ids;
+}
+bool Tokenizer::is_eos(TokenId id) const {
+    return id < size() && parts_->is_eos[id];
+}
+TokenId Tokenizer::bos_id() const {
+    return parts_->spec.bos_id;
+}
+const TokenizerSpec& Tokenizer::spec() const {
+    return parts_->spec;
+}
+
+}  // namespace skald::rt

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+// UTF-8 by hand: how long a character is, whether it is well formed, and making a text well formed.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace skald::rt::utf8 {
+
+inline constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
+
+enum class Prefix {
+    kWhole,       // `length` bytes are a well-formed character
+    kIncomplete,  // all that is there (`length` bytes) could begin a character
+    kInvalid,     // the first `length` bytes belong to no character
+};
+
+struct Scan {
+    Prefix prefix;
+    std::size_t length;
+};
+
+// Looks at the first character of `text`, which must not be empty. An invalid run is as long as the
+// Unicode standard's "maximal subpart", so that each yields one U+FFFD.
+Scan scan(std::string_view text);
+
+// Each ill-formed run of bytes becomes one U+FFFD.
+std::string sanitize(std::string_view text);
+
+// The bytes of one code point (which must be a Unicode scalar value).
+std::string encode(char32_t c);
+
+// The text without white space (Unicode's White_Space property) at its beginning or end; it must be
+// well formed.
+std::string_view trim_left(std::string_view text);
+std::string_view trim_right(std::string_view text);
+
+}  // namespace skald::rt::utf8
