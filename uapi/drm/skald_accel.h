@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * DOC: Skald accelerator user API
+ *
+ * Rules for every structure here: 8-byte aligned, padding must be zero, unknown flags are refused with EINVAL, new fields
+ * are only ever added at the end (or in padding) and zero means the old behaviour. Ids are append-only. The version of this
+ * file is the DRM driver version; the change log is at &SKALD_DRIVER_MAJOR.
+ *
+ * Errors common to all calls: EFAULT (bad pointer), EINVAL (bad argument, flag or padding), ENOENT (no such handle or id),
+ * ENOMEM (no system memory), ENODEV (card unplugged), EIO (card dead, reset failed), EINTR/ERESTARTSYS (signal).
+ * Further errors are listed with each call.
+ */
+#ifndef _SKALD_ACCEL_H_
+#define _SKALD_ACCEL_H_
+
+#ifdef SKALD_DRM_HEADER
+#include SKALD_DRM_HEADER
+#elif defined(__KERNEL__)
+#include <drm/drm.h>
+#else
+#include <libdrm/drm.h>
+#endif
+
+#if defined(__cplusplus)
+extern "C" {
+#endif
+
+/*
+ * 1.0: first version.
+ */
+#define SKALD_DRIVER_MAJOR 1
+#define SKALD_DRIVER_MINOR 0
+
+/**
+ * enum drm_skald_ioctl_id - numbers relative to DRM_COMMAND_BASE
+ */
+enum drm_skald_ioctl_id {
+	DRM_SKALD_QUERY = 0,
+	DRM_SKALD_BO_CREATE,
+	DRM_SKALD_BO_USERPTR,
+	DRM_SKALD_BO_MMAP_OFFSET,
+	DRM_SKALD_VM_CREATE,
+	DRM_SKALD_VM_DESTROY,
+	DRM_SKALD_VM_BIND,
+	DRM_SKALD_VM_QUERY,
+	DRM_SKALD_QUEUE_CREATE,
+	DRM_SKALD_QUEUE_DESTROY,
+	DRM_SKALD_QUEUE_QUERY,
+	DRM_SKALD_SUBMIT,
+	DRM_SKALD_WAIT_PROGRESS,
+};
+
+/**
+ * struct drm_skald_array - an array in user memory
+ * @stride: bytes of one element as user space knows it; shorter elements are zero-extended, longer ones must end in zeros
+ * @count: number of elements
+ * @array: pointer to the first
+ */
+struct drm_skald_array {
+	__u32 stride;
+	__u32 count;
+	__u64 array;
+};
+
+/**
+ * enum drm_skald_query_type - what DRM_IOCTL_SKALD_QUERY tells
+ * @DRM_SKALD_QUERY_DEVICE: struct drm_skald_query_device
+ * @DRM_SKALD_QUERY_FIRMWARE: struct drm_skald_query_firmware
+ * @DRM_SKALD_QUERY_USAGE: struct drm_skald_query_usage
+ */
+enum drm_skald_query_type {
+	DRM_SKALD_QUERY_DEVICE = 0,
+	DRM_SKALD_QUERY_FIRMWARE,
+	DRM_SKALD_QUERY_USAGE,
+};
+
+/**
+ * struct drm_skald_query - ask one thing
+ * @type: enum drm_skald_query_type
+ * @size: in: bytes at @pointer; out: bytes written, or, if @pointer is 0, bytes available
+ * @pointer: where to write, or 0. At most @size bytes are written.
+ */
+struct drm_skald_query {
+	__u32 type;
+	__u32 size;
+	__u64 pointer;
+};
+
+/** struct drm_skald_query_device - what does not change while the card is there */
+struct drm_skald_query_device {
+	__u32 device_abi;      /** @device_abi: DEVICE_ABI register */
+	__u32 caps;            /** @caps: SKALD_CAP_* of skald/regs.h */
+	__u32 num_queues;      /** @num_queues: queues the card has for all clients */
+	__u32 num_contexts;    /** @num_contexts: VMs the card has for all clients */
+	__u64 mem_size;        /** @mem_size: bytes of card memory */
+	__u64 va_start;        /** @va_start: first address VM_BIND accepts */
+	__u64 va_end;          /** @va_end: end of the addresses VM_BIND accepts */
+	__u32 scratch_max;     /** @scratch_max: bytes of scratch a queue may ask for */
+	__u32 engine_simd;     /** @engine_simd: host path of the model: 0 scalar, 1 AVX2, 2 AVX-512 */
+	__u32 engine_threads;  /** @engine_threads: host threads of the model */
+	__u32 ring_jobs;       /** @ring_jobs: jobs a queue holds before submissions wait in the kernel */
+	__u64 card_page_size;  /** @card_page_size: alignment of card buffers and of their bindings, 2 MiB */
+	__u64 system_page_size; /** @system_page_size: the same for system memory, 4 KiB */
+};
+
+/** struct drm_skald_query_firmware - the running firmware */
+struct drm_skald_query_firmware {
+	__u32 version;   /** @version: major << 24 | minor << 16 | patch */
+	__u32 abi;       /** @abi: FW_ABI register */
+	__u32 heartbeat; /** @heartbeat: HEARTBEAT register */
+	__u32 resets;    /** @resets: resets of the card since the driver bound */
+};
+
+/** struct drm_skald_query_usage - counters of the whole card */
+struct drm_skald_query_usage {
+	__u64 mem_used;     /** @mem_used: bytes of card memory in use, page tables and rings included */
+	__u64 submissions;  /** @submissions: jobs submitted since bind */
+	__u64 interrupts;   /** @interrupts: interrupts taken since bind */
+	__u64 micro_ops;    /** @micro_ops: retired, all queues, since bind */
+	__u32 clients;      /** @clients: open files */
+	__u32 vms;          /** @vms: VMs of all clients */
+	__u32 queues;       /** @queues: queues of all clients */
+	__u32 pad;          /** @pad: 0 */
+};
+
+#define DRM_SKALD_BO_CARD (1 << 0)   /* card memory, 2 MiB blocks; mmap goes through BAR4, write-combined */
+#define DRM_SKALD_BO_SYSTEM (1 << 1) /* system memory, cached, 4 KiB pages; only COPY, semaphores and token rings reach it */
+
+/**
+ * struct drm_skald_bo_create - a zeroed buffer
+ * @size: in: bytes, not 0; out: rounded up to the page size of its kind
+ * @flags: exactly one of DRM_SKALD_BO_CARD and DRM_SKALD_BO_SYSTEM
+ * @handle: out: GEM handle
+ *
+ * Errors: ENOSPC (out of card memory).
+ */
+struct drm_skald_bo_create {
+	__u64 size;
+	__u32 flags;
+	__u32 handle;
+};
+
+#define DRM_SKALD_USERPTR_READONLY (1 << 0)
+
+/**
+ * struct drm_skald_bo_userptr - a buffer over the caller's memory, pinned until the handle and its bindings are gone
+ * @addr: page aligned user address
+ * @size: bytes, a multiple of the page size, not 0
+ * @flags: must be DRM_SKALD_USERPTR_READONLY: the card can only read it
+ * @handle: out: GEM handle; cannot be mmapped or exported
+ *
+ * Errors: EOPNOTSUPP (without READONLY), EFAULT (not readable memory), ENOMEM (memlock limit).
+ */
+struct drm_skald_bo_userptr {
+	__u64 addr;
+	__u64 size;
+	__u32 flags;
+	__u32 handle;
+};
+
+/**
+ * struct drm_skald_bo_mmap_offset - fake offset for mmap()
+ * @handle: GEM handle
+ * @flags: 0
+ * @offset: out: pass it to mmap() of the device file
+ *
+ * Errors: EOPNOTSUPP (userptr).
+ */
+struct drm_skald_bo_mmap_offset {
+	__u32 handle;
+	__u32 flags;
+	__u64 offset;
+};
+
+/**
+ * struct drm_skald_vm_create - an address space: a context of the card
+ * @flags: 0
+ * @vm_id: out: id in this file
+ *
+ * Errors: EUSERS (the card has no context left).
+ */
+struct drm_skald_vm_create {
+	__u32 flags;
+	__u32 vm_id;
+};
+
+/**
+ * struct drm_skald_vm_destroy - end an address space; its bindings go, its jobs are killed
+ * @vm_id: id
+ * @pad: 0
+ *
+ * Errors: EBUSY (queues exist).
+ */
+struct drm_skald_vm_destroy {
+	__u32 vm_id;
+	__u32 pad;
+};
+
+#define DRM_SKALD_SYNC_SYNCOBJ 0          /* binary */
+#define DRM_SKALD_SYNC_TIMELINE_SYNCOBJ 1
+#define DRM_SKALD_SYNC_TYPE_MASK 0xff
+#define DRM_SKALD_SYNC_SIGNAL (1u << 31)  /* signal when done; without it: wait before the start */
+
+/**
+ * struct drm_skald_sync - one fence to wait for or to signal
+ * @flags: type and DRM_SKALD_SYNC_SIGNAL
+ * @handle: syncobj
+ * @timeline_value: point, 0 for binary ones
+ */
+struct drm_skald_sync {
+	__u32 flags;
+	__u32 handle;
+	__u64 timeline_value;
+};
+
+#define DRM_SKALD_BIND_MAP 0
+#define DRM_SKALD_BIND_UNMAP 1
+#define DRM_SKALD_BIND_TYPE_MASK 0xf
+#define DRM_SKALD_BIND_READONLY (1 << 4) /* MAP only */
+
+/**
+ * struct drm_skald_bind_op - map or unmap a range
+ * @flags: DRM_SKALD_BIND_MAP or _UNMAP, optional DRM_SKALD_BIND_READONLY
+ * @handle: MAP: GEM handle; UNMAP: 0
+ * @offset: MAP: offset in the buffer, page aligned; UNMAP: 0
+ * @va: address, page aligned (page size of the buffer's kind; UNMAP: 4 KiB)
+ * @range: bytes, page aligned, not 0
+ *
+ * MAP replaces what was there. UNMAP of nothing is fine. Ranges must lie in va_start..va_end.
+ */
+struct drm_skald_bind_op {
+	__u32 flags;
+	__u32 handle;
+	__u64 offset;
+	__u64 va;
+	__u64 range;
+};
+
+#define DRM_SKALD_VM_BIND_ASYNC (1 << 0) /* return before it is done; syncs say when. Without it @syncs must be empty */
+
+/**
+ * struct drm_skald_vm_bind - change an address space; all operations or none
+ * @vm_id: id
+ * @flags: 0 or DRM_SKALD_VM_BIND_ASYNC
+ * @ops: array of struct drm_skald_bind_op, at least 1
+ * @syncs: array of struct drm_skald_sync
+ *
+ * Binds of one VM take effect in the order of the calls. A range is unmapped from the card before it is released.
+ * Errors: ENOSPC (no card memory for page tables), EACCES (writable map of a read-only buffer).
+ */
+struct drm_skald_vm_bind {
+	__u32 vm_id;
+	__u32 flags;
+	struct drm_skald_array ops;
+	struct drm_skald_array syncs;
+};
+
+/**
+ * struct drm_skald_vm_query - the first fault of an address space
+ * @vm_id: id
+ * @pad: 0
+ * @reason: out: enum skald_fault_reason of skald/fault.h, 0 if nothing happened
+ * @queue_id: out: queue of the job
+ * @seq: out: number of the job in its queue, from 1
+ * @address: out: faulting address, else 0
+ * @op_index: out: micro-op
+ * @banned: out: 1 when the VM takes no more jobs (ENOTRECOVERABLE)
+ */
+struct drm_skald_vm_query {
+	__u32 vm_id;
+	__u32 pad;
+	__u32 reason;
+	__u32 queue_id;
+	__u64 seq;
+	__u64 address;
+	__u32 op_index;
+	__u32 banned;
+};
+
+enum drm_skald_priority {
+	DRM_SKALD_PRIORITY_NORMAL = 0,
+	DRM_SKALD_PRIORITY_LOW,
+	DRM_SKALD_PRIORITY_HIGH, /* needs CAP_SYS_NICE */
+};
+
+/**
+ * struct drm_skald_queue_create - a queue of jobs in an address space
+ * @vm_id: id
+ * @priority: enum drm_skald_priority
+ * @scratch_size: bytes of scratch, a multiple of 4 KiB, may be 0
+ * @coalesce_tokens: progress wakes waiters after so many tokens ...
+ * @coalesce_us: ... or so long after the last wake-up; both 0: the default of 16 tokens or 60 ms
+ * @eventfd: eventfd that is signalled with every progress wake-up and end of a job, or -1
+ * @flags: 0
+ * @queue_id: out: id in this file
+ *
+ * Errors: EUSERS (the card has no queue left), EACCES (priority), EBADF (eventfd), ENOTRECOVERABLE (VM banned).
+ */
+struct drm_skald_queue_create {
+	__u32 vm_id;
+	__u32 priority;
+	__u32 scratch_size;
+	__u32 coalesce_tokens;
+	__u32 coalesce_us;
+	__s32 eventfd;
+	__u32 flags;
+	__u32 queue_id;
+};
+
+/**
+ * struct drm_skald_queue_destroy - end a queue; its jobs are killed
+ * @queue_id: id
+ * @pad: 0
+ */
+struct drm_skald_queue_destroy {
+	__u32 queue_id;
+	__u32 pad;
+};
+
+/**
+ * struct drm_skald_queue_query - sums over the ended jobs of a queue
+ * @queue_id: id
+ * @last_status: out: enum skald_job_status of the last ended job, 0 if none
+ * @submitted: out: jobs accepted
+ * @completed: out: jobs ended
+ * @micro_ops: out: retired
+ * @cycles: out: modelled
+ * @bytes: out: modelled traffic to card memory
+ * @energy_pj: out: modelled
+ * @progress: out: tokens put out
+ */
+struct drm_skald_queue_query {
+	__u32 queue_id;
+	__u32 last_status;
+	__u64 submitted;
+	__u64 completed;
+	__u64 micro_ops;
+	__u64 cycles;
+	__u64 bytes;
+	__u64 energy_pj;
+	__u64 progress;
+};
+
+/**
+ * struct drm_skald_job - one job; addresses are virtual in the queue's VM
+ * @program_va: micro-ops, 64-byte aligned
+ * @args_va: argument block of 512 bytes, 64-byte aligned
+ * @profile_va: 0, or struct skald_profile per micro-op (skald/ring.h), 64-byte aligned
+ * @time_budget_ns: the job ends with CONTINUE at the next token boundary after this; 0: the default of 1 s
+ * @loop_budget: backward branches allowed; 0: the card's default
+ * @program_ops: micro-ops, 1..65536
+ * @flags: 0
+ */
+struct drm_skald_job {
+	__u64 program_va;
+	__u64 args_va;
+	__u64 profile_va;
+	__u64 time_budget_ns;
+	__u64 loop_budget;
+	__u32 program_ops;
+	__u32 flags;
+};
+
+/**
+ * struct drm_skald_submit - put jobs into a queue; they run in order
+ * @queue_id: id
+ * @flags: 0
+ * @jobs: array of struct drm_skald_job, 1..64
+ * @syncs: waits apply to the first job, signals to the last
+ *
+ * A failed job signals its fences with an error: EIO after a fault, ECANCELED when killed, ETIME by the watchdog.
+ * Errors: ENOTRECOVERABLE (VM banned after a fault, see DRM_IOCTL_SKALD_VM_QUERY).
+ */
+struct drm_skald_submit {
+	__u32 queue_id;
+	__u32 flags;
+	struct drm_skald_array jobs;
+	struct drm_skald_array syncs;
+};
+
+/**
+ * struct drm_skald_wait_progress - sleep until a queue put out more tokens than seen
+ * @queue_id: id
+ * @pad: 0
+ * @seen: progress that the caller knows
+ * @seen_completed: jobs of the queue that the caller knows to have ended
+ * @timeout_ns: absolute, CLOCK_MONOTONIC; in the past: just look
+ * @progress: out: tokens put out
+ * @completed: out: jobs ended
+ *
+ * Returns when progress != seen or completed != seen_completed. Level-triggered.
+ * Errors: ETIME (timeout; outputs are valid), ENOTRECOVERABLE (VM banned and nothing new).
+ */
+struct drm_skald_wait_progress {
+	__u32 queue_id;
+	__u32 pad;
+	__u64 seen;
+	__u64 seen_completed;
+	__s64 timeout_ns;
+	__u64 progress;
+	__u64 completed;
+};
+
+#define DRM_IOCTL_SKALD_QUERY DRM_IOWR(DRM_COMMAND_BASE + DRM_SKALD_QUERY, struct drm_skald_query)
+#define DRM_IOCTL_SKALD_BO_CREATE DRM_IOWR(DRM_COMMAND_BASE + DRM_SKALD_BO_CREATE, struct drm_skald_bo_create)
+#define DRM_IOCTL_SKALD_BO_USERPTR DRM_IOWR(DRM_COMMAND_BASE + DRM_SKALD_BO_USERPTR, struct drm_skald_bo_userptr)
+#define DRM_IOCTL_SKALD_BO_MMAP_OFFSET \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_SKALD_BO_MMAP_OFFSET, struct drm_skald_bo_mmap_offset)
+#define DRM_IOCTL_SKALD_VM_CREATE DRM_IOWR(DRM_COMMAND_BASE + DRM_SKALD_VM_CREATE, struct drm_skald_vm_create)
+#define DRM_IOCTL_SKALD_VM_DESTROY DRM_IOWR(DRM_COMMAND_BASE + DRM_SKALD_VM_DESTROY, struct drm_skald_vm_destroy)
+#define DRM_IOCTL_SKALD_VM_BIND DRM_IOWR(DRM_COMMAND_BASE + DRM_SKALD_VM_BIND, struct drm_skald_vm_bind)
+#define DRM_IOCTL_SKALD_VM_QUERY DRM_IOWR(DRM_COMMAND_BASE + DRM_SKALD_VM_QUERY, struct drm_skald_vm_query)
+#define DRM_IOCTL_SKALD_QUEUE_CREATE DRM_IOWR(DRM_COMMAND_BASE + DRM_SKALD_QUEUE_CREATE, struct drm_skald_queue_create)
+#define DRM_IOCTL_SKALD_QUEUE_DESTROY DRM_IOWR(DRM_COMMAND_BASE + DRM_SKALD_QUEUE_DESTROY, struct drm_skald_queue_destroy)
+#define DRM_IOCTL_SKALD_QUEUE_QUERY DRM_IOWR(DRM_COMMAND_BASE + DRM_SKALD_QUEUE_QUERY, struct drm_skald_queue_query)
+#define DRM_IOCTL_SKALD_SUBMIT DRM_IOWR(DRM_COMMAND_BASE + DRM_SKALD_SUBMIT, struct drm_skald_submit)
+#define DRM_IOCTL_SKALD_WAIT_PROGRESS DRM_IOWR(DRM_COMMAND_BASE + DRM_SKALD_WAIT_PROGRESS, struct drm_skald_wait_progress)
+
+/* The layout is part of the contract on every architecture. */
+#if defined(__cplusplus)
+#define SKALD_UAPI_SIZE(type, size) static_assert(sizeof(type) == (size), #type)
+#else
+#define SKALD_UAPI_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type)
+#endif
+SKALD_UAPI_SIZE(struct drm_skald_array, 16);
+SKALD_UAPI_SIZE(struct drm_skald_query, 16);
+SKALD_UAPI_SIZE(struct drm_skald_query_device, 72);
+SKALD_UAPI_SIZE(struct drm_skald_query_firmware, 16);
+SKALD_UAPI_SIZE(struct drm_skald_query_usage, 48);
+SKALD_UAPI_SIZE(struct drm_skald_bo_create, 16);
+SKALD_UAPI_SIZE(struct drm_skald_bo_userptr, 24);
+SKALD_UAPI_SIZE(struct drm_skald_bo_mmap_offset, 16);
+SKALD_UAPI_SIZE(struct drm_skald_vm_create, 8);
+SKALD_UAPI_SIZE(struct drm_skald_vm_destroy, 8);
+SKALD_UAPI_SIZE(struct drm_skald_sync, 16);
+SKALD_UAPI_SIZE(struct drm_skald_bind_op, 32);
+SKALD_UAPI_SIZE(struct drm_skald_vm_bind, 40);
+SKALD_UAPI_SIZE(struct drm_skald_vm_query, 40);
+SKALD_UAPI_SIZE(struct drm_skald_queue_create, 32);
+SKALD_UAPI_SIZE(struct drm_skald_queue_destroy, 8);
+SKALD_UAPI_SIZE(struct drm_skald_queue_query, 64);
+SKALD_UAPI_SIZE(struct drm_skald_job, 48);
+SKALD_UAPI_SIZE(struct drm_skald_submit, 40);
+SKALD_UAPI_SIZE(struct drm_skald_wait_progress, 48);
+#undef SKALD_UAPI_SIZE
+
+#if defined(__cplusplus)
+}
+#endif
+
+#endif
