@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+// An RV32IMC_Zicsr hart in machine mode: registers, one step at a time, precise traps, interrupts,
+// WFI. A trap has to be survivable: an exception before mtvec is set, or while a trap handler runs
+// (before its mret), stops the hart for good, where real hardware would spin.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+#include "card/rv32/bus.hpp"
+#include "card/rv32/csr.hpp"
+#include "card/rv32/trap.hpp"
+
+namespace skald::card::rv32 {
+
+enum class Outcome {
+    kRetired,  // an instruction was executed, or a trap entered
+    kWaiting,  // in WFI, no enabled interrupt is pending: nothing was done
+    kStopped,  // an exception nobody handles, see last_trap()
+};
+
+class Hart {
+  public:
+    explicit Hart(Bus& bus) : bus_(bus) {}
+
+    // All registers 0, interrupts off.
+    void reset(std::uint32_t pc);
+    Outcome step();
+
+    // The interrupt lines, kTimerLine and kExternalLine (any thread).
+    void set_lines(std::uint32_t lines) { lines_.store(lines, std::memory_order_relaxed); }
+    [[nodiscard]] std::uint32_t lines() const { return lines_.load(std::memory_order_relaxed); }
+    [[nodiscard]] bool wakes() const { return (lines() & csrs_.get(Csr::mie)) != 0; }
+
+    [[nodiscard]] std::uint32_t x(unsigned index) const { return x_[index]; }
+    void set_x(unsigned index, std::uint32_t value);
+    [[nodiscard]] std::uint32_t pc() const { return pc_; }
+    void set_pc(std::uint32_t pc) { pc_ = pc; }
+    [[nodiscard]] bool waiting() const { return waiting_; }
+    [[nodiscard]] const Trap& last_trap() const { return last_trap_; }
+
+    // For instructions.
+    [[nodiscard]] Bus& bus() { return bus_; }
+    [[nodiscard]] CsrFile& csrs() { return csrs_; }
+    std::uint32_t return_from_trap();
+    void wait_for_interrupt() { waiting_ = true; }
+
+  private:
+    [[nodiscard]] bool take_interrupt();
+    [[nodiscard]] bool execute(Trap& trap);
+    void enter_trap(const Trap& trap);
+    Outcome exception(const Trap& trap);
+
+    Bus& bus_;
+    CsrFile csrs_;
+    std::array<std::uint32_t, 32> x_{};
+    std::uint32_t pc_ = 0;
+    std::atomic<std::uint32_t> lines_{0};
+    bool waiting_ = false;
+    bool in_handler_ = false;
+    bool stopped_ = false;
+    Trap last_trap_{};
+};
+
+}  // namespace skald::card::rv32
