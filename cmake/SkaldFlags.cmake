@@ -21,7 +21,7 @@ if(CCACHE_PROGRAM)
 endif()
 
 add_library(skald_flags INTERFACE)
-target_compile_options(skald_flags INTERFACE -Wall -Wextra -Werror -Wshadow -Wnon-virtual-dtor
+target_compile_options(skald_flags INTERFACE -Wall -Wextra -Werror -Wshadow $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor>
                        -fno-strict-aliasing)
 if(SKALD_SANITIZE)
   target_compile_options(skald_flags INTERFACE -fsanitize=${SKALD_SANITIZE}
