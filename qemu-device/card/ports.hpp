@@ -48,6 +48,7 @@ struct Hooks {
     std::function<void(LogLevel, const char* text)> log;
     std::function<void()> thread_enter;
     std::function<void()> thread_exit;
+    std::function<void()> reset_done;  // STATUS is IDLE again; called with no card lock held
 };
 
 }  // namespace skald::card

@@ -7,7 +7,11 @@
  *   0x2000_0000  peripherals below, 32-bit aligned accesses only
  *   0x3000_0000  shared SRAM, SKALD_SHARED_SIZE, which the host reads through BAR0: log ring
  *   0x8000_0000  window of 2 GiB on card memory at WIN_BASE
- * Anything else traps with an access fault. The core starts at the image's entry with interrupts off, sp undefined.
+ * Anything else traps with an access fault: so do peripheral registers that do not exist, accesses in the direction
+ * a register does not have, and commands against the rules below (queue 256, launch while running ...).
+ * The core starts at the image's entry with interrupts off, sp undefined.
+ * An exception before mtvec is set, or inside a trap handler, stops the core: DEAD, BOOT_TRAP. A handler that has
+ * nothing better to do with one ends the same way through CORE_TRAP.
  * External interrupt (mip.MEIP): IRQ_PENDING & IRQ_ENABLE != 0. Timer interrupt (mip.MTIP): mtime >= mtimecmp.
  */
 #ifndef SKALD_CORE_H
@@ -47,6 +51,7 @@ enum skald_core_reg { /* offsets from SKALD_PERIPH_BASE */
 	SKALD_CORE_MEM_SIZE_HI = 0x044,
 	SKALD_CORE_WIN_BASE_LO = 0x048, /* RW, 4 KiB aligned */
 	SKALD_CORE_WIN_BASE_HI = 0x04c,
+	SKALD_CORE_TRAP = 0x050,        /* WO: any write enters DEAD (BOOT_TRAP) with mcause, mepc, mtval; stops the core */
 	/* Mailbox */
 	SKALD_CORE_MBOX_CMD0 = 0x080,   /* RO, 16 words */
 	SKALD_CORE_MBOX_RSP0 = 0x0c0,   /* RW, 16 words */

@@ -41,7 +41,6 @@ void Hart::reset(std::uint32_t pc) {
     csrs_.reset();
     x_.fill(0);
     pc_ = pc;
-    set_lines(0);
     waiting_ = in_handler_ = stopped_ = false;
     last_trap_ = {};
 }

@@ -22,14 +22,13 @@ enum class Outcome {
 
 class Hart {
   public:
-    explicit Hart(Bus& bus) : bus_(bus) {}
+    // lines: kTimerLine and kExternalLine, driven by whoever owns the hart, from any thread.
+    Hart(Bus& bus, const std::atomic<std::uint32_t>& lines) : bus_(bus), lines_(lines) {}
 
     // All registers 0, interrupts off.
     void reset(std::uint32_t pc);
     Outcome step();
 
-    // The interrupt lines, kTimerLine and kExternalLine (any thread).
-    void set_lines(std::uint32_t lines) { lines_.store(lines, std::memory_order_relaxed); }
     [[nodiscard]] std::uint32_t lines() const { return lines_.load(std::memory_order_relaxed); }
     [[nodiscard]] bool wakes() const { return (lines() & csrs_.get(Csr::mie)) != 0; }
 
@@ -53,10 +52,10 @@ class Hart {
     Outcome exception(const Trap& trap);
 
     Bus& bus_;
+    const std::atomic<std::uint32_t>& lines_;
     CsrFile csrs_;
     std::array<std::uint32_t, 32> x_{};
     std::uint32_t pc_ = 0;
-    std::atomic<std::uint32_t> lines_{0};
     bool waiting_ = false;
     bool in_handler_ = false;
     bool stopped_ = false;

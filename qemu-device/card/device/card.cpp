@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT
+// The host's accesses and the engine's events.
+#include "card/device/card.hpp"
+
+#include <utility>
+
+namespace skald::card {
+namespace {
+
+constexpr bool aligned_word(std::uint32_t offset, unsigned bytes) {
+    return bytes == 4 && offset % 4 == 0;
+}
+
+}  // namespace
+
+Card::Card(std::span<std::byte> memory, const CardPorts& ports, Hooks hooks,
+           const CardOptions& options, const EngineFactory& factory)
+    : hooks_(std::move(hooks)),
+      state_(memory.size(), ports.interrupts, ports.clock, hooks_),
+      engine_(factory(
+          EngineEnv{memory, ports.host, state_.gate, ports.clock, *this, hooks_, options})) {
+    state_.finish_reset(engine_->info());
+    core_ = std::make_unique<ControlCore>(state_, *engine_, memory, ports.host, hooks_);
+}
+
+Card::~Card() = default;
+
+std::uint32_t Card::reg_read(std::uint32_t offset, unsigned bytes) {
+    if (offset >= SKALD_SHARED_OFFSET && offset < SKALD_REGS_SIZE && bytes <= 4 &&
+        (bytes & (bytes - 1)) == 0 && bytes != 0 && offset % bytes == 0) {
+        return core_->read_shared(offset - SKALD_SHARED_OFFSET, bytes);
+    }
+    const HostRegister* reg = aligned_word(offset, bytes) ? find_host_register(offset) : nullptr;
+    if (reg == nullptr) {
+        state_.log.guest_error("read of %u bytes at BAR0 offset 0x%x: no such register", bytes,
+                               offset);
+        return 0;
+    }
+    const std::scoped_lock guard(state_.lock);
+    if (state_.status() == SKALD_STATE_RESETTING && offset != SKALD_REG_STATUS) {
+        return 0;
+    }
+    refresh(offset);
+    return state_.host.read(*reg);
+}
+
+// Registers that are counters elsewhere.
+void Card::refresh(std::uint32_t offset) {
+    if (offset == SKALD_REG_PROGRESS_LO || offset == SKALD_REG_PROGRESS_HI) {
+        state_.host.set64(SKALD_REG_PROGRESS_LO, engine_->progress());
+    } else if (offset == SKALD_REG_RETIRED_LO || offset == SKALD_REG_RETIRED_HI) {
+        state_.host.set64(SKALD_REG_RETIRED_LO, engine_->retired());
+    }
+}
+
+void Card::reg_write(std::uint32_t offset, std::uint32_t value, unsigned bytes) {
+    const HostRegister* reg = aligned_word(offset, bytes) ? find_host_register(offset) : nullptr;
+    if (reg == nullptr || reg->access == Access::RO) {
+        state_.log.guest_error("write of 0x%x, %u bytes, at BAR0 offset 0x%x: %s", value, bytes,
+                               offset, reg ? "read-only" : "no such register");
+        return;
+    }
+    if (value & ~reg->mask) {
+        state_.log.guest_error("write of 0x%x to %s: reserved bits set", value, reg->name.data());
+    }
+    const std::scoped_lock guard(state_.lock);
+    const bool resets = offset == SKALD_REG_CTRL && (value & SKALD_CTRL_RESET);
+    if (state_.status() == SKALD_STATE_RESETTING && !resets) {
+        return;
+    }
+    const std::uint32_t visible = state_.events.visible();
+    state_.host.write(*reg, value);
+    after_write(offset, value & reg->mask, visible);
+}
+
+void Card::after_write(std::uint32_t offset, std::uint32_t value,
+                       std::uint32_t visible_events_before) {
+    switch (offset) {
+        case SKALD_REG_CTRL:
+            control(value);
+            break;
+        case SKALD_REG_INTR_MASK:
+            state_.events.raise_if_new(visible_events_before);
+            break;
+        case SKALD_REG_MBOX_DOORBELL:
+            if (state_.status() != SKALD_STATE_RUNNING || !state_.mailbox.post_command()) {
+                state_.log.guest_error("mailbox command dropped: %s",
+                                       state_.mailbox.busy() ? "busy" : "no firmware runs");
+                break;
+            }
+            state_.log.debug("mailbox command 0x%x", state_.host.get(SKALD_REG_MBOX_CMD0));
+            state_.update_lines();
+            break;
+        default:
+            break;
+    }
+}
+
+void Card::control(std::uint32_t value) {
+    if (value & SKALD_CTRL_RESET) {
+        state_.begin_reset();
+        return;
+    }
+    if ((value & SKALD_CTRL_BOOT) == 0) {
+        return;
+    }
+    if (state_.status() != SKALD_STATE_IDLE && state_.status() != SKALD_STATE_BOOT_FAILED) {
+        state_.log.guest_error("BOOT ignored in state %u", state_.status());
+        return;
+    }
+    state_.boot = {CardOffset(state_.host.get64(SKALD_REG_BOOT_ADDR_LO)),
+                   state_.host.get(SKALD_REG_BOOT_SIZE), state_.host.get(SKALD_REG_HOST_ABI)};
+    state_.host.set(SKALD_REG_BOOT_ERROR, SKALD_BOOT_OK);
+    state_.host.set(SKALD_REG_BOOT_DETAIL, 0);
+    state_.enter(SKALD_STATE_BOOTING);
+    state_.boot_wanted = true;
+    state_.wake();
+}
+
+std::uint32_t Card::doorbell_read(std::uint32_t offset, unsigned bytes) {
+    state_.log.guest_error("read of %u bytes at doorbell offset 0x%x: write only", bytes, offset);
+    return 0;
+}
+
+void Card::doorbell_write(std::uint32_t offset, std::uint32_t value, unsigned bytes) {
+    const std::uint32_t queue = offset / SKALD_DOORBELL_STRIDE;
+    if (bytes != 4 || offset % SKALD_DOORBELL_STRIDE != 0) {
+        state_.log.guest_error("write of %u bytes at doorbell offset 0x%x: not a doorbell", bytes,
+                               offset);
+        return;
+    }
+    const std::scoped_lock guard(state_.lock);
+    if (state_.status() == SKALD_STATE_RESETTING) {
+        return;
+    }
+    if (state_.status() != SKALD_STATE_RUNNING || !state_.doorbells.ring(queue, value)) {
+        state_.log.guest_error("doorbell of queue %u rung: no such queue", queue);
+        return;
+    }
+    state_.update_lines();
+}
+
+void Card::begin_reset() {
+    const std::scoped_lock guard(state_.lock);
+    state_.begin_reset();
+}
+
+bool Card::reset_pending() {
+    const std::scoped_lock guard(state_.lock);
+    return state_.status() == SKALD_STATE_RESETTING;
+}
+
+void Card::job_ended(const JobResult& result) {
+    const std::scoped_lock guard(state_.lock);
+    if (state_.status() == SKALD_STATE_RESETTING) {
+        return;
+    }
+    state_.engine.job_ended(result);
+    state_.update_lines();
+}
+
+void Card::invalidated(std::uint32_t) {
+    const std::scoped_lock guard(state_.lock);
+    if (state_.status() == SKALD_STATE_RESETTING) {
+        return;
+    }
+    state_.engine.invalidated();
+    state_.update_lines();
+}
+
+}  // namespace skald::card

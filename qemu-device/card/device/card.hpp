@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+// The card: what a bus sees of it. Register and doorbell accesses, resets; everything else happens
+// on the card's own threads and comes out of the ports. Any method may be called from any thread;
+// only the destructor waits for jobs.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "card/device/card_state.hpp"
+#include "card/device/control_core.hpp"
+#include "card/options.hpp"
+#include "card/ports.hpp"
+#include "card/sequencer/engine_port.hpp"
+
+namespace skald::card {
+
+// All of them outlive the card.
+struct CardPorts {
+    HostMemory& host;
+    InterruptSink& interrupts;
+    const Clock& clock;
+};
+
+class Card final : private EngineEvents {
+  public:
+    // memory: card memory, a power of two, page aligned, outlives the card.
+    Card(std::span<std::byte> memory, const CardPorts& ports, Hooks hooks,
+         const CardOptions& options, const EngineFactory& factory = make_engine);
+    ~Card() override;
+    Card(const Card&) = delete;
+    Card& operator=(const Card&) = delete;
+
+    // BAR0 and BAR2.
+    [[nodiscard]] std::uint32_t reg_read(std::uint32_t offset, unsigned bytes = 4);
+    void reg_write(std::uint32_t offset, std::uint32_t value, unsigned bytes = 4);
+    [[nodiscard]] std::uint32_t doorbell_read(std::uint32_t offset, unsigned bytes = 4);
+    void doorbell_write(std::uint32_t offset, std::uint32_t value, unsigned bytes = 4);
+
+    // Every strength of reset, as far as the card is concerned. From the return of begin_reset() on
+    // nothing raises a vector; when reset_pending() turns false (Hooks::reset_done) nothing of
+    // before does DMA any more either.
+    void begin_reset();
+    [[nodiscard]] bool reset_pending();
+
+  private:
+    // EngineEvents
+    void job_ended(const JobResult& result) override;
+    void invalidated(std::uint32_t context) override;
+
+    void refresh(std::uint32_t offset);
+    void after_write(std::uint32_t offset, std::uint32_t value,
+                     std::uint32_t visible_events_before);
+    void control(std::uint32_t value);
+
+    Hooks hooks_;
+    CardState state_;
+    std::unique_ptr<EnginePort> engine_;
+    std::unique_ptr<ControlCore> core_;
+};
+
+}  // namespace skald::card

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+// State changes of the card as a whole.
+#include "card/device/card_state.hpp"
+
+namespace skald::card {
+namespace {
+
+const char* name(skald_card_state state) {
+    switch (state) {
+        case SKALD_STATE_IDLE:
+            return "idle";
+        case SKALD_STATE_RESETTING:
+            return "resetting";
+        case SKALD_STATE_BOOTING:
+            return "booting";
+        case SKALD_STATE_RUNNING:
+            return "running";
+        case SKALD_STATE_BOOT_FAILED:
+            return "boot failed";
+        case SKALD_STATE_DEAD:
+            return "dead";
+    }
+    return "?";
+}
+
+}  // namespace
+
+void CardState::enter(skald_card_state next) {
+    host.set(SKALD_REG_STATUS, next);
+    log.info("state: %s, boot error %u, detail 0x%x", name(next), host.get(SKALD_REG_BOOT_ERROR),
+             host.get(SKALD_REG_BOOT_DETAIL));
+    events.signal(SKALD_INTR_STATE);
+}
+
+void CardState::begin_reset() {
+    gate.shut();
+    host.set(SKALD_REG_STATUS, SKALD_STATE_RESETTING);
+    boot_wanted = false;
+    reset_wanted = true;
+    wake();
+}
+
+void CardState::finish_reset(EngineInfo engine_info) {
+    host.reset();
+    host.set64(SKALD_REG_MEM_SIZE_LO, memory_bytes_);
+    host.set(SKALD_REG_CAPS, SKALD_CAP_HOST_COPY | SKALD_CAP_PROFILE);
+    host.set(SKALD_REG_ENGINE_INFO,
+             static_cast<std::uint32_t>(engine_info.simd) | (engine_info.threads & 0xffu) << 8);
+    reset_core();
+    reset_ns_ = clock_.now_ns();
+    update_lines();
+}
+
+void CardState::reset_core() {
+    core.reset(memory_bytes_);
+    doorbells.reset();
+    engine.reset();
+    // Host-visible words that the firmware fills in.
+    for (const std::uint32_t reg :
+         {SKALD_REG_FW_ABI, SKALD_REG_FW_VERSION, SKALD_REG_HEARTBEAT, SKALD_REG_ENGINE_STATE,
+          SKALD_REG_BOOT_ERROR, SKALD_REG_BOOT_DETAIL}) {
+        host.set(reg, 0);
+    }
+}
+
+std::uint64_t CardState::mtime() const {
+    return (clock_.now_ns() - reset_ns_) / 1000;
+}
+
+void CardState::update_lines() {
+    lines.store(irqs.lines(mtime()), std::memory_order_relaxed);
+    changed.notify_all();
+}
+
+}  // namespace skald::card

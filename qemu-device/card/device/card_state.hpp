@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+// Everything of a card that more than one thread touches, with the lock that guards it and the
+// condition on which the control core's thread sleeps. Held for moments only; no DMA, no engine
+// call and no wait happens under it.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+
+#include "card/device/core_registers.hpp"
+#include "card/device/doorbells.hpp"
+#include "card/device/engine_unit.hpp"
+#include "card/device/host_events.hpp"
+#include "card/device/host_registers.hpp"
+#include "card/device/interrupt_controller.hpp"
+#include "card/device/interrupt_gate.hpp"
+#include "card/device/log.hpp"
+#include "card/device/mailbox.hpp"
+#include "card/ports.hpp"
+
+namespace skald::card {
+
+// What CTRL.BOOT found in the registers.
+struct BootRequest {
+    CardOffset image;
+    std::uint32_t bytes = 0;
+    std::uint32_t host_abi = 0;
+};
+
+class CardState {
+  public:
+    CardState(std::uint64_t memory_bytes, InterruptSink& interrupts, const Clock& clock,
+              const Hooks& hooks)
+        : gate(interrupts), log(hooks), memory_bytes_(memory_bytes), clock_(clock) {}
+
+    std::mutex lock;
+    std::condition_variable changed;  // for the control core's thread: something below wants it
+
+    InterruptGate gate;
+    Log log;
+    HostRegisters host;
+    CoreRegisters core;
+    InterruptController irqs{core};
+    HostEvents events{host, gate};
+    Doorbells doorbells{core, irqs};
+    Mailbox mailbox{host, core, irqs, events};
+    EngineUnit engine{host, core, irqs, doorbells, log};
+
+    // Requests to the control core's thread. attention tells its interpreter to look at them.
+    bool stop_wanted = false;
+    bool reset_wanted = false;
+    bool boot_wanted = false;
+    BootRequest boot;
+    std::atomic<bool> attention{false};
+    std::atomic<std::uint32_t> lines{0};  // interrupt lines of the hart
+
+    [[nodiscard]] skald_card_state status() const {
+        return static_cast<skald_card_state>(host.get(SKALD_REG_STATUS));
+    }
+    // A new STATUS, announced to the host.
+    void enter(skald_card_state next);
+    // Start of a reset: nothing but STATUS means something from here on.
+    void begin_reset();
+    // End of a reset: as after power on. The caller opens the gate.
+    void finish_reset(EngineInfo engine_info);
+    // The peripherals as a firmware image finds them.
+    void reset_core();
+
+    [[nodiscard]] std::uint64_t mtime() const;  // microseconds since reset
+    // After anything that may change them.
+    void update_lines();
+    void wake() {
+        attention.store(true, std::memory_order_relaxed);
+        changed.notify_all();
+    }
+
+  private:
+    std::uint64_t memory_bytes_;
+    const Clock& clock_;
+    std::uint64_t reset_ns_ = 0;
+};
+
+}  // namespace skald::card

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+// Writes completion records to queue pages in host memory: fields, then the sequence number, then
+// the interrupt. Runs on the control core's thread without the card's lock: DMA may take its time.
+#pragma once
+
+#include "card/device/log.hpp"
+#include "card/ports.hpp"
+#include "card/sequencer/engine_port.hpp"
+#include "skald/ring.h"
+
+namespace skald::card {
+
+class CompletionWriter {
+  public:
+    CompletionWriter(HostMemory& host, InterruptSink& interrupts, const Log& log)
+        : host_(host), interrupts_(interrupts), log_(log) {}
+
+    void post(const QueueHw& queue, const skald_completion& record);
+
+  private:
+    HostMemory& host_;
+    InterruptSink& interrupts_;
+    const Log& log_;
+};
+
+}  // namespace skald::card

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: MIT
+// The loop of the control core's thread.
+#include "card/device/control_core.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "card/device/boot_rom.hpp"
+
+namespace skald::card {
+namespace {
+
+// Instructions between looks at the timer.
+constexpr int kBatch = 256;
+// The least sleep when card time stands still (a stopped VM).
+constexpr std::chrono::milliseconds kStoppedClockPause{10};
+
+}  // namespace
+
+ControlCore::ControlCore(CardState& state, EnginePort& engine, std::span<std::byte> memory,
+                         HostMemory& host, const Hooks& hooks)
+    : state_(state),
+      engine_(engine),
+      memory_(memory),
+      hooks_(hooks),
+      peripherals_(state, engine, host, *this),
+      bus_(memory, peripherals_),
+      hart_(bus_, state.lines),
+      thread_([this] { run(); }) {}
+
+ControlCore::~ControlCore() {
+    {
+        const std::scoped_lock guard(state_.lock);
+        state_.gate.shut();
+        state_.stop_wanted = true;
+        state_.wake();
+    }
+    thread_.join();
+}
+
+void ControlCore::run() {
+    if (hooks_.thread_enter) {
+        hooks_.thread_enter();
+    }
+    for (Work work = next_work(); work != Work::kStop; work = next_work()) {
+        switch (work) {
+            case Work::kReset:
+                reset();
+                break;
+            case Work::kBoot:
+                boot();
+                break;
+            case Work::kInterpret:
+                interpret();
+                break;
+            case Work::kStop:
+                break;
+        }
+    }
+    quiesce_engine();
+    if (hooks_.thread_exit) {
+        hooks_.thread_exit();
+    }
+}
+
+ControlCore::Work ControlCore::next_work() {
+    std::unique_lock guard(state_.lock);
+    state_.changed.wait(guard, [this] {
+        return state_.stop_wanted || state_.reset_wanted || state_.boot_wanted || on_;
+    });
+    state_.attention.store(false, std::memory_order_relaxed);
+    if (state_.stop_wanted) {
+        return Work::kStop;
+    }
+    if (std::exchange(state_.reset_wanted, false)) {
+        return Work::kReset;
+    }
+    if (std::exchange(state_.boot_wanted, false)) {
+        return Work::kBoot;
+    }
+    return Work::kInterpret;
+}
+
+void ControlCore::quiesce_engine() {
+    engine_.begin_reset();
+    engine_.finish_reset();
+}
+
+void ControlCore::reset() {
+    on_ = false;
+    quiesce_engine();
+    bus_.reset();
+    {
+        const std::scoped_lock guard(state_.lock);
+        if (state_.reset_wanted) {
+            return;  // asked for again meanwhile: once more from the start
+        }
+        state_.finish_reset(engine_.info());
+        state_.gate.open();
+    }
+    if (hooks_.reset_done) {
+        hooks_.reset_done();
+    }
+}
+
+void ControlCore::boot() {
+    BootRequest request;
+    on_ = false;
+    quiesce_engine();  // a firmware that refused may have left things behind
+    bus_.reset();
+    {
+        const std::scoped_lock guard(state_.lock);
+        request = state_.boot;
+        state_.reset_core();
+        state_.core.set(SKALD_CORE_HOST_ABI, request.host_abi);
+    }
+    const BootResult result = boot_image(memory_, request.image, request.bytes, bus_.sram());
+    const std::scoped_lock guard(state_.lock);
+    if (state_.reset_wanted) {
+        return;
+    }
+    if (result.error != SKALD_BOOT_OK) {
+        stop(SKALD_STATE_BOOT_FAILED, result.error, result.detail);
+        return;
+    }
+    state_.update_lines();
+    hart_.reset(result.entry);
+    on_ = true;
+}
+
+void ControlCore::interpret() {
+    const auto attention = [this] { return state_.attention.load(std::memory_order_relaxed); };
+    while (!attention()) {
+        {
+            const std::scoped_lock guard(state_.lock);
+            state_.update_lines();
+        }
+        for (int i = 0; i < kBatch && !attention(); ++i) {
+            const rv32::Outcome outcome = hart_.step();
+            if (outcome == rv32::Outcome::kWaiting) {
+                sleep();
+                break;
+            }
+            if (outcome == rv32::Outcome::kStopped) {
+                {
+                    const std::scoped_lock guard(state_.lock);
+                    if (!state_.reset_wanted) {
+                        stop_with_trap(hart_.last_trap());
+                    }
+                }
+                engine_.cancel();
+                return;
+            }
+        }
+    }
+}
+
+void ControlCore::sleep() {
+    std::unique_lock guard(state_.lock);
+    state_.update_lines();
+    if (state_.attention.load(std::memory_order_relaxed) || hart_.wakes()) {
+        return;
+    }
+    state_.changed.wait_for(guard, sleep_limit());
+}
+
+std::chrono::nanoseconds ControlCore::sleep_limit() {
+    constexpr std::chrono::hours kNothingDue{1};
+    const std::uint64_t now = state_.mtime();
+    const bool stands_still = std::exchange(slept_at_, now) == now;
+    const std::uint64_t due = state_.core.get64(SKALD_CORE_MTIMECMP_LO);
+    if (due <= now) {
+        return kNothingDue;  // and the core ignores it, or it would not sleep
+    }
+    constexpr std::chrono::microseconds kMost = kNothingDue;
+    const std::chrono::microseconds wait(std::min<std::uint64_t>(due - now, kMost.count()));
+    return stands_still ? std::max<std::chrono::nanoseconds>(wait, kStoppedClockPause) : wait;
+}
+
+void ControlCore::stop(skald_card_state next, skald_boot_error error, std::uint32_t detail) {
+    on_ = false;
+    state_.attention.store(true, std::memory_order_relaxed);
+    state_.host.set(SKALD_REG_BOOT_ERROR, error);
+    state_.host.set(SKALD_REG_BOOT_DETAIL, detail);
+    state_.enter(next);
+}
+
+void ControlCore::stop_with_trap(const rv32::Trap& trap) {
+    state_.host.set(SKALD_REG_TRAP_CAUSE, trap.cause);
+    state_.host.set(SKALD_REG_TRAP_PC, trap.pc);
+    state_.host.set(SKALD_REG_TRAP_VALUE, trap.value);
+    state_.log.guest_error("control core: trap %u at 0x%x, value 0x%x", trap.cause, trap.pc,
+                           trap.value);
+    stop(SKALD_STATE_DEAD, SKALD_BOOT_TRAP, trap.cause);
+}
+
+rv32::Trap ControlCore::trap_registers() {
+    const rv32::CsrFile& csrs = hart_.csrs();
+    return {csrs.get(rv32::Csr::mcause), csrs.get(rv32::Csr::mepc), csrs.get(rv32::Csr::mtval)};
+}
+
+}  // namespace skald::card

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+// The peripheral registers through which the firmware drives contexts, queue hardware and the
+// engine. Keeps the rules of core.h, so that the engine only ever gets legal calls. Callers hold
+// the card's lock; the calls into the engine themselves come back as actions, to be run after the
+// lock is released.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <optional>
+
+#include "card/device/core_registers.hpp"
+#include "card/device/doorbells.hpp"
+#include "card/device/host_registers.hpp"
+#include "card/device/interrupt_controller.hpp"
+#include "card/device/log.hpp"
+#include "card/sequencer/engine_port.hpp"
+
+namespace skald::card {
+
+class EngineUnit {
+  public:
+    using Action = std::function<void(EnginePort&)>;
+
+    EngineUnit(HostRegisters& host, CoreRegisters& core, InterruptController& irqs,
+               Doorbells& doorbells, const Log& log)
+        : host_(host), core_(core), irqs_(irqs), doorbells_(doorbells), log_(log) {}
+
+    void reset() { queues_.fill(Queue{}); }
+
+    // Stores to the command registers. None: the command is against the rules.
+    [[nodiscard]] std::optional<Action> context_command(std::uint32_t command);
+    [[nodiscard]] std::optional<Action> queue_command(std::uint32_t command);
+    [[nodiscard]] std::optional<Action> engine_command(std::uint32_t command);
+
+    // The firmware has taken the result.
+    void acknowledge_result();
+    // The hardware of a queue that is set up.
+    [[nodiscard]] std::optional<QueueHw> queue(std::uint32_t id) const;
+
+    // From EngineEvents.
+    void job_ended(const JobResult& result);
+    void invalidated() { irqs_.assert_irq(SKALD_CORE_IRQ_TLB); }
+
+  private:
+    enum State : std::uint32_t { kIdle = 0, kRunning = 1, kEnded = 2 };
+    struct Queue {
+        std::optional<QueueHw> hw;
+        bool preempted = false;
+    };
+
+    [[nodiscard]] std::uint32_t state() const { return core_.get(SKALD_CORE_ENG_STATE); }
+    void start(std::uint32_t queue);
+    [[nodiscard]] std::optional<Action> set_queue(std::uint32_t id);
+    [[nodiscard]] std::optional<Action> clear_queue(std::uint32_t id);
+    [[nodiscard]] std::optional<Action> launch(std::uint32_t queue);
+    [[nodiscard]] std::optional<Action> resume(std::uint32_t queue);
+
+    HostRegisters& host_;
+    CoreRegisters& core_;
+    InterruptController& irqs_;
+    Doorbells& doorbells_;
+    const Log& log_;
+    std::array<Queue, SKALD_MAX_QUEUES> queues_{};
+};
+
+}  // namespace skald::card
