@@ -1,0 +1,308 @@
+/*
+ * Skald SK1 inference card: the PCI function
+ *
+ * Properties, BARs, capabilities, and the card's life from realize to exit.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "qemu/error-report.h"
+#include "qemu/log.h"
+#include "qemu/module.h"
+#include "qemu/rcu.h"
+#include "qemu/timer.h"
+#include "qemu/units.h"
+#include "qapi/error.h"
+#include "hw/qdev-properties.h"
+#include "migration/blocker.h"
+#include "migration/vmstate.h"
+#include "skald.h"
+#include "trace.h"
+
+#define SKALD_MEMORY_DEFAULT (1 * GiB)
+#define SKALD_MEMORY_MIN (1 * MiB)
+#define SKALD_THREADS_MAX 255 /* as ENGINE_INFO can tell */
+
+#define SKALD_CAP_PM_OFFSET 0x60
+#define SKALD_CAP_EXP_OFFSET 0x80
+
+static uint64_t skald_now_ns(void *opaque)
+{
+    return qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
+}
+
+static void skald_log(void *opaque, enum skald_card_log_level level,
+                      const char *text)
+{
+    SkaldState *s = opaque;
+
+    switch (level) {
+    case SKALD_CARD_LOG_GUEST_ERROR:
+        qemu_log_mask(LOG_GUEST_ERROR, "%s: %s\n", s->name, text);
+        break;
+    case SKALD_CARD_LOG_ERROR:
+        warn_report("%s: %s", s->name, text);
+        break;
+    default:
+        break;
+    }
+    trace_skald_log(s->name, level, text);
+}
+
+static void skald_thread_enter(void *opaque)
+{
+    rcu_register_thread();
+}
+
+static void skald_thread_exit(void *opaque)
+{
+    rcu_unregister_thread();
+}
+
+static bool skald_memory_size_ok(uint64_t size, const char *what, Error **errp)
+{
+    if (size < SKALD_MEMORY_MIN || !is_power_of_2(size)) {
+        error_setg(errp, "%s is 0x%" PRIx64 " bytes, but card memory must be "
+                   "a power of two and at least 1 MiB", what, size);
+        return false;
+    }
+    return true;
+}
+
+static bool skald_memory_init(SkaldState *s, Error **errp)
+{
+    if (!s->memdev) {
+        uint64_t size = s->memory_size ?: SKALD_MEMORY_DEFAULT;
+
+        /* Anonymous memory asks for huge pages by itself. */
+        if (!skald_memory_size_ok(size, "memory-size", errp) ||
+            !memory_region_init_ram(&s->ram, OBJECT(s), "skald-memory", size,
+                                    errp)) {
+            return false;
+        }
+        s->memory = &s->ram;
+        return true;
+    }
+
+    if (s->memory_size) {
+        error_setg(errp, "memory-size and memdev exclude each other");
+        return false;
+    }
+    if (host_memory_backend_is_mapped(s->memdev)) {
+        error_setg(errp, "memdev '%s' is in use by another device",
+                   object_get_canonical_path_component(OBJECT(s->memdev)));
+        return false;
+    }
+    s->memory = host_memory_backend_get_memory(s->memdev);
+    if (!skald_memory_size_ok(memory_region_size(s->memory), "memdev", errp)) {
+        return false;
+    }
+    if (memory_region_is_rom(s->memory)) {
+        error_setg(errp, "memdev '%s' is read-only",
+                   object_get_canonical_path_component(OBJECT(s->memdev)));
+        return false;
+    }
+    host_memory_backend_set_mapped(s->memdev, true);
+    vmstate_register_ram(s->memory, DEVICE(s));
+    return true;
+}
+
+static void skald_memory_cleanup(SkaldState *s)
+{
+    if (s->memdev) {
+        vmstate_unregister_ram(s->memory, DEVICE(s));
+        host_memory_backend_set_mapped(s->memdev, false);
+    }
+}
+
+static bool skald_card_init(SkaldState *s, Error **errp)
+{
+    const struct skald_card_config config = {
+        .memory = memory_region_get_ram_ptr(s->memory),
+        .memory_size = memory_region_size(s->memory),
+        .simd = s->simd,
+        .threads = s->threads,
+    };
+    const struct skald_card_callbacks callbacks = {
+        .opaque = s,
+        .dma_read = skald_dma_read,
+        .dma_write = skald_dma_write,
+        .dma_load64 = skald_dma_load64,
+        .dma_store64 = skald_dma_store64,
+        .raise_irq = skald_irq_raise,
+        .now_ns = skald_now_ns,
+        .log = skald_log,
+        .reset_done = skald_stop_done,
+        .thread_enter = skald_thread_enter,
+        .thread_exit = skald_thread_exit,
+    };
+    sigset_t all, old;
+    char error[256];
+
+    if (s->threads > SKALD_THREADS_MAX) {
+        error_setg(errp, "threads is %" PRIu32 ", but may be at most %d "
+                   "(0: one per host CPU)", s->threads, SKALD_THREADS_MAX);
+        return false;
+    }
+
+    /*
+     * The card's threads inherit the mask: signals are the main loop's,
+     * except for those that a thread causes by itself.
+     */
+    sigfillset(&all);
+    sigdelset(&all, SIGSEGV);
+    sigdelset(&all, SIGBUS);
+    sigdelset(&all, SIGFPE);
+    sigdelset(&all, SIGILL);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    s->card = skald_card_create(&config, &callbacks, error, sizeof(error));
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+
+    if (!s->card) {
+        error_setg(errp, "%s", error);
+        return false;
+    }
+    return true;
+}
+
+static bool skald_capabilities_init(SkaldState *s, Error **errp)
+{
+    PCIDevice *dev = PCI_DEVICE(s);
+
+    if (pci_pm_init(dev, SKALD_CAP_PM_OFFSET, errp) < 0) {
+        return false;
+    }
+    pci_set_word(dev->config + SKALD_CAP_PM_OFFSET + PCI_PM_PMC,
+                 PCI_PM_CAP_VER_1_2);
+    pci_set_word(dev->config + SKALD_CAP_PM_OFFSET + PCI_PM_CTRL,
+                 PCI_PM_CTRL_NO_SOFT_RESET);
+    pci_set_word(dev->wmask + SKALD_CAP_PM_OFFSET + PCI_PM_CTRL,
+                 PCI_PM_CTRL_STATE_MASK);
+
+    if (pcie_endpoint_cap_init(dev, SKALD_CAP_EXP_OFFSET) < 0) {
+        error_setg(errp, "no room for the PCI Express capability");
+        return false;
+    }
+    pcie_cap_flr_init(dev);
+    return true;
+}
+
+static void skald_exit(PCIDevice *dev)
+{
+    SkaldState *s = SKALD(dev);
+
+    skald_stop_cleanup(s);
+    /* Frees threads that wait for the VM to run, or for a bottom half. */
+    skald_stop_begin(s, "exit");
+    skald_card_destroy(s->card);
+    s->card = NULL;
+    migrate_del_blocker(&s->migration_blocker);
+    skald_irq_cleanup(s);
+    skald_dma_cleanup(s);
+    pcie_cap_exit(dev);
+    skald_memory_cleanup(s);
+    g_clear_pointer(&s->name, g_free);
+}
+
+static void skald_realize(PCIDevice *dev, Error **errp)
+{
+    SkaldState *s = SKALD(dev);
+
+    if (!pci_bus_is_express(pci_get_bus(dev))) {
+        error_setg(errp, "the card needs a PCI Express bus, and '%s' is none",
+                   BUS(pci_get_bus(dev))->name);
+        return;
+    }
+    s->name = g_strdup(DEVICE(s)->id ?: TYPE_SKALD);
+
+    error_setg(&s->migration_blocker, "device '%s': the state of a Skald card "
+               "(firmware, queues, running jobs) cannot be saved", s->name);
+    if (migrate_add_blocker(&s->migration_blocker, errp) < 0) {
+        goto fail_name;
+    }
+    if (!skald_memory_init(s, errp)) {
+        goto fail_blocker;
+    }
+    if (!skald_capabilities_init(s, errp)) {
+        goto fail_memory;
+    }
+    if (!skald_irq_init(s, errp)) {
+        goto fail_capabilities;
+    }
+    skald_dma_init(s);
+    if (!skald_card_init(s, errp)) {
+        goto fail_dma;
+    }
+    skald_stop_init(s);
+
+    skald_mmio_init(s);
+    pci_register_bar(dev, SKALD_BAR_MEMORY,
+                     PCI_BASE_ADDRESS_SPACE_MEMORY |
+                     PCI_BASE_ADDRESS_MEM_TYPE_64 |
+                     PCI_BASE_ADDRESS_MEM_PREFETCH, s->memory);
+    return;
+
+fail_dma:
+    skald_dma_cleanup(s);
+    skald_irq_cleanup(s);
+fail_capabilities:
+    pcie_cap_exit(dev);
+fail_memory:
+    skald_memory_cleanup(s);
+fail_blocker:
+    migrate_del_blocker(&s->migration_blocker);
+fail_name:
+    g_clear_pointer(&s->name, g_free);
+}
+
+static const Property skald_properties[] = {
+    DEFINE_PROP_LINK("memdev", SkaldState, memdev, TYPE_MEMORY_BACKEND,
+                     HostMemoryBackend *),
+    DEFINE_PROP_SIZE("memory-size", SkaldState, memory_size, 0),
+    DEFINE_PROP_STRING("simd", SkaldState, simd),
+    DEFINE_PROP_UINT32("threads", SkaldState, threads, 0),
+};
+
+static void skald_class_init(ObjectClass *klass, void *data)
+{
+    DeviceClass *dc = DEVICE_CLASS(klass);
+    PCIDeviceClass *pc = PCI_DEVICE_CLASS(klass);
+
+    pc->realize = skald_realize;
+    pc->exit = skald_exit;
+    pc->config_write = skald_config_write;
+    pc->vendor_id = SKALD_PCI_VENDOR_ID;
+    pc->device_id = SKALD_PCI_DEVICE_ID;
+    pc->class_id = SKALD_PCI_CLASS >> 8;
+    pc->revision = 1;
+
+    dc->desc = "Skald SK1 inference card";
+    set_bit(DEVICE_CATEGORY_MISC, dc->categories);
+    device_class_set_props(dc, skald_properties);
+    skald_stop_class_init(dc);
+
+    object_class_property_set_description(klass, "memdev",
+        "memory backend that holds card memory, instead of memory-size");
+    object_class_property_set_description(klass, "memory-size",
+        "bytes of card memory, a power of two (default: 1G)");
+    object_class_property_set_description(klass, "simd",
+        "auto, scalar, avx2 or avx512 (default: auto, the best of the host)");
+    object_class_property_set_description(klass, "threads",
+        "host threads that compute (default: 0, one per host CPU)");
+}
+
+static const TypeInfo skald_types[] = {
+    {
+        .name = TYPE_SKALD,
+        .parent = TYPE_PCI_DEVICE,
+        .instance_size = sizeof(SkaldState),
+        .class_init = skald_class_init,
+        .interfaces = (InterfaceInfo[]) {
+            { INTERFACE_PCIE_DEVICE },
+            { }
+        },
+    },
+};
+
+DEFINE_TYPES(skald_types)

@@ -1,0 +1,101 @@
+/*
+ * Skald SK1 inference card: state of the PCI function
+ *
+ * The card itself is the library behind card/capi.h, which knows nothing of
+ * QEMU. This shell puts it on a PCIe bus. It is split by noun: the function
+ * (skald.c), its registers (skald-mmio.c), DMA (skald-dma.c), interrupts
+ * (skald-irq.c) and how it stops (skald-stop.c).
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef HW_SKALD_PCI_SKALD_H
+#define HW_SKALD_PCI_SKALD_H
+
+#include "qemu/notify.h"
+#include "qemu/thread.h"
+#include "hw/pci/pci_device.h"
+#include "system/hostmem.h"
+#include "system/runstate.h"
+#include "card/capi.h"
+#include "skald/regs.h"
+
+#define TYPE_SKALD "skald"
+OBJECT_DECLARE_SIMPLE_TYPE(SkaldState, SKALD)
+
+typedef struct SkaldRemoteDma SkaldRemoteDma;
+
+struct SkaldState {
+    PCIDevice parent_obj;
+
+    /* Properties */
+    HostMemoryBackend *memdev;
+    uint64_t memory_size;       /* bytes, 0: not given */
+    uint32_t threads;           /* 0: one per host CPU */
+    char *simd;
+
+    /* Fixed from realize on */
+    char *name;                 /* for traces and the log */
+    struct skald_card *card;
+    MemoryRegion registers;     /* BAR0 */
+    MemoryRegion doorbells;     /* BAR2 */
+    MemoryRegion ram;           /* BAR4, unless memdev provides it */
+    MemoryRegion *memory;       /* BAR4 */
+    Error *migration_blocker;
+    Notifier shutdown;
+    VMChangeStateEntry *run_state;
+
+    /* Interrupts: generation << 32 | vectors requested, atomic */
+    uint64_t irq;
+    QEMUBH *irq_bh;
+
+    /*
+     * DMA. The lock is held for every access to host memory, so that whoever
+     * takes it once after closing the gate knows that the last one is over.
+     * It nests inside the BQL; a thread of the card never takes the BQL.
+     */
+    QemuMutex dma_lock;
+    QemuCond dma_cond;          /* gate or a remote access changed */
+    bool dma_running;           /* the VM runs; under dma_lock */
+    QSIMPLEQ_HEAD(, SkaldRemoteDma) dma_remote; /* under dma_lock */
+    QEMUBH *dma_bh;
+
+    /* BQL: the VM is on its way out, the guest's accesses are ignored */
+    bool shut_down;
+};
+
+/* skald-mmio.c */
+void skald_mmio_init(SkaldState *s);
+
+/* skald-dma.c */
+void skald_dma_init(SkaldState *s);
+void skald_dma_cleanup(SkaldState *s);
+void skald_dma_set_running(SkaldState *s, bool running);
+/* Returns when no access from before the call is in progress any more. */
+void skald_dma_fence(SkaldState *s);
+bool skald_dma_read(void *opaque, uint64_t from, void *to, size_t bytes);
+bool skald_dma_write(void *opaque, uint64_t to, const void *from,
+                     size_t bytes);
+bool skald_dma_load64(void *opaque, uint64_t from, uint64_t *value);
+bool skald_dma_store64(void *opaque, uint64_t to, uint64_t value);
+
+/* skald-irq.c */
+bool skald_irq_init(SkaldState *s, Error **errp);
+void skald_irq_cleanup(SkaldState *s);
+void skald_irq_drop(SkaldState *s);
+void skald_irq_resume(SkaldState *s);
+void skald_irq_raise(void *opaque, unsigned vector);
+
+/* skald-stop.c */
+void skald_stop_init(SkaldState *s);
+void skald_stop_cleanup(SkaldState *s);
+void skald_stop_class_init(DeviceClass *dc);
+/* Begins to stop the card. From its return on, nothing reaches the host. */
+void skald_stop_begin(SkaldState *s, const char *why);
+/* The same where the card is stopping already, by its own register. */
+void skald_stop_fence(SkaldState *s, const char *why);
+void skald_stop_done(void *opaque);
+void skald_config_write(PCIDevice *dev, uint32_t addr, uint32_t value,
+                        int len);
+
+#endif
