@@ -2,9 +2,9 @@
  * Skald SK1 inference card: MSI-X
  *
  * Threads of the card note vectors in one atomic word; a bottom half sends
- * them under the BQL, each once however often it was requested meanwhile. The
- * upper half of the word is a generation that every stop advances: a thread
- * that looked at the card before the stop fails to note its vector after it.
+ * them under the BQL, each once however often it was requested meanwhile. A
+ * card that is being stopped notes nothing more (card/capi.h), so that what
+ * skald_irq_drop() forgets then is all there is from before.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -16,27 +16,15 @@
 #include "skald.h"
 #include "trace.h"
 
-#define SKALD_IRQ_GENERATION (1ull << 32)
-#define SKALD_IRQ_VECTORS (SKALD_IRQ_GENERATION - 1)
-
 QEMU_BUILD_BUG_ON(SKALD_NUM_VECTORS > 32);
 
 void skald_irq_raise(void *opaque, unsigned vector)
 {
     SkaldState *s = opaque;
-    uint64_t old, seen = qatomic_read(&s->irq);
 
     assert(vector < SKALD_NUM_VECTORS);
-    do {
-        old = seen;
-        if (skald_card_reset_pending(s->card)) {
-            return;
-        }
-        seen = qatomic_cmpxchg(&s->irq, old, old | 1u << vector);
-    } while (seen != old);
-
-    /* Whoever set the first bit has scheduled the bottom half. */
-    if (!(old & SKALD_IRQ_VECTORS)) {
+    /* Whoever sets the first bit schedules the bottom half. */
+    if (!qatomic_fetch_or(&s->irq, 1u << vector)) {
         qemu_bh_schedule(s->irq_bh);
     }
 }
@@ -50,7 +38,7 @@ static void skald_irq_bh(void *opaque)
     if (!runstate_is_running()) {
         return; /* skald_irq_resume() comes back */
     }
-    vectors = qatomic_fetch_and(&s->irq, ~SKALD_IRQ_VECTORS);
+    vectors = qatomic_xchg(&s->irq, 0);
     while (vectors) {
         unsigned vector = ctz32(vectors);
 
@@ -64,21 +52,14 @@ static void skald_irq_bh(void *opaque)
     }
 }
 
-/* Forgets what was requested and not yet sent. The card is being stopped. */
 void skald_irq_drop(SkaldState *s)
 {
-    uint64_t old, seen = qatomic_read(&s->irq);
-
-    do {
-        old = seen;
-        seen = qatomic_cmpxchg(&s->irq, old, (old & ~SKALD_IRQ_VECTORS) +
-                                             SKALD_IRQ_GENERATION);
-    } while (seen != old);
+    qatomic_set(&s->irq, 0);
 }
 
 void skald_irq_resume(SkaldState *s)
 {
-    if (qatomic_read(&s->irq) & SKALD_IRQ_VECTORS) {
+    if (qatomic_read(&s->irq)) {
         qemu_bh_schedule(s->irq_bh);
     }
 }

@@ -45,8 +45,7 @@ struct SkaldState {
     Notifier shutdown;
     VMChangeStateEntry *run_state;
 
-    /* Interrupts: generation << 32 | vectors requested, atomic */
-    uint64_t irq;
+    uint32_t irq;               /* vectors requested and not yet sent, atomic */
     QEMUBH *irq_bh;
 
     /*
@@ -82,7 +81,9 @@ bool skald_dma_store64(void *opaque, uint64_t to, uint64_t value);
 /* skald-irq.c */
 bool skald_irq_init(SkaldState *s, Error **errp);
 void skald_irq_cleanup(SkaldState *s);
+/* Forgets what a card that is being stopped had requested. */
 void skald_irq_drop(SkaldState *s);
+/* Sends what waited for the VM to run. */
 void skald_irq_resume(SkaldState *s);
 void skald_irq_raise(void *opaque, unsigned vector);
 
