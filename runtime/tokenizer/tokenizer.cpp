@@ -105,7 +105,7 @@ std::string Tokenizer::piece_bytes(TokenId id, bool show_control) const {
         throw TokenizerError("token " + std::to_string(id) + " is not in the vocabulary of " +
                              std::to_string(spec.pieces.size()));
     const TokenizerSpec::Piece& piece = spec.pieces[id];
-    if (piece.kind == tk::PieceKind::kControl)
+    if (piece.kind == tk::PieceKind::kControl || piece.kind == tk::PieceKind::kUnknown)
         return show_control ? piece.text : std::string();
     if (parts_->is_added[id])
         return piece.text;

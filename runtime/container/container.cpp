@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: MIT
+#include "container/container.hpp"
+
+#include <fcntl.h>
+#include <sodium.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace skald::rt {
+namespace {
+
+namespace ct = skald::container;
+
+std::string text(std::uint64_t value) {
+    return std::to_string(value);
+}
+
+std::string version_text(std::uint32_t v) {
+    return text(v >> 16) + "." + text(v & 0xffff);
+}
+
+const char* name_of(ct::SectionType type) {
+    switch (type) {
+        case ct::SectionType::Model:
+            return "model";
+        case ct::SectionType::Program:
+            return "program";
+        case ct::SectionType::Weights:
+            return "weights";
+        case ct::SectionType::Tokenizer:
+            return "tokenizer";
+        case ct::SectionType::Tensors:
+            return "tensors";
+        case ct::SectionType::Notes:
+            return "notes";
+    }
+    return nullptr;
+}
+
+struct Mapping {
+    const std::byte* data;
+    std::size_t size;
+};
+
+Mapping map(const std::string& name) {
+    const auto failed = [&](const char* what) {
+        throw ContainerError(name + ": cannot " + what + ": " + std::strerror(errno));
+    };
+    const int fd = ::open(name.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        failed("open");
+    struct stat status{};
+    void* data = MAP_FAILED;
+    if (::fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0)
+        data = ::mmap(nullptr, static_cast<std::size_t>(status.st_size), PROT_READ, MAP_PRIVATE, fd,
+                      0);
+    const int error = errno;
+    ::close(fd);
+    if (!S_ISREG(status.st_mode) || status.st_size == 0)
+        throw ContainerError(name + ": is not a file with content");
+    if (data == MAP_FAILED) {
+        errno = error;
+        failed("map");
+    }
+    return {static_cast<const std::byte*>(data), static_cast<std::size_t>(status.st_size)};
+}
+
+template <std::size_t N>
+bool terminated(const char (&field)[N]) {
+    return std::memchr(field, 0, N) != nullptr;
+}
+
+template <typename T>
+std::span<const T> records(std::span<const std::byte> bytes) {
+    return {reinterpret_cast<const T*>(bytes.data()), bytes.size() / sizeof(T)};
+}
+
+}  // namespace
+
+Container::Container(const std::filesystem::path& path, Verify verify) : name_(path.string()) {
+    const Mapping mapping = map(name_);
+    bytes_ = {mapping.data, mapping.size};
+    mapped_ = true;
+    try {
+        read(verify);
+    } catch (...) {
+        ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+        throw;
+    }
+}
+
+Container::Container(std::string name, std::span<const std::byte> bytes, Verify verify)
+    : name_(std::move(name)), bytes_(bytes) {
+    read(verify);
+}
+
+Container::~Container() {
+    if (mapped_)
+        ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+}
+
+Container::Container(Container&& other) noexcept
+    : name_(std::move(other.name_)),
+      bytes_(std::exchange(other.bytes_, {})),
+      mapped_(std::exchange(other.mapped_, false)),
+      header_(other.header_),
+      model_(other.model_),
+      weights_section_(other.weights_section_),
+      program_(other.program_),
+      weights_(other.weights_),
+      tokenizer_(other.tokenizer_),
+      weights_offset_(other.weights_offset_),
+      tensors_(other.tensors_),
+      notes_(other.notes_) {}
+
+Container& Container::operator=(Container&& other) noexcept {
+    if (this != &other) {
+        this->~Container();
+        new (this) Container(std::move(other));
+    }
+    return *this;
+}
+
+void Container::reject(const std::string& what) const {
+    throw ContainerError(name_ + ": " + what);
+}
+
+void Container::read(Verify verify) {
+    check_header();
+    const auto table = read_table();
+    for (const ct::Section& section : table)
+        take(section);
+    for (const auto& [there, type] : {std::pair(model_ != nullptr, ct::SectionType::Model),
+                                      {!program_.empty(), ct::SectionType::Program},
+                                      {weights_section_ != nullptr, ct::SectionType::Weights},
+                                      {!tokenizer_.empty(), ct::SectionType::Tokenizer}})
+        if (!there)
+            reject(std::string("has no ") + name_of(type) + " section");
+    check_model();
+    if (verify == Verify::kWeights)
+        verify_weights();
+}
+
+void Container::check_header() {
+    if (bytes_.size() < sizeof(ct::FileHeader))
+        reject("is " + text(bytes_.size()) + " bytes long, shorter than a header");
+    header_ = reinterpret_cast<const ct::FileHeader*>(bytes_.data());
+    const ct::FileHeader& h = *header_;
+    if (h.magic != ct::kMagic)
+        reject("is not a compiled model (byte 0: wrong magic)");
+    if (h.version >> 16 != ct::kVersion >> 16)
+        reject("has container version " + version_text(h.version) + ", this program reads " +
+               version_text(ct::kVersion));
+    if (h.isa_version >> 16 != isa::kVersion >> 16 || h.isa_version > isa::kVersion)
+        reject("needs micro-op version " + version_text(h.isa_version) + ", this program knows " +
+               version_text(isa::kVersion));
+    if (h.header_bytes != sizeof(ct::FileHeader))
+        reject("byte 28: header of " + text(h.header_bytes) + " bytes");
+    if (h.file_size != bytes_.size())
+        reject("is " + text(bytes_.size()) + " bytes long, should be " + text(h.file_size));
+    if (h.n_sections == 0 || h.n_sections > ct::kMaxSections)
+        reject("byte 24: " + text(h.n_sections) + " sections");
+    if (std::any_of(std::begin(h.reserved), std::end(h.reserved), [](auto b) { return b != 0; }))
+        reject("byte 64: reserved bytes of the header are not zero");
+}
+
+std::span<const ct::Section> Container::read_table() const {
+    const std::size_t table_bytes = header_->n_sections * sizeof(ct::Section);
+    const std::size_t table_end = sizeof(ct::FileHeader) + table_bytes;
+    if (table_end > bytes_.size())
+        reject("ends inside the section table");
+    const auto raw = bytes_.subspan(sizeof(ct::FileHeader), table_bytes);
+    std::array<unsigned char, crypto_hash_sha256_BYTES> hash;
+    crypto_hash_sha256(hash.data(), reinterpret_cast<const unsigned char*>(raw.data()), raw.size());
+    if (std::memcmp(hash.data(), header_->content_hash, hash.size()) != 0)
+        reject("the section table does not have the hash the header names");
+    const auto table = records<ct::Section>(raw);
+    std::uint64_t end = table_end;
+    for (std::size_t i = 0; i < table.size(); ++i) {
+        const ct::Section& s = table[i];
+        const std::string where = "section " + text(i);
+        if (s.reserved != 0 || s.reserved2 != 0)
+            reject(where + ": reserved fields are not zero");
+        if (s.offset % ct::kSectionAlign != 0)
+            reject(where + ": offset " + text(s.offset) + " is not a multiple of " +
+                   text(ct::kSectionAlign));
+        if (s.offset < end)
+            reject(where + ": offset " + text(s.offset) + " lies inside what comes before it");
+        if (s.offset > bytes_.size() || s.bytes > bytes_.size() - s.offset)
+            reject(where + ": " + text(s.bytes) + " bytes at " + text(s.offset) +
+                   " are outside the file");
+        end = s.offset + s.bytes;
+    }
+    return table;
+}
+
+void Container::check_hash(const ct::Section& section, const char* what) const {
+    std::array<unsigned char, crypto_hash_sha256_BYTES> hash;
+    crypto_hash_sha256(hash.data(),
+                       reinterpret_cast<const unsigned char*>(bytes_.data()) + section.offset,
+                       section.bytes);
+    if (std::memcmp(hash.data(), section.sha256, hash.size()) != 0)
+        reject(std::string("the ") + what + " section (byte " + text(section.offset) +
+               ") is corrupted: wrong hash");
+}
+
+void Container::take(const ct::Section& section) {
+    const char* what = name_of(section.type);
+    if (!what)
+        return;  // of a later minor version
+    const auto content = bytes_.subspan(section.offset, section.bytes);
+    const auto once = [&](bool already) {
+        if (already)
+            reject(std::string("has two ") + what + " sections");
+    };
+    const auto sized = [&](std::size_t unit, bool exactly_one) {
+        if (content.empty() || content.size() % unit != 0 ||
+            (exactly_one && content.size() != unit))
+            reject(std::string("the ") + what + " section has " + text(content.size()) + " bytes");
+    };
+    if (section.type != ct::SectionType::Weights)
+        check_hash(section, what);
+    switch (section.type) {
+        case ct::SectionType::Model:
+            once(model_ != nullptr);
+            sized(sizeof(ct::ModelInfo), true);
+            model_ = reinterpret_cast<const ct::ModelInfo*>(content.data());
+            break;
+        case ct::SectionType::Program:
+            once(!program_.empty());
+            sized(sizeof(isa::MicroOp), false);
+            program_ = records<isa::MicroOp>(content);
+            break;
+        case ct::SectionType::Weights:
+            once(weights_section_ != nullptr);
+            weights_section_ = &section;
+            weights_ = content;
+            weights_offset_ = section.offset;
+            break;
+        case ct::SectionType::Tokenizer:
+            once(!tokenizer_.empty());
+            sized(1, false);
+            tokenizer_ = content;
+            break;
+        case ct::SectionType::Tensors:
+            once(!tensors_.empty());
+            sized(sizeof(ct::TensorEntry), false);
+            tensors_ = records<ct::TensorEntry>(content);
+            break;
+        case ct::SectionType::Notes:
+            once(!notes_.empty());
+            notes_ = {reinterpret_cast<const char*>(content.data()), content.size()};
+            break;
+    }
+}
+
+void Container::check_model() const {
+    const ct::ModelInfo& m = *model_;
+    const auto bound = [&](const char* what, std::uint64_t value, std::uint64_t low,
+                           std::uint64_t high) {
+        if (value < low || value > high)
+            reject(std::string("the model's ") + what + " is " + text(value) + ", must be " +
+                   text(low) + " to " + text(high));
+    };
+    bound("number of layers", m.layers, 1, 1u << 16);
+    bound("hidden size", m.hidden, 1, isa::kMaxK);
+    bound("number of heads", m.heads, 1, isa::kMaxHeads);
+    bound("number of KV heads", m.kv_heads, 1, m.heads);
+    bound("head size", m.head_dim, 2, isa::kMaxHeadDim);
+    bound("feed-forward size", m.ffn, 1, isa::kMaxK);
+    bound("vocabulary size", m.vocabulary, 1, isa::kMaxN);
+    bound("context length", m.context, 1, 1u << 24);
+    bound("number of rows", m.max_rows, 1, isa::kMaxRows);
+    bound("number of selected rows", m.max_selected, 1, isa::kMaxRows);
+    bound("number of sequences", m.max_sequences, 1, isa::kMaxRows);
+    bound("block table row", m.blocks_per_sequence, isa::ceil_div(m.context, isa::kKvPositions),
+          1u << 20);
+    bound("workspace", m.workspace_bytes, 1, std::uint64_t{1} << 48);
+    bound("number of stop ids", m.n_stop, 0, ct::kMaxStopIds);
+    bound("KV format", m.kv_format, static_cast<std::uint32_t>(isa::KvFormat::F16),
+          static_cast<std::uint32_t>(isa::KvFormat::F16));
+    const auto kv =
+        isa::kv_layer_bytes(static_cast<isa::KvFormat>(m.kv_format), m.kv_heads, m.head_dim);
+    bound("KV block", m.block_bytes, m.layers * kv, m.layers * kv);
+    if (m.blocks_per_sequence % 4 != 0)
+        reject("the model's block table row is " + text(m.blocks_per_sequence) +
+               ", not a multiple of 4");
+    for (std::uint32_t i = 0; i < m.n_stop; ++i)
+        bound("stop id", m.stop[i], 0, m.vocabulary - 1);
+    if (m.bos_id != ct::kNoToken)
+        bound("begin-of-sequence id", m.bos_id, 0, m.vocabulary - 1);
+    if (!terminated(m.architecture) || !terminated(m.name))
+        reject("the model's name has no end");
+    for (const ct::TensorEntry& t : tensors_)
+        if (!terminated(t.name) || t.offset > weights_.size() ||
+            t.bytes > weights_.size() - t.offset)
+            reject("a tensor of the list is outside the weights");
+}
+
+void Container::verify_weights() const {
+    check_hash(*weights_section_, name_of(ct::SectionType::Weights));
+}
+
+std::string Container::content_hash() const {
+    std::string hex(2 * sizeof header_->content_hash + 1, '\0');
+    sodium_bin2hex(hex.data(), hex.size(), header_->content_hash, sizeof header_->content_hash);
+    hex.pop_back();
+    return hex;
+}
+
+}  // namespace skald::rt

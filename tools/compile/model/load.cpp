@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+// Chooses the front end, and checks what both have in common once it has read.
+#include "error.hpp"
+#include "model/model.hpp"
+
+namespace skald::compiler {
+namespace {
+
+void check_tokenizer(const Model& model) {
+    const auto pieces = model.tokenizer.pieces.size();
+    if (pieces > model.config.vocabulary)
+        fail("{}: the tokenizer has {} tokens, the model only {} rows of embeddings",
+             model.config.source, pieces, model.config.vocabulary);
+}
+
+}  // namespace
+
+Model load_model(const std::filesystem::path& path) {
+    namespace fs = std::filesystem;
+    std::error_code error;
+    const fs::file_status status = fs::status(path, error);
+    if (!fs::exists(status))
+        fail("{}: no such file or folder", path.string());
+    Model model = fs::is_directory(status) ? load_hugging_face(path) : load_gguf(path);
+    check_tokenizer(model);
+    return model;
+}
+
+}  // namespace skald::compiler

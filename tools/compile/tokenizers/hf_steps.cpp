@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+#include "tokenizers/hf_steps.hpp"
+
+#include "error.hpp"
+#include "tokenizers/patterns.hpp"
+
+namespace skald::compiler {
+namespace {
+
+namespace tk = skald::tokenizer;
+using Read = void (*)(const JsonObject&, Steps&);
+
+// {"String": s} or {"Regex": s}
+struct Pattern {
+    std::string text;
+    bool regex;
+};
+
+Pattern read_pattern(const JsonObject& step) {
+    const JsonObject pattern = step.object("pattern");
+    if (auto literal = pattern.maybe_string("String"))
+        return {std::move(*literal), false};
+    return {pattern.string("Regex"), true};
+}
+
+void read_sequence(const JsonObject& step, std::string_view key, Read read, Steps& steps) {
+    const Json& list = step.array(key);
+    for (std::size_t i = 0; i < list.size(); ++i)
+        read(JsonObject(step.file(), fmt::format("{}[{}]", step.path_of(key), i), list[i]), steps);
+}
+
+void normalizer(const JsonObject& step, Steps& steps) {
+    const std::string type = step.string("type");
+    if (type == "Sequence") {
+        read_sequence(step, "normalizers", normalizer, steps);
+    } else if (type == "Prepend") {
+        steps.push_back({tk::StepKind::kPrepend, 0, step.string("prepend"), ""});
+    } else if (type == "Replace") {
+        Pattern p = read_pattern(step);
+        steps.push_back({p.regex ? tk::StepKind::kReplaceRegex : tk::StepKind::kReplace, 0,
+                         std::move(p.text), step.string("content")});
+    } else if (type == "Lowercase") {
+        steps.push_back({tk::StepKind::kLowercase, 0, "", ""});
+    } else if (type == "Strip") {
+        const std::uint32_t sides =
+            (step.maybe_bool("strip_left").value_or(true) ? tk::kLeft : 0u) |
+            (step.maybe_bool("strip_right").value_or(true) ? tk::kRight : 0u);
+        steps.push_back({tk::StepKind::kStripSpace, sides, "", ""});
+    } else {
+        fail(
+            "{}: normalizer {} is not supported; Prepend, Replace, Lowercase, Strip and Sequence "
+            "are",
+            step.file(), type);
+    }
+}
+
+std::uint32_t read_behaviour(const JsonObject& step) {
+    const std::string name = step.string("behavior");
+    if (name == "Isolated")
+        return tk::kIsolated;
+    if (name == "Removed")
+        return tk::kRemoved;
+    if (name == "MergedWithPrevious")
+        return tk::kMergedPrevious;
+    if (name == "MergedWithNext")
+        return tk::kMergedNext;
+    if (name == "Contiguous")
+        return tk::kContiguous;
+    step.reject("behavior", fmt::format("{} is unknown", name));
+}
+
+void split(std::string_view pattern, std::uint32_t flags, Steps& steps) {
+    steps.push_back({tk::StepKind::kSplit, flags, std::string(pattern), ""});
+}
+
+// Metaspace of both ages: add_prefix_space, or prepend_scheme and split.
+std::uint32_t metaspace_flags(const JsonObject& step) {
+    std::string scheme = step.maybe_bool("add_prefix_space").value_or(true) ? "always" : "never";
+    scheme = step.maybe_string("prepend_scheme").value_or(scheme);
+    std::uint32_t flags = 0;
+    if (scheme == "always")
+        flags = tk::kPrependAlways;
+    else if (scheme == "first")
+        flags = tk::kPrependFirst;
+    else if (scheme != "never")
+        step.reject("prepend_scheme", fmt::format("{} is unknown", scheme));
+    if (step.maybe_bool("split").value_or(true))
+        flags |= tk::kSplitWords;
+    return flags;
+}
+
+void pre_tokenizer(const JsonObject& step, Steps& steps) {
+    const std::string type = step.string("type");
+    if (type == "Sequence") {
+        read_sequence(step, "pretokenizers", pre_tokenizer, steps);
+    } else if (type == "Split") {
+        const Pattern p = read_pattern(step);
+        std::uint32_t flags = read_behaviour(step) | (p.regex ? 0u : tk::kLiteral);
+        if (step.maybe_bool("invert").value_or(false))
+            flags |= tk::kInvert;
+        split(p.text, flags, steps);
+    } else if (type == "Digits") {
+        split(step.maybe_bool("individual_digits").value_or(false) ? patterns::kDigit
+                                                                   : patterns::kDigits,
+              tk::kIsolated, steps);
+    } else if (type == "Metaspace") {
+        steps.push_back(
+            {tk::StepKind::kMetaspace, metaspace_flags(step), step.string("replacement"), ""});
+    } else if (type == "ByteLevel") {
+        if (step.maybe_bool("add_prefix_space")
+                .value_or(true))  // a space before each word that has none
+            steps.push_back({tk::StepKind::kMetaspace, tk::kPrependAlways, " ", ""});
+        if (step.maybe_bool("use_regex").value_or(true))
+            split(patterns::kGpt2, tk::kIsolated, steps);
+        steps.push_back({tk::StepKind::kByteLevel, 0, "", ""});
+    } else if (type == "WhitespaceSplit") {
+        split("\\s+", tk::kRemoved, steps);
+    } else if (type == "Whitespace") {
+        split("\\w+|[^\\w\\s]+", tk::kRemoved | tk::kInvert, steps);
+    } else {
+        fail(
+            "{}: pre-tokenizer {} is not supported; Split, Digits, Metaspace, ByteLevel, "
+            "Whitespace, "
+            "WhitespaceSplit and Sequence are",
+            step.file(), type);
+    }
+}
+
+void decoder(const JsonObject& step, Steps& steps) {
+    const std::string type = step.string("type");
+    if (type == "Sequence") {
+        read_sequence(step, "decoders", decoder, steps);
+    } else if (type == "Replace") {
+        Pattern p = read_pattern(step);
+        if (p.regex)
+            step.reject("pattern", "is a regular expression, which a decoder cannot have");
+        steps.push_back({tk::StepKind::kReplace, 0, std::move(p.text), step.string("content")});
+    } else if (type == "ByteFallback") {
+        steps.push_back({tk::StepKind::kByteTokens, 0, "", ""});
+    } else if (type == "Strip") {
+        const std::string content = step.string("content");
+        const auto start = step.maybe_uint("start").value_or(0);
+        if (content.size() != 1 || start > 0xffff || step.maybe_uint("stop").value_or(0) != 0)
+            step.reject("content", "must be one ASCII character, stripped at the start only");
+        if (start > 0)
+            steps.push_back({tk::StepKind::kStrip, static_cast<std::uint32_t>(start), content, ""});
+    } else if (type == "Metaspace") {
+        steps.push_back({tk::StepKind::kMetaspace,
+                         metaspace_flags(step) & ~std::uint32_t{tk::kSplitWords},
+                         step.string("replacement"), ""});
+    } else if (type == "ByteLevel") {
+        steps.push_back({tk::StepKind::kByteLevel, 0, "", ""});
+    } else if (type != "Fuse") {  // text is always put together before it is given out
+        fail(
+            "{}: decoder {} is not supported; Replace, ByteFallback, Fuse, Strip, Metaspace, "
+            "ByteLevel and Sequence are",
+            step.file(), type);
+    }
+}
+
+void read(const JsonObject& file, std::string_view key, Read read_step, Steps& steps) {
+    if (const auto step = file.maybe_object(key))
+        read_step(*step, steps);
+}
+
+}  // namespace
+
+void read_hf_normalizer(const JsonObject& file, Steps& steps) {
+    read(file, "normalizer", normalizer, steps);
+}
+void read_hf_pre_tokenizer(const JsonObject& file, Steps& steps) {
+    read(file, "pre_tokenizer", pre_tokenizer, steps);
+}
+void read_hf_decoder(const JsonObject& file, Steps& steps) {
+    read(file, "decoder", decoder, steps);
+}
+
+}  // namespace skald::compiler
