@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+// PING, TELEMETRY, HALT.
+#include "firmware/mbox/commands.hpp"
+
+namespace skald::fw {
+
+Answer Commands::ping(const Words&, Words&) {
+    return Answer::ok();
+}
+
+Answer Commands::telemetry(const Words&, Words& out) {
+    const Telemetry& counted = scheduler_.telemetry();
+    out[SKALD_TM_UPTIME_MS] = low(hw::now_us() / 1000);
+    out[SKALD_TM_BUSY_MS] = low(scheduler_.busy_us() / 1000);
+    out[SKALD_TM_JOBS] = counted.jobs;
+    out[SKALD_TM_FAULTS] = counted.faults;
+    out[SKALD_TM_PREEMPTIONS] = counted.preemptions;
+    out[SKALD_TM_QUEUES] = queues_.live();
+    out[SKALD_TM_CONTEXTS] = contexts_.live();
+    return Answer::ok();
+}
+
+Answer Commands::halt(const Words&, Words&) {
+    return scheduler_.stop_all() ? Answer::ok() : Answer::not_yet();
+}
+
+// CTX_KILL, HALT: what had to be cancelled was what ran, and nothing is started before the answer.
+Answer Commands::finish_when_idle(const Words&, bool) {
+    return scheduler_.cancelling() ? Answer::not_yet() : Answer::ok();
+}
+
+}  // namespace skald::fw

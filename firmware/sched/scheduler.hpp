@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+// Decides which queue the engine works for. Strict priority between the three levels; equals take
+// turns in slices of kSliceUs, which a queue may spend on several short jobs or on a part of a long
+// one. A queue of higher priority preempts at once, and the preempted one keeps its turn and the
+// rest of its slice.
+#pragma once
+
+#include "firmware/sched/context.hpp"
+#include "firmware/sched/queue.hpp"
+#include "firmware/sched/ready_lists.hpp"
+#include "firmware/sched/telemetry.hpp"
+#include "skald/fault.h"
+
+namespace skald::fw {
+
+class Scheduler {
+  public:
+    constexpr Scheduler(Contexts& contexts, Queues& queues)
+        : contexts_(contexts), queues_(queues) {}
+
+    // The driver has rung: `tail` entries were ever written.
+    void rung(u32 queue, u32 tail);
+    // The engine ended its run.
+    void engine_ended();
+    // After anything that may change whose turn it is: starts or preempts.
+    void schedule();
+
+    // Ends all jobs of a queue as CANCELLED and keeps it from running. True: done; false: a job of
+    // it still runs, and is_running() turns false once it has ended.
+    [[nodiscard]] bool cancel_queue(u32 queue);
+    // The same for all queues of a context, which is banned. reason: a fault to record, or NONE.
+    [[nodiscard]] bool kill_context(u32 context, u32 reason);
+    // The same for everything; nothing runs afterwards.
+    [[nodiscard]] bool stop_all();
+
+    // A job has been told to stop and has not ended yet.
+    [[nodiscard]] bool cancelling() const { return cancelling_; }
+    [[nodiscard]] bool idle() const { return running_ == ReadyLists::kNone; }
+    [[nodiscard]] bool is_running(u32 queue) const { return running_ == queue; }
+    [[nodiscard]] bool is_ready(u32 queue) const { return ready_.contains(queue); }
+    // When schedule() has to be called though nothing happened, or hw::kNever.
+    [[nodiscard]] u64 deadline() const;
+    [[nodiscard]] const Telemetry& telemetry() const { return telemetry_; }
+    [[nodiscard]] u64 busy_us() const;
+
+  private:
+    [[nodiscard]] bool start(u32 queue);
+    void put_back(u32 queue);
+    void complete(u32 queue, const hw::Result& result);
+    void complete_pending(u32 queue, u32 status);
+    void end_all_of(u32 context, u32 status);
+    void fault(u32 queue, const hw::Result& result);
+    void cancel_running();
+    [[nodiscard]] bool slice_is_over() const;
+
+    Contexts& contexts_;
+    Queues& queues_;
+    ReadyLists ready_;
+    Telemetry telemetry_{};
+
+    u16 running_ = ReadyLists::kNone;
+    u64 started_us_ = 0;
+    bool preempting_ = false;
+    bool cancelling_ = false;
+    bool stopped_ = false;
+    u32 kill_reason_ = SKALD_FAULT_NONE;
+};
+
+}  // namespace skald::fw
