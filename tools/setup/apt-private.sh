@@ -22,7 +22,7 @@ host_mirror() {
     local uri
     # shellcheck disable=SC2016 # apt expands these
     uri=$(apt-get indextargets --format '$(RELEASE) $(REPO_URI)' 'Created-By: Packages' \
-        'Component: main' 2>/dev/null | awk -v suite="$1" '$1 == suite {print $2; exit}')
+        'Component: main' 2>/dev/null | awk -v suite="$1" '$1 == suite {uri = $2} END {print uri}')
     printf '%s' "${uri:-$2}"
 }
 

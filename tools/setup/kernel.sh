@@ -16,7 +16,7 @@ kernel_candidates() {
     apt-cache "${APT_OPTIONS[@]}" pkgnames linux-headers-6.12 |
         sed -n 's/^linux-headers-\(6\.12\.[0-9]*+deb[0-9.]*\)-amd64$/\1/p' | sort -rV |
         while read -r release; do
-            version=$(apt_versions "linux-headers-$release-amd64" "$(kernel_suite)" | head -n 1)
+            version=$(apt_versions "linux-headers-$release-amd64" "$(kernel_suite)" | sed -n 1p)
             [[ -n $version ]] && echo "$release $version"
         done
 }
@@ -102,15 +102,15 @@ write_env() {
     dir=$(readlink -f "$CURRENT")
     release=$(<"$dir/release")
     mkdir -p "$out"
-    cat >"$out/env.mk.new" <<END
+    cat >"$out/stock.mk.new" <<END
 KERNEL_RELEASE := $release
 KERNEL_IMAGE := $dir/boot/vmlinuz-$release
 KERNEL_MODULES := $dir/usr/lib/modules/$release
 KERNEL_HEADERS := $dir/usr/src/linux-headers-$release
 CHECKPATCH := $dir/checkpatch/scripts/checkpatch.pl
 END
-    cmp -s "$out/env.mk.new" "$out/env.mk" && rm "$out/env.mk.new" && return 0
-    mv "$out/env.mk.new" "$out/env.mk"
+    cmp -s "$out/stock.mk.new" "$out/stock.mk" && rm "$out/stock.mk.new" && return 0
+    mv "$out/stock.mk.new" "$out/stock.mk"
 }
 
 main() {

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+// Keeping and judging the guest's kernel log.
+#include "vm/host/kernel_log.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "vm/host/options.hpp"
+
+namespace skald::vm {
+namespace {
+
+// What the kernel starts such a line with, behind its time stamp. At the start only: programs and
+// drivers may well speak of a "BUG:" further on.
+constexpr std::array<std::string_view, 15> kStarts = {
+    "BUG:",        "WARNING:",      "Oops:",     "Kernel panic", "Call Trace:",
+    "Call trace:", "kernel BUG at", "UBSAN:",    "KASAN:",       "general protection fault",
+    "INFO: task ", "kmemleak: ",    "DMA-API: ", "ODEBUG: ",     "------------[ cut here",
+};
+
+// Lines with one of those starts that report nothing wrong.
+constexpr std::array<std::string_view, 5> kHarmless = {
+    "kmemleak: Kernel memory leak detector initialized",
+    "kmemleak: Automatic memory scanning thread",
+    "DMA-API: preallocated",
+    "DMA-API: debugging enabled by kernel config",
+    "kmemleak: Kernel memory leak detector disabled",
+};
+
+constexpr std::string_view kInit = "skald-init: ";
+
+// "[    1.234567] text" or "[    1.234567][    T1] text" to "text"
+std::string_view without_stamp(std::string_view line) {
+    while (line.starts_with('[')) {
+        const auto end = line.find(']');
+        if (end == std::string_view::npos)
+            break;
+        line.remove_prefix(end + 1);
+    }
+    const auto start = line.find_first_not_of(' ');
+    return start == std::string_view::npos ? std::string_view() : line.substr(start);
+}
+
+}  // namespace
+
+bool is_trouble(std::string_view line) {
+    const std::string_view text = without_stamp(line);
+    const auto starts = [text](std::string_view start) { return text.starts_with(start); };
+    return std::ranges::any_of(kStarts, starts) && std::ranges::none_of(kHarmless, starts);
+}
+
+KernelLog::KernelLog(const std::filesystem::path& file) : file_(file, std::ios::binary) {
+    if (!file_)
+        throw UsageError("cannot write the kernel log " + file.string());
+}
+
+void KernelLog::append(std::span<const std::uint8_t> bytes) {
+    file_.write(reinterpret_cast<const char*>(bytes.data()),
+                static_cast<std::streamsize>(bytes.size()));
+    file_.flush();
+    any_ = any_ || !bytes.empty();
+    for (const std::uint8_t byte : bytes) {
+        const char c = static_cast<char>(byte);
+        if (c == '\n') {
+            line(pending_);
+            pending_.clear();
+        } else if (c != '\r') {
+            pending_.push_back(c);
+        }
+    }
+}
+
+void KernelLog::line(std::string_view text) {
+    if (!trouble_ && is_trouble(text))
+        trouble_ = std::string(text);
+    const auto at = text.find(kInit);
+    if (at != std::string_view::npos)
+        init_says_ = std::string(text.substr(at + kInit.size()));
+}
+
+}  // namespace skald::vm

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+// The guest's serial console: kept in a file, and read along for signs that the kernel is not well.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace skald::vm {
+
+class KernelLog {
+  public:
+    explicit KernelLog(const std::filesystem::path& file);
+
+    void append(std::span<const std::uint8_t> bytes);
+
+    // Whether the console said anything at all.
+    bool any() const { return any_; }
+    // The first line that tells of an oops, a warning or a failed check of the kernel.
+    const std::optional<std::string>& trouble() const { return trouble_; }
+    // The last line that our init wrote: why it gave up, when it did.
+    const std::optional<std::string>& init_says() const { return init_says_; }
+
+  private:
+    void line(std::string_view text);
+
+    std::ofstream file_;
+    std::string pending_;
+    bool any_ = false;
+    std::optional<std::string> trouble_;
+    std::optional<std::string> init_says_;
+};
+
+// Whether a line of the kernel's log, its time stamp included, is such a sign.
+bool is_trouble(std::string_view line);
+
+}  // namespace skald::vm

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+// skald-vm: runs a command in a freshly booted guest that has the card.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "vm/host/options.hpp"
+#include "vm/host/session.hpp"
+
+namespace {
+
+namespace fs = std::filesystem;
+using namespace skald::vm;
+
+// build/bin/skald-vm finds what it needs in build/.
+fs::path build_directory() {
+    return fs::read_symlink("/proc/self/exe").parent_path().parent_path();
+}
+
+// The logs of one run: where --logs says, or in a temporary directory that goes when all is well.
+class Logs {
+  public:
+    explicit Logs(const fs::path& wanted) : path_(wanted), keep_(!wanted.empty()) {
+        if (keep_) {
+            fs::create_directories(path_);
+            return;
+        }
+        std::string name = (fs::temp_directory_path() / "skald-vm.XXXXXX").string();
+        if (::mkdtemp(name.data()) == nullptr)
+            throw UsageError("cannot make a directory for the logs in " +
+                             fs::temp_directory_path().string());
+        path_ = name;
+    }
+    ~Logs() {
+        std::error_code ignored;
+        if (!keep_)
+            fs::remove_all(path_, ignored);
+    }
+    Logs(const Logs&) = delete;
+    Logs& operator=(const Logs&) = delete;
+
+    const fs::path& path() const { return path_; }
+    void keep() { keep_ = true; }
+
+  private:
+    fs::path path_;
+    bool keep_;
+};
+
+void say(const std::string& text) {
+    fmt::print(stderr, "skald-vm: {}\n", text);
+}
+
+// What QEMU itself had to say, which is short where it did not start.
+void show(const fs::path& file) {
+    std::ifstream in(file);
+    std::string line;
+    for (int i = 0; i < 10 && std::getline(in, line); ++i)
+        say(line);
+}
+
+int run(const Options& options) {
+    Logs logs(options.logs);
+    Outcome outcome;
+    {
+        Session session(options, logs.path());
+        outcome = session.run();
+    }
+    if (outcome.trouble.empty())
+        return outcome.status;
+    say(outcome.trouble);
+    if (outcome.status == kCannotRun)
+        show(logs.path() / "qemu.log");
+    logs.keep();
+    say(fmt::format("kernel log: {0}/kernel.log, QEMU log: {0}/qemu.log", logs.path().string()));
+    return outcome.status;
+}
+
+// Descriptors 0 to 2 are always taken, so that no socket of ours becomes a standard stream.
+void fill_standard_streams() {
+    int fd = 0;
+    while ((fd = ::open("/dev/null", O_RDWR)) >= 0 && fd <= STDERR_FILENO)
+        continue;
+    if (fd > STDERR_FILENO)
+        ::close(fd);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    fill_standard_streams();
+    try {
+        return run(parse_options(argc, argv, build_directory()));
+    } catch (const HelpRequest& help) {
+        fmt::print("{}", help.text);
+        return 0;
+    } catch (const std::exception& error) {
+        say(error.what());
+        return kCannotRun;
+    }
+}
