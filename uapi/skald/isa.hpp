@@ -110,6 +110,10 @@ inline constexpr std::uint32_t kMaxHeadDim = 512;     // even
 inline constexpr std::uint32_t kMaxStop = 16;         // stop tokens per sequence
 inline constexpr std::uint32_t kSampleBest = 1024;    // candidates top-p and min-p choose from
 
+// The clock of the modelled chip: turns modelled cycles into modelled time. Assumed, like the figures of the cost
+// formulas; a chip profile replaces it.
+inline constexpr double kClockHz = 1e9;
+
 // ---- Data layouts ---------------------------------------------------------------------------------------------------
 
 // Row table, one entry per row of a ragged batch: which sequence, at which position.
