@@ -107,16 +107,15 @@ void Scheduler::engine_ended() {
     if (result.status == SKALD_CORE_PREEMPTED) {
         result.status = SKALD_JOB_CANCELLED;
     }
-    Context& context = contexts_[queue.context];
+    if (kill_reason_ != SKALD_FAULT_NONE) {
+        contexts_[queue.context].ban({kill_reason_, id, queue.next_seq(), result.op_index, 0});
+        kill_reason_ = SKALD_FAULT_NONE;
+    }
     if (result.status == SKALD_JOB_FAULT) {
         fault(id, result);
     } else {
-        if (result.status == SKALD_JOB_CANCELLED && kill_reason_ != SKALD_FAULT_NONE) {
-            context.ban({kill_reason_, id, queue.next_seq(), result.op_index, 0});
-        }
         complete(id, result);
     }
-    kill_reason_ = SKALD_FAULT_NONE;
     if (cancelling_) {
         complete_pending(id, SKALD_JOB_CANCELLED);
     } else {
