@@ -1,12 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "input/tensor.hpp"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
-#include <cstring>
-
-#include "input/half.hpp"
 
 namespace skald::compiler {
 
@@ -57,36 +51,10 @@ std::span<const std::byte> Tensor::row(std::uint64_t index) const {
 }
 
 std::string to_string(std::span<const std::uint64_t> shape) {
-    return fmt::format("[{}]", fmt::join(shape, ","));
-}
-
-void row_to_f32(const Tensor& tensor, std::uint64_t row, std::span<float> out) {
-    const std::byte* p = tensor.row(row).data();
-    const auto half_at = [p](std::size_t at) {
-        std::uint16_t h;
-        std::memcpy(&h, p + at, sizeof h);
-        return h;
-    };
-    switch (tensor.type) {
-        case DType::kF32:
-            std::memcpy(out.data(), p, out.size_bytes());
-            break;
-        case DType::kF16:
-            for (std::size_t k = 0; k < out.size(); ++k)
-                out[k] = f16_to_f32(half_at(2 * k));
-            break;
-        case DType::kBF16:
-            for (std::size_t k = 0; k < out.size(); ++k)
-                out[k] = bf16_to_f32(half_at(2 * k));
-            break;
-        case DType::kQ8_0:
-            for (std::size_t k = 0; k < out.size(); ++k) {
-                const std::size_t block = k / kQ8Block * kQ8BlockBytes;
-                const auto q = static_cast<std::int8_t>(p[block + 2 + k % kQ8Block]);
-                out[k] = f16_to_f32(half_at(block)) * static_cast<float>(q);
-            }
-            break;
-    }
+    std::string text = "[";
+    for (std::size_t i = 0; i < shape.size(); ++i)
+        text += (i == 0 ? "" : ",") + std::to_string(shape[i]);
+    return text + "]";
 }
 
 }  // namespace skald::compiler

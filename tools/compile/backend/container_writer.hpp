@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+// Writes a `.skald` file (uapi/skald/container.hpp): sections as a stream, hashed on the way; under
+// a temporary name until it is complete, so that a reader never meets half a file.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "skald/container.hpp"
+
+namespace skald::compiler {
+
+class ContainerWriter {
+  public:
+    // Creates the temporary file beside `path`. `sections` is how many there will be.
+    ContainerWriter(const std::filesystem::path& path, std::uint32_t sections);
+    ~ContainerWriter();  // removes the temporary file unless commit() has run
+    ContainerWriter(const ContainerWriter&) = delete;
+    ContainerWriter& operator=(const ContainerWriter&) = delete;
+
+    void begin_section(container::SectionType type);
+    void write(std::span<const std::byte> bytes);
+    void end_section();
+
+    // Header and table, flushed to disk, then the final name. All sections must have been written.
+    void commit();
+
+    std::uint64_t size() const { return at_; }
+    std::string content_hash() const;  // after commit(), 64 hexadecimal digits
+
+  private:
+    struct Hash;
+
+    void put(std::span<const std::byte> bytes);
+    void put_at(std::uint64_t offset, std::span<const std::byte> bytes);
+    void pad();
+    [[noreturn]] void failed(const char* what) const;
+
+    std::filesystem::path path_;
+    std::string temporary_;
+    int fd_ = -1;
+    std::uint32_t expected_;
+    std::uint64_t at_ = 0;
+    std::vector<container::Section> table_;
+    std::unique_ptr<Hash> hash_;
+    std::array<std::uint8_t, 32> content_hash_{};
+};
+
+}  // namespace skald::compiler

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+#include "backend/weight_image.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+
+#include "backend/ordered_pipeline.hpp"
+#include "error.hpp"
+#include "model/rope.hpp"
+
+namespace skald::compiler {
+namespace {
+
+constexpr std::uint64_t kPieceBytes = 4u << 20;
+
+std::vector<std::byte> bytes_of(std::span<const float> floats) {
+    const auto bytes = std::as_bytes(floats);
+    return {bytes.begin(), bytes.end()};
+}
+
+}  // namespace
+
+WeightImage::WeightImage(const Model& model, const ir::Graph& graph, const WeightLayout& layout)
+    : model_(model), graph_(graph), layout_(layout), errors_(layout.items.size()) {
+    for (std::size_t i = 0; i < layout.items.size(); ++i) {
+        const ir::Constant& c = graph.constants[layout.items[i].constant];
+        if (c.kind != ir::ConstantKind::kMatrix) {
+            pieces_.push_back({i, 0, 0});
+            continue;
+        }
+        const auto row_tiles = static_cast<std::uint32_t>(isa::ceil_div(c.n, isa::kTileRows));
+        const std::uint64_t row_tile_bytes = isa::matrix_bytes(c.format, isa::kTileRows, c.k);
+        const auto step =
+            static_cast<std::uint32_t>(std::max<std::uint64_t>(1, kPieceBytes / row_tile_bytes));
+        for (std::uint32_t first = 0; first < row_tiles; first += step)
+            pieces_.push_back({i, first, std::min(step, row_tiles - first)});
+    }
+}
+
+std::vector<const Weight*> WeightImage::parts(const WeightLayout::Item& item) const {
+    std::vector<const Weight*> out;
+    for (const Slot slot : graph_.constants[item.constant].parts)
+        out.push_back(&model_.weights.at(slot, item.layer));
+    return out;
+}
+
+std::string WeightImage::source_types(const WeightLayout::Item& item) const {
+    std::vector<std::string_view> types;
+    for (const Weight* w : parts(item))
+        types.push_back(name_of(w->tensor().type));
+    types.erase(std::unique(types.begin(), types.end()), types.end());
+    std::string out;
+    for (const auto type : types)
+        out += (out.empty() ? "" : "|") + std::string(type);
+    return out;
+}
+
+std::vector<std::byte> WeightImage::make_floats(const WeightLayout::Item& item) const {
+    const ir::Constant& c = graph_.constants[item.constant];
+    if (c.kind == ir::ConstantKind::kRotaryTable)
+        return bytes_of(rope_table(model_.config.rope_frequencies, c.n));
+    std::vector<float> joined;
+    for (const Weight* w : parts(item)) {
+        const std::vector<float> part = w->vector();
+        if (!std::all_of(part.begin(), part.end(), [](float x) { return std::isfinite(x); }))
+            fail("tensor {} has a weight that is not finite", w->tensor().name);
+        joined.insert(joined.end(), part.begin(), part.end());
+    }
+    return bytes_of(joined);
+}
+
+WeightImage::Made WeightImage::make(const Piece& piece) const {
+    const WeightLayout::Item& item = layout_.items[piece.item];
+    const ir::Constant& c = graph_.constants[item.constant];
+    if (c.kind != ir::ConstantKind::kMatrix)
+        return {make_floats(item), {}};
+    Made made;
+    made.bytes.resize(piece.tiles * isa::matrix_bytes(c.format, isa::kTileRows, c.k));
+    made.error = write_tiles(StackedMatrix(parts(item), c.k), c.format, piece.first_tile,
+                             piece.tiles, made.bytes);
+    return made;
+}
+
+void WeightImage::write(unsigned threads,
+                        const std::function<void(std::span<const std::byte>)>& sink) {
+    static constexpr std::array<std::byte, 64> kZeros{};
+    std::uint64_t at = 0;
+    const auto pad_to = [&](std::uint64_t offset) {
+        while (at < offset) {
+            const auto n = std::min<std::uint64_t>(kZeros.size(), offset - at);
+            sink(std::span(kZeros).first(n));
+            at += n;
+        }
+    };
+    ordered_pipeline<Made>(
+        pieces_.size(), threads, [&](std::size_t i) { return make(pieces_[i]); },
+        [&](std::size_t i, Made&& made) {
+            const Piece& piece = pieces_[i];
+            if (piece.first_tile == 0)
+                pad_to(layout_.items[piece.item].offset);
+            sink(made.bytes);
+            at += made.bytes.size();
+            errors_[piece.item] += made.error;
+        });
+    pad_to(layout_.bytes);
+}
+
+}  // namespace skald::compiler

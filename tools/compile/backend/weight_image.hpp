@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+// The bytes of the weight image, from the first to the last, made by several threads a few
+// megabytes at a time: neither the model nor the image is ever in memory as a whole.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "backend/layout.hpp"
+#include "backend/tile.hpp"
+#include "model/model.hpp"
+
+namespace skald::compiler {
+
+class WeightImage {
+  public:
+    WeightImage(const Model& model, const ir::Graph& graph, const WeightLayout& layout);
+
+    // Calls `sink` with consecutive bytes until the whole image has been given out. The bytes do
+    // not depend on `threads`.
+    void write(unsigned threads, const std::function<void(std::span<const std::byte>)>& sink);
+
+    // By item of the layout, after write(); no error for what is stored as f32.
+    const std::vector<TileError>& errors() const { return errors_; }
+
+    // "q8_0", "f16|q8_0": the types of a constant's parts in the source.
+    std::string source_types(const WeightLayout::Item& item) const;
+
+  private:
+    struct Piece {  // some row tiles of a matrix, or a whole vector or table
+        std::size_t item;
+        std::uint32_t first_tile, tiles;
+    };
+    struct Made {
+        std::vector<std::byte> bytes;
+        TileError error;
+    };
+
+    std::vector<const Weight*> parts(const WeightLayout::Item& item) const;
+    Made make(const Piece& piece) const;
+    std::vector<std::byte> make_floats(const WeightLayout::Item& item) const;
+
+    const Model& model_;
+    const ir::Graph& graph_;
+    const WeightLayout& layout_;
+    std::vector<Piece> pieces_;
+    std::vector<TileError> errors_;
+};
+
+}  // namespace skald::compiler

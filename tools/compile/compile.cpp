@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+#include "compile.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <thread>
+
+#include "backend/container_writer.hpp"
+#include "backend/decoder_program.hpp"
+#include "backend/weight_image.hpp"
+#include "error.hpp"
+#include "input/json.hpp"
+#include "skald/container.hpp"
+
+namespace skald::compiler {
+namespace {
+
+namespace ct = skald::container;
+
+// Sequences of a batch: a decode step has one selected row for each.
+std::uint32_t max_sequences(const ir::Graph& graph) {
+    return graph.max_selected;
+}
+
+template <std::size_t N>
+void put_text(char (&field)[N], const std::string& text) {
+    std::memcpy(field, text.data(), std::min(text.size(), N - 1));  // the field was zero before
+}
+
+const char* format_name(const ir::Constant& c) {
+    if (c.kind != ir::ConstantKind::kMatrix)
+        return "f32";
+    switch (c.format) {
+        case isa::WeightFormat::I8B32:
+            return "int8";
+        case isa::WeightFormat::F16:
+            return "f16";
+        case isa::WeightFormat::F32:
+            return "f32";
+    }
+    return "?";
+}
+
+std::string item_name(const ir::Constant& c, const WeightLayout::Item& item) {
+    return c.per_layer ? fmt::format("layers.{}.{}", item.layer, c.name) : c.name;
+}
+
+std::uint64_t parameters_of(const Plan& plan) {
+    std::uint64_t total = 0;
+    for (const WeightLayout::Item& item : plan.layout.items) {
+        const ir::Constant& c = plan.graph.constants[item.constant];
+        if (c.kind != ir::ConstantKind::kRotaryTable)
+            total += std::uint64_t{c.n} * c.k;
+    }
+    return total;
+}
+
+ct::ModelInfo model_info(const Model& model, const Plan& plan) {
+    const ir::Graph& g = plan.graph;
+    ct::ModelInfo info{};
+    info.layers = g.layers;
+    info.hidden = g.hidden;
+    info.heads = g.heads;
+    info.kv_heads = g.kv_heads;
+    info.head_dim = g.head_dim;
+    info.ffn = g.ffn;
+    info.vocabulary = g.vocabulary;
+    info.context = g.context;
+    info.max_rows = g.max_rows;
+    info.max_selected = g.max_selected;
+    info.max_sequences = max_sequences(g);
+    info.blocks_per_sequence = blocks_per_sequence(g.context);
+    info.block_bytes = g.layers * isa::kv_layer_bytes(isa::KvFormat::F16, g.kv_heads, g.head_dim);
+    info.workspace_bytes = g.workspace_bytes;
+    info.parameters = parameters_of(plan);
+    info.kv_format = static_cast<std::uint32_t>(isa::KvFormat::F16);
+    for (const ir::Constant& c : g.constants)
+        if (c.kind == ir::ConstantKind::kMatrix)
+            info.weight_format = static_cast<std::uint32_t>(c.format);
+    info.bos_id = model.config.bos_id.value_or(ct::kNoToken);
+    info.n_stop = static_cast<std::uint32_t>(model.config.eos_ids.size());
+    std::copy(model.config.eos_ids.begin(), model.config.eos_ids.end(), info.stop);
+    put_text(info.architecture, model.config.architecture);
+    put_text(info.name, model.config.name);
+    constexpr float kNothing = std::numeric_limits<float>::quiet_NaN();
+    info.temperature = model.config.temperature.value_or(kNothing);
+    info.top_p = model.config.top_p.value_or(kNothing);
+    info.repeat_penalty = model.config.repeat_penalty.value_or(kNothing);
+    info.top_k = model.config.top_k.value_or(0);
+    return info;
+}
+
+std::vector<ct::TensorEntry> tensor_entries(const Plan& plan) {
+    std::vector<ct::TensorEntry> entries;
+    for (const WeightLayout::Item& item : plan.layout.items) {
+        const ir::Constant& c = plan.graph.constants[item.constant];
+        ct::TensorEntry& e = entries.emplace_back();
+        put_text(e.name, item_name(c, item));
+        e.offset = item.offset;
+        e.bytes = item.bytes;
+        e.format = c.kind == ir::ConstantKind::kMatrix ? static_cast<std::uint32_t>(c.format) : 0;
+        e.n = c.n;
+        e.k = c.k;
+    }
+    return entries;
+}
+
+std::vector<TensorReport> tensor_reports(const Plan& plan, const WeightImage& image) {
+    std::vector<TensorReport> reports;
+    for (std::size_t i = 0; i < plan.layout.items.size(); ++i) {
+        const WeightLayout::Item& item = plan.layout.items[i];
+        const ir::Constant& c = plan.graph.constants[item.constant];
+        reports.push_back({item_name(c, item), image.source_types(item), format_name(c), c.n, c.k,
+                           item.bytes, image.errors()[i]});
+    }
+    return reports;
+}
+
+std::string notes(const Model& model, const CompileOptions& options, const CompileReport& report) {
+    Json j;
+    j["tool"] = "llm-compile";
+    // Not the path: the same model compiles to the same bytes wherever it lies.
+    j["source"] = std::filesystem::path(model.config.source).lexically_normal().filename().string();
+    j["options"] = options.tool_options;
+    Json& tensors = j["tensors"] = Json::array();
+    for (const TensorReport& t : report.tensors)
+        tensors.push_back({{"name", t.name},
+                           {"source", t.source_types},
+                           {"format", t.format},
+                           {"shape", {t.n, t.k}},
+                           {"relative_error", t.error.relative()},
+                           {"largest_error", t.error.largest_error}});
+    return j.dump(1) + "\n";
+}
+
+template <typename T>
+void write_section(ContainerWriter& out, ct::SectionType type, std::span<T> records) {
+    out.begin_section(type);
+    out.write(std::as_bytes(records));
+    out.end_section();
+}
+
+}  // namespace
+
+CompileReport compile(const Model& model, const CompileOptions& options,
+                      const std::filesystem::path& path) {
+    const Plan p = plan(model, options);
+    const ct::ModelInfo info = model_info(model, p);
+    const auto entries = tensor_entries(p);
+    const auto tokenizer = rt::serialize(model.tokenizer);
+
+    ContainerWriter out(path, 6);
+    write_section(out, ct::SectionType::Model, std::span(&info, 1));
+    write_section(out, ct::SectionType::Program, std::span(p.program));
+    write_section(out, ct::SectionType::Tokenizer, std::span(tokenizer));
+    write_section(out, ct::SectionType::Tensors, std::span(entries));
+
+    WeightImage image(model, p.graph, p.layout);
+    const unsigned threads =
+        options.threads ? options.threads : std::max(1u, std::thread::hardware_concurrency());
+    std::uint64_t done = 0;
+    out.begin_section(ct::SectionType::Weights);
+    image.write(threads, [&](std::span<const std::byte> bytes) {
+        out.write(bytes);
+        done += bytes.size();
+        if (options.progress)
+            options.progress(done, p.layout.bytes);
+    });
+    out.end_section();
+
+    CompileReport report;
+    report.tensors = tensor_reports(p, image);
+    report.parameters = info.parameters;
+    report.weight_bytes = p.layout.bytes;
+    report.context = p.graph.context;
+    report.micro_ops = p.program.size();
+    const std::string text = notes(model, options, report);
+    write_section(out, ct::SectionType::Notes, std::span(text.data(), text.size()));
+    out.commit();
+    report.file_bytes = out.size();
+    report.content_hash = out.content_hash();
+    return report;
+}
+
+}  // namespace skald::compiler

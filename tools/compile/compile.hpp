@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+// From a model to a compiled model: front end, graph, passes, program, container.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "backend/layout.hpp"
+#include "backend/tile.hpp"
+#include "model/model.hpp"
+#include "passes/passes.hpp"
+#include "skald/isa.hpp"
+
+namespace skald::compiler {
+
+struct CompileOptions {
+    WeightChoice weights = WeightChoice::kKeep;
+    std::optional<std::uint32_t>
+        context;  // positions; default: what the model was trained for, at most kDefaultContext
+    unsigned threads = 0;      // 0: as many as the machine has
+    std::string tool_options;  // as typed, for the notes
+    std::function<void(std::string_view pass, const ir::Graph&)> after_pass;
+    std::function<void(std::uint64_t done, std::uint64_t total)> progress;  // bytes of weights
+};
+
+// Rotary table and block table grow with the context; who needs more says --context.
+inline constexpr std::uint32_t kDefaultContext = 8192;
+
+// A program and where its weights go, before any weight has been read.
+struct Plan {
+    ir::Graph graph;
+    WeightLayout layout;
+    std::vector<isa::MicroOp> program;
+};
+
+Plan plan(const Model& model, const CompileOptions& options);
+
+struct TensorReport {
+    std::string name;  // "layer 3 q|k|v"
+    std::string source_types, format;
+    std::uint32_t n, k;
+    std::uint64_t bytes;
+    TileError error;
+};
+
+struct CompileReport {
+    std::vector<TensorReport> tensors;
+    std::uint64_t parameters = 0, weight_bytes = 0, file_bytes = 0;
+    std::uint32_t context = 0;
+    std::size_t micro_ops = 0;
+    std::string content_hash;
+};
+
+// Writes `out` (under a temporary name until complete). Throws CompileError.
+CompileReport compile(const Model& model, const CompileOptions& options,
+                      const std::filesystem::path& out);
+
+}  // namespace skald::compiler
