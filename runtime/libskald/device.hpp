@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+// A card as the runtime sees it: the operations of uapi/drm/skald_accel.h as methods that throw
+// Error. DrmDevice makes them ioctls, LocalDevice (tools/local) carries them out in process. Ids
+// are raw here; Buffer, AddressSpace, Queue and Syncobj own them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "drm/skald_accel.h"
+#include "libskald/os.hpp"
+
+namespace skald::rt {
+
+enum class BufferId : std::uint32_t {};
+enum class VmId : std::uint32_t {};
+enum class QueueId : std::uint32_t {};
+enum class SyncobjId : std::uint32_t {};
+
+enum class BufferKind { kCard, kSystem };
+
+struct NewBuffer {
+    BufferId id;
+    std::uint64_t bytes;  // rounded up to the page size of the kind
+};
+
+struct QueueConfig {
+    VmId vm{};
+    std::uint32_t priority = DRM_SKALD_PRIORITY_NORMAL;
+    std::uint32_t scratch_bytes = 0;
+    std::uint32_t coalesce_tokens = 0;
+    std::uint32_t coalesce_us = 0;
+    int eventfd = -1;  // must live as long as the queue
+};
+
+// A point of a syncobj; point 0 stands for a binary one.
+struct SyncPoint {
+    SyncobjId syncobj{};
+    std::uint64_t point = 0;
+    bool signal = false;  // else: wait for it first
+};
+
+// What a queue has done since it was created.
+struct Progress {
+    std::uint64_t tokens = 0;
+    std::uint64_t completed = 0;  // jobs ended
+    bool operator==(const Progress&) const = default;
+};
+
+class Device {
+  public:
+    virtual ~Device() = default;
+    Device(const Device&) = delete;
+    Device& operator=(const Device&) = delete;
+
+    [[nodiscard]] virtual const std::string& name() const = 0;  // for messages
+    [[nodiscard]] virtual Os& os() const = 0;
+    [[nodiscard]] virtual const drm_skald_query_device& info() const = 0;
+    [[nodiscard]] virtual drm_skald_query_firmware firmware() = 0;
+    [[nodiscard]] virtual drm_skald_query_usage usage() = 0;
+
+    [[nodiscard]] virtual NewBuffer create_buffer(BufferKind kind, std::uint64_t bytes) = 0;
+    // Read-only for the card; page aligned, whole pages; must live until the buffer and its
+    // bindings are gone.
+    [[nodiscard]] virtual NewBuffer wrap_memory(std::span<const std::byte> memory) = 0;
+    virtual void release_buffer(BufferId id) noexcept = 0;
+    [[nodiscard]] virtual std::span<std::byte> map_buffer(BufferId id, std::uint64_t bytes) = 0;
+    virtual void unmap_buffer(std::span<std::byte> mapping) noexcept = 0;
+
+    [[nodiscard]] virtual VmId create_vm() = 0;
+    virtual void destroy_vm(VmId id) noexcept = 0;
+    // With syncs the bind is asynchronous.
+    virtual void bind(VmId id, std::span<const drm_skald_bind_op> ops,
+                      std::span<const SyncPoint> syncs) = 0;
+    [[nodiscard]] virtual drm_skald_vm_query query_vm(VmId id) = 0;
+
+    [[nodiscard]] virtual QueueId create_queue(const QueueConfig& config) = 0;
+    virtual void destroy_queue(QueueId id) noexcept = 0;
+    virtual void submit(QueueId id, std::span<const drm_skald_job> jobs,
+                        std::span<const SyncPoint> syncs) = 0;
+    // Returns at once what differs from `seen`, else when something does or the deadline
+    // (CLOCK_MONOTONIC) has come. Throws Error with ENOTRECOVERABLE when nothing more will come.
+    [[nodiscard]] virtual Progress wait_progress(QueueId id, Progress seen,
+                                                 std::int64_t deadline_ns) = 0;
+    [[nodiscard]] virtual drm_skald_queue_query query_queue(QueueId id) = 0;
+
+    [[nodiscard]] virtual SyncobjId create_syncobj() = 0;
+    virtual void destroy_syncobj(SyncobjId id) noexcept = 0;
+    // False after the deadline.
+    [[nodiscard]] virtual bool wait_syncobj(SyncobjId id, std::uint64_t point,
+                                            std::int64_t deadline_ns) = 0;
+
+  protected:
+    Device() = default;
+};
+
+// "1.2.3" of the version word of a firmware.
+[[nodiscard]] std::string firmware_version_text(std::uint32_t version);
+
+}  // namespace skald::rt

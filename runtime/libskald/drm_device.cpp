@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: MIT
+// The operations of a card as ioctls of the skald driver.
+#include "libskald/drm_device.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+
+#include <array>
+#include <cerrno>
+#include <string_view>
+
+#include "libskald/error.hpp"
+
+namespace skald::rt {
+namespace {
+
+std::uint64_t user_pointer(const void* address) {
+    return reinterpret_cast<std::uintptr_t>(address);
+}
+
+template <class T>
+drm_skald_array array_of(std::span<const T> items) {
+    return {sizeof(T), static_cast<std::uint32_t>(items.size()), user_pointer(items.data())};
+}
+
+std::vector<drm_skald_sync> to_uapi(std::span<const SyncPoint> points) {
+    std::vector<drm_skald_sync> syncs;
+    syncs.reserve(points.size());
+    for (const SyncPoint& point : points) {
+        std::uint32_t flags =
+            point.point == 0 ? DRM_SKALD_SYNC_SYNCOBJ : DRM_SKALD_SYNC_TIMELINE_SYNCOBJ;
+        if (point.signal)
+            flags |= DRM_SKALD_SYNC_SIGNAL;
+        syncs.push_back({flags, static_cast<std::uint32_t>(point.syncobj), point.point});
+    }
+    return syncs;
+}
+
+}  // namespace
+
+std::string firmware_version_text(std::uint32_t version) {
+    return fmt::format("{}.{}.{}", version >> 24, version >> 16 & 0xff, version & 0xffff);
+}
+
+DrmDevice::DrmDevice(Os& os, const std::string& path)
+    : os_(os), path_(path), file_(os, open_node()) {
+    check_driver();
+    info_ = query<drm_skald_query_device>(DRM_SKALD_QUERY_DEVICE, "cannot query the card");
+}
+
+DrmDevice::~DrmDevice() = default;
+
+int DrmDevice::open_node() const {
+    const int fd = os_.open(path_.c_str(), O_RDWR);
+    if (fd < 0)
+        throw system_error(-fd, fmt::format("cannot open {}", path_));
+    return fd;
+}
+
+// The node must be ours, and speak a version whose structures we know.
+void DrmDevice::check_driver() {
+    std::array<char, 32> driver{};
+    drm_version version{};
+    version.name = driver.data();
+    version.name_len = driver.size() - 1;
+    call(DRM_IOCTL_VERSION, &version, "cannot ask for the driver version");
+    if (std::string_view(driver.data()) != "skald")
+        throw Error(
+            fmt::format("{} belongs to the driver '{}', not to skald", path_, driver.data()),
+            ENODEV);
+    if (version.version_major != SKALD_DRIVER_MAJOR)
+        throw Error(fmt::format("{}: the driver speaks version {}.{}, this program {}.{}", path_,
+                                version.version_major, version.version_minor, SKALD_DRIVER_MAJOR,
+                                SKALD_DRIVER_MINOR),
+                    EPROTO);
+}
+
+void DrmDevice::call(unsigned long request, void* argument, const char* what) {
+    const int result = os_.ioctl(file_.fd(), request, argument);
+    if (result < 0)
+        throw system_error(-result, fmt::format("{}: {}", path_, what));
+}
+
+template <class T>
+T DrmDevice::query(std::uint32_t type, const char* what) {
+    T answer{};
+    drm_skald_query args{type, sizeof answer, user_pointer(&answer)};
+    call(DRM_IOCTL_SKALD_QUERY, &args, what);
+    return answer;
+}
+
+drm_skald_query_firmware DrmDevice::firmware() {
+    return query<drm_skald_query_firmware>(DRM_SKALD_QUERY_FIRMWARE, "cannot query the firmware");
+}
+
+drm_skald_query_usage DrmDevice::usage() {
+    return query<drm_skald_query_usage>(DRM_SKALD_QUERY_USAGE, "cannot query the usage counters");
+}
+
+NewBuffer DrmDevice::create_buffer(BufferKind kind, std::uint64_t bytes) {
+    drm_skald_bo_create args{};
+    args.size = bytes;
+    args.flags = kind == BufferKind::kCard ? DRM_SKALD_BO_CARD : DRM_SKALD_BO_SYSTEM;
+    const int result = os_.ioctl(file_.fd(), DRM_IOCTL_SKALD_BO_CREATE, &args);
+    if (result < 0)
+        throw system_error(-result,
+                           fmt::format("{}: cannot allocate {} bytes of {} memory", path_, bytes,
+                                       kind == BufferKind::kCard ? "card" : "system"));
+    return {BufferId{args.handle}, args.size};
+}
+
+NewBuffer DrmDevice::wrap_memory(std::span<const std::byte> memory) {
+    drm_skald_bo_userptr args{};
+    args.addr = user_pointer(memory.data());
+    args.size = memory.size();
+    args.flags = DRM_SKALD_USERPTR_READONLY;
+    call(DRM_IOCTL_SKALD_BO_USERPTR, &args, "cannot give the card access to a memory range");
+    return {BufferId{args.handle}, args.size};
+}
+
+void DrmDevice::release_buffer(BufferId id) noexcept {
+    drm_gem_close args{static_cast<std::uint32_t>(id), 0};
+    os_.ioctl(file_.fd(), DRM_IOCTL_GEM_CLOSE, &args);
+}
+
+std::span<std::byte> DrmDevice::map_buffer(BufferId id, std::uint64_t bytes) {
+    drm_skald_bo_mmap_offset args{};
+    args.handle = static_cast<std::uint32_t>(id);
+    call(DRM_IOCTL_SKALD_BO_MMAP_OFFSET, &args, "cannot map a buffer");
+    void* address = nullptr;
+    const int result =
+        os_.mmap(bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file_.fd(), args.offset, &address);
+    if (result < 0)
+        throw system_error(-result,
+                           fmt::format("{}: cannot map a buffer of {} bytes", path_, bytes));
+    return {static_cast<std::byte*>(address), bytes};
+}
+
+void DrmDevice::unmap_buffer(std::span<std::byte> mapping) noexcept {
+    os_.munmap(mapping.data(), mapping.size());
+}
+
+VmId DrmDevice::create_vm() {
+    drm_skald_vm_create args{};
+    call(DRM_IOCTL_SKALD_VM_CREATE, &args, "cannot create an address space");
+    return VmId{args.vm_id};
+}
+
+void DrmDevice::destroy_vm(VmId id) noexcept {
+    drm_skald_vm_destroy args{static_cast<std::uint32_t>(id), 0};
+    os_.ioctl(file_.fd(), DRM_IOCTL_SKALD_VM_DESTROY, &args);
+}
+
+void DrmDevice::bind(VmId id, std::span<const drm_skald_bind_op> ops,
+                     std::span<const SyncPoint> syncs) {
+    const std::vector<drm_skald_sync> points = to_uapi(syncs);
+    drm_skald_vm_bind args{};
+    args.vm_id = static_cast<std::uint32_t>(id);
+    args.flags = points.empty() ? 0 : DRM_SKALD_VM_BIND_ASYNC;
+    args.ops = array_of(ops);
+    if (!points.empty())
+        args.syncs = array_of(std::span<const drm_skald_sync>(points));
+    call(DRM_IOCTL_SKALD_VM_BIND, &args, "cannot change an address space");
+}
+
+drm_skald_vm_query DrmDevice::query_vm(VmId id) {
+    drm_skald_vm_query args{};
+    args.vm_id = static_cast<std::uint32_t>(id);
+    call(DRM_IOCTL_SKALD_VM_QUERY, &args, "cannot query an address space");
+    return args;
+}
+
+QueueId DrmDevice::create_queue(const QueueConfig& config) {
+    drm_skald_queue_create args{};
+    args.vm_id = static_cast<std::uint32_t>(config.vm);
+    args.priority = config.priority;
+    args.scratch_size = config.scratch_bytes;
+    args.coalesce_tokens = config.coalesce_tokens;
+    args.coalesce_us = config.coalesce_us;
+    args.eventfd = config.eventfd;
+    call(DRM_IOCTL_SKALD_QUEUE_CREATE, &args, "cannot create a queue");
+    return QueueId{args.queue_id};
+}
+
+void DrmDevice::destroy_queue(QueueId id) noexcept {
+    drm_skald_queue_destroy args{static_cast<std::uint32_t>(id), 0};
+    os_.ioctl(file_.fd(), DRM_IOCTL_SKALD_QUEUE_DESTROY, &args);
+}
+
+void DrmDevice::submit(QueueId id, std::span<const drm_skald_job> jobs,
+                       std::span<const SyncPoint> syncs) {
+    const std::vector<drm_skald_sync> points = to_uapi(syncs);
+    drm_skald_submit args{};
+    args.queue_id = static_cast<std::uint32_t>(id);
+    args.jobs = array_of(jobs);
+    if (!points.empty())
+        args.syncs = array_of(std::span<const drm_skald_sync>(points));
+    call(DRM_IOCTL_SKALD_SUBMIT, &args, "cannot submit a job");
+}
+
+Progress DrmDevice::wait_progress(QueueId id, Progress seen, std::int64_t deadline_ns) {
+    drm_skald_wait_progress args{};
+    args.queue_id = static_cast<std::uint32_t>(id);
+    args.seen = seen.tokens;
+    args.seen_completed = seen.completed;
+    args.timeout_ns = deadline_ns;
+    const int result = os_.ioctl(file_.fd(), DRM_IOCTL_SKALD_WAIT_PROGRESS, &args);
+    if (result < 0 && result != -ETIME)
+        throw system_error(-result, fmt::format("{}: cannot wait for a queue", path_));
+    return {args.progress, args.completed};
+}
+
+drm_skald_queue_query DrmDevice::query_queue(QueueId id) {
+    drm_skald_queue_query args{};
+    args.queue_id = static_cast<std::uint32_t>(id);
+    call(DRM_IOCTL_SKALD_QUEUE_QUERY, &args, "cannot query a queue");
+    return args;
+}
+
+SyncobjId DrmDevice::create_syncobj() {
+    std::uint32_t handle = 0;
+    const int result = os_.syncobj_create(file_.fd(), &handle);
+    if (result < 0)
+        throw system_error(-result, fmt::format("{}: cannot create a syncobj", path_));
+    return SyncobjId{handle};
+}
+
+void DrmDevice::destroy_syncobj(SyncobjId id) noexcept {
+    os_.syncobj_destroy(file_.fd(), static_cast<std::uint32_t>(id));
+}
+
+bool DrmDevice::wait_syncobj(SyncobjId id, std::uint64_t point, std::int64_t deadline_ns) {
+    const int result =
+        os_.syncobj_wait(file_.fd(), static_cast<std::uint32_t>(id), point, deadline_ns);
+    if (result == -ETIME)
+        return false;
+    if (result < 0)
+        throw system_error(-result, fmt::format("{}: cannot wait for a syncobj", path_));
+    return true;
+}
+
+std::unique_ptr<Device> open_card(Os& os, int index) {
+    const std::vector<CardNode> cards = os.cards();
+    if (cards.empty())
+        throw Error(
+            "no Skald card found: is the skald driver loaded (lsmod) and the card there "
+            "(lspci -d 1234:5ca1)?",
+            ENODEV);
+    if (index == kFirstCard)
+        return std::make_unique<DrmDevice>(os, cards.front().path);
+    std::string known;
+    for (const CardNode& card : cards) {
+        if (card.index == static_cast<unsigned>(index))
+            return std::make_unique<DrmDevice>(os, card.path);
+        known += fmt::format("{}{}", known.empty() ? "" : ", ", card.index);
+    }
+    throw Error(fmt::format("no Skald card has the index {}; there is: {}", index, known), ENODEV);
+}
+
+}  // namespace skald::rt

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+// The loop of a request. The event is cleared before the queue is looked at, so no wake-up is lost.
+#include "libskald/job_runner.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <vector>
+
+#include "libskald/error.hpp"
+#include "skald/fault.h"
+#include "skald/program.hpp"
+
+namespace skald::rt {
+
+JobRunner::End JobRunner::run(int cancel_fd, const OnTokens& on_tokens) {
+    seen_ = queue_.look();
+    for (;;) {
+        if (!ending_)
+            top_up(seen_.completed);
+        if (!sleep(cancel_fd)) {
+            abandoned_ = true;
+            return end_;
+        }
+        queue_.clear_event();
+        Progress now = queue_.look();
+        watch_completions(now);
+        const bool all_ended = now.completed == queue_.submitted();
+        if (all_ended)
+            now = queue_.look();  // the tokens of a job are out before its end is
+        take(now, on_tokens);
+        if (ending_ && all_ended)
+            return end_;
+    }
+}
+
+void JobRunner::top_up(std::uint64_t completed) {
+    const std::uint64_t queued = queue_.submitted() - completed;
+    if (queued >= kQueued)
+        return;
+    const std::vector<drm_skald_job> jobs(kQueued - queued, job_);
+    std::atomic_thread_fence(std::memory_order_seq_cst);  // tables before the doorbell
+    queue_.submit(jobs);
+}
+
+void JobRunner::watch_completions(Progress now) {
+    if (now.completed == seen_.completed)
+        return;
+    seen_.completed = now.completed;
+    queue_.check_healthy();
+    if (queue_.stats().last_status == SKALD_JOB_DONE)
+        ending_ = true;
+}
+
+void JobRunner::take(Progress now, const OnTokens& on_tokens) {
+    const std::uint64_t count = now.tokens - seen_.tokens;
+    seen_.tokens = now.tokens;
+    if (stopping_) {
+        // Set it again: a job that just ended may have saved the word it had read before.
+        args_.set(program::kStop, 1);
+        return;
+    }
+    if (count == 0)
+        return;
+    switch (on_tokens(count)) {
+        case Next::kMore:
+            break;
+        case Next::kLast:
+            ending_ = true;
+            break;
+        case Next::kStop:
+            request_stop(End::kStopped);
+            break;
+    }
+}
+
+void JobRunner::request_stop(End why) {
+    end_ = why;
+    ending_ = stopping_ = true;
+    args_.set(program::kStop, 1);
+}
+
+bool JobRunner::sleep(int cancel_fd) {
+    const bool cancelled = end_ == End::kCancelled;
+    std::array<pollfd, 2> fds{pollfd{queue_.event_fd(), POLLIN, 0},
+                              pollfd{cancelled ? -1 : cancel_fd, POLLIN, 0}};
+    const int ready = queue_.os().poll(fds, deadline_ns_);
+    if (ready < 0 && ready != -EINTR)
+        throw system_error(-ready, "cannot wait for the card");
+    if ((fds[1].revents & POLLIN) != 0) {
+        request_stop(End::kCancelled);
+        deadline_ns_ = queue_.os().now_ns() + kPatienceNs;
+        return true;
+    }
+    return ready != 0 || !cancelled;
+}
+
+}  // namespace skald::rt

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+// A compiled model in a card's memory: an address space with weights and program, for sessions to
+// share.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "libskald/address_space.hpp"
+#include "libskald/buffer.hpp"
+#include "skald/container.hpp"
+#include "skald/isa.hpp"
+
+namespace skald::rt {
+
+// What a model is made of; a Container has all of it. The spans outlive the Model.
+struct ModelImage {
+    const container::ModelInfo& info;
+    std::span<const isa::MicroOp> program;
+    std::span<const std::byte> weights;
+};
+
+class Model {
+  public:
+    // Uploads. Throws Error, also when the card's memory is too small.
+    Model(Device& device, const ModelImage& image);
+
+    [[nodiscard]] Device& device() const { return space_.device(); }
+    [[nodiscard]] AddressSpace& space() { return space_; }
+    [[nodiscard]] const container::ModelInfo& info() const { return image_.info; }
+    [[nodiscard]] std::span<const isa::MicroOp> program() const { return image_.program; }
+    [[nodiscard]] std::uint64_t weights_va() const { return binding_.va(); }
+    [[nodiscard]] std::uint64_t program_va() const { return binding_.va() + program_offset_; }
+
+  private:
+    ModelImage image_;
+    AddressSpace space_;
+    std::uint64_t program_offset_;  // in memory_, behind the weights
+    Buffer memory_;
+    Binding binding_;
+};
+
+}  // namespace skald::rt

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+// Every system call the runtime makes, behind one seam that tests can fake. No policy here: each
+// method is one call (through libdrm or libudev where those have it).
+#pragma once
+
+#include <poll.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace skald::rt {
+
+// A card as udev lists it.
+struct CardNode {
+    std::string path;         // "/dev/accel/accel0"
+    std::string pci_address;  // "0000:01:00.0"
+    unsigned index = 0;       // N of accelN
+};
+
+// Failures come back as -errno. Calls that only a signal interrupted are repeated, except poll.
+class Os {
+  public:
+    virtual ~Os() = default;
+
+    virtual int open(const char* path, int flags) = 0;
+    virtual int close(int fd) = 0;
+    virtual int ioctl(int fd, unsigned long request, void* argument) = 0;
+    virtual int mmap(std::size_t bytes, int protection, int flags, int fd, std::uint64_t offset,
+                     void** address) = 0;
+    virtual int munmap(void* address, std::size_t bytes) = 0;
+
+    virtual int eventfd() = 0;             // non-blocking
+    virtual int drain_event(int fd) = 0;   // back to "not signalled"
+    virtual int signal_event(int fd) = 0;  // async-signal-safe in the real one
+    virtual int poll(std::span<pollfd> fds, std::int64_t deadline_ns) = 0;  // -EINTR on a signal
+    virtual std::int64_t now_ns() = 0;                                      // CLOCK_MONOTONIC
+
+    virtual int syncobj_create(int fd, std::uint32_t* handle) = 0;
+    virtual int syncobj_destroy(int fd, std::uint32_t handle) = 0;
+    // Waits for a point (0: binary) to have been submitted and signalled. -ETIME after the
+    // deadline.
+    virtual int syncobj_wait(int fd, std::uint32_t handle, std::uint64_t point,
+                             std::int64_t deadline_ns) = 0;
+
+    // Cards bound to the skald driver, in the order of their index.
+    virtual std::vector<CardNode> cards() = 0;
+};
+
+// The real one. Stateless.
+[[nodiscard]] Os& linux_os();
+
+inline constexpr std::int64_t kNoDeadline = INT64_MAX;
+
+}  // namespace skald::rt

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+// The card faults on impossible parameters; here they are refused with a sentence.
+#include "libskald/sampling.hpp"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cmath>
+
+#include "libskald/error.hpp"
+
+namespace skald::rt {
+namespace {
+
+void require(bool good, const char* name, double value, const char* range) {
+    if (!good)
+        throw Error(fmt::format("{} cannot be {}: it must be {}", name, value, range), EINVAL);
+}
+
+}  // namespace
+
+void check(const Sampling& s) {
+    require(std::isfinite(s.temperature) && s.temperature >= 0, "the temperature", s.temperature,
+            "0 or more");
+    require(s.top_p > 0 && s.top_p <= 1, "top-p", s.top_p, "above 0 and at most 1");
+    require(s.min_p >= 0 && s.min_p <= 1, "min-p", s.min_p, "between 0 and 1");
+    require(std::isfinite(s.repeat_penalty) && s.repeat_penalty > 0, "the repeat penalty",
+            s.repeat_penalty, "above 0");
+}
+
+void apply(const Sampling& s, isa::Sequence& sequence) {
+    sequence.seed = s.seed;
+    sequence.temperature = s.temperature;
+    sequence.top_k = s.top_k;
+    sequence.top_p = s.top_p;
+    sequence.min_p = s.min_p;
+    sequence.repeat_penalty = s.repeat_penalty;
+    sequence.repeat_last_n = s.repeat_last_n;
+}
+
+}  // namespace skald::rt

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+// One card buffer is carved into tables: a first pass measures, a second one hands out.
+#include "libskald/session_memory.hpp"
+
+#include <algorithm>
+#include <bit>
+
+namespace skald::rt {
+
+class SessionMemory::Layout {
+  public:
+    Layout() = default;  // measures
+    Layout(std::uint64_t va, std::span<std::byte> memory) : va_(va), memory_(memory) {}
+
+    template <class T>
+    void take(Table<T>& table, std::uint64_t count) {
+        const std::uint64_t at = advance(count * sizeof(T));
+        if (memory_.empty())
+            return;
+        table.va = va_ + at;
+        table.items = {reinterpret_cast<T*>(memory_.data() + at), count};
+    }
+    [[nodiscard]] std::uint64_t advance(std::uint64_t bytes) {
+        const std::uint64_t at = used_;
+        used_ += (bytes + kAlign - 1) / kAlign * kAlign;
+        return at;
+    }
+    [[nodiscard]] std::uint64_t used() const { return used_; }
+
+  private:
+    static constexpr std::uint64_t kAlign = 64;  // the strictest the ISA asks for
+
+    std::uint64_t va_ = 0;
+    std::span<std::byte> memory_;
+    std::uint64_t used_ = 0;
+};
+
+void SessionMemory::lay_out(const Model& model, std::uint32_t positions, Layout& layout) {
+    const container::ModelInfo& info = model.info();
+    Table<std::byte> arguments;
+    layout.take(arguments, kArgumentBytes);
+    if (!arguments.items.empty())
+        args = ArgumentBlock(arguments.items);
+    args_va = arguments.va;
+    layout.take(sequences, 1);
+    layout.take(blocks, info.blocks_per_sequence);
+    layout.take(history, info.context);
+    layout.take(decode_tokens, 1);
+    layout.take(decode_table, 1);
+    layout.take(steps, positions);
+    layout.take(tokens, positions);
+    layout.take(rows, positions);
+    layout.take(select, positions);
+    layout.take(targets, positions);
+    layout.take(log_probs, positions);
+    layout.take(profile, model.program().size());
+    Table<std::byte> work;
+    layout.take(work, info.workspace_bytes);
+    work_va = work.va;
+}
+
+SessionMemory::SessionMemory(Model& model, std::uint32_t positions, std::uint32_t dump_rows) {
+    const container::ModelInfo& info = model.info();
+    Device& device = model.device();
+    AddressSpace& space = model.space();
+
+    Layout measure;
+    lay_out(model, positions, measure);
+    state_ = Buffer::card(device, measure.used());
+    state_binding_ = Binding(space, state_);
+    Layout hand_out(state_binding_.va(), state_.map());
+    lay_out(model, positions, hand_out);
+
+    kv_blocks = static_cast<std::uint32_t>(isa::ceil_div(positions, isa::kKvPositions));
+    kv_ = Buffer::card(device, kv_blocks * info.block_bytes);
+    kv_binding_ = Binding(space, kv_);
+    kv_va = kv_binding_.va();
+
+    const std::uint64_t entries = std::bit_ceil<std::uint64_t>(std::max(positions, 2u));
+    ring_ = Buffer::system(device, entries * sizeof(skald_token));
+    ring_binding_ = Binding(space, ring_);
+    ring = {ring_binding_.va(), {reinterpret_cast<skald_token*>(ring_.map().data()), entries}};
+
+    if (dump_rows != 0) {
+        const std::uint64_t floats = std::uint64_t{dump_rows} * info.vocabulary;
+        dump_ = Buffer::system(device, floats * sizeof(float));
+        dump_binding_ = Binding(space, dump_);
+        dump = {dump_binding_.va(), {reinterpret_cast<float*>(dump_.map().data()), floats}};
+    }
+}
+
+}  // namespace skald::rt

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+// Brings host memory into card memory by the card's own DMA: COPY jobs over windows of the source,
+// two in flight, so that preparing one overlaps copying the other.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+
+#include "libskald/address_space.hpp"
+#include "libskald/argument_block.hpp"
+#include "libskald/buffer.hpp"
+#include "libskald/queue.hpp"
+
+namespace skald::rt {
+
+class Uploader {
+  public:
+    static constexpr std::uint64_t kWindowBytes = 16ull << 20;
+
+    explicit Uploader(AddressSpace& space);
+
+    // Returns when the bytes are there. Whole pages of the source are read by the card in place if
+    // the driver allows, anything else goes through a buffer.
+    void copy(std::uint64_t destination_va, std::span<const std::byte> source);
+
+  private:
+    static constexpr std::size_t kSlots = 2;
+    static constexpr std::uint64_t kRow = 4096;
+
+    struct Slot {
+        std::uint64_t va = 0;     // where the window of the source is bound
+        std::uint64_t job = 0;    // that reads it
+        std::uint64_t bound = 0;  // bytes bound there
+        Buffer source;            // pinned memory of the caller, or
+        Buffer staging;           // system memory that stays bound
+    };
+
+    // False if the driver cannot pin this memory.
+    [[nodiscard]] bool pin(Slot& slot, std::span<const std::byte> window);
+    void stage(Slot& slot, std::span<const std::byte> window);
+    void submit(std::size_t index, std::uint64_t destination_va, std::uint64_t bytes);
+    void finish(Slot& slot);
+
+    AddressSpace& space_;
+    Buffer control_;  // program and argument blocks
+    Binding control_binding_;
+    std::array<isa::MicroOp, 3> program_;
+    std::array<Slot, kSlots> slots_;
+    bool can_pin_ = true;
+    Queue queue_;  // last: its jobs use all of the above
+};
+
+}  // namespace skald::rt

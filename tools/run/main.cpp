@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+// llm-run: a compiled model continues a text, on a card behind the driver or in this process.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <memory>
+
+#include "container/container.hpp"
+#include "libskald/drm_device.hpp"
+#include "libskald/error.hpp"
+#include "local/local_device.hpp"
+#include "run/commands.hpp"
+#include "run/options.hpp"
+
+namespace skald::run {
+namespace {
+
+constexpr std::uint64_t kSmallestMemory = 4ull << 30;  // untouched memory costs nothing
+
+std::unique_ptr<rt::Device> open_device(const Options& options, const rt::Container& container) {
+    if (!options.local)
+        return rt::open_card(rt::linux_os(), options.device);
+    local::LocalOptions local;
+    local.card = options.card;
+    local.memory_bytes =
+        options.memory_mib != 0
+            ? options.memory_mib << 20
+            : std::max(kSmallestMemory, std::bit_ceil(2 * container.weights().size()));
+    return std::make_unique<local::LocalDevice>(rt::linux_os(), local, local::find_firmware());
+}
+
+int run(const Options& options) {
+    const rt::Container container(options.model);
+    const rt::Tokenizer tokenizer(container.tokenizer());
+    const std::unique_ptr<rt::Device> device = open_device(options, container);
+    rt::Model model(*device, {container.model(), container.program(), container.weights()});
+    return options.nll_file.empty() ? generate(options, model, tokenizer)
+                                    : score(options, model, tokenizer);
+}
+
+int guarded(const Options& options) {
+    try {
+        return run(options);
+    } catch (const rt::Error& error) {
+        fmt::print(stderr, "llm-run: {}\n", error.what());
+        return error.code() == EMSGSIZE ? kExitContextFull : kExitFailed;
+    } catch (const UsageError& error) {
+        fmt::print(stderr, "llm-run: {} (llm-run --help explains)\n", error.what());
+        return kExitUsage;
+    } catch (const std::exception& error) {
+        fmt::print(stderr, "llm-run: {}\n", error.what());
+        return kExitFailed;
+    }
+}
+
+}  // namespace
+}  // namespace skald::run
+
+int main(int argc, char** argv) {
+    // A reader that goes away ends the text, not the process.
+    std::signal(SIGPIPE, SIG_IGN);
+    int status = 0;
+    const auto options = skald::run::parse_options(argc, argv, status);
+    return options ? skald::run::guarded(*options) : status;
+}

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+// Names, defaults and help of each option, declared once.
+#include "run/options.hpp"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cmath>
+#include <iostream>
+
+#include "libskald/error.hpp"
+
+namespace skald::run {
+namespace {
+
+constexpr const char* kFooter = R"(
+The prompt comes from -p, from -f, or from standard input when that is a pipe or a file; one newline at
+the end of -f and standard input is not part of it. The text goes to standard output as it is made,
+errors and timings go to standard error. With --json the last line of standard output is a JSON object
+with the text, its token ids and the figures. Without a model's own advice on sampling, the temperature
+is 0.8, top-k 40, top-p 0.95. The same seed gives the same text on every machine.
+
+Exit status: 0 done; 1 a file, the card or the driver failed; 2 wrong command line; 3 the context is
+full (the prompt does not fit, or the text ended before -n tokens); 130 ended by Ctrl-C.
+
+Examples:
+  llm-run story.skald -p "Once upon a time" -n 200
+  llm-run story.skald -p "Once upon a time" --temp 0 --json | tail -1
+  echo "The little dog" | llm-run story.skald --temp 0.7 --seed 42 --stop "The end"
+  llm-run story.skald --local --threads 2 -p "A cat" --profile
+  llm-run story.skald --nll text.txt --json
+)";
+
+void add_sampling(CLI::App& app, SamplingChoice& choice) {
+    app.add_option("--temp", choice.temperature, "Temperature; 0 takes the best token")
+        ->type_name("T");
+    app.add_option("--top-k", choice.top_k, "Choose among the K best tokens; 0: all")
+        ->type_name("K");
+    app.add_option("--top-p", choice.top_p, "Choose among the best tokens that make up P; 1: all")
+        ->type_name("P");
+    app.add_option("--min-p", choice.min_p, "Drop tokens below M times the best one; 0: none")
+        ->type_name("M");
+    app.add_option("--repeat-penalty", choice.repeat_penalty,
+                   "Makes recent tokens less likely; 1: off")
+        ->type_name("R");
+    app.add_option("--repeat-last-n", choice.repeat_last_n, "Tokens that count as recent (64)")
+        ->type_name("N");
+    app.add_option("--seed", choice.seed, "Seed of the random numbers (0)")->type_name("S");
+}
+
+void add_card(CLI::App& app, Options& options, std::string& simd) {
+    auto* device = app.add_option("--device", options.device, "Card N of /dev/accel/accelN")
+                       ->type_name("N")
+                       ->check(CLI::NonNegativeNumber);
+    auto* local = app.add_flag("--local", options.local,
+                               "No driver: run the card as a library in this process")
+                      ->excludes(device);
+    app.add_option("--threads", options.card.threads, "With --local: worker threads (all cores)")
+        ->type_name("N")
+        ->needs(local);
+    app.add_option("--simd", simd, "With --local: scalar, avx2, avx512 or auto")
+        ->type_name("PATH")
+        ->needs(local)
+        ->check(CLI::IsMember({"scalar", "avx2", "avx512", "auto"}));
+    app.add_option("--memory", options.memory_mib,
+                   "With --local: card memory in MiB, a power of two (what the model needs)")
+        ->type_name("MIB")
+        ->needs(local);
+}
+
+void add_text(CLI::App& app, Options& options) {
+    app.add_option("MODEL", options.model, "Compiled model (.skald)")->required();
+    auto* prompt = app.add_option("-p,--prompt", options.prompt, "The text to continue");
+    auto* file = app.add_option("-f,--file", options.prompt_file,
+                                "... or a file with it; - reads "
+                                "standard input")
+                     ->type_name("FILE")
+                     ->excludes(prompt);
+    app.add_option("-n,--tokens", options.max_tokens,
+                   "Tokens to generate at most (until the model ends or the context is full)")
+        ->type_name("N");
+    app.add_option("--stop", options.stop, "End the text before this string; may be repeated")
+        ->type_name("STR")
+        ->take_all()
+        ->expected(1);
+    app.add_flag("--ignore-eos", options.ignore_eos, "Go on after the model's end token");
+    app.add_flag("--echo", options.echo, "Show the prompt before the text");
+    app.add_option("--chunk", options.chunk,
+                   "Rows of a prefill step (as many as the model takes); no effect on the text")
+        ->type_name("N");
+    app.add_option(
+           "--nll", options.nll_file,
+           "Generate nothing: mean negative log-likelihood of a text; - reads standard input")
+        ->type_name("FILE")
+        ->excludes(prompt)
+        ->excludes(file);
+    app.add_option("--dump-logits", options.dump_file,
+                   "Write the logits that tokens are chosen from (raw 32-bit floats, row by row)")
+        ->type_name("FILE");
+    app.add_flag("--json", options.json, "One JSON line at the end of standard output");
+    app.add_flag("--profile", options.profile, "Table of micro-ops on standard error");
+}
+
+}  // namespace
+
+rt::Sampling SamplingChoice::with_defaults_of(const container::ModelInfo& info) const {
+    const bool advised = !std::isnan(info.temperature);
+    rt::Sampling s;
+    s.temperature = temperature.value_or(advised ? info.temperature : 0.8f);
+    s.top_k = top_k.value_or(advised || info.top_k != 0 ? info.top_k : 40);
+    s.top_p = top_p.value_or(!std::isnan(info.top_p) ? info.top_p : advised ? 1.0f : 0.95f);
+    s.min_p = min_p.value_or(0);
+    s.repeat_penalty =
+        repeat_penalty.value_or(std::isnan(info.repeat_penalty) ? 1.0f : info.repeat_penalty);
+    s.repeat_last_n = repeat_last_n.value_or(64);
+    s.seed = seed;
+    try {
+        rt::check(s);
+    } catch (const rt::Error& error) {
+        throw UsageError(error.what());
+    }
+    return s;
+}
+
+void check_chunk(const Options& options, const container::ModelInfo& info) {
+    if (options.chunk > info.max_rows)
+        throw UsageError(
+            fmt::format("--chunk {} is too much: the model takes at most {} rows in a "
+                        "step",
+                        options.chunk, info.max_rows));
+}
+
+std::optional<Options> parse_options(int argc, char** argv, int& status) {
+    Options options;
+    std::string simd = "auto";
+    CLI::App app("Continue a text with a compiled model on a Skald card.", "llm-run");
+    app.footer(kFooter);
+    add_text(app, options);
+    add_sampling(app, options.sampling);
+    add_card(app, options, simd);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        if (error.get_exit_code() == 0) {
+            status = app.exit(error);
+        } else {
+            std::cerr << "llm-run: " << error.what() << " (llm-run --help explains)\n";
+            status = kExitUsage;
+        }
+        return std::nullopt;
+    }
+    (void)card::parse_simd(simd, options.card.simd);  // checked by IsMember
+    return options;
+}
+
+}  // namespace skald::run

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+// Reads files and pipes whole.
+#include "run/prompt.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+#include "libskald/error.hpp"
+
+namespace skald::run {
+namespace {
+
+std::string read_all(int fd, const std::string& name) {
+    std::string text;
+    std::array<char, 65536> part;
+    for (;;) {
+        const ssize_t n = ::read(fd, part.data(), part.size());
+        if (n == 0)
+            return text;
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            throw rt::system_error(errno, fmt::format("cannot read {}", name));
+        text.append(part.data(), static_cast<std::size_t>(n));
+    }
+}
+
+}  // namespace
+
+std::string read_text(const std::string& path) {
+    std::string text;
+    if (path == "-") {
+        text = read_all(STDIN_FILENO, "standard input");
+    } else {
+        const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+            throw rt::system_error(errno, fmt::format("cannot open {}", path));
+        struct Closer {
+            int fd;
+            ~Closer() { ::close(fd); }
+        } const closer{fd};
+        text = read_all(fd, path);
+    }
+    if (text.ends_with('\n'))
+        text.pop_back();
+    return text;
+}
+
+std::string read_prompt(const Options& options) {
+    if (options.prompt)
+        return *options.prompt;
+    if (!options.prompt_file.empty())
+        return read_text(options.prompt_file);
+    if (::isatty(STDIN_FILENO) != 0)
+        throw UsageError("no prompt: give one with -p or -f, or pipe it in");
+    return read_text("-");
+}
+
+}  // namespace skald::run

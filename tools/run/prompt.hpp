@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+// Where the text to work on comes from.
+#pragma once
+
+#include <string>
+
+#include "run/options.hpp"
+
+namespace skald::run {
+
+// Throws rt::Error, UsageError when there is no source at all.
+[[nodiscard]] std::string read_prompt(const Options& options);
+// A whole file, "-" for standard input, without one newline at its end.
+[[nodiscard]] std::string read_text(const std::string& path);
+
+}  // namespace skald::run

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+// What a run says about itself: the timings for people and the JSON line for programs. How fast the
+// emulation ran here and what the modelled chip would have done never share a line.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "libskald/session.hpp"
+
+namespace skald::run {
+
+// Sums of the jobs of one request.
+struct Counters {
+    std::uint64_t submissions = 0;
+    std::uint64_t interrupts = 0;  // of the whole card meanwhile
+    std::uint64_t micro_ops = 0;
+    std::uint64_t cycles = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t energy_pj = 0;
+};
+
+// Takes the counters between its construction and read().
+class CounterSpan {
+  public:
+    CounterSpan(rt::Device& device, rt::Session& session);
+    [[nodiscard]] Counters read() const;
+
+  private:
+    rt::Device& device_;
+    rt::Session& session_;
+    drm_skald_queue_query queue_;
+    std::uint64_t interrupts_;
+};
+
+struct GenerateReport {
+    rt::GenerateResult result;
+    Counters counters;
+    std::string stop_reason;
+    std::string text;
+    std::vector<std::uint32_t> ids;
+    std::uint64_t seed = 0;
+    std::uint32_t chunk = 0;
+
+    [[nodiscard]] double first_token_s() const;
+    [[nodiscard]] std::optional<double> prefill_tps() const;
+    [[nodiscard]] std::optional<double> decode_tps() const;  // from first to last token
+};
+
+struct ScoreReport {
+    double nll = 0;            // mean over `tokens`
+    std::uint64_t tokens = 0;  // that were predicted
+    double seconds = 0;
+    Counters counters;
+};
+
+// Lines for standard error.
+[[nodiscard]] std::string timings(const GenerateReport& report);
+[[nodiscard]] std::string timings(const ScoreReport& report);
+// One line without its newline. model: name for people; device: the card.
+[[nodiscard]] std::string json_line(const GenerateReport& report, const std::string& model,
+                                    const rt::Device& device);
+[[nodiscard]] std::string json_line(const ScoreReport& report, const std::string& model,
+                                    const rt::Device& device);
+
+}  // namespace skald::run
