@@ -1,0 +1,447 @@
+// SPDX-License-Identifier: MIT
+#include "reference_machine.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <string>
+
+#include "input/half.hpp"
+#include "skald/ring.h"
+
+namespace skald::test {
+
+using compiler::f16_to_f32;
+using compiler::f32_to_f16;
+using isa::MicroOp;
+using isa::Opcode;
+
+std::uint64_t ReferenceMachine::add_buffer(std::size_t bytes) {
+    const std::uint64_t address = next_;
+    buffers_[address].resize(bytes);
+    next_ += (bytes + (1ull << 32)) & ~((1ull << 32) - 1);  // never adjacent
+    return address;
+}
+
+std::uint64_t ReferenceMachine::add_buffer(std::span<const std::byte> content) {
+    const std::uint64_t address = add_buffer(content.size());
+    buffers_[address].assign(content.begin(), content.end());
+    return address;
+}
+
+const std::byte* ReferenceMachine::at(std::uint64_t address, std::size_t bytes) const {
+    auto it = buffers_.upper_bound(address);
+    if (it == buffers_.begin())
+        throw std::out_of_range("address 0x" + std::to_string(address));
+    --it;
+    const std::uint64_t offset = address - it->first;
+    if (offset > it->second.size() || it->second.size() - offset < bytes)
+        throw std::out_of_range(std::to_string(bytes) + " bytes at offset " +
+                                std::to_string(offset) + " of a buffer of " +
+                                std::to_string(it->second.size()));
+    return it->second.data() + offset;
+}
+
+std::uint64_t ReferenceMachine::address(const isa::Operand& o) const {
+    return r_[o.base] + o.offset + r_[o.index] * o.stride;
+}
+
+std::uint64_t ReferenceMachine::row(const MicroOp& op, std::size_t i, std::uint64_t r,
+                                    std::uint64_t dense) const {
+    const std::uint64_t pitch = op.op[i].pitch ? op.op[i].pitch * 16ull : dense;
+    if (pitch < dense)
+        throw std::logic_error("a pitch shorter than the row");
+    return address(op.op[i]) + r * pitch;
+}
+
+isa::EndStatus ReferenceMachine::run(std::span<const MicroOp> program, std::uint64_t arguments) {
+    for (std::size_t i = 0; i < r_.size(); ++i)
+        r_[i] = read<std::uint64_t>(arguments + 8 * i);
+    r_[isa::kRegZero] = 0;
+    r_[isa::kRegArgs] = arguments;
+    for (std::size_t pc = 0;;) {
+        const MicroOp& op = program[pc++];
+        ++executed;
+        switch (static_cast<Opcode>(op.opcode)) {
+            case Opcode::End:
+                for (std::size_t i = 1; i < 63; ++i)
+                    if ((op.imm >> i & 1) != 0)
+                        write<std::uint64_t>(arguments + 8 * i, r_[i]);
+                return static_cast<isa::EndStatus>(op.aux);
+            case Opcode::Branch:
+                pc = taken(op) ? op.dim[0] : pc;
+                break;
+            case Opcode::Loop:
+                pc = --r_[op.rd] != 0 ? op.dim[0] : pc;
+                break;
+            case Opcode::Budget:
+                ++boundaries_;
+                pc = budget_at != 0 && boundaries_ % budget_at == 0 ? op.dim[0] : pc;
+                break;
+            default:
+                execute(op);
+        }
+        r_[isa::kRegZero] = 0;
+    }
+}
+
+bool ReferenceMachine::taken(const MicroOp& op) const {
+    const std::uint64_t a = r_[op.ra], b = (op.flags & isa::kFlagImm) != 0 ? op.imm : r_[op.rb];
+    switch (static_cast<isa::Condition>(op.aux)) {
+        case isa::Condition::Always:
+            return true;
+        case isa::Condition::Equal:
+            return a == b;
+        case isa::Condition::NotEqual:
+            return a != b;
+        case isa::Condition::Below:
+            return a < b;
+        case isa::Condition::AboveEqual:
+            return a >= b;
+    }
+    throw std::logic_error("condition");
+}
+
+void ReferenceMachine::alu(const MicroOp& op) {
+    const std::uint64_t a = r_[op.ra], b = (op.flags & isa::kFlagImm) != 0 ? op.imm : r_[op.rb];
+    std::uint64_t& d = r_[op.rd];
+    switch (static_cast<isa::AluOp>(op.aux)) {
+        case isa::AluOp::Mov:
+            d = b;
+            break;
+        case isa::AluOp::Add:
+            d = a + b;
+            break;
+        case isa::AluOp::Sub:
+            d = a - b;
+            break;
+        case isa::AluOp::Mul:
+            d = a * b;
+            break;
+        case isa::AluOp::And:
+            d = a & b;
+            break;
+        case isa::AluOp::Or:
+            d = a | b;
+            break;
+        case isa::AluOp::Xor:
+            d = a ^ b;
+            break;
+        case isa::AluOp::Shl:
+            d = a << (b & 63);
+            break;
+        case isa::AluOp::Shr:
+            d = a >> (b & 63);
+            break;
+        case isa::AluOp::Min:
+            d = std::min(a, b);
+            break;
+        case isa::AluOp::Max:
+            d = std::max(a, b);
+            break;
+    }
+}
+
+void ReferenceMachine::execute(const MicroOp& op) {
+    switch (static_cast<Opcode>(op.opcode)) {
+        case Opcode::Alu:
+            return alu(op);
+        case Opcode::Load:
+            r_[op.rd] = op.fmt == static_cast<std::uint8_t>(isa::Width::U32)
+                            ? read<std::uint32_t>(address(op.op[0]))
+                            : read<std::uint64_t>(address(op.op[0]));
+            return;
+        case Opcode::Gather:
+            return gather(op);
+        case Opcode::Copy:
+        case Opcode::GatherRows:
+            return copy_rows(op);
+        case Opcode::KvAppend:
+            return kv_append(op);
+        case Opcode::RowStep:
+            for (std::uint64_t t = 0; t < r_[op.rows]; ++t) {
+                const std::uint64_t p = row(op, 0, t, sizeof(isa::Row)) + 4;
+                write(p, static_cast<std::uint32_t>(read<std::uint32_t>(p) + op.imm));
+            }
+            return;
+        case Opcode::MatMul:
+            return matmul(op);
+        case Opcode::RmsNorm:
+            return rms_norm(op);
+        case Opcode::Rope:
+            return rope(op);
+        case Opcode::Glu:
+            return glu(op);
+        case Opcode::Add:
+            return add(op);
+        case Opcode::Attention:
+            return attention(op);
+        case Opcode::Sample:
+            return sample(op);
+        case Opcode::LogProb:
+            return log_prob(op);
+        case Opcode::TokenOut:
+            return token_out(op);
+        default:
+            throw std::logic_error("micro-op " + std::to_string(op.opcode));
+    }
+}
+
+float ReferenceMachine::weight(isa::WeightFormat format, std::uint64_t base, std::uint32_t tiles_k,
+                               std::uint32_t n, std::uint32_t k) const {
+    const std::uint32_t lane = n % isa::kTileRows, in_tile = k % isa::kTileK;
+    const std::uint64_t tile =
+        base +
+        (std::uint64_t{n / isa::kTileRows} * tiles_k + k / isa::kTileK) * isa::tile_bytes(format);
+    switch (format) {
+        case isa::WeightFormat::I8B32: {
+            const auto scale = read<std::uint16_t>(
+                tile + 2 * (in_tile / isa::kQuantBlock * isa::kTileRows + lane));
+            const auto q = read<std::uint8_t>(
+                tile + 64 + (in_tile / 4 * isa::kTileRows + lane) * 4 + in_tile % 4);
+            return f16_to_f32(scale) * static_cast<float>(q - 128);
+        }
+        case isa::WeightFormat::F16:
+            return f16_to_f32(read<std::uint16_t>(tile + 2 * (in_tile * isa::kTileRows + lane)));
+        case isa::WeightFormat::F32:
+            return read<float>(tile + 4 * (in_tile * isa::kTileRows + lane));
+    }
+    throw std::logic_error("weight format");
+}
+
+void ReferenceMachine::gather(const MicroOp& op) {
+    const auto tiles_k = static_cast<std::uint32_t>(isa::ceil_div(op.dim[1], isa::kTileK));
+    for (std::uint64_t t = 0; t < r_[op.rows]; ++t) {
+        const auto id = read<std::uint32_t>(address(op.op[0]) + 4 * t);
+        if (id >= op.dim[0])
+            throw std::out_of_range("token id");
+        for (std::uint32_t k = 0; k < op.dim[1]; ++k)
+            write(
+                row(op, 2, t, op.dim[1] * 4) + 4 * k,
+                weight(static_cast<isa::WeightFormat>(op.fmt), address(op.op[1]), tiles_k, id, k));
+    }
+}
+
+void ReferenceMachine::matmul(const MicroOp& op) {
+    const std::uint32_t n_rows = op.dim[0], k_len = op.dim[1];
+    const auto format = static_cast<isa::WeightFormat>(op.fmt);
+    const auto tiles_k = static_cast<std::uint32_t>(isa::ceil_div(k_len, isa::kTileK));
+    std::vector<float> w(std::size_t{n_rows} * k_len), x(k_len);
+    for (std::uint32_t n = 0; n < n_rows; ++n)
+        for (std::uint32_t k = 0; k < k_len; ++k)
+            w[std::size_t{n} * k_len + k] = weight(format, address(op.op[1]), tiles_k, n, k);
+    for (std::uint64_t t = 0; t < r_[op.rows]; ++t) {
+        for (std::uint32_t k = 0; k < k_len; ++k)
+            x[k] = read<float>(row(op, 0, t, k_len * 4) + 4 * k);
+        if (format == isa::WeightFormat::I8B32) {
+            for (std::uint32_t b = 0; b < k_len; b += isa::kQuantBlock) {
+                const std::uint32_t end = std::min(k_len, b + isa::kQuantBlock);
+                float amax = 0;
+                for (std::uint32_t k = b; k < end; ++k)
+                    amax = std::max(amax, std::abs(x[k]));
+                const float id = amax > 0 ? 127 / amax : 0;
+                for (std::uint32_t k = b; k < end; ++k)
+                    x[k] = std::nearbyint(x[k] * id) * (amax / 127);
+            }
+        }
+        for (std::uint32_t n = 0; n < n_rows; ++n) {
+            double sum = 0;
+            for (std::uint32_t k = 0; k < k_len; ++k)
+                sum += double{w[std::size_t{n} * k_len + k]} * x[k];
+            const std::uint64_t y = row(op, 2, t, n_rows * 4) + 4 * n;
+            if ((op.flags & isa::kFlagBias) != 0)
+                sum += read<float>(address(op.op[3]) + 4 * n);
+            if ((op.flags & isa::kFlagAccumulate) != 0)
+                sum += read<float>(y);
+            write(y, static_cast<float>(sum));
+        }
+    }
+}
+
+void ReferenceMachine::rms_norm(const MicroOp& op) {
+    const std::uint32_t k_len = op.dim[0];
+    const auto eps = std::bit_cast<float>(static_cast<std::uint32_t>(op.imm));
+    for (std::uint64_t t = 0; t < r_[op.rows]; ++t) {
+        const std::uint64_t x = row(op, 0, t, k_len * 4), y = row(op, 2, t, k_len * 4);
+        double ss = 0;
+        for (std::uint32_t k = 0; k < k_len; ++k)
+            ss += std::pow(double{read<float>(x + 4 * k)}, 2);
+        const double r = 1 / std::sqrt(ss / k_len + eps);
+        for (std::uint32_t k = 0; k < k_len; ++k)
+            write(y + 4 * k, static_cast<float>(read<float>(x + 4 * k) * r *
+                                                read<float>(address(op.op[1]) + 4 * k)));
+    }
+}
+
+void ReferenceMachine::rope(const MicroOp& op) {
+    const auto [heads, head_dim, rot, positions] = op.dim;
+    for (std::uint64_t t = 0; t < r_[op.rows]; ++t) {
+        const auto where = read<isa::Row>(row(op, 2, t, sizeof(isa::Row)));
+        if (where.position >= positions)
+            throw std::out_of_range("rotary position");
+        const std::uint64_t table = address(op.op[1]) + std::uint64_t{where.position} * rot * 4;
+        for (std::uint32_t h = 0; h < heads; ++h)
+            for (std::uint32_t i = 0; i < rot / 2; ++i) {
+                const std::uint64_t a = row(op, 0, t, heads * head_dim * 4) +
+                                        4 * (h * head_dim + i),
+                                    b = a + 2 * rot;
+                const float c = read<float>(table + 4 * i),
+                            s = read<float>(table + 4 * (rot / 2 + i));
+                const float va = read<float>(a), vb = read<float>(b);
+                write(a, va * c - vb * s);
+                write(b, vb * c + va * s);
+            }
+    }
+}
+
+void ReferenceMachine::glu(const MicroOp& op) {
+    for (std::uint64_t t = 0; t < r_[op.rows]; ++t)
+        for (std::uint32_t k = 0; k < op.dim[0]; ++k) {
+            const float g = read<float>(row(op, 0, t, op.dim[0] * 4) + 4 * k);
+            const float u = read<float>(row(op, 1, t, op.dim[0] * 4) + 4 * k);
+            write(row(op, 2, t, op.dim[0] * 4) + 4 * k, g / (1 + std::exp(-g)) * u);
+        }
+}
+
+void ReferenceMachine::add(const MicroOp& op) {
+    for (std::uint64_t t = 0; t < r_[op.rows]; ++t)
+        for (std::uint32_t k = 0; k < op.dim[0]; ++k)
+            write(row(op, 2, t, op.dim[0] * 4) + 4 * k,
+                  read<float>(row(op, 0, t, op.dim[0] * 4) + 4 * k) +
+                      read<float>(row(op, 1, t, op.dim[0] * 4) + 4 * k));
+}
+
+std::uint64_t ReferenceMachine::kv_element(const MicroOp& op, std::size_t pool, std::size_t blocks,
+                                           std::uint32_t sequence, std::uint32_t position,
+                                           std::uint32_t head, bool value, std::uint32_t d) const {
+    const std::uint64_t pitch = op.op[blocks].pitch * 16ull;
+    if (position / isa::kKvPositions * 4 >= pitch)
+        throw std::out_of_range("position beyond the block table's row");
+    const auto block = read<std::uint32_t>(address(op.op[blocks]) + sequence * pitch +
+                                           position / isa::kKvPositions * 4);
+    if (block >= r_[op.rb])
+        throw std::out_of_range("block");
+    const std::uint32_t dim = op.dim[2], p = position % isa::kKvPositions;
+    const std::uint64_t base = address(op.op[pool]) + std::uint64_t{block} * op.dim[3] +
+                               head * isa::kv_head_bytes(isa::KvFormat::F16, dim);
+    if (value)
+        return base + 2ull * (isa::kKvPositions * dim + p * dim + d);
+    return base + 2ull * ((p / isa::kKvTile * dim + d) * isa::kKvTile + p % isa::kKvTile);
+}
+
+void ReferenceMachine::kv_append(const MicroOp& op) {
+    const std::uint32_t heads = op.dim[0], dim = op.dim[2];
+    for (std::uint64_t t = 0; t < r_[op.rows]; ++t) {
+        const auto where = read<isa::Row>(row(op, 3, t, sizeof(isa::Row)));
+        for (std::uint32_t h = 0; h < heads; ++h)
+            for (std::uint32_t d = 0; d < dim; ++d)
+                for (const bool v : {false, true}) {
+                    const float x =
+                        read<float>(row(op, v ? 1 : 0, t, heads * dim * 4) + 4 * (h * dim + d));
+                    write(kv_element(op, 2, 4, where.sequence, where.position, h, v, d),
+                          f32_to_f16(x));
+                }
+    }
+}
+
+void ReferenceMachine::attention(const MicroOp& op) {
+    const std::uint32_t heads = op.dim[0], group = heads / op.dim[1], dim = op.dim[2];
+    const auto scale = std::bit_cast<float>(static_cast<std::uint32_t>(op.imm));
+    for (std::uint64_t t = 0; t < r_[op.rows]; ++t) {
+        const auto where = read<isa::Row>(row(op, 3, t, sizeof(isa::Row)));
+        const auto kv = [&](std::uint32_t p, std::uint32_t h, bool v, std::uint32_t d) {
+            return double{f16_to_f32(
+                read<std::uint16_t>(kv_element(op, 1, 4, where.sequence, p, h / group, v, d)))};
+        };
+        for (std::uint32_t h = 0; h < heads; ++h) {
+            std::vector<double> score(where.position + 1);
+            for (std::uint32_t p = 0; p < score.size(); ++p) {
+                for (std::uint32_t d = 0; d < dim; ++d)
+                    score[p] += kv(p, h, false, d) *
+                                read<float>(row(op, 0, t, heads * dim * 4) + 4 * (h * dim + d));
+                score[p] *= scale;
+            }
+            const double most = *std::max_element(score.begin(), score.end());
+            double total = 0;
+            for (double& s : score)
+                total += s = std::exp(s - most);
+            for (std::uint32_t d = 0; d < dim; ++d) {
+                double sum = 0;
+                for (std::uint32_t p = 0; p < score.size(); ++p)
+                    sum += score[p] * kv(p, h, true, d);
+                write(row(op, 2, t, heads * dim * 4) + 4 * (h * dim + d),
+                      static_cast<float>(sum / total));
+            }
+        }
+    }
+}
+
+void ReferenceMachine::copy_rows(const MicroOp& op) {
+    const bool indexed = static_cast<Opcode>(op.opcode) == Opcode::GatherRows;
+    const std::size_t src = 1, dst = indexed ? 2 : 0;
+    for (std::uint64_t t = 0; t < r_[op.rows]; ++t) {
+        const std::uint64_t from = indexed ? read<std::uint32_t>(address(op.op[0]) + 4 * t) : t;
+        if (indexed && from >= r_[op.ra])
+            throw std::out_of_range("row index");
+        for (std::uint32_t i = 0; i < op.dim[0]; i += 4)
+            write(row(op, dst, t, op.dim[0]) + i,
+                  read<std::uint32_t>(row(op, src, from, op.dim[0]) + i));
+    }
+}
+
+void ReferenceMachine::sample(const MicroOp& op) {  // the best token; nothing here needs chance
+    for (std::uint64_t t = 0; t < r_[op.rows]; ++t) {
+        const auto where = read<isa::Row>(row(op, 3, t, sizeof(isa::Row)));
+        if (where.position >= op.dim[1])
+            throw std::out_of_range("position beyond the history");
+        std::uint32_t best = 0;
+        const std::uint64_t logits = row(op, 0, t, op.dim[0] * 4ull);
+        for (std::uint32_t n = 1; n < op.dim[0]; ++n)
+            if (read<float>(logits + 4ull * n) > read<float>(logits + 4ull * best))
+                best = n;
+        write(address(op.op[2]) + 4 * t, best);
+        write(address(op.op[4]) + std::uint64_t{where.sequence} * op.op[4].pitch * 16 +
+                  where.position * 4ull,
+              best);
+    }
+}
+
+void ReferenceMachine::log_prob(const MicroOp& op) {
+    for (std::uint64_t t = 0; t < r_[op.rows]; ++t) {
+        const std::uint64_t logits = row(op, 0, t, op.dim[0] * 4ull);
+        double most = -INFINITY, sum = 0;
+        for (std::uint32_t n = 0; n < op.dim[0]; ++n)
+            most = std::max(most, double{read<float>(logits + 4ull * n)});
+        for (std::uint32_t n = 0; n < op.dim[0]; ++n)
+            sum += std::exp(read<float>(logits + 4ull * n) - most);
+        const auto target = read<std::uint32_t>(address(op.op[1]) + 4 * t);
+        write(address(op.op[2]) + 4 * t,
+              static_cast<float>(read<float>(logits + 4ull * target) - most - std::log(sum)));
+    }
+}
+
+void ReferenceMachine::token_out(const MicroOp& op) {
+    std::uint64_t active = 0;
+    for (std::uint64_t t = 0; t < r_[op.rows]; ++t) {
+        const auto where = read<isa::Row>(row(op, 3, t, sizeof(isa::Row)));
+        const std::uint64_t at_sequence =
+            address(op.op[1]) + where.sequence * sizeof(isa::Sequence);
+        auto s = read<isa::Sequence>(at_sequence);
+        if ((s.flags & isa::kSequenceStopped) != 0)
+            continue;
+        skald_token out{read<std::uint32_t>(address(op.op[0]) + 4 * t), where.sequence,
+                        where.position, 0};
+        s.remaining -= s.remaining != 0;
+        const bool stop = std::find(s.stop, s.stop + s.n_stop, out.token) != s.stop + s.n_stop;
+        if (stop || s.remaining == 0) {
+            out.flags = SKALD_TOKEN_LAST | (stop ? SKALD_TOKEN_STOP : 0);
+            s.flags |= isa::kSequenceStopped;
+        }
+        write(address(op.op[2]) + (r_[op.ra]++ & r_[op.rb]) * sizeof out, out);
+        write(at_sequence, s);
+        active += (s.flags & isa::kSequenceStopped) == 0;
+    }
+    r_[op.rd] = active;
+}
+
+}  // namespace skald::test
