@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a developer may want to see of a card: the firmware's log, object counters, interrupts per
+ * vector, state and telemetry. Clients are in the DRM core's file of that name.
+ */
+#include <linux/seq_file.h>
+
+#include <drm/drm_debugfs.h>
+#include <drm/drm_drv.h>
+
+#include "skald_debugfs.h"
+#include "skald_device.h"
+
+static struct skald_device *skald_debugfs_device(struct seq_file *m)
+{
+	struct drm_debugfs_entry *entry = m->private;
+
+	return to_skald_device(entry->dev);
+}
+
+static int skald_debugfs_firmware_log(struct seq_file *m, void *unused)
+{
+	struct skald_device *sdev = skald_debugfs_device(m);
+	int cookie;
+
+	if (!drm_dev_enter(&sdev->base, &cookie))
+		return -ENODEV;
+
+	skald_fw_log_show(sdev, m);
+	drm_dev_exit(cookie);
+	return 0;
+}
+
+static int skald_debugfs_objects(struct seq_file *m, void *unused)
+{
+	struct skald_device *sdev = skald_debugfs_device(m);
+
+	for (unsigned int i = 0; i < SKALD_OBJECT_COUNT; i++)
+		seq_printf(m, "%s: %ld\n", skald_object_name(i),
+			   atomic_long_read(&sdev->objects[i]));
+	return 0;
+}
+
+static int skald_debugfs_interrupts(struct seq_file *m, void *unused)
+{
+	struct skald_device *sdev = skald_debugfs_device(m);
+
+	for (unsigned int i = 0; i < sdev->irq.num; i++)
+		seq_printf(m, "%u: %ld\n", i, atomic_long_read(&sdev->irq.vectors[i].count));
+	return 0;
+}
+
+static int skald_debugfs_status(struct seq_file *m, void *unused)
+{
+	struct skald_mbox mbox = { .w = { [SKALD_MBOX_W_OPCODE] = SKALD_MBOX_TELEMETRY } };
+	struct skald_device *sdev = skald_debugfs_device(m);
+	int cookie, ret = 0;
+
+	if (!drm_dev_enter(&sdev->base, &cookie))
+		return -ENODEV;
+
+	seq_printf(m, "state: %u\n", skald_read(sdev, SKALD_REG_STATUS));
+	seq_printf(m, "heartbeat: %u\n", skald_read(sdev, SKALD_REG_HEARTBEAT));
+	seq_printf(m, "generation: %u\n", READ_ONCE(sdev->reset.gen));
+	seq_printf(m, "resets: %u\n", READ_ONCE(sdev->reset.count));
+	seq_printf(m, "jobs on the card: %d\n", atomic_read(&sdev->watchdog.jobs));
+	seq_printf(m, "memory used: %llu of %llu\n", skald_mem_used(sdev), sdev->mem_size);
+
+	ret = skald_fw_call(sdev, READ_ONCE(sdev->reset.gen), &mbox);
+	if (!ret) {
+		seq_printf(m, "uptime ms: %u\n", mbox.w[SKALD_TM_UPTIME_MS]);
+		seq_printf(m, "busy ms: %u\n", mbox.w[SKALD_TM_BUSY_MS]);
+		seq_printf(m, "jobs ended: %u\n", mbox.w[SKALD_TM_JOBS]);
+		seq_printf(m, "faults: %u\n", mbox.w[SKALD_TM_FAULTS]);
+		seq_printf(m, "preemptions: %u\n", mbox.w[SKALD_TM_PREEMPTIONS]);
+		seq_printf(m, "queues: %u\n", mbox.w[SKALD_TM_QUEUES]);
+		seq_printf(m, "contexts: %u\n", mbox.w[SKALD_TM_CONTEXTS]);
+	}
+
+	drm_dev_exit(cookie);
+	return ret;
+}
+
+static const struct drm_debugfs_info skald_debugfs_files[] = {
+	{ "firmware_log", skald_debugfs_firmware_log, 0, NULL },
+	{ "objects", skald_debugfs_objects, 0, NULL },
+	{ "interrupts", skald_debugfs_interrupts, 0, NULL },
+	{ "status", skald_debugfs_status, 0, NULL },
+};
+
+/**
+ * skald_debugfs_init() - add the files
+ * @sdev: device, not registered yet
+ */
+void skald_debugfs_init(struct skald_device *sdev)
+{
+	drm_debugfs_add_files(&sdev->base, skald_debugfs_files, ARRAY_SIZE(skald_debugfs_files));
+}

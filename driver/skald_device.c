@@ -1,0 +1,492 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Bringing the card up and down.
+ *
+ * skald_device_init() builds in this order, skald_device_unplug() takes down in the reverse one:
+ *
+ *	mappings (managed) -> memory -> firmware image -> interrupts -> boot -> DRM registration
+ *
+ * What must live until the last file is closed (work queues, allocators, locks) is managed by the
+ * DRM device, not by the PCI device.
+ */
+#include <linux/dma-mapping.h>
+#include <linux/kobject.h>
+
+#include <drm/drm_accel.h>
+#include <drm/drm_drv.h>
+#include <drm/drm_managed.h>
+
+#include "skald_debugfs.h"
+#include "skald_device.h"
+#include "skald_gem.h"
+#include "skald_queue.h"
+#include "skald_trace.h"
+
+/* DRM devices that were not released yet; the module must not go before them. */
+static atomic_t skald_live = ATOMIC_INIT(0);
+
+static const char * const skald_object_names[SKALD_OBJECT_COUNT] = {
+	[SKALD_OBJECT_BO] = "buffers",
+	[SKALD_OBJECT_VM] = "vms",
+	[SKALD_OBJECT_QUEUE] = "queues",
+	[SKALD_OBJECT_JOB] = "jobs",
+	[SKALD_OBJECT_BIND] = "binds",
+	[SKALD_OBJECT_VMA] = "mappings",
+	[SKALD_OBJECT_TABLE] = "tables",
+	[SKALD_OBJECT_RING] = "rings",
+	[SKALD_OBJECT_PINNED_PAGE] = "pinned pages",
+};
+
+/**
+ * skald_object_name() - what a counter counts
+ * @what: counter
+ *
+ * Return: a plural.
+ */
+const char *skald_object_name(enum skald_object what)
+{
+	return skald_object_names[what];
+}
+
+/**
+ * skald_device_wait_all_released() - wait until no DRM device of this driver is left
+ *
+ * For module exit, after the driver was unregistered: files are closed then, but jobs that wait
+ * for fences of others may still hold their VM, hence the device.
+ */
+void skald_device_wait_all_released(void)
+{
+	wait_var_event(&skald_live, !atomic_read(&skald_live));
+}
+
+/* The last thing that happens to a device: everything must be gone. */
+static void skald_device_released(struct drm_device *ddev, void *unused)
+{
+	struct skald_device *sdev = to_skald_device(ddev);
+	long left = 0;
+
+	for (unsigned int i = 0; i < SKALD_OBJECT_COUNT; i++) {
+		long n = atomic_long_read(&sdev->objects[i]);
+
+		drm_WARN(ddev, n, "%ld %s left\n", n, skald_object_names[i]);
+		left += n;
+	}
+	if (sdev->registered)
+		drm_info(ddev, "unbound, %ld objects left\n", left);
+
+	ida_destroy(&sdev->contexts);
+	ida_destroy(&sdev->queues);
+	if (atomic_dec_and_test(&skald_live))
+		wake_up_var(&skald_live);
+}
+
+static void skald_device_destroy_wq(struct drm_device *ddev, void *wq)
+{
+	destroy_workqueue(wq);
+}
+
+static struct workqueue_struct *skald_device_alloc_wq(struct skald_device *sdev, const char *name)
+{
+	struct workqueue_struct *wq;
+	int ret;
+
+	/* Jobs signal fences that memory reclaim may wait for. */
+	wq = alloc_ordered_workqueue("%s", WQ_MEM_RECLAIM, name);
+	if (!wq)
+		return ERR_PTR(-ENOMEM);
+
+	ret = drmm_add_action_or_reset(&sdev->base, skald_device_destroy_wq, wq);
+	return ret ? ERR_PTR(ret) : wq;
+}
+
+/* ------------------------------------------------------------------------------------------ */
+
+/**
+ * skald_device_get_gen() - wait until no reset is going on
+ * @sdev: device
+ * @gen: out: the generation
+ *
+ * Return: 0, -EIO if the card is dead, -ERESTARTSYS.
+ */
+int skald_device_get_gen(struct skald_device *sdev, u32 *gen)
+{
+	struct skald_reset *reset = &sdev->reset;
+	int ret;
+
+	ret = wait_event_interruptible(reset->wait, READ_ONCE(reset->dead) ||
+				       !((*gen = READ_ONCE(reset->gen)) & 1));
+	if (ret)
+		return ret;
+
+	return READ_ONCE(reset->dead) ? -EIO : 0;
+}
+
+/**
+ * skald_device_wait_reset() - wait until nothing of a generation is used by the card any more
+ * @sdev: device
+ * @gen: a generation, known to have ended or to be about to end
+ *
+ * A reset needs no memory and no fence, so this may be called where fences are owed.
+ */
+void skald_device_wait_reset(struct skald_device *sdev, u32 gen)
+{
+	struct skald_reset *reset = &sdev->reset;
+
+	wait_event(reset->wait, READ_ONCE(reset->dead) ||
+		   (!skald_device_is_gen(sdev, gen) && !(READ_ONCE(reset->gen) & 1)));
+}
+
+static void skald_device_set_gen(struct skald_device *sdev, u32 gen)
+{
+	WRITE_ONCE(sdev->reset.gen, gen);
+	/* Whoever sees the new generation must see all that was done before. */
+	smp_mb();
+	wake_up_all(&sdev->reset.wait);
+}
+
+/* drm_dev_wedged_event() needs a primary node, which accel devices do not have. */
+static void skald_device_wedged(struct skald_device *sdev, const char *how)
+{
+	char event[64];
+	char *envp[2] = { event };
+
+	snprintf(event, sizeof(event), "WEDGED=%s", how);
+	kobject_uevent_env(&sdev->base.accel->kdev->kobj, KOBJ_CHANGE, envp);
+}
+
+static void skald_each_queue(struct skald_device *sdev, void (*call)(struct skald_queue *queue))
+{
+	struct skald_queue *queue;
+
+	for (unsigned int i = 1; i < sdev->irq.num; i++) {
+		struct skald_vector *vector = &sdev->irq.vectors[i];
+
+		spin_lock(&vector->lock);
+		list_for_each_entry(queue, &vector->queues, vector_node)
+			call(queue);
+		spin_unlock(&vector->lock);
+	}
+}
+
+/**
+ * skald_device_pre_reset() - make sure that the driver does not touch the card
+ * @sdev: device
+ *
+ * Everything on the card is lost from here on. Must be followed by skald_device_post_reset().
+ */
+void skald_device_pre_reset(struct skald_device *sdev)
+{
+	mutex_lock(&sdev->reset.lock);
+
+	skald_device_set_gen(sdev, sdev->reset.gen | 1);
+	skald_each_queue(sdev, skald_queue_lose);
+	skald_fw_abort_call(sdev);
+	skald_watchdog_stop(sdev);
+	skald_irq_disable(sdev);
+}
+
+/**
+ * skald_device_post_reset() - stop what may still run on the card and boot it anew
+ * @sdev: device
+ *
+ * On failure the card is dead until it is bound again.
+ *
+ * Return: 0 or an error.
+ */
+int skald_device_post_reset(struct skald_device *sdev)
+{
+	struct skald_reset *reset = &sdev->reset;
+	int ret;
+
+	lockdep_assert_held(&reset->lock);
+
+	ret = skald_fw_stop(sdev);
+	/* A card that does not even reset must not reach memory any more. */
+	if (ret)
+		pci_clear_master(skald_pdev(sdev));
+
+	/* No DMA from here on: what the jobs used may be reused. */
+	skald_each_queue(sdev, skald_queue_cancel_lost);
+
+	skald_irq_enable(sdev);
+	if (!ret)
+		ret = skald_fw_boot(sdev);
+
+	reset->count++;
+	trace_skald_reset(sdev->base.dev, reset->gen, ret);
+	if (ret)
+		WRITE_ONCE(reset->dead, true);
+	skald_device_set_gen(sdev, ret ? reset->gen : reset->gen + 1);
+
+	if (ret)
+		drm_err(&sdev->base, "reset failed (%d), the card is dead until it is bound again\n",
+			ret);
+	else
+		drm_info(&sdev->base, "card was reset, all contexts are lost\n");
+	skald_device_wedged(sdev, ret ? "rebind,bus-reset" : "none");
+
+	mutex_unlock(&reset->lock);
+	return ret;
+}
+
+static void skald_device_reset_work(struct work_struct *work)
+{
+	struct skald_device *sdev = container_of(work, struct skald_device, reset.work);
+	int cookie;
+
+	if (!drm_dev_enter(&sdev->base, &cookie))
+		return;
+
+	/* Somebody else, a function-level reset, may have been faster. */
+	if (skald_device_is_gen(sdev, READ_ONCE(sdev->reset.work_gen))) {
+		drm_err(&sdev->base, "resetting the card: %s\n", READ_ONCE(sdev->reset.reason));
+		skald_device_pre_reset(sdev);
+		skald_device_post_reset(sdev);
+	}
+
+	drm_dev_exit(cookie);
+}
+
+/**
+ * skald_device_schedule_reset() - reset the card soon
+ * @sdev: device
+ * @gen: generation that has to end
+ * @reason: why, a constant string
+ */
+void skald_device_schedule_reset(struct skald_device *sdev, u32 gen, const char *reason)
+{
+	WRITE_ONCE(sdev->reset.reason, reason);
+	WRITE_ONCE(sdev->reset.work_gen, gen);
+	queue_work(system_unbound_wq, &sdev->reset.work);
+}
+
+/* ------------------------------------------------------------------------------------------ */
+
+static int skald_device_map(struct skald_device *sdev)
+{
+	struct pci_dev *pdev = skald_pdev(sdev);
+	int ret;
+
+	ret = pcim_enable_device(pdev);
+	if (ret)
+		return dev_err_probe(&pdev->dev, ret, "cannot enable\n");
+
+	sdev->regs = pcim_iomap_region(pdev, SKALD_BAR_REGS, "skald");
+	if (IS_ERR(sdev->regs))
+		return dev_err_probe(&pdev->dev, PTR_ERR(sdev->regs), "cannot map BAR0\n");
+
+	sdev->doorbells = pcim_iomap_region(pdev, SKALD_BAR_DOORBELLS, "skald");
+	if (IS_ERR(sdev->doorbells))
+		return dev_err_probe(&pdev->dev, PTR_ERR(sdev->doorbells), "cannot map BAR2\n");
+
+	ret = pcim_request_region(pdev, SKALD_BAR_MEMORY, "skald");
+	if (ret)
+		return dev_err_probe(&pdev->dev, ret, "cannot claim BAR4\n");
+
+	ret = dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(64));
+	if (ret)
+		return dev_err_probe(&pdev->dev, ret, "no 64-bit DMA\n");
+	dma_set_max_seg_size(&pdev->dev, UINT_MAX);
+
+	pci_set_master(pdev);
+	return 0;
+}
+
+static int skald_device_identify(struct skald_device *sdev)
+{
+	struct pci_dev *pdev = skald_pdev(sdev);
+	u32 id = skald_read(sdev, SKALD_REG_ID);
+	u64 aperture;
+
+	if (id != SKALD_DEVICE_ID_VALUE)
+		return dev_err_probe(&pdev->dev, -ENODEV, "no SK1 card: ID is %#x\n", id);
+
+	sdev->device_abi = skald_read(sdev, SKALD_REG_DEVICE_ABI);
+	if (SKALD_ABI_MAJOR(sdev->device_abi) != SKALD_ABI_MAJOR(SKALD_DEVICE_ABI))
+		return dev_err_probe(&pdev->dev, -EPROTO, "device ABI %u.%u, the driver knows %u\n",
+				     SKALD_ABI_MAJOR(sdev->device_abi),
+				     SKALD_ABI_MINOR(sdev->device_abi),
+				     SKALD_ABI_MAJOR(SKALD_DEVICE_ABI));
+
+	sdev->caps = skald_read(sdev, SKALD_REG_CAPS);
+	sdev->num_queues = min(skald_read(sdev, SKALD_REG_NUM_QUEUES), SKALD_MAX_QUEUES);
+	sdev->num_contexts = min(skald_read(sdev, SKALD_REG_NUM_CONTEXTS), SKALD_MAX_CONTEXTS);
+	sdev->scratch_max = skald_read(sdev, SKALD_REG_SCRATCH_MAX);
+	sdev->engine_info = skald_read(sdev, SKALD_REG_ENGINE_INFO);
+	sdev->mem_size = skald_read(sdev, SKALD_REG_MEM_SIZE_LO);
+	sdev->mem_size |= (u64)skald_read(sdev, SKALD_REG_MEM_SIZE_HI) << 32;
+
+	aperture = pci_resource_len(pdev, SKALD_BAR_MEMORY);
+	if (!sdev->mem_size || sdev->mem_size > aperture)
+		return dev_err_probe(&pdev->dev, -ENXIO, "%llu bytes behind a BAR of %llu\n",
+				     sdev->mem_size, aperture);
+
+	sdev->mem_start = pci_resource_start(pdev, SKALD_BAR_MEMORY);
+	sdev->mem_io = devm_ioremap_wc(&pdev->dev, sdev->mem_start, sdev->mem_size);
+	if (!sdev->mem_io)
+		return dev_err_probe(&pdev->dev, -ENOMEM, "cannot map BAR4\n");
+
+	return 0;
+}
+
+static int skald_device_init_sw(struct skald_device *sdev)
+{
+	int ret;
+
+	atomic_inc(&skald_live);
+	ida_init(&sdev->contexts);
+	ida_init(&sdev->queues);
+	init_waitqueue_head(&sdev->reset.wait);
+	INIT_WORK(&sdev->reset.work, skald_device_reset_work);
+	INIT_LIST_HEAD(&sdev->dma_bos.list);
+	skald_watchdog_init(sdev);
+
+	/* First in, last out. */
+	ret = drmm_add_action_or_reset(&sdev->base, skald_device_released, NULL);
+	if (ret)
+		return ret;
+
+	ret = drmm_mutex_init(&sdev->base, &sdev->reset.lock);
+	if (ret)
+		return ret;
+
+	ret = drmm_mutex_init(&sdev->base, &sdev->dma_bos.lock);
+	if (ret)
+		return ret;
+
+	sdev->submit_wq = skald_device_alloc_wq(sdev, "skald-submit");
+	if (IS_ERR(sdev->submit_wq))
+		return PTR_ERR(sdev->submit_wq);
+
+	sdev->bind_wq = skald_device_alloc_wq(sdev, "skald-bind");
+	return PTR_ERR_OR_ZERO(sdev->bind_wq);
+}
+
+/*
+ * Stops the card. The generation stays odd: until a reset, or for ever, nothing touches the card.
+ */
+static void skald_device_halt(struct skald_device *sdev, bool for_ever)
+{
+	skald_device_pre_reset(sdev);
+	WRITE_ONCE(sdev->reset.dead, for_ever);
+
+	if (skald_fw_stop(sdev))
+		pci_clear_master(skald_pdev(sdev));
+	skald_each_queue(sdev, skald_queue_cancel_lost);
+
+	wake_up_all(&sdev->reset.wait);
+	skald_irq_enable(sdev);
+	mutex_unlock(&sdev->reset.lock);
+}
+
+/**
+ * skald_device_suspend() - stop the card; all contexts are lost
+ * @sdev: device
+ */
+void skald_device_suspend(struct skald_device *sdev)
+{
+	skald_device_halt(sdev, false);
+}
+
+/**
+ * skald_device_resume() - boot the card again
+ * @sdev: device
+ *
+ * Return: 0 or an error.
+ */
+int skald_device_resume(struct skald_device *sdev)
+{
+	mutex_lock(&sdev->reset.lock);
+	skald_irq_disable(sdev);
+	return skald_device_post_reset(sdev);
+}
+
+/**
+ * skald_device_shutdown() - leave the card quiet for the next kernel
+ * @sdev: device
+ */
+void skald_device_shutdown(struct skald_device *sdev)
+{
+	skald_device_halt(sdev, true);
+}
+
+/**
+ * skald_device_init() - bring a card up and make it known
+ * @sdev: device, zeroed but for its base
+ *
+ * Return: 0 or an error, with one line in the log that says what is wrong.
+ */
+int skald_device_init(struct skald_device *sdev)
+{
+	int ret;
+
+	ret = skald_device_init_sw(sdev);
+	if (ret)
+		return ret;
+
+	ret = skald_device_map(sdev);
+	if (ret)
+		return ret;
+
+	ret = skald_device_identify(sdev);
+	if (ret)
+		return ret;
+
+	ret = skald_mem_init(sdev);
+	if (ret)
+		return ret;
+
+	ret = skald_fw_init(sdev);
+	if (ret)
+		return ret;
+
+	ret = skald_irq_init(sdev);
+	if (ret)
+		return ret;
+
+	/* Whoever had the card before us, a crashed kernel even, may have left it running. */
+	ret = skald_fw_stop(sdev);
+	if (ret)
+		goto err_irq_fini;
+
+	ret = skald_fw_boot(sdev);
+	if (ret)
+		goto err_halt;
+
+	skald_debugfs_init(sdev);
+	ret = drm_dev_register(&sdev->base, 0);
+	if (ret)
+		goto err_halt;
+
+	sdev->registered = true;
+	drm_info(&sdev->base, "SK1 with %llu MiB, firmware %u.%u.%u\n", sdev->mem_size >> 20,
+		 sdev->fw.version >> 24, (sdev->fw.version >> 16) & 0xff,
+		 sdev->fw.version & 0xffff);
+	return 0;
+
+err_halt:
+	skald_device_halt(sdev, true);
+err_irq_fini:
+	skald_irq_fini(sdev);
+	pci_clear_master(skald_pdev(sdev));
+	return ret;
+}
+
+/**
+ * skald_device_unplug() - take the card from its users
+ * @sdev: device
+ *
+ * Files may stay open: their calls fail with ENODEV from here on.
+ */
+void skald_device_unplug(struct skald_device *sdev)
+{
+	/* Waits for calls that are inside; mappings of card memory are gone after it. */
+	drm_dev_unplug(&sdev->base);
+
+	cancel_work_sync(&sdev->reset.work);
+	skald_device_halt(sdev, true);
+	skald_irq_fini(sdev);
+	skald_gem_unmap_dma_all(sdev);
+	skald_queue_unplug_all(sdev);
+	pci_clear_master(skald_pdev(sdev));
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The card as the driver sees it: mappings, interrupts, reset, and the counters of every object
+ * that holds something of the card.
+ */
+#ifndef __SKALD_DEVICE_H__
+#define __SKALD_DEVICE_H__
+
+#include <linux/atomic.h>
+#include <linux/idr.h>
+#include <linux/io.h>
+#include <linux/mutex.h>
+#include <linux/pci.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+
+#include <drm/drm_device.h>
+#include <drm/drm_file.h>
+#include <drm/drm_print.h>
+#include <drm/skald_accel.h>
+
+#include <skald/page_table.h>
+#include <skald/regs.h>
+
+#include "skald_fw.h"
+#include "skald_irq.h"
+#include "skald_mem.h"
+#include "skald_watchdog.h"
+
+/**
+ * enum skald_object - what the driver counts, to prove that nothing is left
+ */
+enum skald_object {
+	/** @SKALD_OBJECT_BO: buffer objects, imported ones included */
+	SKALD_OBJECT_BO,
+	/** @SKALD_OBJECT_VM: address spaces */
+	SKALD_OBJECT_VM,
+	/** @SKALD_OBJECT_QUEUE: queues */
+	SKALD_OBJECT_QUEUE,
+	/** @SKALD_OBJECT_JOB: jobs and their hardware fences */
+	SKALD_OBJECT_JOB,
+	/** @SKALD_OBJECT_BIND: VM_BIND calls under way */
+	SKALD_OBJECT_BIND,
+	/** @SKALD_OBJECT_VMA: mappings in address spaces */
+	SKALD_OBJECT_VMA,
+	/** @SKALD_OBJECT_TABLE: page tables in card memory */
+	SKALD_OBJECT_TABLE,
+	/** @SKALD_OBJECT_RING: rings in card memory, each with a queue page in system memory */
+	SKALD_OBJECT_RING,
+	/** @SKALD_OBJECT_PINNED_PAGE: user pages pinned for userptr buffers */
+	SKALD_OBJECT_PINNED_PAGE,
+	/** @SKALD_OBJECT_COUNT: number of the above */
+	SKALD_OBJECT_COUNT,
+};
+
+/**
+ * struct skald_reset - one reset at a time
+ *
+ * Everything that lives on the card (contexts, queues, mailbox commands) remembers the generation
+ * it was made in. A reset makes the generation odd while it lasts and even, and new, when it
+ * ends: what carries an older number is gone.
+ */
+struct skald_reset {
+	/** @lock: held from skald_device_pre_reset() to skald_device_post_reset() */
+	struct mutex lock;
+
+	/** @gen: the generation; written under @lock, read anywhere */
+	u32 gen;
+
+	/** @count: resets since bind; written under @lock */
+	u32 count;
+
+	/** @dead: the last reset failed, or the driver is unbinding; written under @lock */
+	bool dead;
+
+	/** @wait: woken when @gen changes */
+	wait_queue_head_t wait;
+
+	/** @work: resets a card whose firmware died */
+	struct work_struct work;
+
+	/** @reason: why @work was queued, a constant string; written before queueing it */
+	const char *reason;
+
+	/** @work_gen: generation that @work has to end; written before queueing it */
+	u32 work_gen;
+};
+
+/**
+ * struct skald_stats - counters since bind, for DRM_SKALD_QUERY_USAGE
+ */
+struct skald_stats {
+	/** @submissions: jobs accepted */
+	atomic64_t submissions;
+	/** @micro_ops: retired by ended jobs */
+	atomic64_t micro_ops;
+	/** @clients: open files */
+	atomic_t clients;
+};
+
+/**
+ * struct skald_device - a card
+ */
+struct skald_device {
+	/** @base: DRM device; everything in this struct lives as long */
+	struct drm_device base;
+
+	/** @regs: BAR0; read and written as whole 32-bit words only */
+	void __iomem *regs;
+
+	/** @doorbells: BAR2 */
+	void __iomem *doorbells;
+
+	/** @mem_io: BAR4, write-combined */
+	void __iomem *mem_io;
+
+	/** @mem_start: physical address of BAR4, for mmap() */
+	resource_size_t mem_start;
+
+	/** @mem_size: bytes of card memory */
+	u64 mem_size;
+
+	/** @device_abi: DEVICE_ABI register */
+	u32 device_abi;
+
+	/** @caps: CAPS register */
+	u32 caps;
+
+	/** @num_queues: NUM_QUEUES register, at most SKALD_MAX_QUEUES */
+	u32 num_queues;
+
+	/** @num_contexts: NUM_CONTEXTS register, at most SKALD_MAX_CONTEXTS */
+	u32 num_contexts;
+
+	/** @scratch_max: SCRATCH_MAX register */
+	u32 scratch_max;
+
+	/** @engine_info: ENGINE_INFO register */
+	u32 engine_info;
+
+	/** @mem: allocator of card memory */
+	struct skald_mem mem;
+
+	/** @fw: firmware and mailbox */
+	struct skald_fw fw;
+
+	/** @irq: interrupts */
+	struct skald_irq irq;
+
+	/** @watchdog: looks for jobs without progress */
+	struct skald_watchdog watchdog;
+
+	/** @reset: recovery */
+	struct skald_reset reset;
+
+	/** @contexts: ids of contexts in use */
+	struct ida contexts;
+
+	/** @queues: ids of queues in use */
+	struct ida queues;
+
+	/** @dma_bos: buffers that may hold a DMA mapping */
+	struct {
+		/** @dma_bos.lock: protects the list */
+		struct mutex lock;
+		/** @dma_bos.list: struct skald_bo by dma_node */
+		struct list_head list;
+	} dma_bos;
+
+	/** @submit_wq: ordered, hands jobs of all queues to the card */
+	struct workqueue_struct *submit_wq;
+
+	/** @bind_wq: ordered, changes page tables of all VMs; may wait for an INVALIDATE */
+	struct workqueue_struct *bind_wq;
+
+	/** @registered: user space has seen the device */
+	bool registered;
+
+	/** @stats: counters for user space */
+	struct skald_stats stats;
+
+	/** @objects: how many of each enum skald_object exist */
+	atomic_long_t objects[SKALD_OBJECT_COUNT];
+};
+
+/**
+ * struct skald_file - one open of the device file
+ */
+struct skald_file {
+	/** @sdev: device */
+	struct skald_device *sdev;
+
+	/** @lock: serialises making and ending VMs and queues of this file */
+	struct mutex lock;
+
+	/** @vms: struct skald_vm by id */
+	struct xarray vms;
+
+	/** @queues: struct skald_queue by id */
+	struct xarray queues;
+
+	/** @engine_ns: time that jobs of queues that are gone spent on the card; under @lock */
+	u64 engine_ns;
+
+	/** @cycles: their modelled cycles; under @lock */
+	u64 cycles;
+};
+
+static inline struct skald_device *to_skald_device(struct drm_device *ddev)
+{
+	return container_of(ddev, struct skald_device, base);
+}
+
+static inline struct pci_dev *skald_pdev(struct skald_device *sdev)
+{
+	return to_pci_dev(sdev->base.dev);
+}
+
+static inline u32 skald_read(struct skald_device *sdev, u32 reg)
+{
+	return readl(sdev->regs + reg);
+}
+
+static inline void skald_write(struct skald_device *sdev, u32 reg, u32 value)
+{
+	writel(value, sdev->regs + reg);
+}
+
+static inline void skald_object_add(struct skald_device *sdev, enum skald_object what, long n)
+{
+	atomic_long_add(n, &sdev->objects[what]);
+}
+
+static inline void skald_object_sub(struct skald_device *sdev, enum skald_object what, long n)
+{
+	atomic_long_sub(n, &sdev->objects[what]);
+}
+
+/* True if what was made in generation @gen is still on the card. */
+static inline bool skald_device_is_gen(struct skald_device *sdev, u32 gen)
+{
+	return READ_ONCE(sdev->reset.gen) == gen;
+}
+
+extern struct workqueue_struct *skald_cleanup_wq;
+
+const char *skald_object_name(enum skald_object what);
+
+int skald_device_init(struct skald_device *sdev);
+void skald_device_unplug(struct skald_device *sdev);
+void skald_device_shutdown(struct skald_device *sdev);
+
+int skald_device_get_gen(struct skald_device *sdev, u32 *gen);
+void skald_device_wait_reset(struct skald_device *sdev, u32 gen);
+
+void skald_device_suspend(struct skald_device *sdev);
+int skald_device_resume(struct skald_device *sdev);
+
+void skald_device_schedule_reset(struct skald_device *sdev, u32 gen, const char *reason);
+void skald_device_pre_reset(struct skald_device *sdev);
+int skald_device_post_reset(struct skald_device *sdev);
+
+void skald_device_wait_all_released(void);
+
+#endif

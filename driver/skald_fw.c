@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Firmware. The image comes from user space once, at bind, and is kept: a reset boots it again
+ * without having to allocate or to read files. The boot ROM judges the image; the driver only
+ * says clearly what it found.
+ */
+#include <linux/delay.h>
+#include <linux/firmware.h>
+#include <linux/iopoll.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <linux/unaligned.h>
+
+#include <drm/drm_managed.h>
+
+#include <skald/fw_image.h>
+
+#include "skald_device.h"
+#include "skald_fw.h"
+#include "skald_trace.h"
+
+#define SKALD_FW_NAME "skald/skald_fw.bin"
+
+/* The slowest step is the hash of the image by a boot ROM under emulation. */
+#define SKALD_FW_BOOT_TIMEOUT (30 * HZ)
+
+/* An answer that may wait for the end of a micro-op, in a card that runs under a sanitizer. */
+#define SKALD_FW_CALL_SECONDS 60
+
+/* How long the heartbeat may stand still while a command waits. */
+#define SKALD_FW_DEAD_SECONDS 10
+
+#define SKALD_RESET_TIMEOUT_US (10 * USEC_PER_SEC)
+
+MODULE_FIRMWARE(SKALD_FW_NAME);
+
+static const char * const skald_boot_errors[] = {
+	[SKALD_BOOT_OK] = "OK, no error recorded",
+	[SKALD_BOOT_RANGE] = "RANGE, size",
+	[SKALD_BOOT_MAGIC] = "MAGIC, found",
+	[SKALD_BOOT_HEADER] = "HEADER, header size",
+	[SKALD_BOOT_SIZE] = "SIZE, payload size in the header",
+	[SKALD_BOOT_ABI] = "ABI, image is for device ABI",
+	[SKALD_BOOT_LOAD] = "LOAD, bad address",
+	[SKALD_BOOT_HASH] = "HASH, computed hash begins with",
+	[SKALD_BOOT_HOST_ABI] = "HOST_ABI, firmware refuses driver ABI",
+	[SKALD_BOOT_TRAP] = "TRAP, mcause",
+	[SKALD_BOOT_HALT] = "HALT, reason",
+};
+
+static void skald_fw_report(struct skald_device *sdev, u32 state)
+{
+	const char *what = state == SKALD_STATE_DEAD ? "died" : "failed to boot";
+	u32 error = skald_read(sdev, SKALD_REG_BOOT_ERROR);
+	u32 detail = skald_read(sdev, SKALD_REG_BOOT_DETAIL);
+	const char *text = "unknown, detail";
+
+	if (error < ARRAY_SIZE(skald_boot_errors))
+		text = skald_boot_errors[error];
+
+	if (error == SKALD_BOOT_TRAP)
+		drm_err(&sdev->base, "firmware %s: %s %#x at pc %#x, value %#x\n", what, text,
+			detail, skald_read(sdev, SKALD_REG_TRAP_PC),
+			skald_read(sdev, SKALD_REG_TRAP_VALUE));
+	else
+		drm_err(&sdev->base, "firmware %s: %s %#x\n", what, text, detail);
+}
+
+static u64 skald_fw_block(struct skald_device *sdev)
+{
+	return gpu_buddy_block_offset(list_first_entry(&sdev->fw.blocks,
+						       struct gpu_buddy_block, link));
+}
+
+static int skald_fw_wait_booted(struct skald_device *sdev)
+{
+	unsigned long deadline = jiffies + SKALD_FW_BOOT_TIMEOUT;
+	struct skald_fw *fw = &sdev->fw;
+	u32 state;
+
+	/* Every change of STATUS wakes, also the one to BOOTING. */
+	for (;;) {
+		long left = (long)(deadline - jiffies);
+		bool woken = left > 0 && wait_for_completion_timeout(&fw->booted, left);
+
+		state = skald_read(sdev, SKALD_REG_STATUS);
+		if (state == SKALD_STATE_RUNNING)
+			return 0;
+
+		if (state == SKALD_STATE_BOOT_FAILED || state == SKALD_STATE_DEAD) {
+			skald_fw_report(sdev, state);
+			return -ENOEXEC;
+		}
+
+		if (!woken) {
+			drm_err(&sdev->base, "firmware does not start, state %u\n", state);
+			return -ETIMEDOUT;
+		}
+	}
+}
+
+/**
+ * skald_fw_boot() - boot the firmware on a card that was reset
+ * @sdev: device, interrupts working
+ *
+ * Allocates nothing. Says in the log what is wrong.
+ *
+ * Return: 0, -ENOEXEC if card or firmware refused, -EPROTO if the driver does, -ETIMEDOUT.
+ */
+int skald_fw_boot(struct skald_device *sdev)
+{
+	struct skald_fw *fw = &sdev->fw;
+	u64 offset = skald_fw_block(sdev);
+	int ret;
+
+	memcpy_toio(sdev->mem_io + offset, fw->image, fw->size);
+	/* The image must have left the write-combining buffers before BOOT. */
+	wmb();
+
+	skald_write(sdev, SKALD_REG_HOST_ABI, SKALD_FW_ABI);
+	skald_write(sdev, SKALD_REG_BOOT_ADDR_LO, lower_32_bits(offset));
+	skald_write(sdev, SKALD_REG_BOOT_ADDR_HI, upper_32_bits(offset));
+	skald_write(sdev, SKALD_REG_BOOT_SIZE, fw->size);
+
+	reinit_completion(&fw->booted);
+	WRITE_ONCE(fw->booting, true);
+	/* The log does not interrupt: it is read when somebody asks for it. */
+	skald_write(sdev, SKALD_REG_INTR_MASK, SKALD_INTR_MBOX | SKALD_INTR_STATE);
+	skald_write(sdev, SKALD_REG_CTRL, SKALD_CTRL_BOOT);
+	ret = skald_fw_wait_booted(sdev);
+	WRITE_ONCE(fw->booting, false);
+	if (ret)
+		return ret;
+
+	fw->abi = skald_read(sdev, SKALD_REG_FW_ABI);
+	fw->version = skald_read(sdev, SKALD_REG_FW_VERSION);
+	if (SKALD_ABI_MAJOR(fw->abi) != SKALD_ABI_MAJOR(SKALD_FW_ABI)) {
+		drm_err(&sdev->base, "firmware speaks ABI %u.%u, the driver %u.%u\n",
+			SKALD_ABI_MAJOR(fw->abi), SKALD_ABI_MINOR(fw->abi),
+			SKALD_ABI_MAJOR(SKALD_FW_ABI), SKALD_ABI_MINOR(SKALD_FW_ABI));
+		return -EPROTO;
+	}
+
+	return 0;
+}
+
+/**
+ * skald_fw_stop() - reset the card and wait until it does nothing any more
+ * @sdev: device
+ *
+ * STATUS is polled: a reset takes the interrupt masks with it. It lasts microseconds, 10 ms at
+ * most.
+ *
+ * Return: 0 or -ETIMEDOUT.
+ */
+int skald_fw_stop(struct skald_device *sdev)
+{
+	u32 state;
+	int ret;
+
+	skald_write(sdev, SKALD_REG_CTRL, SKALD_CTRL_RESET);
+	ret = read_poll_timeout(skald_read, state, state == SKALD_STATE_IDLE, 50,
+				SKALD_RESET_TIMEOUT_US, false, sdev, SKALD_REG_STATUS);
+	if (ret)
+		drm_err(&sdev->base, "reset does not end, card is in state %#x\n", state);
+
+	return ret;
+}
+
+static int skald_mbox_errno(u32 status)
+{
+	switch (status) {
+	case SKALD_MBOX_OK:
+		return 0;
+	case SKALD_MBOX_UNKNOWN:
+		return -EOPNOTSUPP;
+	case SKALD_MBOX_INVALID:
+		return -EINVAL;
+	case SKALD_MBOX_NOENT:
+		return -ENOENT;
+	case SKALD_MBOX_EXISTS:
+		return -EEXIST;
+	case SKALD_MBOX_BUSY_CTX:
+		return -EBUSY;
+	default:
+		return -EPROTO;
+	}
+}
+
+static bool skald_mbox_busy(struct skald_device *sdev)
+{
+	return skald_read(sdev, SKALD_REG_MBOX_STATUS) & SKALD_MBOX_BUSY;
+}
+
+/*
+ * Waits while the firmware shows signs of life. The card may be slow: silence alone is no proof
+ * of death.
+ */
+static int skald_fw_wait_response(struct skald_device *sdev, u32 gen)
+{
+	struct skald_fw *fw = &sdev->fw;
+	u32 beat = skald_read(sdev, SKALD_REG_HEARTBEAT), now;
+	unsigned int silent = 0;
+
+	for (unsigned int second = 0; second < SKALD_FW_CALL_SECONDS;) {
+		bool woken = wait_for_completion_timeout(&fw->response, HZ);
+
+		if (!skald_device_is_gen(sdev, gen))
+			return -ESTALE;
+		if (!skald_mbox_busy(sdev))
+			return 0;
+		if (woken)
+			continue;
+
+		second++;
+		now = skald_read(sdev, SKALD_REG_HEARTBEAT);
+		silent = now == beat ? silent + 1 : 0;
+		beat = now;
+		if (silent >= SKALD_FW_DEAD_SECONDS)
+			break;
+	}
+
+	skald_device_schedule_reset(sdev, gen, silent ? "firmware has no heartbeat" :
+				    "firmware does not answer");
+	return -ETIMEDOUT;
+}
+
+/**
+ * skald_fw_call() - send a command to the firmware and wait for the answer
+ * @sdev: device
+ * @gen: generation in which the thing the command is about was made
+ * @mbox: command; the response afterwards
+ *
+ * Return: 0; -ESTALE if there was, or is, a reset since @gen: the thing is not on the card any
+ * more; -ETIMEDOUT if the firmware does not answer, a reset is under way then; else what the
+ * firmware's status means.
+ */
+int skald_fw_call(struct skald_device *sdev, u32 gen, struct skald_mbox *mbox)
+{
+	struct skald_fw *fw = &sdev->fw;
+	u32 opcode = mbox->w[SKALD_MBOX_W_OPCODE];
+	int ret;
+
+	guard(mutex)(&fw->lock);
+
+	if (!skald_device_is_gen(sdev, gen))
+		return -ESTALE;
+	if (skald_mbox_busy(sdev))
+		return -ETIMEDOUT; /* left behind by a call that gave up; its reset is on the way */
+
+	mbox->w[SKALD_MBOX_W_TAG] = ++fw->tag;
+	reinit_completion(&fw->response);
+	for (unsigned int i = 0; i < SKALD_MBOX_WORDS; i++)
+		skald_write(sdev, SKALD_REG_MBOX_CMD0 + 4 * i, mbox->w[i]);
+	/* What the command refers to, like page tables, must have arrived in card memory. */
+	wmb();
+	skald_write(sdev, SKALD_REG_MBOX_DOORBELL, 1);
+
+	ret = skald_fw_wait_response(sdev, gen);
+	if (!ret) {
+		for (unsigned int i = 0; i < SKALD_MBOX_WORDS; i++)
+			mbox->w[i] = skald_read(sdev, SKALD_REG_MBOX_RSP0 + 4 * i);
+		ret = mbox->w[SKALD_MBOX_W_TAG] == fw->tag ?
+		      skald_mbox_errno(mbox->w[SKALD_MBOX_W_STATUS]) : -EPROTO;
+	}
+
+	trace_skald_mbox(sdev->base.dev, opcode, fw->tag, ret);
+	return ret;
+}
+
+/**
+ * skald_fw_abort_call() - end a call that waits, and wait until it has
+ * @sdev: device, its generation already changed
+ */
+void skald_fw_abort_call(struct skald_device *sdev)
+{
+	complete(&sdev->fw.response);
+	guard(mutex)(&sdev->fw.lock);
+}
+
+/**
+ * skald_fw_died() - the card says that its firmware is dead
+ * @sdev: device
+ * @gen: generation in which it said so
+ */
+void skald_fw_died(struct skald_device *sdev, u32 gen)
+{
+	skald_fw_report(sdev, SKALD_STATE_DEAD);
+	skald_device_schedule_reset(sdev, gen, "firmware died");
+}
+
+/**
+ * skald_fw_log_show() - copy the firmware's log
+ * @sdev: device, entered
+ * @m: where to
+ */
+void skald_fw_log_show(struct skald_device *sdev, struct seq_file *m)
+{
+	const u32 base = SKALD_SHARED_OFFSET;
+	u32 data = base + sizeof(struct skald_fw_log);
+	u32 size, head, pos;
+	char bytes[4];
+
+	size = skald_read(sdev, base + offsetof(struct skald_fw_log, size));
+	if (skald_read(sdev, base) != SKALD_FW_LOG_MAGIC || !is_power_of_2(size) || size < 4 ||
+	    size > SKALD_SHARED_SIZE - sizeof(struct skald_fw_log)) {
+		seq_puts(m, "no log\n");
+		return;
+	}
+
+	head = skald_read(sdev, base + offsetof(struct skald_fw_log, head));
+	for (pos = head > size ? head - size : 0; pos != head; pos++) {
+		put_unaligned_le32(skald_read(sdev, data + (pos & (size - 1) & ~3u)), bytes);
+		if (bytes[pos & 3])
+			seq_putc(m, bytes[pos & 3]);
+	}
+}
+
+static void skald_fw_free(struct drm_device *ddev, void *data)
+{
+	struct skald_fw *fw = data;
+
+	kvfree(fw->image);
+	if (!list_empty(&fw->blocks))
+		skald_mem_free_blocks(to_skald_device(ddev), &fw->blocks);
+}
+
+/**
+ * skald_fw_init() - get the image and card memory to boot it from
+ * @sdev: device
+ *
+ * Return: 0 or an error.
+ */
+int skald_fw_init(struct skald_device *sdev)
+{
+	const struct firmware *file;
+	struct skald_fw *fw = &sdev->fw;
+	int ret;
+
+	init_completion(&fw->booted);
+	init_completion(&fw->response);
+	INIT_LIST_HEAD(&fw->blocks);
+	ret = drmm_mutex_init(&sdev->base, &fw->lock);
+	if (ret)
+		return ret;
+
+	ret = drmm_add_action_or_reset(&sdev->base, skald_fw_free, fw);
+	if (ret)
+		return ret;
+
+	ret = request_firmware(&file, SKALD_FW_NAME, sdev->base.dev);
+	if (ret) {
+		drm_err(&sdev->base, "cannot load firmware %s (%d)\n", SKALD_FW_NAME, ret);
+		return ret;
+	}
+
+	if (file->size > SKALD_BIG_PAGE_SIZE) {
+		drm_err(&sdev->base, "firmware %s is too large: %zu bytes, at most %llu\n",
+			SKALD_FW_NAME, file->size, SKALD_BIG_PAGE_SIZE);
+		ret = -EFBIG;
+		goto out_release;
+	}
+
+	fw->size = file->size;
+	fw->image = kvmemdup(file->data, file->size, GFP_KERNEL);
+	if (!fw->image) {
+		ret = -ENOMEM;
+		goto out_release;
+	}
+
+	ret = skald_mem_alloc_blocks(sdev, SKALD_BIG_PAGE_SIZE, &fw->blocks);
+	if (ret)
+		drm_err(&sdev->base, "no card memory for the firmware (%d)\n", ret);
+
+out_release:
+	release_firmware(file);
+	return ret;
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Queues: rings of jobs on the card, and the page in which the card answers.
+ */
+#ifndef __SKALD_QUEUE_H__
+#define __SKALD_QUEUE_H__
+
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <linux/workqueue.h>
+
+#include <drm/gpu_scheduler.h>
+
+#include <skald/ring.h>
+
+struct drm_skald_queue_create;
+struct drm_skald_queue_query;
+struct drm_skald_wait_progress;
+struct eventfd_ctx;
+struct skald_device;
+struct skald_file;
+struct skald_job;
+struct skald_vm;
+
+/* Every job has a completion slot of its own. */
+#define SKALD_QUEUE_JOBS SKALD_COMPLETION_SLOTS
+
+/**
+ * enum skald_queue_state - may jobs be given to the card?
+ */
+enum skald_queue_state {
+	/** @SKALD_QUEUE_LIVE: yes */
+	SKALD_QUEUE_LIVE,
+	/** @SKALD_QUEUE_LOST: no, the card was reset */
+	SKALD_QUEUE_LOST,
+	/** @SKALD_QUEUE_KILLED: no, the queue was destroyed */
+	SKALD_QUEUE_KILLED,
+};
+
+/**
+ * struct skald_queue_sums - sums over ended jobs
+ */
+struct skald_queue_sums {
+	/** @submitted: jobs accepted */
+	u64 submitted;
+	/** @completed: jobs ended, with or without having run */
+	u64 completed;
+	/** @micro_ops: retired */
+	u64 micro_ops;
+	/** @cycles: modelled */
+	u64 cycles;
+	/** @bytes: modelled traffic */
+	u64 bytes;
+	/** @energy_pj: modelled */
+	u64 energy_pj;
+	/**
+	 * @engine_ns: time between the start of a job, or the end of the one before, and its end
+	 */
+	u64 engine_ns;
+	/** @last_status: enum skald_job_status of the last one */
+	u32 last_status;
+};
+
+/**
+ * struct skald_queue - a queue
+ */
+struct skald_queue {
+	/** @sdev: device */
+	struct skald_device *sdev;
+
+	/** @vm: address space, with a reference */
+	struct skald_vm *vm;
+
+	/** @ref: held by the file and by jobs */
+	struct kref ref;
+
+	/** @id: number in the file */
+	u32 id;
+
+	/** @hw: number on the card */
+	u32 hw;
+
+	/** @gen: generation in which the queue was made on the card */
+	u32 gen;
+
+	/** @vector: its interrupt vector */
+	unsigned int vector;
+
+	/** @vector_node: in the vector's list, while on the card; under skald_vector.lock */
+	struct list_head vector_node;
+
+	/** @sched: hands out jobs in order, as many as the ring holds */
+	struct drm_gpu_scheduler sched;
+
+	/** @entity: where jobs wait */
+	struct drm_sched_entity entity;
+
+	/** @submit_lock: keeps arming and pushing the jobs of a call together */
+	struct mutex submit_lock;
+
+	/** @fence_context: of the fences of jobs */
+	u64 fence_context;
+
+	/** @lock: protects everything below. Fence locks nest inside. */
+	spinlock_t lock;
+
+	/** @state: may jobs be given to the card? */
+	enum skald_queue_state state;
+
+	/** @pending: struct skald_job by node, on the card, oldest first */
+	struct list_head pending;
+
+	/** @seq: number of the last job given to the card */
+	u64 seq;
+
+	/** @ring: card memory offset of the ring */
+	u64 ring;
+
+	/** @page: where the card answers, NULL once the queue is off the card */
+	void *page;
+
+	/** @page_dma: the same, as the card reaches it */
+	dma_addr_t page_dma;
+
+	/** @progress: last progress seen in @page */
+	u64 progress;
+
+	/** @last_end: when the last job ended */
+	ktime_t last_end;
+
+	/** @sums: over ended jobs */
+	struct skald_queue_sums sums;
+
+	/** @eventfd: signalled with progress and ends of jobs, or NULL; constant */
+	struct eventfd_ctx *eventfd;
+
+	/** @free_work: end of life, where sleeping is no crime */
+	struct work_struct free_work;
+};
+
+int skald_queue_create(struct skald_file *sfile, struct drm_skald_queue_create *args);
+int skald_queue_destroy(struct skald_file *sfile, u32 id);
+void skald_queue_close_all(struct skald_file *sfile);
+int skald_queue_query(struct skald_file *sfile, struct drm_skald_queue_query *args);
+int skald_queue_wait_progress(struct skald_file *sfile, struct drm_skald_wait_progress *args);
+
+struct skald_queue *skald_queue_lookup(struct skald_file *sfile, u32 id);
+u32 skald_queue_id_by_hw(struct skald_file *sfile, u32 hw);
+void skald_queue_get(struct skald_queue *queue);
+void skald_queue_put(struct skald_queue *queue);
+
+int skald_queue_start_job(struct skald_queue *queue, struct skald_job *job);
+void skald_queue_service(struct skald_queue *queue);
+void skald_queue_lose(struct skald_queue *queue);
+void skald_queue_cancel_lost(struct skald_queue *queue);
+void skald_queue_unplug_all(struct skald_device *sdev);
+
+#endif

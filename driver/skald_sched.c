@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Jobs.
+ *
+ * The card schedules by itself: its firmware picks among queues by priority, slices time among
+ * equals, and keeps a queue in order. What is left for the kernel is to hold a job back until the
+ * fences it depends on have signalled, and then to put it into the ring of its queue. So each
+ * queue has a drm_gpu_scheduler of its own, with one entity and as many credits as the ring has
+ * entries: the scheduler is a dependency tracker and a flow control, nothing more. All schedulers
+ * share one ordered work queue, because handing over a job is a matter of a microsecond (64 bytes
+ * and a doorbell) and each additional worker would only wake up more threads.
+ *
+ * A job ends when the card writes its completion; the interrupt thread of the queue's vector
+ * finds it there and signals the job's fence. Nothing polls.
+ *
+ * No timeout of the scheduler is used. How long a job may take is unknown to the kernel; that it
+ * gets on is not: the watchdog (skald_watchdog.c) watches the card's progress counter. Bounded
+ * length, which a dma-fence needs, comes from the job's time budget: a program ends at the next
+ * token boundary after it, with status CONTINUE, and user space submits the rest. Tokens that
+ * come out meanwhile are announced through WAIT_PROGRESS, never through a fence.
+ *
+ * Killing is the same path for all: the card ends jobs of a killed context or queue with status
+ * CANCELLED, those behind a faulted one with BANNED, within a micro-op's cancel bound of 10 ms;
+ * their completions arrive as always. If the card does not even do this, or its firmware is dead,
+ * it is reset; then no completions arrive and the driver ends the jobs itself, once the card has
+ * stopped (skald_queue_lose(), skald_queue_cancel_lost()). Jobs still waiting for their fences
+ * stay in the entity until these signal, hold the queue so long, and fail when their turn comes:
+ * their fences keep their order, and nobody waits for them but the last reference.
+ *
+ * Locks, outermost first:
+ *
+ *	skald_file.lock		making and ending VMs and queues of a file
+ *	skald_queue.submit_lock	arming and pushing jobs
+ *	skald_vector.lock	queues of a vector
+ *	skald_queue.lock	state, ring, jobs on the card
+ *	skald_vm.fault_lock	first fault
+ *	fence locks
+ */
+#include <linux/slab.h>
+
+#include <drm/drm_drv.h>
+
+#include <skald/fault.h>
+
+#include "skald_device.h"
+#include "skald_queue.h"
+#include "skald_sched.h"
+#include "skald_sync.h"
+#include "skald_trace.h"
+#include "skald_vm.h"
+
+#define SKALD_MAX_JOBS 64
+#define SKALD_TIME_BUDGET_DEFAULT NSEC_PER_SEC
+
+/* ---- The fence of a job on the card ------------------------------------------------------- */
+
+static const char *skald_fence_get_driver_name(struct dma_fence *fence)
+{
+	return "skald";
+}
+
+static const char *skald_fence_get_timeline_name(struct dma_fence *fence)
+{
+	return "queue";
+}
+
+static void skald_fence_release(struct dma_fence *fence)
+{
+	kfree_rcu(container_of(fence, struct skald_fence, base), base.rcu);
+	/*
+	 * The scheduler's fence, which user space may hold without a file of ours, holds this
+	 * one.
+	 */
+	module_put(THIS_MODULE);
+}
+
+static const struct dma_fence_ops skald_fence_ops = {
+	.get_driver_name = skald_fence_get_driver_name,
+	.get_timeline_name = skald_fence_get_timeline_name,
+	.release = skald_fence_release,
+};
+
+/**
+ * skald_fence_start() - bring a fence to life; from here on dma_fence_put() frees it
+ * @fence: zeroed
+ * @queue: queue
+ * @seq: number of the job
+ */
+void skald_fence_start(struct skald_fence *fence, struct skald_queue *queue, u64 seq)
+{
+	__module_get(THIS_MODULE);
+	spin_lock_init(&fence->lock);
+	dma_fence_init(&fence->base, &skald_fence_ops, &fence->lock, queue->fence_context, seq);
+}
+
+/* ---- Scheduler callbacks ------------------------------------------------------------------ */
+
+static struct skald_job *to_skald_job(struct drm_sched_job *job)
+{
+	return container_of(job, struct skald_job, base);
+}
+
+static void skald_job_free(struct skald_job *job)
+{
+	if (job->fence && job->fence->base.ops)
+		dma_fence_put(&job->fence->base);
+	else
+		kfree(job->fence);
+
+	skald_object_sub(job->queue->sdev, SKALD_OBJECT_JOB, 1);
+	skald_queue_put(job->queue);
+	kfree(job);
+}
+
+static struct dma_fence *skald_sched_run_job(struct drm_sched_job *base)
+{
+	struct skald_job *job = to_skald_job(base);
+	bool signalling = dma_fence_begin_signalling();
+	int ret;
+
+	ret = skald_queue_start_job(job->queue, job);
+	trace_skald_job_run(job->queue->sdev->base.dev, job->queue->hw,
+			    le64_to_cpu(job->entry.seq), ret);
+	dma_fence_end_signalling(signalling);
+
+	return ret ? ERR_PTR(ret) : dma_fence_get(&job->fence->base);
+}
+
+static void skald_sched_free_job(struct drm_sched_job *base)
+{
+	drm_sched_job_cleanup(base);
+	skald_job_free(to_skald_job(base));
+}
+
+static enum drm_gpu_sched_stat skald_sched_timedout_job(struct drm_sched_job *base)
+{
+	WARN(1, "jobs have no timeout\n");
+	return DRM_GPU_SCHED_STAT_RESET;
+}
+
+static const struct drm_sched_backend_ops skald_sched_ops = {
+	.run_job = skald_sched_run_job,
+	.free_job = skald_sched_free_job,
+	.timedout_job = skald_sched_timedout_job,
+};
+
+/**
+ * skald_sched_init() - set up the scheduler of a queue
+ * @queue: queue
+ *
+ * Return: 0 or an error.
+ */
+int skald_sched_init(struct skald_queue *queue)
+{
+	const struct drm_sched_init_args args = {
+		.ops = &skald_sched_ops,
+		.submit_wq = queue->sdev->submit_wq,
+		.num_rqs = 1,
+		.credit_limit = SKALD_QUEUE_JOBS,
+		.timeout = MAX_SCHEDULE_TIMEOUT,
+		.name = "skald-queue",
+		.dev = queue->sdev->base.dev,
+	};
+	struct drm_gpu_scheduler *sched = &queue->sched;
+	int ret;
+
+	ret = drm_sched_init(sched, &args);
+	if (ret)
+		return ret;
+
+	ret = drm_sched_entity_init(&queue->entity, DRM_SCHED_PRIORITY_KERNEL, &sched, 1, NULL);
+	if (ret)
+		drm_sched_fini(sched);
+	return ret;
+}
+
+/**
+ * skald_sched_fini() - undo skald_sched_init()
+ * @queue: queue without jobs
+ */
+void skald_sched_fini(struct skald_queue *queue)
+{
+	drm_sched_entity_destroy(&queue->entity);
+	drm_sched_fini(&queue->sched);
+}
+
+/* ---- SUBMIT ------------------------------------------------------------------------------- */
+
+static int skald_job_check(const struct drm_skald_job *args)
+{
+	/* Addresses are checked by the card, when it uses them: they are the program's own. */
+	if (args->flags || !IS_ALIGNED(args->program_va | args->args_va | args->profile_va, 64))
+		return -EINVAL;
+	if (!args->program_ops || args->program_ops > SKALD_PROGRAM_OPS_MAX)
+		return -EINVAL;
+
+	return 0;
+}
+
+static struct skald_job *skald_job_create(struct skald_queue *queue, struct drm_file *file,
+					  const struct drm_skald_job *args)
+{
+	struct skald_job *job;
+	int ret;
+
+	ret = skald_job_check(args);
+	if (ret)
+		return ERR_PTR(ret);
+
+	job = kzalloc(sizeof(*job), GFP_KERNEL);
+	if (!job)
+		return ERR_PTR(-ENOMEM);
+
+	skald_queue_get(queue);
+	job->queue = queue;
+	INIT_LIST_HEAD(&job->node);
+	skald_object_add(queue->sdev, SKALD_OBJECT_JOB, 1);
+
+	job->entry.program_va = cpu_to_le64(args->program_va);
+	job->entry.args_va = cpu_to_le64(args->args_va);
+	job->entry.profile_va = cpu_to_le64(args->profile_va);
+	job->entry.time_budget = cpu_to_le64(args->time_budget_ns ?: SKALD_TIME_BUDGET_DEFAULT);
+	job->entry.loop_budget = cpu_to_le64(args->loop_budget);
+	job->entry.program_ops = cpu_to_le32(args->program_ops);
+
+	job->fence = kzalloc(sizeof(*job->fence), GFP_KERNEL);
+	ret = job->fence ? drm_sched_job_init(&job->base, &queue->entity, 1, NULL,
+					      file->client_id) : -ENOMEM;
+	if (ret) {
+		skald_job_free(job);
+		return ERR_PTR(ret);
+	}
+
+	return job;
+}
+
+/**
+ * struct skald_submit - a SUBMIT call
+ */
+struct skald_submit {
+	/** @syncs: what to wait for and what to signal */
+	struct skald_syncs syncs;
+	/** @num_jobs: jobs made so far */
+	u32 num_jobs;
+	/** @jobs: in order */
+	struct skald_job *jobs[SKALD_MAX_JOBS];
+};
+
+static int skald_submit_prepare(struct skald_submit *submit, struct skald_queue *queue,
+				struct drm_file *file, const struct drm_skald_array *array)
+{
+	struct drm_skald_job *args;
+	int ret = 0;
+
+	args = skald_array_copy(array, sizeof(*args), SKALD_MAX_JOBS);
+	if (IS_ERR_OR_NULL(args))
+		return args ? PTR_ERR(args) : -EINVAL;
+
+	for (u32 i = 0; i < array->count; i++) {
+		struct skald_job *job = skald_job_create(queue, file, &args[i]);
+
+		if (IS_ERR(job)) {
+			ret = PTR_ERR(job);
+			break;
+		}
+		submit->jobs[submit->num_jobs++] = job;
+	}
+
+	kvfree(args);
+	return ret ?: skald_syncs_add_waits(&submit->syncs, &submit->jobs[0]->base);
+}
+
+/* Nothing can fail here. */
+static void skald_submit_push(struct skald_submit *submit, struct skald_queue *queue)
+{
+	struct dma_fence *fence;
+
+	spin_lock(&queue->lock);
+	queue->sums.submitted += submit->num_jobs;
+	spin_unlock(&queue->lock);
+	atomic64_add(submit->num_jobs, &queue->sdev->stats.submissions);
+
+	mutex_lock(&queue->submit_lock);
+	for (u32 i = 0; i < submit->num_jobs; i++)
+		drm_sched_job_arm(&submit->jobs[i]->base);
+
+	/* Jobs belong to the scheduler as soon as they are pushed. */
+	fence = dma_fence_get(&submit->jobs[submit->num_jobs - 1]->base.s_fence->finished);
+	for (u32 i = 0; i < submit->num_jobs; i++)
+		drm_sched_entity_push_job(&submit->jobs[i]->base);
+
+	skald_syncs_signal(&submit->syncs, fence);
+	mutex_unlock(&queue->submit_lock);
+
+	dma_fence_put(fence);
+}
+
+static void skald_submit_abort(struct skald_submit *submit)
+{
+	for (u32 i = 0; i < submit->num_jobs; i++) {
+		drm_sched_job_cleanup(&submit->jobs[i]->base);
+		skald_job_free(submit->jobs[i]);
+	}
+}
+
+static int skald_submit(struct skald_queue *queue, struct drm_file *file,
+			const struct drm_skald_submit *args)
+{
+	struct skald_submit *submit;
+	int ret;
+
+	if (skald_vm_is_banned(queue->vm))
+		return -ENOTRECOVERABLE;
+
+	submit = kzalloc(sizeof(*submit), GFP_KERNEL);
+	if (!submit)
+		return -ENOMEM;
+
+	ret = skald_syncs_get(&submit->syncs, file, &args->syncs);
+	if (ret)
+		goto out_free;
+
+	ret = skald_submit_prepare(submit, queue, file, &args->jobs);
+	if (ret)
+		skald_submit_abort(submit);
+	else
+		skald_submit_push(submit, queue);
+
+	skald_syncs_put(&submit->syncs);
+out_free:
+	kfree(submit);
+	return ret;
+}
+
+/**
+ * skald_sched_submit_ioctl() - DRM_IOCTL_SKALD_SUBMIT
+ * @ddev: device
+ * @data: struct drm_skald_submit
+ * @file: client
+ *
+ * Return: 0 or an error.
+ */
+int skald_sched_submit_ioctl(struct drm_device *ddev, void *data, struct drm_file *file)
+{
+	struct skald_file *sfile = file->driver_priv;
+	struct drm_skald_submit *args = data;
+	struct skald_queue *queue;
+	int cookie, ret;
+
+	if (args->flags)
+		return -EINVAL;
+	if (!drm_dev_enter(ddev, &cookie))
+		return -ENODEV;
+
+	queue = skald_queue_lookup(sfile, args->queue_id);
+	if (queue) {
+		ret = skald_submit(queue, file, args);
+		skald_queue_put(queue);
+	} else {
+		ret = -ENOENT;
+	}
+
+	drm_dev_exit(cookie);
+	return ret;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Jobs, between SUBMIT and the card.
+ */
+#ifndef __SKALD_SCHED_H__
+#define __SKALD_SCHED_H__
+
+#include <linux/dma-fence.h>
+#include <linux/ktime.h>
+#include <linux/list.h>
+
+#include <drm/gpu_scheduler.h>
+
+#include <skald/ring.h>
+
+struct drm_device;
+struct drm_file;
+struct skald_queue;
+
+/**
+ * struct skald_fence - signals when the card has ended a job
+ */
+struct skald_fence {
+	/** @base: fence */
+	struct dma_fence base;
+	/** @lock: its lock, here because a fence may outlive its queue */
+	spinlock_t lock;
+};
+
+/**
+ * struct skald_job - a job
+ */
+struct skald_job {
+	/** @base: job of the scheduler */
+	struct drm_sched_job base;
+
+	/** @queue: queue, with a reference */
+	struct skald_queue *queue;
+
+	/** @node: in skald_queue.pending, while on the card; with a reference of @fence */
+	struct list_head node;
+
+	/** @fence: end on the card; initialised when the job is given to it */
+	struct skald_fence *fence;
+
+	/** @start: when that was */
+	ktime_t start;
+
+	/** @entry: for the ring; seq is filled in last */
+	struct skald_ring_entry entry;
+};
+
+int skald_sched_submit_ioctl(struct drm_device *ddev, void *data, struct drm_file *file);
+
+int skald_sched_init(struct skald_queue *queue);
+void skald_sched_fini(struct skald_queue *queue);
+
+void skald_fence_start(struct skald_fence *fence, struct skald_queue *queue, u64 seq);
+
+#endif

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Watchdog. The engine's progress counter moves with every retired micro-op and inside long ones;
+ * a job that does not move it over several samples hangs, and its context is killed. Time alone
+ * proves nothing: the card may be slow.
+ */
+#include <skald/fault.h>
+
+#include "skald_device.h"
+#include "skald_queue.h"
+#include "skald_sched.h"
+#include "skald_trace.h"
+#include "skald_vm.h"
+#include "skald_watchdog.h"
+
+#define SKALD_WATCHDOG_PERIOD HZ
+#define SKALD_WATCHDOG_STALLS 3
+
+static struct skald_queue *skald_watchdog_find(struct skald_device *sdev, u32 hw)
+{
+	struct skald_vector *vector = &sdev->irq.vectors[1 + hw % (sdev->irq.num - 1)];
+	struct skald_queue *queue, *found = NULL;
+
+	spin_lock(&vector->lock);
+	list_for_each_entry(queue, &vector->queues, vector_node)
+		if (queue->hw == hw)
+			found = queue;
+	if (found)
+		skald_queue_get(found);
+	spin_unlock(&vector->lock);
+
+	return found;
+}
+
+/* The job the card hangs on: the oldest of the queue. */
+static bool skald_watchdog_hung_job(struct skald_queue *queue, struct skald_fault *fault)
+{
+	struct skald_job *job;
+
+	spin_lock(&queue->lock);
+	job = list_first_entry_or_null(&queue->pending, struct skald_job, node);
+	if (job && queue->state == SKALD_QUEUE_LIVE) {
+		fault->reason = SKALD_FAULT_WATCHDOG;
+		fault->queue_id = queue->id;
+		fault->seq = le64_to_cpu(job->entry.seq);
+	}
+	spin_unlock(&queue->lock);
+
+	return fault->reason != SKALD_FAULT_NONE;
+}
+
+static void skald_watchdog_kill(struct skald_device *sdev, struct skald_queue *queue)
+{
+	struct skald_mbox mbox = {
+		.w = {
+			[SKALD_MBOX_W_OPCODE] = SKALD_MBOX_CTX_KILL,
+			[SKALD_CC_CTX] = queue->vm->ctx,
+			[SKALD_CK_REASON] = SKALD_FAULT_WATCHDOG,
+		},
+	};
+	struct skald_fault fault = {};
+	int ret;
+
+	if (!skald_watchdog_hung_job(queue, &fault))
+		return;
+
+	drm_warn(&sdev->base, "no progress: killing context %u, job %llu of queue %u hangs\n",
+		 queue->vm->ctx, fault.seq, queue->hw);
+	/* First the reason: the jobs end with it. */
+	skald_vm_ban(queue->vm, -ETIME, &fault);
+
+	ret = skald_fw_call(sdev, queue->gen, &mbox);
+	if (ret && ret != -ESTALE && ret != -ETIMEDOUT)
+		skald_device_schedule_reset(sdev, queue->gen, "firmware keeps a hung job");
+}
+
+static u64 skald_watchdog_progress(struct skald_device *sdev)
+{
+	u32 lo = skald_read(sdev, SKALD_REG_PROGRESS_LO);
+
+	/* Reading the low word latches the high one. */
+	return (u64)skald_read(sdev, SKALD_REG_PROGRESS_HI) << 32 | lo;
+}
+
+static void skald_watchdog_sample(struct skald_device *sdev)
+{
+	struct skald_watchdog *wd = &sdev->watchdog;
+	bool busy = skald_read(sdev, SKALD_REG_ENGINE_STATE);
+	u32 hw = skald_read(sdev, SKALD_REG_ENGINE_QUEUE);
+	u64 progress = skald_watchdog_progress(sdev);
+	struct skald_queue *queue;
+
+	if (!busy || progress != wd->progress || hw != wd->queue)
+		wd->stalls = 0;
+	else
+		wd->stalls++;
+	wd->progress = progress;
+	wd->queue = hw;
+	trace_skald_watchdog(sdev->base.dev, hw, progress, wd->stalls);
+
+	if (wd->stalls < SKALD_WATCHDOG_STALLS)
+		return;
+
+	wd->stalls = 0;
+	queue = skald_watchdog_find(sdev, hw);
+	if (queue) {
+		skald_watchdog_kill(sdev, queue);
+		skald_queue_put(queue);
+	}
+}
+
+static void skald_watchdog_work(struct work_struct *work)
+{
+	struct skald_device *sdev = container_of(to_delayed_work(work), struct skald_device,
+						 watchdog.work);
+
+	/* A reset stops this work before it touches the card. */
+	if (READ_ONCE(sdev->reset.gen) & 1)
+		return;
+
+	skald_watchdog_sample(sdev);
+	if (atomic_read(&sdev->watchdog.jobs))
+		queue_delayed_work(system_wq, &sdev->watchdog.work, SKALD_WATCHDOG_PERIOD);
+}
+
+/**
+ * skald_watchdog_job_started() - a job was given to the card
+ * @sdev: device
+ */
+void skald_watchdog_job_started(struct skald_device *sdev)
+{
+	/* Does nothing if it is queued already. */
+	if (atomic_inc_return(&sdev->watchdog.jobs) == 1)
+		queue_delayed_work(system_wq, &sdev->watchdog.work, SKALD_WATCHDOG_PERIOD);
+}
+
+/**
+ * skald_watchdog_job_ended() - a job has left the card
+ * @sdev: device
+ */
+void skald_watchdog_job_ended(struct skald_device *sdev)
+{
+	atomic_dec(&sdev->watchdog.jobs);
+}
+
+/**
+ * skald_watchdog_stop() - take no more samples until the next job starts
+ * @sdev: device
+ */
+void skald_watchdog_stop(struct skald_device *sdev)
+{
+	cancel_delayed_work_sync(&sdev->watchdog.work);
+	sdev->watchdog.stalls = 0;
+}
+
+/**
+ * skald_watchdog_init() - prepare the watchdog
+ * @sdev: device
+ */
+void skald_watchdog_init(struct skald_device *sdev)
+{
+	INIT_DELAYED_WORK(&sdev->watchdog.work, skald_watchdog_work);
+}

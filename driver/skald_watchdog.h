@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Watchdog: finds jobs that make no progress.
+ */
+#ifndef __SKALD_WATCHDOG_H__
+#define __SKALD_WATCHDOG_H__
+
+#include <linux/atomic.h>
+#include <linux/types.h>
+#include <linux/workqueue.h>
+
+struct skald_device;
+
+/**
+ * struct skald_watchdog - what the last samples said
+ */
+struct skald_watchdog {
+	/** @work: takes a sample each second while @jobs is not 0 */
+	struct delayed_work work;
+
+	/** @jobs: jobs on the card */
+	atomic_t jobs;
+
+	/** @progress: PROGRESS register at the last sample; this and the rest belong to @work */
+	u64 progress;
+
+	/** @queue: ENGINE_QUEUE register at the last sample */
+	u32 queue;
+
+	/** @stalls: samples in a row without a change */
+	unsigned int stalls;
+};
+
+void skald_watchdog_init(struct skald_device *sdev);
+void skald_watchdog_stop(struct skald_device *sdev);
+void skald_watchdog_job_started(struct skald_device *sdev);
+void skald_watchdog_job_ended(struct skald_device *sdev);
+
+#endif
