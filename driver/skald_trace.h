@@ -88,8 +88,8 @@ TRACE_EVENT(skald_fault,
 			   __entry->address = address;
 			   ),
 	    TP_printk("%s ctx=%u queue_id=%u seq=%llu reason=%u op=%u address=%#llx",
-		      __get_str(dev), __entry->ctx, __entry->queue_id, __entry->seq, __entry->reason, __entry->op,
-		      __entry->address)
+		      __get_str(dev), __entry->ctx, __entry->queue_id, __entry->seq,
+		      __entry->reason, __entry->op, __entry->address)
 );
 
 TRACE_EVENT(skald_bind,

@@ -79,7 +79,7 @@ void skald_vm_ban(struct skald_vm *vm, int error, const struct skald_fault *faul
 }
 
 /**
- * skald_vm_invalidate() - wait until the card holds no translation that the page table has not
+ * skald_vm_invalidate() - wait until the card uses no translation that was taken out
  * @vm: address space
  *
  * A card that does not answer is reset; that answers the question as well.
