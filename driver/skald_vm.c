@@ -87,7 +87,10 @@ void skald_vm_ban(struct skald_vm *vm, int error, const struct skald_fault *faul
 void skald_vm_invalidate(struct skald_vm *vm)
 {
 	struct skald_mbox mbox = {
-		.w = { [SKALD_MBOX_W_OPCODE] = SKALD_MBOX_CTX_INVALIDATE, [SKALD_CC_CTX] = vm->ctx },
+		.w = {
+			[SKALD_MBOX_W_OPCODE] = SKALD_MBOX_CTX_INVALIDATE,
+			[SKALD_CC_CTX] = vm->ctx,
+		},
 	};
 	int ret;
 
