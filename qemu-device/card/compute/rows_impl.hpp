@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: MIT
+// Kernels over pieces of rows: quantiser, norm, gates, rotary, selection. Bodies for every path;
+// V is one of the vector types.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+
+#include "card/compute/math.hpp"
+#include "skald/isa.hpp"
+
+namespace skald::card::compute {
+
+// Calls body(offset, 16) for whole vectors and body(offset, rest) for the last, shorter one.
+#define SKALD_EACH_VECTOR(i, count, n)                      \
+    for (std::uint32_t i = 0, count = 16; i < (n); i += 16) \
+        if (count = (n) - i < 16 ? (n) - i : 16; true)
+
+template <class V>
+struct Rows {
+    [[gnu::always_inline]] static V get(const float* p, std::uint32_t n) {
+        return n == 16 ? V::load(p) : V::load(p, n);
+    }
+    [[gnu::always_inline]] static void put(const V& v, float* p, std::uint32_t n) {
+        if (n == 16)
+            v.store(p);
+        else
+            v.store(p, n);
+    }
+
+    static bool quant(const float* x, std::uint32_t n, std::int8_t* q, float* d, std::int32_t* s) {
+        bool finite = true;
+        for (std::uint32_t i = 0; i < n; i += isa::kQuantBlock) {
+            const std::uint32_t left = n - i;
+            const V a = get(x + i, left < 16 ? left : 16);
+            const V b = left > 16 ? get(x + i + 16, left < 32 ? left - 16 : 16) : V::set(0.0f);
+            finite &= V::all_finite(a) && V::all_finite(b);
+            alignas(64) float lanes[16];
+            V::max(V::abs(a), V::abs(b)).store(lanes);
+            float amax = 0.0f;
+            for (float lane : lanes)
+                amax = lane > amax ? lane : amax;
+            float id = amax != 0.0f ? 127.0f / amax : 0.0f;
+            if (std::bit_cast<std::uint32_t>(id) == 0x7f800000u)
+                id = 0.0f;
+            const V low = V::set(-127.0f);
+            const V high = V::set(127.0f);
+            V::store_i8(V::min(V::max(a * V::set(id), low), high), q + i);
+            V::store_i8(V::min(V::max(b * V::set(id), low), high), q + i + 16);
+            std::int32_t sum = 0;
+            for (std::uint32_t j = 0; j < isa::kQuantBlock; ++j)
+                sum += q[i + j];
+            d[i / isa::kQuantBlock] = amax / 127.0f;
+            s[i / isa::kQuantBlock] = sum;
+        }
+        return finite;
+    }
+
+    static void dequant(const std::int8_t* q, const float* d, float* y, std::uint32_t n) {
+        SKALD_EACH_VECTOR(i, count, n) {
+            const V value = V::load_i8(q + i, count) * V::set(d[i / isa::kQuantBlock]);
+            put(V::canonical(value), y + i, count);
+        }
+    }
+
+    static void finish(const float* acc, const float* bias, bool accumulate, float* y, unsigned n) {
+        V v = V::load(acc);
+        if (bias != nullptr)
+            v = v + get(bias, n);
+        if (accumulate)
+            v = get(y, n) + v;
+        put(V::canonical(v), y, n);
+    }
+
+    static void sum_squares(const float* x, std::uint32_t n, float* lanes) {
+        V acc = V::load(lanes);
+        std::uint32_t i = 0;
+        for (; i + 16 <= n; i += 16) {
+            const V v = V::load(x + i);
+            acc = V::fma(v, v, acc);
+        }
+        if (i < n) {
+            const V v = V::load(x + i, n - i);
+            acc = V::select_first(n - i, V::fma(v, v, acc), acc);
+        }
+        acc.store(lanes);
+    }
+
+    static void scale_gain(const float* x, float r, const float* gain, float* y, std::uint32_t n) {
+        SKALD_EACH_VECTOR(i, count, n) {
+            const V v = (get(x + i, count) * V::set(r)) * get(gain + i, count);
+            put(V::canonical(v), y + i, count);
+        }
+    }
+
+    static void add(const float* a, const float* b, float* y, std::uint32_t n) {
+        SKALD_EACH_VECTOR(i, count, n) {
+            put(V::canonical(get(a + i, count) + get(b + i, count)), y + i, count);
+        }
+    }
+
+    static void silu(const float* gate, const float* up, float* y, std::uint32_t n) {
+        SKALD_EACH_VECTOR(i, count, n) {
+            const V g = get(gate + i, count);
+            const V s = g / (V::set(1.0f) + exp(V::set(-0.0f) - g));
+            put(V::canonical(s * get(up + i, count)), y + i, count);
+        }
+    }
+
+    static void rope(float* x, const float* cosines, const float* sines, std::uint32_t half) {
+        SKALD_EACH_VECTOR(i, count, half) {
+            const V a = get(x + i, count);
+            const V b = get(x + half + i, count);
+            const V c = get(cosines + i, count);
+            const V s = get(sines + i, count);
+            const V minus_bs = V::set(-0.0f) - b * s;
+            put(V::canonical(V::fma(a, c, minus_bs)), x + i, count);
+            put(V::canonical(V::fma(b, c, a * s)), x + half + i, count);
+        }
+    }
+
+    static bool to_half(const float* x, std::uint16_t* y, std::uint32_t n) {
+        bool finite = true;
+        SKALD_EACH_VECTOR(i, count, n) {
+            const V v = get(x + i, count);
+            // 65520 and up round to infinity.
+            finite &= V::all_finite(v) && !V::any_above(V::abs(v), 0x1.ffdffep+15f);
+            v.store_half(y + i, count);
+        }
+        return finite;
+    }
+
+    static void attention_result(const float* o, float sum, float* y, std::uint32_t n) {
+        SKALD_EACH_VECTOR(i, count, n) {
+            put(V::canonical(get(o + i, count) / V::set(sum)), y + i, count);
+        }
+    }
+
+    static void divide(const float* x, float divisor, float* z, std::uint32_t n) {
+        SKALD_EACH_VECTOR(i, count, n) {
+            put(get(x + i, count) / V::set(divisor), z + i, count);
+        }
+    }
+
+    // NaN and +inf are told apart from -inf: only they are above the largest number or unordered.
+    static bool row_max(const float* x, std::uint32_t n, float* lanes) {
+        V max = V::load(lanes);
+        bool good = true;
+        SKALD_EACH_VECTOR(i, count, n) {
+            const V v = get(x + i, count);
+            const V low = V::set(-1.0f);
+            // -inf becomes -1, everything else stays: then all must be finite.
+            good &= V::all_finite(V::select_less(v, V::set(-0x1.fffffep+127f), low, v));
+            max = V::select_first(count, V::max_number(max, v), max);
+        }
+        max.store(lanes);
+        return good;
+    }
+
+    static void exp_sum(const float* z, float max, float* w, std::uint32_t n, float* lanes) {
+        V sum = V::load(lanes);
+        SKALD_EACH_VECTOR(i, count, n) {
+            const V e = exp(get(z + i, count) - V::set(max));
+            if (w != nullptr)
+                put(e, w + i, count);
+            sum = V::select_first(count, sum + e, sum);
+        }
+        sum.store(lanes);
+    }
+
+    static std::uint32_t find_above(const float* x, float limit, std::uint32_t from,
+                                    std::uint32_t n) {
+        std::uint32_t i = from;
+        while (i + 16 <= n && !V::any_above(V::load(x + i), limit))
+            i += 16;
+        while (i < n && !(x[i] > limit))
+            ++i;
+        return i;
+    }
+};
+
+#undef SKALD_EACH_VECTOR
+
+}  // namespace skald::card::compute

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+// MATMUL and GATHER on all weight formats.
+#include "setup.hpp"
+
+namespace skald::test {
+namespace {
+
+using isa::WeightFormat;
+
+struct Shape {
+    std::uint32_t rows, n, k;
+};
+constexpr Shape kShapes[] = {{1, 16, 64},   {1, 1, 1},     {1, 100, 33},  {2, 48, 130},
+                             {3, 17, 4128}, {7, 64, 96},   {8, 33, 256},  {9, 80, 200},
+                             {64, 20, 64},  {67, 129, 70}, {1, 1500, 576}};
+
+class MatMul : public OnEverySetup {
+  protected:
+    // Runs one MATMUL and compares with the oracle. scattered operands at odd offsets.
+    void check(const Shape& shape, WeightFormat format, std::uint8_t flags) {
+        const auto [rows, n, k] = shape;
+        SCOPED_TRACE(::testing::Message() << rows << " x " << n << " x " << k << ", format "
+                                          << int(format) << ", flags " << int(flags));
+        const auto x = normal(std::size_t{rows} * k);
+        const auto tiles = oracle::random_tiles(format, n, k, random());
+        const auto bias = normal(n);
+        const auto before = normal(std::size_t{rows} * n);
+        const std::size_t pitch = (n + 3) / 4 * 4 + 8;  // floats
+
+        auto op = make(isa::Opcode::MatMul);
+        op.fmt = static_cast<std::uint8_t>(format);
+        op.flags = flags;
+        op.rows = kT;
+        op.dim = {n, k};
+        op.op[1] = at(rig->put(tiles, 64 * 7));
+        const auto y = rig->put(with_pitch(before, n, pitch), 4092);
+        op.op[2] = at(y, pitch * 4);
+        if (flags & isa::kFlagBias)
+            op.op[3] = at(rig->put(bias, 4088));
+        std::vector<oracle::Quantised> quantised;
+        for (std::uint32_t r = 0; r < rows; ++r)
+            quantised.push_back(oracle::quant(row_of(x, r, k)));
+        if (flags & isa::kFlagXQ8) {
+            std::vector<std::int8_t> q;
+            std::vector<float> d;
+            std::vector<std::int32_t> s;
+            for (const auto& one : quantised) {
+                q.insert(q.end(), one.q.begin(), one.q.end());
+                d.insert(d.end(), one.d.begin(), one.d.end());
+                s.insert(s.end(), one.s.begin(), one.s.end());
+            }
+            op.op[0] = at(rig->put(q, 4090));
+            op.op[4] = at(rig->put(d, 4084));
+            op.op[5] = at(rig->put(s, 4080));
+        } else {
+            op.op[0] = at(rig->put(x, 4076));
+        }
+        const auto result = rig->run({op}, with_rows(rows));
+        ASSERT_EQ(result.status, SKALD_JOB_DONE) << "reason " << result.reason;
+
+        std::vector<float> wanted;
+        for (std::uint32_t r = 0; r < rows; ++r) {
+            const auto b = flags & isa::kFlagBias ? bias : oracle::Floats{};
+            const auto acc = flags & isa::kFlagAccumulate ? row_of(before, r, n) : oracle::Floats{};
+            const auto one =
+                format == WeightFormat::I8B32
+                    ? oracle::matmul_int8(quantised[r], tiles, n, k, b, acc)
+                    : oracle::matmul_float(format, row_of(x, r, k), tiles, n, k, b, acc);
+            wanted.insert(wanted.end(), one.begin(), one.end());
+        }
+        const auto got = without_pitch(rig->get<float>(y, rows * pitch), n, pitch);
+        EXPECT_TRUE(same_bits(got, wanted));
+    }
+};
+
+TEST_P(MatMul, Int8EqualsTheOracle) {
+    for (const Shape& shape : kShapes)
+        check(shape, WeightFormat::I8B32, 0);
+}
+
+TEST_P(MatMul, BiasAndAccumulateComeLast) {
+    for (const Shape& shape : kShapes)
+        check(shape, WeightFormat::I8B32, isa::kFlagBias | isa::kFlagAccumulate);
+}
+
+TEST_P(MatMul, QuantisedActivationsGiveTheSame) {
+    for (const Shape& shape : kShapes)
+        check(shape, WeightFormat::I8B32, isa::kFlagXQ8 | isa::kFlagBias);
+}
+
+TEST_P(MatMul, FloatWeightsEqualTheOracle) {
+    for (const Shape& shape : kShapes) {
+        if (shape.n > 1000 && rig->memory().size() < (1u << 27))
+            continue;
+        check(shape, WeightFormat::F16, isa::kFlagBias);
+        check(shape, WeightFormat::F32, isa::kFlagAccumulate);
+    }
+}
+SKALD_ON_EVERY_SETUP(MatMul);
+
+}  // namespace
+}  // namespace skald::test

@@ -1,0 +1,465 @@
+// SPDX-License-Identifier: MIT
+// The oracle.
+#include "oracle.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <numeric>
+#include <random>
+#include <set>
+
+namespace skald::test::oracle {
+namespace {
+
+constexpr float kInf = std::numeric_limits<float>::infinity();
+
+float nan_to_canonical(float x) {
+    return std::isnan(x) ? std::bit_cast<float>(0x7fc00000u) : x;
+}
+
+float larger(float a, float b) {
+    if (std::isnan(a))
+        return b;
+    if (std::isnan(b))
+        return a;
+    if (a == 0.0f && b == 0.0f)
+        return std::signbit(a) ? b : a;
+    return a < b ? b : a;
+}
+
+template <class T>
+T element(const std::vector<std::uint8_t>& bytes, std::size_t offset) {
+    T value;
+    std::memcpy(&value, bytes.data() + offset, sizeof(T));
+    return value;
+}
+
+std::size_t tile_offset(isa::WeightFormat format, std::uint32_t k, std::uint32_t row,
+                        std::uint32_t column) {
+    const std::size_t tiles = (k + 63) / 64;
+    return (row / 16 * tiles + column / 64) * isa::tile_bytes(format);
+}
+
+// Integer weight and scale of (row, column), padding included.
+int weight_int8(const std::vector<std::uint8_t>& tiles, std::uint32_t k, std::uint32_t row,
+                std::uint32_t column) {
+    const std::size_t tile = tile_offset(isa::WeightFormat::I8B32, k, row, column);
+    const std::size_t in = column % 64;
+    return tiles[tile + 64 + in / 4 * 64 + row % 16 * 4 + in % 4] - 128;
+}
+float scale_int8(const std::vector<std::uint8_t>& tiles, std::uint32_t k, std::uint32_t row,
+                 std::uint32_t column) {
+    const std::size_t tile = tile_offset(isa::WeightFormat::I8B32, k, row, column);
+    const std::size_t block = column % 64 / 32;
+    return half_to_float(element<std::uint16_t>(tiles, tile + (block * 16 + row % 16) * 2));
+}
+float weight_float(isa::WeightFormat format, const std::vector<std::uint8_t>& tiles,
+                   std::uint32_t k, std::uint32_t row, std::uint32_t column) {
+    const std::size_t index = column % 64 * 16 + row % 16;
+    const std::size_t tile = tile_offset(format, k, row, column);
+    if (format == isa::WeightFormat::F16)
+        return half_to_float(element<std::uint16_t>(tiles, tile + index * 2));
+    return element<float>(tiles, tile + index * 4);
+}
+
+float finish(float acc, std::uint32_t n, const Floats& bias, const Floats& accumulate) {
+    if (!bias.empty())
+        acc = acc + bias[n];
+    if (!accumulate.empty())
+        acc = accumulate[n] + acc;
+    return nan_to_canonical(acc);
+}
+
+}  // namespace
+
+// isa.md, "exp and log".
+float exp(float x) {
+    if (std::isnan(x))
+        return nan_to_canonical(x);
+    if (x < -87.0f)
+        return 0.0f;
+    if (x > 88.37626f)
+        return kInf;
+    // The document rounds fma(x, log2 e, 1.5 * 2^23): one rounding, at the integer.
+    const float t = std::fma(x, 0x1.715476p+0f, 12582912.0f) - 12582912.0f;
+    float r = std::fma(t, -0x1.63p-1f, x);
+    r = std::fma(t, 0x1.bd0106p-13f, r);
+    const float c[] = {1.0f,           1.0f,           0.5f,           0x1.5554dcp-3f,
+                       0x1.555518p-5f, 0x1.120be2p-7f, 0x1.6d117cp-10f};
+    float p = c[6];
+    for (int i = 5; i >= 0; --i)
+        p = std::fma(p, r, c[i]);
+    return std::ldexp(p, static_cast<int>(t));
+}
+
+float log(float x) {
+    if (!(x >= std::numeric_limits<float>::min()) || x == kInf)
+        return nan_to_canonical(NAN);
+    int e = 0;
+    float m = std::frexp(x, &e);  // [0.5, 1)
+    if (m < std::bit_cast<float>(0x3f3504f3u)) {
+        m *= 2;
+        e -= 1;
+    }
+    const float f = m - 1.0f;
+    const float square = f * f;
+    const float c[] = {0x1.555554p-2f, -0x1.0000cep-2f, 0x1.999f14p-3f, -0x1.54d03ep-3f,
+                       0x1.231ce6p-3f, -0x1.0a33eap-3f, 0x1.02814ep-3f, -0x1.43b246p-4f};
+    float p = c[7];
+    for (int i = 6; i >= 0; --i)
+        p = std::fma(p, f, c[i]);
+    float y = (f * square) * p;
+    y = std::fma(static_cast<float>(e), -0x1.bd0106p-13f, y);
+    y = std::fma(-0.5f, square, y);
+    y = f + y;
+    return std::fma(static_cast<float>(e), 0x1.63p-1f, y);
+}
+
+float half_to_float(std::uint16_t h) {
+    const int exponent = h >> 10 & 31;
+    const int mantissa = h & 1023;
+    float magnitude = 0;
+    if (exponent == 31)
+        magnitude = mantissa == 0 ? kInf : NAN;
+    else if (exponent == 0)
+        magnitude = std::ldexp(static_cast<float>(mantissa), -24);
+    else
+        magnitude = std::ldexp(static_cast<float>(1024 + mantissa), exponent - 25);
+    return (h & 0x8000) != 0 ? -magnitude : magnitude;
+}
+
+// The nearest of all halves, by search; ties to the even one.
+std::uint16_t float_to_half(float f) {
+    const std::uint16_t sign = std::signbit(f) ? 0x8000 : 0;
+    const double x = std::fabs(static_cast<double>(f));
+    if (std::isnan(f))
+        return sign | 0x7e00;
+    if (x >= 65520.0)
+        return sign | 0x7c00;
+    std::uint16_t low = 0;
+    std::uint16_t high = 0x7c00;
+    while (high - low > 1) {
+        const auto middle = static_cast<std::uint16_t>((low + high) / 2);
+        if (static_cast<double>(half_to_float(middle)) <= x)
+            low = middle;
+        else
+            high = middle;
+    }
+    const double below = half_to_float(low);
+    const double above = high == 0x7c00 ? 65536.0 : static_cast<double>(half_to_float(high));
+    const bool up = above - x < x - below || (above - x == x - below && low % 2 == 1);
+    return static_cast<std::uint16_t>(sign | (up ? high : low));
+}
+
+float sum16(const Floats& v) {
+    std::array<float, 16> lane{};
+    for (std::size_t i = 0; i < v.size(); ++i)
+        lane[i % 16] = lane[i % 16] + v[i];
+    for (std::size_t half : {8, 4, 2, 1})
+        for (std::size_t j = 0; j < half; ++j)
+            lane[j] = lane[j] + lane[j + half];
+    return lane[0];
+}
+
+float max16(const Floats& v) {
+    float max = -kInf;
+    for (float x : v)
+        max = larger(max, x);
+    return max;
+}
+
+std::vector<std::uint8_t> random_tiles(isa::WeightFormat format, std::uint32_t n, std::uint32_t k,
+                                       std::uint64_t seed) {
+    std::mt19937_64 random(seed);
+    std::normal_distribution<float> normal(0.0f, 0.5f);
+    const std::size_t rows = (n + 15) / 16 * 16;
+    const std::size_t columns = (k + 63) / 64 * 64;
+    std::vector<std::uint8_t> tiles(isa::matrix_bytes(format, n, k));
+    for (std::uint32_t row = 0; row < rows; ++row) {
+        for (std::uint32_t column = 0; column < columns; ++column) {
+            const bool padding = row >= n || column >= k;
+            const std::size_t tile = tile_offset(format, k, row, column);
+            const std::size_t in = column % 64;
+            if (format == isa::WeightFormat::I8B32) {
+                tiles[tile + 64 + in / 4 * 64 + row % 16 * 4 + in % 4] =
+                    padding ? 128 : static_cast<std::uint8_t>(random());
+                if (in % 32 == 0) {
+                    const std::uint16_t scale =
+                        padding ? std::uint16_t{0} : float_to_half(normal(random) * 0.02f);
+                    std::memcpy(&tiles[tile + (in / 32 * 16 + row % 16) * 2], &scale, 2);
+                }
+            } else if (format == isa::WeightFormat::F16) {
+                const std::uint16_t w = padding ? std::uint16_t{0} : float_to_half(normal(random));
+                std::memcpy(&tiles[tile + (in * 16 + row % 16) * 2], &w, 2);
+            } else {
+                const float w = padding ? 0.0f : normal(random);
+                std::memcpy(&tiles[tile + (in * 16 + row % 16) * 4], &w, 4);
+            }
+        }
+    }
+    return tiles;
+}
+
+Quantised quant(const Floats& row) {
+    Quantised out;
+    for (std::size_t first = 0; first < row.size(); first += 32) {
+        const std::size_t end = std::min(row.size(), first + 32);
+        float amax = 0.0f;
+        for (std::size_t i = first; i < end; ++i)
+            amax = std::max(amax, std::fabs(row[i]));
+        float id = amax == 0.0f ? 0.0f : 127.0f / amax;
+        if (std::isinf(id))
+            id = 0.0f;
+        int sum = 0;
+        for (std::size_t i = first; i < first + 32; ++i) {
+            const float scaled = i < end ? std::nearbyint(row[i] * id) : 0.0f;
+            const int q = static_cast<int>(std::clamp(scaled, -127.0f, 127.0f));
+            out.q.push_back(static_cast<std::int8_t>(q));
+            sum += q;
+        }
+        out.d.push_back(amax / 127.0f);
+        out.s.push_back(sum);
+    }
+    return out;
+}
+
+Floats dequant(const std::vector<std::int8_t>& q, const Floats& d, std::uint32_t k) {
+    Floats y(k);
+    for (std::uint32_t i = 0; i < k; ++i)
+        y[i] = nan_to_canonical(static_cast<float>(q[i]) * d[i / 32]);
+    return y;
+}
+
+Floats matmul_int8(const Quantised& x, const std::vector<std::uint8_t>& tiles, std::uint32_t n,
+                   std::uint32_t k, const Floats& bias, const Floats& accumulate) {
+    Floats y(n);
+    const std::uint32_t padded = (k + 63) / 64 * 64;
+    for (std::uint32_t row = 0; row < n; ++row) {
+        float acc = 0.0f;
+        for (std::uint32_t b = 0; b < padded / 32; ++b) {
+            std::int32_t isum = 0;
+            for (std::uint32_t i = b * 32; i < (b + 1) * 32; ++i)
+                isum += (i < x.q.size() ? x.q[i] : 0) * weight_int8(tiles, k, row, i);
+            const float d = b < x.d.size() ? x.d[b] : 0.0f;
+            const float scale = scale_int8(tiles, k, row, b * 32) * d;
+            acc = std::fma(static_cast<float>(isum), scale, acc);
+        }
+        y[row] = finish(acc, row, bias, accumulate);
+    }
+    return y;
+}
+
+Floats matmul_float(isa::WeightFormat format, const Floats& x,
+                    const std::vector<std::uint8_t>& tiles, std::uint32_t n, std::uint32_t k,
+                    const Floats& bias, const Floats& accumulate) {
+    Floats y(n);
+    const std::uint32_t padded = (k + 63) / 64 * 64;
+    for (std::uint32_t row = 0; row < n; ++row) {
+        float acc = 0.0f;
+        for (std::uint32_t i = 0; i < padded; ++i)
+            acc = std::fma(weight_float(format, tiles, k, row, i), i < k ? x[i] : 0.0f, acc);
+        y[row] = finish(acc, row, bias, accumulate);
+    }
+    return y;
+}
+
+Floats gather(isa::WeightFormat format, const std::vector<std::uint8_t>& tiles, std::uint32_t k,
+              std::uint32_t id) {
+    Floats y(k);
+    for (std::uint32_t i = 0; i < k; ++i) {
+        const float value =
+            format == isa::WeightFormat::I8B32
+                ? scale_int8(tiles, k, id, i) * static_cast<float>(weight_int8(tiles, k, id, i))
+                : weight_float(format, tiles, k, id, i);
+        y[i] = nan_to_canonical(value);
+    }
+    return y;
+}
+
+Floats rms_norm(const Floats& x, const Floats& gain, float eps) {
+    std::array<float, 16> lane{};
+    for (std::size_t i = 0; i < x.size(); ++i)
+        lane[i % 16] = std::fma(x[i], x[i], lane[i % 16]);
+    for (std::size_t half : {8, 4, 2, 1})
+        for (std::size_t j = 0; j < half; ++j)
+            lane[j] = lane[j] + lane[j + half];
+    const float mean = lane[0] / static_cast<float>(x.size());
+    const float r = 1.0f / std::sqrt(mean + eps);
+    Floats y(x.size());
+    for (std::size_t i = 0; i < x.size(); ++i)
+        y[i] = nan_to_canonical((x[i] * r) * gain[i]);
+    return y;
+}
+
+Floats add(const Floats& a, const Floats& b) {
+    Floats y(a.size());
+    for (std::size_t i = 0; i < a.size(); ++i)
+        y[i] = nan_to_canonical(a[i] + b[i]);
+    return y;
+}
+
+Floats glu(const Floats& gate, const Floats& up) {
+    Floats y(gate.size());
+    for (std::size_t i = 0; i < gate.size(); ++i)
+        y[i] = nan_to_canonical((gate[i] / (1.0f + exp(-gate[i]))) * up[i]);
+    return y;
+}
+
+void rope(float* head, const float* table_row, std::uint32_t rot_dim) {
+    const std::uint32_t half = rot_dim / 2;
+    for (std::uint32_t i = 0; i < half; ++i) {
+        const float a = head[i];
+        const float b = head[i + half];
+        const float c = table_row[i];
+        const float s = table_row[half + i];
+        const float bs = b * s;
+        const float as = a * s;
+        head[i] = nan_to_canonical(std::fma(a, c, -bs));
+        head[i + half] = nan_to_canonical(std::fma(b, c, as));
+    }
+}
+
+Floats attention(const Floats& q, const std::vector<std::uint16_t>& k,
+                 const std::vector<std::uint16_t>& v, std::uint32_t positions, float scale) {
+    const std::size_t dim = q.size();
+    float total_max = 0;
+    float total_sum = 0;
+    Floats total(dim);
+    for (std::uint32_t first = 0; first < positions; first += 256) {
+        const std::uint32_t count = std::min(256u, positions - first);
+        Floats s(256, -kInf);
+        for (std::uint32_t p = 0; p < count; ++p) {
+            float dot = 0.0f;
+            for (std::size_t d = 0; d < dim; ++d)
+                dot = std::fma(q[d], half_to_float(k[(first + p) * dim + d]), dot);
+            s[p] = dot * scale;
+        }
+        const float max = max16(s);
+        Floats e(256, 0.0f);
+        for (std::uint32_t p = 0; p < count; ++p)
+            e[p] = exp(s[p] - max);
+        const float sum = sum16(e);
+        Floats o(dim, 0.0f);
+        for (std::size_t d = 0; d < dim; ++d)
+            for (std::uint32_t p = 0; p < count; ++p)
+                o[d] = std::fma(e[p], half_to_float(v[(first + p) * dim + d]), o[d]);
+        if (first == 0) {
+            total_max = max;
+            total_sum = sum;
+            total = o;
+            continue;
+        }
+        const float both = larger(total_max, max);
+        const float a = exp(total_max - both);
+        const float b = exp(max - both);
+        total_sum = std::fma(total_sum, a, sum * b);
+        for (std::size_t d = 0; d < dim; ++d)
+            total[d] = std::fma(total[d], a, o[d] * b);
+        total_max = both;
+    }
+    for (float& x : total)
+        x = nan_to_canonical(x / total_sum);
+    return total;
+}
+
+std::uint32_t argmax(const Floats& logits) {
+    std::uint32_t best = 0;
+    for (std::uint32_t i = 1; i < logits.size(); ++i)
+        if (logits[i] > logits[best])
+            best = i;
+    return best;
+}
+
+namespace {
+
+std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> x, std::uint32_t key0,
+                                    std::uint32_t key1) {
+    for (int round = 0; round < 10; ++round) {
+        const std::uint64_t left = std::uint64_t{x[0]} * 0xd2511f53u;
+        const std::uint64_t right = std::uint64_t{x[2]} * 0xcd9e8d57u;
+        const std::array<std::uint32_t, 4> next = {
+            static_cast<std::uint32_t>((right >> 32) ^ x[1] ^ key0),
+            static_cast<std::uint32_t>(right),
+            static_cast<std::uint32_t>((left >> 32) ^ x[3] ^ key1),
+            static_cast<std::uint32_t>(left)};
+        x = next;
+        key0 += 0x9e3779b9u;
+        key1 += 0xbb67ae85u;
+    }
+    return x;
+}
+
+}  // namespace
+
+std::uint32_t sample(const Floats& logits, const isa::Sequence& s, std::uint32_t position,
+                     const std::vector<std::uint32_t>& history) {
+    Floats z = logits;
+    if (s.repeat_penalty != 1.0f) {
+        const std::uint32_t first = position > s.repeat_last_n ? position - s.repeat_last_n : 0;
+        const std::set<std::uint32_t> seen(history.begin() + first, history.begin() + position);
+        for (std::uint32_t id : seen)
+            z[id] = z[id] > 0.0f ? z[id] / s.repeat_penalty : z[id] * s.repeat_penalty;
+    }
+    if (s.temperature == 0.0f)
+        return argmax(z);
+    for (float& x : z)
+        x = x / s.temperature;
+    std::vector<std::uint32_t> order(z.size());
+    std::iota(order.begin(), order.end(), 0u);
+    const float max = max16(z);
+    Floats w(z.size());
+    for (std::size_t i = 0; i < z.size(); ++i)
+        w[i] = exp(z[i] - max);
+    if (s.top_k != 0 || s.top_p < 1.0f || s.min_p != 0.0f) {
+        std::stable_sort(order.begin(), order.end(),
+                         [&](std::uint32_t a, std::uint32_t b) { return z[a] > z[b]; });
+        std::size_t keep = std::min<std::size_t>(order.size(), 1024);
+        if (s.top_k != 0)
+            keep = std::min<std::size_t>(keep, s.top_k);
+        order.resize(keep);
+        if (s.top_p < 1.0f) {
+            const float goal = s.top_p * sum16(w);
+            float running = 0.0f;
+            std::size_t count = 0;
+            while (count < order.size()) {
+                running += w[order[count++]];
+                if (running >= goal)
+                    break;
+            }
+            order.resize(count);
+        }
+        std::size_t count = 1;
+        while (count < order.size() && w[order[count]] >= s.min_p * w[order[0]])
+            ++count;
+        order.resize(count);
+    }
+    const auto random =
+        philox({position, 0, static_cast<std::uint32_t>(s.request),
+                static_cast<std::uint32_t>(s.request >> 32)},
+               static_cast<std::uint32_t>(s.seed), static_cast<std::uint32_t>(s.seed >> 32));
+    const float u = std::ldexp(static_cast<float>(random[0] >> 8), -24);
+    float total = 0.0f;
+    for (std::uint32_t id : order)
+        total += w[id];
+    float running = 0.0f;
+    for (std::uint32_t id : order) {
+        running += w[id];
+        if (running > u * total)
+            return id;
+    }
+    return order.back();
+}
+
+float logprob(const Floats& logits, std::uint32_t target) {
+    const float max = max16(logits);
+    Floats e(logits.size());
+    for (std::size_t i = 0; i < e.size(); ++i)
+        e[i] = exp(logits[i] - max);
+    return nan_to_canonical((logits[target] - max) - log(sum16(e)));
+}
+
+}  // namespace skald::test::oracle

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+// The arithmetic of the micro-ops as uapi/doc/isa.md states it, in the plainest C++: one element at
+// a time, nothing shared with the card's kernels, no speed. What the engine computes must equal
+// this bit for bit.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "skald/isa.hpp"
+
+namespace skald::test::oracle {
+
+using Floats = std::vector<float>;
+
+float exp(float x);
+float log(float x);
+float half_to_float(std::uint16_t h);
+std::uint16_t float_to_half(float f);
+float sum16(const Floats& v);
+float max16(const Floats& v);
+
+// A matrix [n][k] of weights in tiles, as bytes, and the weight of an element.
+std::vector<std::uint8_t> random_tiles(isa::WeightFormat format, std::uint32_t n, std::uint32_t k,
+                                       std::uint64_t seed);
+
+struct Quantised {
+    std::vector<std::int8_t> q;
+    Floats d;
+    std::vector<std::int32_t> s;
+};
+Quantised quant(const Floats& row);
+Floats dequant(const std::vector<std::int8_t>& q, const Floats& d, std::uint32_t k);
+
+// One row of y. accumulate: what y held before, or empty.
+Floats matmul_int8(const Quantised& x, const std::vector<std::uint8_t>& tiles, std::uint32_t n,
+                   std::uint32_t k, const Floats& bias, const Floats& accumulate);
+Floats matmul_float(isa::WeightFormat format, const Floats& x,
+                    const std::vector<std::uint8_t>& tiles, std::uint32_t n, std::uint32_t k,
+                    const Floats& bias, const Floats& accumulate);
+Floats gather(isa::WeightFormat format, const std::vector<std::uint8_t>& tiles, std::uint32_t k,
+              std::uint32_t id);
+
+Floats rms_norm(const Floats& x, const Floats& gain, float eps);
+Floats add(const Floats& a, const Floats& b);
+Floats glu(const Floats& gate, const Floats& up);
+void rope(float* head, const float* table_row, std::uint32_t rot_dim);
+
+// One query head against keys and values [position][head_dim] of its sequence, f16.
+Floats attention(const Floats& q, const std::vector<std::uint16_t>& k,
+                 const std::vector<std::uint16_t>& v, std::uint32_t positions, float scale);
+
+std::uint32_t argmax(const Floats& logits);
+std::uint32_t sample(const Floats& logits, const isa::Sequence& sequence, std::uint32_t position,
+                     const std::vector<std::uint32_t>& history);
+float logprob(const Floats& logits, std::uint32_t target);
+
+}  // namespace skald::test::oracle
