@@ -206,8 +206,10 @@ JobRunner::Next Session::deliver(const GenerateRequest& request, std::uint64_t f
         if (tokens.back().stop)
             result.reason = StopReason::kStopToken;
     }
-    if (result.tokens == 0)
+    if (result.tokens == 0) {
         result.first_ns = now;
+        result.first_tokens = static_cast<std::uint32_t>(count);
+    }
     result.last_ns = now;
     result.tokens += static_cast<std::uint32_t>(count);
     keep(tokens.back().position, tokens.back().id);

@@ -53,7 +53,8 @@ struct GenerateResult {
     std::uint32_t prompt_tokens = 0;
     std::uint32_t tokens = 0;
     std::int64_t start_ns = 0;
-    std::int64_t first_ns = 0;  // first token; 0 if there is none
+    std::int64_t first_ns = 0;       // first token; 0 if there is none
+    std::uint32_t first_tokens = 0;  // that were there at first_ns: tokens come in batches
     std::int64_t last_ns = 0;
 };
 

@@ -85,9 +85,14 @@ std::optional<double> GenerateReport::prefill_tps() const {
     return rate(result.prompt_tokens, first_token_s());
 }
 
+// Tokens that came together with the first one cost no time that was measured, so they do not
+// count. If all did, the time includes the prompt's.
 std::optional<double> GenerateReport::decode_tps() const {
-    return result.tokens < 2 ? std::nullopt
-                             : rate(result.tokens - 1, seconds(result.first_ns, result.last_ns));
+    if (result.tokens < 2)
+        return std::nullopt;
+    if (result.tokens == result.first_tokens)
+        return rate(result.tokens - 1, seconds(result.start_ns, result.last_ns));
+    return rate(result.tokens - result.first_tokens, seconds(result.first_ns, result.last_ns));
 }
 
 std::string timings(const GenerateReport& report) {
