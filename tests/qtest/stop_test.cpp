@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: MIT
+// Everything that stops a card while it boots or runs a job: resets of each strength, a stopped VM,
+// unplug, and every way in which QEMU ends.
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include "rig.hpp"
+
+namespace skald::qtest {
+namespace {
+
+class Stop : public testing::Test {
+  protected:
+    Board board;
+};
+
+// ---- Function-level reset
+
+TEST_F(Stop, FlrClearsTheFunctionAndTheCard) {
+    board.enable_msix();
+    board.boot();
+    board.function_level_reset();
+    EXPECT_EQ(board.card.read16(PCI_COMMAND), 0u);
+    EXPECT_EQ(board.card.read32(PCI_BASE_ADDRESS_0 + 4 * SKALD_BAR_REGS), 0u);
+    const unsigned msix = board.card.capability(PCI_CAP_ID_MSIX).value();
+    EXPECT_EQ(board.card.read16(msix + PCI_MSIX_FLAGS) & PCI_MSIX_FLAGS_ENABLE, 0);
+    board.enumerate();
+    board.wait_status(SKALD_STATE_IDLE);
+    EXPECT_EQ(board.reg(SKALD_REG_FW_VERSION), 0u);
+    board.boot();
+    EXPECT_EQ(board.ping(1)[SKALD_MBOX_W_STATUS], SKALD_MBOX_OK);
+}
+
+TEST_F(Stop, FlrWhileBootingCanBeRepeated) {
+    const std::vector<std::byte> image = firmware_image();
+    for (int i = 0; i < 20; ++i) {
+        board.begin_boot(image);
+        board.function_level_reset();
+        board.enumerate();
+        board.wait_status(SKALD_STATE_IDLE);
+    }
+    board.boot();
+    EXPECT_EQ(board.ping(1)[SKALD_MBOX_W_STATUS], SKALD_MBOX_OK);
+}
+
+TEST_F(Stop, FlrInMidJobEndsItsDmaAtOnce) {
+    for (int i = 0; i < 3; ++i) {
+        board.boot();
+        Rig rig(board);
+        rig.start_counting();
+        board.function_level_reset();
+        const std::uint64_t last = rig.counter();
+        board.enumerate();
+        board.wait_status(SKALD_STATE_IDLE);
+        EXPECT_EQ(rig.counter(), last);
+    }
+    board.boot();
+    Rig rig(board);
+    const std::array program{copy(kHostVa + kGuestData, kData, 4096), end()};
+    EXPECT_EQ(rig.wait_completion(rig.submit(program)).status, SKALD_JOB_DONE);
+}
+
+TEST_F(Stop, FlrEndsAJobThatWaits) {
+    board.boot();
+    Rig rig(board);
+    rig.submit(wait_for_ever());
+    wait_until("the job", [&] { return board.reg(SKALD_REG_ENGINE_STATE) == 1; });
+    board.function_level_reset();
+    board.enumerate();
+    board.wait_status(SKALD_STATE_IDLE);
+    EXPECT_EQ(board.reg(SKALD_REG_ENGINE_STATE), 0u);
+}
+
+TEST_F(Stop, ResetRegisterInMidJobKeepsThePciFunction) {
+    board.enable_msix();
+    board.boot();
+    Rig rig(board);
+    rig.start_counting();
+    board.set_reg(SKALD_REG_CTRL, SKALD_CTRL_RESET);
+    const std::uint64_t last = rig.counter();
+    board.wait_status(SKALD_STATE_IDLE);
+    EXPECT_EQ(rig.counter(), last);
+    EXPECT_EQ(board.card.read16(PCI_COMMAND), PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    board.set_reg(SKALD_REG_INTR_MASK, SKALD_INTR_STATE);
+    board.boot();
+    wait_until("vector 0", [&] { return board.message(0) == kMessageData; });
+}
+
+// ---- The machine
+
+TEST_F(Stop, SystemResetInMidJobEndsItAndTheCardBootsAgain) {
+    board.boot();
+    Rig rig(board);
+    rig.start_counting();
+    board.machine.qmp("system_reset");
+    board.machine.wait_event("RESET");
+    const std::uint64_t last = rig.counter();
+    board.enumerate();
+    EXPECT_EQ(board.reg(SKALD_REG_STATUS), SKALD_STATE_IDLE);
+    EXPECT_EQ(rig.counter(), last);
+    board.boot();
+    EXPECT_EQ(board.ping(1)[SKALD_MBOX_W_STATUS], SKALD_MBOX_OK);
+}
+
+TEST_F(Stop, SecondaryBusResetInMidJobEndsIt) {
+    board.boot();
+    Rig rig(board);
+    rig.start_counting();
+    board.port.write16(PCI_BRIDGE_CONTROL, PCI_BRIDGE_CTL_BUS_RESET);
+    const std::uint64_t last = rig.counter();
+    board.port.write16(PCI_BRIDGE_CONTROL, 0);
+    board.enumerate();
+    board.wait_status(SKALD_STATE_IDLE);
+    EXPECT_EQ(rig.counter(), last);
+}
+
+TEST_F(Stop, MemoryOfAStoppedVmDoesNotChangeAndTheJobGoesOnAfterwards) {
+    board.boot();
+    Rig rig(board);
+    rig.start_counting();
+    board.machine.qmp("stop");
+    const std::uint64_t last = rig.counter();
+    for (int i = 0; i < 1000; ++i) {
+        ASSERT_EQ(rig.counter(), last);
+    }
+    board.machine.qmp("cont");
+    wait_until("more steps", [&] { return rig.counter() > last; });
+}
+
+TEST_F(Stop, ResetWorksInAStoppedVm) {
+    board.boot();
+    Rig rig(board);
+    rig.start_counting();
+    board.machine.qmp("stop");
+    const std::uint64_t last = rig.counter();
+    board.function_level_reset();
+    board.enumerate();
+    board.wait_status(SKALD_STATE_IDLE);
+    EXPECT_EQ(rig.counter(), last);
+}
+
+TEST_F(Stop, InterruptsWaitForAStoppedVmToGoOn) {
+    board.enable_msix();
+    board.set_reg(SKALD_REG_INTR_MASK, SKALD_INTR_STATE);
+    board.machine.qmp("stop");
+    board.set_reg(SKALD_REG_CTRL, SKALD_CTRL_BOOT);
+    board.wait_status(SKALD_STATE_BOOT_FAILED);
+    EXPECT_EQ(board.message(0), 0u);
+    board.machine.qmp("cont");
+    wait_until("vector 0", [&] { return board.message(0) == kMessageData; });
+}
+
+// ---- Unplug
+
+TEST_F(Stop, UnplugInMidJobAndPlugAgain) {
+    board.power_slot(true);
+    for (int i = 0; i < 3; ++i) {
+        board.boot();
+        Rig rig(board);
+        rig.start_counting();
+        board.machine.qmp("device_del", {{"id", "card0"}});
+        board.power_slot(false);
+        const std::uint64_t last = rig.counter();
+        board.machine.wait_event("DEVICE_DELETED");
+        EXPECT_EQ(board.card.read32(PCI_VENDOR_ID), 0xffffffff);
+        EXPECT_EQ(rig.counter(), last);
+        board.machine.qmp(
+            "device_add",
+            {{"driver", "skald"}, {"bus", "rp0"}, {"id", "card0"}, {"memory-size", kCardMemory}});
+        board.power_slot(true);
+        board.enumerate();
+    }
+    board.boot();
+    EXPECT_EQ(board.ping(1)[SKALD_MBOX_W_STATUS], SKALD_MBOX_OK);
+}
+
+TEST_F(Stop, UnplugInAStoppedVm) {
+    board.power_slot(true);
+    board.boot();
+    Rig rig(board);
+    rig.start_counting();
+    board.machine.qmp("stop");
+    board.machine.qmp("device_del", {{"id", "card0"}});
+    board.power_slot(false);
+    board.machine.wait_event("DEVICE_DELETED");
+    board.machine.qmp("cont");
+    EXPECT_EQ(board.card.read32(PCI_VENDOR_ID), 0xffffffff);
+}
+
+// ---- The end of QEMU. Sanitizers report on stderr and change the status.
+
+// Once for each kind of card memory: QEMU frees a backend while it ends.
+class End : public testing::TestWithParam<const char*> {
+  protected:
+    End() : board(options(), arguments()) {}
+
+    static std::string options() { return *GetParam() ? "memdev=m0" : "memory-size=64M"; }
+    static std::vector<std::string> arguments() {
+        return *GetParam() ? std::vector<std::string>{"-object", GetParam()}
+                           : std::vector<std::string>{};
+    }
+    void expect_clean_end(const std::string& last_words = "") {
+        EXPECT_EQ(board.machine.process().wait(kPatience), 0);
+        EXPECT_EQ(board.machine.process().output(), last_words);
+    }
+    // As a guest does it: through the power management block of the south bridge.
+    void power_off() {
+        constexpr std::uint16_t kPowerBlock = 0x600;
+        PciFunction bridge(board.machine, 0, 0x1f);
+        bridge.write32(0x40, kPowerBlock | 1);
+        bridge.write32(0x44, 0x80);
+        board.machine.out16(kPowerBlock + 4, 1 << 13);
+    }
+
+    Board board;
+};
+
+TEST_P(End, IdleCardByQuit) {
+    board.machine.qmp("quit");
+    expect_clean_end();
+}
+
+TEST_P(End, BusyCardByQuit) {
+    board.boot();
+    Rig rig(board);
+    rig.start_counting();
+    board.machine.qmp("quit");
+    expect_clean_end();
+}
+
+TEST_P(End, BusyCardByQuitOfAStoppedVm) {
+    board.boot();
+    Rig rig(board);
+    rig.start_counting();
+    board.machine.qmp("stop");
+    board.machine.qmp("quit");
+    expect_clean_end();
+}
+
+TEST_P(End, WaitingCardBySigterm) {
+    board.boot();
+    Rig rig(board);
+    rig.submit(wait_for_ever());
+    wait_until("the job", [&] { return board.reg(SKALD_REG_ENGINE_STATE) == 1; });
+    board.machine.process().signal(SIGTERM);
+    EXPECT_EQ(board.machine.process().wait(kPatience), 0);
+}
+
+TEST_P(End, BusyCardByPowerOff) {
+    board.boot();
+    Rig rig(board);
+    rig.start_counting();
+    power_off();
+    expect_clean_end();
+}
+
+TEST_P(End, BootingCardByQuit) {
+    board.begin_boot(firmware_image());
+    board.machine.qmp("quit");
+    expect_clean_end();
+}
+
+INSTANTIATE_TEST_SUITE_P(, End,
+                         testing::Values("", "memory-backend-ram,id=m0,size=64M",
+                                         "memory-backend-memfd,id=m0,size=64M"),
+                         [](const auto& test) {
+                             const std::string text = test.param;
+                             return text.empty()                              ? "Anonymous"
+                                    : text.find("memfd") != std::string::npos ? "Memfd"
+                                                                              : "Backend";
+                         });
+
+}  // namespace
+}  // namespace skald::qtest
