@@ -285,11 +285,11 @@ static void skald_class_init(ObjectClass *klass, void *data)
     object_class_property_set_description(klass, "memdev",
         "memory backend that holds card memory, instead of memory-size");
     object_class_property_set_description(klass, "memory-size",
-        "bytes of card memory, a power of two (default: 1G)");
+        "bytes of card memory, a power of two; 0: 1 GiB");
     object_class_property_set_description(klass, "simd",
-        "auto, scalar, avx2 or avx512 (default: auto, the best of the host)");
+        "scalar, avx2, avx512, or auto: the best of the host, as without it");
     object_class_property_set_description(klass, "threads",
-        "host threads that compute (default: 0, one per host CPU)");
+        "host threads that compute; 0: one per host CPU");
 }
 
 static const TypeInfo skald_types[] = {
