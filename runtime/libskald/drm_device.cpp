@@ -39,10 +39,6 @@ std::vector<drm_skald_sync> to_uapi(std::span<const SyncPoint> points) {
 
 }  // namespace
 
-std::string firmware_version_text(std::uint32_t version) {
-    return fmt::format("{}.{}.{}", version >> 24, version >> 16 & 0xff, version & 0xffff);
-}
-
 DrmDevice::DrmDevice(Os& os, const std::string& path)
     : os_(os), path_(path), file_(os, open_node()) {
     check_driver();

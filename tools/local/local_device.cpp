@@ -28,6 +28,14 @@ std::uint32_t free_id(const Map& used, std::uint32_t limit, const char* what) {
     throw rt::Error(fmt::format("the card has no {} left (of {})", what, limit), EUSERS);
 }
 
+card::CardOptions card_options(const LocalOptions& options) {
+    card::CardOptions card;
+    if (!card::parse_simd(options.simd, card.simd))
+        throw rt::Error(fmt::format("no such SIMD path: {}", options.simd), EINVAL);
+    card.threads = options.threads;
+    return card;
+}
+
 template <class Map, class Id>
 auto& find(Map& map, Id id, const char* what) {
     const auto at = map.find(id);
@@ -39,9 +47,13 @@ auto& find(Map& map, Id id, const char* what) {
 
 }  // namespace
 
+std::unique_ptr<rt::Device> open_local_card(rt::Os& os, const LocalOptions& options) {
+    return std::make_unique<LocalDevice>(os, options, find_firmware());
+}
+
 LocalDevice::LocalDevice(rt::Os& os, const LocalOptions& options,
                          std::span<const std::byte> firmware)
-    : os_(os), card_(options.memory_bytes, options.card, firmware) {
+    : os_(os), card_(options.memory_bytes, card_options(options), firmware) {
     fill_info();
     delivery_ = std::thread([this] { deliver(); });
 }

@@ -11,18 +11,13 @@
 #include <thread>
 #include <vector>
 
-#include "card/options.hpp"
 #include "libskald/device.hpp"
 #include "local/card_link.hpp"
+#include "local/local_card.hpp"
 #include "local/local_queue.hpp"
 #include "local/local_vm.hpp"
 
 namespace skald::local {
-
-struct LocalOptions {
-    card::CardOptions card;
-    std::uint64_t memory_bytes = 4ull << 30;
-};
 
 class LocalDevice final : public rt::Device {
   public:

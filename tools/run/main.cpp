@@ -12,7 +12,7 @@
 #include "container/container.hpp"
 #include "libskald/drm_device.hpp"
 #include "libskald/error.hpp"
-#include "local/local_device.hpp"
+#include "local/local_card.hpp"
 #include "run/commands.hpp"
 #include "run/options.hpp"
 
@@ -25,12 +25,13 @@ std::unique_ptr<rt::Device> open_device(const Options& options, const rt::Contai
     if (!options.local)
         return rt::open_card(rt::linux_os(), options.device);
     local::LocalOptions local;
-    local.card = options.card;
+    local.simd = options.simd;
+    local.threads = options.threads;
     local.memory_bytes =
         options.memory_mib != 0
             ? options.memory_mib << 20
             : std::max(kSmallestMemory, std::bit_ceil(2 * container.weights().size()));
-    return std::make_unique<local::LocalDevice>(rt::linux_os(), local, local::find_firmware());
+    return local::open_local_card(rt::linux_os(), local);
 }
 
 int run(const Options& options) {

@@ -48,17 +48,17 @@ void add_sampling(CLI::App& app, SamplingChoice& choice) {
     app.add_option("--seed", choice.seed, "Seed of the random numbers (0)")->type_name("S");
 }
 
-void add_card(CLI::App& app, Options& options, std::string& simd) {
+void add_card(CLI::App& app, Options& options) {
     auto* device = app.add_option("--device", options.device, "Card N of /dev/accel/accelN")
                        ->type_name("N")
                        ->check(CLI::NonNegativeNumber);
     auto* local = app.add_flag("--local", options.local,
                                "No driver: run the card as a library in this process")
                       ->excludes(device);
-    app.add_option("--threads", options.card.threads, "With --local: worker threads (all cores)")
+    app.add_option("--threads", options.threads, "With --local: worker threads (all cores)")
         ->type_name("N")
         ->needs(local);
-    app.add_option("--simd", simd, "With --local: scalar, avx2, avx512 or auto")
+    app.add_option("--simd", options.simd, "With --local: scalar, avx2, avx512 or auto")
         ->type_name("PATH")
         ->needs(local)
         ->check(CLI::IsMember({"scalar", "avx2", "avx512", "auto"}));
@@ -132,12 +132,11 @@ void check_chunk(const Options& options, const container::ModelInfo& info) {
 
 std::optional<Options> parse_options(int argc, char** argv, int& status) {
     Options options;
-    std::string simd = "auto";
     CLI::App app("Continue a text with a compiled model on a Skald card.", "llm-run");
     app.footer(kFooter);
     add_text(app, options);
     add_sampling(app, options.sampling);
-    add_card(app, options, simd);
+    add_card(app, options);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
@@ -149,7 +148,6 @@ std::optional<Options> parse_options(int argc, char** argv, int& status) {
         }
         return std::nullopt;
     }
-    (void)card::parse_simd(simd, options.card.simd);  // checked by IsMember
     return options;
 }
 

@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "card/options.hpp"
 #include "libskald/sampling.hpp"
 #include "skald/container.hpp"
 
@@ -55,7 +54,8 @@ struct Options {
     bool profile = false;
 
     bool local = false;
-    card::CardOptions card;
+    std::string simd = "auto";
+    unsigned threads = 0;
     std::uint64_t memory_mib = 0;
     int device = -1;
 };

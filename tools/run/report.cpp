@@ -7,7 +7,6 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "card/options.hpp"
 #include "skald/isa.hpp"
 
 namespace skald::run {
@@ -48,8 +47,7 @@ json common(const Counters& counters, double tokens, const std::string& model,
     const double time = modelled_seconds(counters);
     return {{"model", model},
             {"device", device.name()},
-            {"engine_simd",
-             std::string(card::name(static_cast<card::Simd>(device.info().engine_simd)))},
+            {"engine_simd", rt::simd_name(device.info().engine_simd)},
             {"engine_threads", device.info().engine_threads},
             {"submissions", counters.submissions},
             {"interrupts", counters.interrupts},

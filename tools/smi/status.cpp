@@ -15,11 +15,6 @@ namespace {
 
 using nlohmann::json;
 
-const char* simd_name(std::uint32_t simd) {
-    static constexpr const char* names[] = {"scalar", "AVX2", "AVX-512"};
-    return simd < std::size(names) ? names[simd] : "?";
-}
-
 std::uint64_t mib(std::uint64_t bytes) {
     return bytes >> 20;
 }
@@ -37,7 +32,7 @@ void add_card(std::string& out, const CardStatus& card) {
                    fmt::format("{} / {}", card.usage.queues, card.device.num_queues),
                    fmt::format("{} / {}", card.usage.vms, card.device.num_contexts),
                    card.usage.submissions, card.usage.interrupts, card.device.engine_threads,
-                   simd_name(card.device.engine_simd));
+                   rt::simd_name(card.device.engine_simd));
 }
 
 json client_json(const Client& client) {
@@ -66,7 +61,7 @@ json card_json(const CardStatus& card) {
                 {"submissions", card.usage.submissions},
                 {"interrupts", card.usage.interrupts},
                 {"micro_ops", card.usage.micro_ops},
-                {"engine_simd", simd_name(card.device.engine_simd)},
+                {"engine_simd", rt::simd_name(card.device.engine_simd)},
                 {"engine_threads", card.device.engine_threads},
                 {"clients", json::array()}});
     for (const Client& client : card.clients)

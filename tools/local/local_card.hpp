@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+// What a program asks for that wants a card in its own process. Tools include this, not the card.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "libskald/device.hpp"
+
+namespace skald::local {
+
+struct LocalOptions {
+    std::string simd = "auto";  // "scalar", "avx2", "avx512"; auto: the best this processor has
+    unsigned threads = 0;       // 0: all cores
+    std::uint64_t memory_bytes = 4ull << 30;  // a power of two; untouched memory costs nothing
+};
+
+// Boots a card with the firmware image that belongs to this build. Throws rt::Error.
+[[nodiscard]] std::unique_ptr<rt::Device> open_local_card(rt::Os& os, const LocalOptions& options);
+
+}  // namespace skald::local
