@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: MIT
+# The only entry point. Each room builds with its own tool (CMake, kbuild, Meson, a riscv makefile);
+# this file strings them together. Everything here is cheap when nothing changed. V=1 shows it all.
+MODEL ?= models/kjv-2m
+PROMPT ?= In the beginning
+N ?= 120
+KERNEL ?= stock
+ARGS ?=
+
+export V ?= 0
+export SKALD_BUILD := $(CURDIR)/build
+SETUP := tools/setup
+BUILD := $(SKALD_BUILD)
+JOBS := $(shell nproc)
+HOST_OPTIONS := -DSKALD_BIN_DIR=$(BUILD)/bin -DCMAKE_BUILD_TYPE=RelWithDebInfo
+
+# The inner make runs the rooms side by side; its own messages would only be in the way.
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+PARALLEL = $(MAKE) -j$(JOBS)
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@echo "Skald: an emulated LLM inference card, its driver, runtime and compiler."; echo
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
+	@echo; echo "  run takes PROMPT=\"...\" N=tokens MODEL=Hugging Face folder or GGUF file, ARGS=\"llm-run options\";"
+	@echo "  run, shell and vm-test take KERNEL=stock|debug. V=1 shows every command's output."
+
+run: build ## boot a guest with the card and let a model write: PROMPT= MODEL= N=
+	@tools/vm/run-model.sh "$(MODEL)" "$$SKALD_PROMPT" "$(N)" $(ARGS)
+run: export SKALD_PROMPT = $(value PROMPT)
+run: export SKALD_KERNEL = $(KERNEL)
+
+shell: build ## a shell in the guest, with the card; this directory is shared
+	@$(BUILD)/bin/skald-vm --kernel $(KERNEL) --share $(CURDIR)
+
+build: ## everything that run needs, without booting
+	@$(PARALLEL) stage-guest stage-qemu
+ifneq ($(KERNEL),stock)
+	@$(PARALLEL) stage-guest-debug
+endif
+
+setup: ## packages, QEMU's source and the guest's kernel, nothing built
+	@$(MAKE) stage-kernel
+
+test: ## all checks and tests; ends with one line of counts
+	@tests/run-all.sh
+
+lint: ## formatters, clang-tidy, checkpatch, sparse
+	@$(PARALLEL) stage-driver stage-host
+	@tests/lint/lint.sh
+
+bench: build ## speed of decode and prefill, see tests/bench
+	@tests/bench/run.sh
+
+clean: ## remove build/; what is cached outside stays (see tools/setup)
+	rm -rf $(BUILD)
+
+# --- stages of the build; each knows for itself whether there is something to do -------------------
+
+stage-packages:
+	@$(SETUP)/packages.sh
+
+stage-kernel: stage-packages
+	@$(SETUP)/kernel.sh
+
+stage-card: stage-packages
+	@$(SETUP)/host.sh host "building the card library" skald_card $(HOST_OPTIONS)
+
+stage-host: stage-card
+	@$(SETUP)/host.sh host "building the host programs and tests" all $(HOST_OPTIONS)
+
+stage-qemu: stage-card
+	@$(SETUP)/qemu.sh $(BUILD)/host/qemu-device/card/libskald_card.a
+
+stage-firmware: stage-packages
+	@$(MAKE) -s -C firmware O=$(BUILD)/firmware
+
+stage-driver: stage-kernel
+	@$(SETUP)/driver.sh stock
+
+stage-guest: stage-driver stage-host stage-firmware
+	@tools/vm/initramfs.sh stock
+
+stage-kernel-debug: stage-kernel
+	@$(SETUP)/debug-kernel.sh
+
+stage-driver-debug: stage-kernel-debug
+	@$(SETUP)/driver.sh debug
+
+stage-guest-debug: stage-driver-debug stage-host stage-firmware
+	@tools/vm/initramfs.sh debug
+
+stage-sanitized: stage-packages
+	@$(SETUP)/host.sh host-sanitized "building the host tests with ASan and UBSan" all \
+		-DSKALD_SANITIZE=address,undefined
+
+.PHONY: help run shell build setup test lint bench clean $(shell sed -n 's/^\(stage-[a-z-]*\):.*/\1/p' Makefile)

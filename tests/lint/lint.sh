@@ -1,0 +1,73 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# lint.sh [RESULTS.xml]: style and static checks, each one a test case: the formatter, clang-tidy, the
+# kernel's checkpatch and sparse on the driver, QEMU's checkpatch on the PCI shell, shellcheck.
+. "$(dirname "$0")/../../tools/setup/lib.sh"
+
+OUT=$SKALD_BUILD/lint
+RESULTS=${1:-$OUT/lint.xml}
+cd "$SKALD_ROOT"
+
+kernel() { sed -n "s/^$1 := //p" "$SKALD_BUILD/kernel/stock.mk"; }
+files() { git ls-files --cached --others --exclude-standard -- "$@"; }
+
+# Ours in our own style; the driver keeps the kernel's, the PCI shell QEMU's.
+check_clang_format() {
+    files '*.cpp' '*.hpp' '*.h' ':!driver' ':!qemu-device/pci' ':!uapi/drm' |
+        xargs -r clang-format-19 --dry-run -Werror
+}
+
+check_clang_tidy() { python3 tests/lint/tidy.py "$SKALD_BUILD/host" "$SKALD_CACHE/tidy"; }
+
+# One exception: the compat header is where the kernel's version may be asked for.
+check_driver_checkpatch() {
+    local patch status=0
+    patch=$(kernel CHECKPATCH)
+    files 'driver/*.c' 'driver/*.h' uapi/drm ':!driver/skald_compat.h' |
+        xargs -r perl "$patch" --no-tree --strict --terse --show-types -f || status=1
+    perl "$patch" --no-tree --strict --terse --show-types --ignore LINUX_VERSION_CODE \
+        -f driver/skald_compat.h || status=1
+    return $status
+}
+
+# A build of its own with W=1 and sparse over every file; a single warning fails it.
+check_driver_warnings() {
+    local tree=$OUT/driver
+    rm -rf "$tree" && mkdir -p "$tree"
+    cp driver/* "$tree/"
+    make -C "$(kernel KERNEL_HEADERS)" M="$tree" SKALD_UAPI="$SKALD_ROOT/uapi" W=1 C=2 modules \
+        2>&1 | tee "$OUT/sparse.out"
+    ! grep -E "(warning|error):" "$OUT/sparse.out"
+}
+
+check_qemu_checkpatch() {
+    local script
+    script=$(echo "$SKALD_CACHE"/qemu/v1/*/src/scripts/checkpatch.pl | tr ' ' '\n' | tail -n 1)
+    [[ -e $script ]] || { echo "QEMU's checkpatch.pl is not there: $script"; return 1; }
+    files 'qemu-device/pci/*.c' 'qemu-device/pci/*.h' | xargs -r perl "$script" --no-tree --terse -f
+}
+
+check_shellcheck() { files '*.sh' .ci/run tests/run | xargs -r shellcheck --severity=warning -x; }
+
+escape() { sed -e 's/&/\&amp;/g; s/</\&lt;/g; s/>/\&gt;/g' | tr -d '\000-\010\013\014\016-\037'; }
+
+main() {
+    local name cases='' count=0 failed=0 started
+    mkdir -p "$OUT"
+    for name in clang_format shellcheck driver_checkpatch qemu_checkpatch driver_warnings clang_tidy; do
+        started=$SECONDS count=$((count + 1))
+        # A shell of its own, so that `set -e` holds inside.
+        if bash "$0" check "check_$name" >"$OUT/$name.log" 2>&1; then
+            cases+="<testcase classname=\"lint\" name=\"$name\" time=\"$((SECONDS - started))\"/>"
+            say "  $name: clean"
+        else
+            failed=$((failed + 1))
+            cases+="<testcase classname=\"lint\" name=\"$name\" time=\"$((SECONDS - started))\"><failure>"
+            cases+="$(tail -n 200 "$OUT/$name.log" | escape)</failure></testcase>"
+            say "  $name: FAILED, see $OUT/$name.log"
+        fi
+    done
+    echo "<testsuite name=\"lint\" tests=\"$count\" failures=\"$failed\">$cases</testsuite>" >"$RESULTS"
+    ((failed == 0))
+}
+case ${1:-} in check) "$2" ;; *) main ;; esac

@@ -1,0 +1,55 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# run-all.sh [SUITE...]: every suite of `make test`, or the named ones. A suite leaves JUnit XML in
+# build/test-results/; the summary counts what is in there, and a suite that left none or ended
+# badly with no failed test to show for it counts as a failure of its own.
+. "$(dirname "$0")/../tools/setup/lib.sh"
+
+RESULTS=$SKALD_BUILD/test-results
+ALL=(lint host sanitized qtest vm)
+
+export SKALD_QEMU=$SKALD_BUILD/qemu/qemu-system-x86_64
+export SKALD_FIRMWARE=$SKALD_BUILD/firmware/skald_fw.bin
+export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
+export UBSAN_OPTIONS=print_stacktrace=1
+
+make_stages() { make -C "$SKALD_ROOT" --no-print-directory -j "$SKALD_JOBS" "$@"; }
+
+host_tests() {
+    ctest --test-dir "$SKALD_BUILD/$1" -j "$SKALD_JOBS" -LE qtest --no-tests=error \
+        --output-on-failure --output-junit "$RESULTS/$2.xml"
+}
+
+suite_lint() { make_stages stage-host stage-driver stage-qemu && "$SKALD_ROOT/tests/lint/lint.sh" "$RESULTS/lint.xml"; }
+suite_host() { make_stages stage-host stage-firmware && host_tests host host; }
+suite_sanitized() { make_stages stage-sanitized stage-firmware && host_tests host-sanitized sanitized; }
+suite_qtest() {
+    make_stages stage-host stage-qemu stage-firmware &&
+        "$SKALD_BUILD/host/test-bin/skald_qtest" --gtest_output="xml:$RESULTS/qtest.xml"
+}
+suite_vm() {
+    make_stages stage-guest stage-guest-debug stage-qemu && "$SKALD_ROOT/tests/run" "$RESULTS"
+}
+
+main() {
+    local suite started status
+    local suites=("$@")
+    ((${#suites[@]})) || suites=("${ALL[@]}")
+    rm -rf "$RESULTS" && mkdir -p "$RESULTS"
+    "$SKALD_ROOT/tools/setup/packages.sh"
+    for suite in "${suites[@]}"; do
+        [[ " ${ALL[*]} " == *" $suite "* ]] || die "there is no suite '$suite'; there are: ${ALL[*]}"
+        started=$SECONDS status=0
+        say "suite $suite"
+        if [[ ${V:-0} != 0 ]]; then
+            "suite_$suite" 2>&1 | tee "$RESULTS/$suite.log" || status=$?
+        else
+            # Stages say what they do; the tests themselves are quiet unless they fail.
+            "suite_$suite" >"$RESULTS/$suite.log" || status=$?
+        fi
+        echo "$status" >"$RESULTS/$suite.status"
+        say "suite $suite took $((SECONDS - started)) s"
+    done
+    python3 "$SKALD_ROOT/tests/summary.py" "$RESULTS"
+}
+main "$@"

@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""summary.py DIRECTORY: read the JUnit XML that the suites left, show what failed with its output, and end with one
+line, "N passed, N failed, N skipped". Exit status 0 only if something passed and nothing failed."""
+
+import sys
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass
+from pathlib import Path
+
+TAIL_LINES = 60
+
+
+@dataclass
+class Case:
+    name: str
+    outcome: str  # passed, failed, skipped
+    output: str
+
+
+def read_case(suite: str, element: ElementTree.Element) -> Case:
+    """One <testcase>, as GoogleTest or CTest writes it."""
+    group = element.get("classname", "")
+    name = element.get("name", "?")
+    full = name if group in ("", name) else f"{group}.{name}"
+    text = "\n".join(part for tag in ("failure", "error", "system-out", "system-err")
+                     for found in element.findall(tag) for part in (found.get("message"), found.text) if part)
+    if element.find("failure") is not None or element.find("error") is not None or element.get("status") == "fail":
+        outcome = "failed"
+    elif (element.find("skipped") is not None or element.get("status") in ("notrun", "disabled")
+          or element.get("result") in ("skipped", "suppressed")):
+        outcome = "skipped"
+    else:
+        outcome = "passed"
+    return Case(f"{suite}: {full}", outcome, text)
+
+
+def read_file(path: Path) -> list[Case]:
+    try:
+        root = ElementTree.parse(path).getroot()
+    except ElementTree.ParseError as error:
+        return [Case(f"{path.stem}: results", "failed", f"{path} is no XML: {error}")]
+    return [read_case(path.stem, element) for element in root.iter("testcase")]
+
+
+def suite_cases(directory: Path, suite: str) -> list[Case]:
+    """All cases of one suite; a bad end that no failed case explains is a case of its own."""
+    files = sorted(set(directory.glob(f"{suite}.xml")) | set(directory.glob(f"{suite}-*.xml")))
+    cases = [case for file in files for case in read_file(file)]
+    status = int((directory / f"{suite}.status").read_text())
+    if not any(case.outcome == "failed" for case in cases):
+        log = (directory / f"{suite}.log").read_text(errors="replace")
+        if status != 0:
+            cases.append(Case(f"{suite}: the suite as a whole", "failed", f"ended with status {status}\n{log}"))
+        elif not cases:
+            cases.append(Case(f"{suite}: the suite as a whole", "failed", f"no test was run\n{log}"))
+    return cases
+
+
+def show(case: Case) -> None:
+    print(f"FAILED {case.name}")
+    for line in case.output.rstrip().splitlines()[-TAIL_LINES:]:
+        print(f"    {line}")
+
+
+def main() -> int:
+    directory = Path(sys.argv[1])
+    cases = [case for status in sorted(directory.glob("*.status"), key=lambda file: file.stat().st_mtime_ns)
+             for case in suite_cases(directory, status.stem)]
+    counts = {outcome: sum(case.outcome == outcome for case in cases) for outcome in ("passed", "failed", "skipped")}
+    for case in cases:
+        if case.outcome == "skipped":
+            print(f"skipped {case.name}")
+    for case in cases:
+        if case.outcome == "failed":
+            show(case)
+    print("{passed} passed, {failed} failed, {skipped} skipped".format(**counts))
+    return 0 if counts["passed"] and not counts["failed"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,39 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# driver.sh stock|debug: skald.ko for one of the guest's kernels, in build/driver/KIND/. The build
+# runs on a mirror of links there, so that kbuild's litter stays out of driver/.
+. "$(dirname "$0")/lib.sh"
+
+KIND=$1
+TREE=$SKALD_BUILD/driver/$KIND
+shift
+
+mirror() {
+    local file
+    mkdir -p "$TREE"
+    for file in "$TREE"/*; do
+        [[ ! -L $file || -e $file ]] || rm "$file"
+    done
+    for file in "$SKALD_ROOT"/driver/*; do
+        [[ -e $TREE/${file##*/} ]] || ln -s "$file" "$TREE/"
+    done
+}
+
+compile() {
+    make -C "$HEADERS" M="$TREE" SKALD_UAPI="$SKALD_ROOT/uapi" W=1 modules -j "$SKALD_JOBS"
+}
+
+main() {
+    local state
+    [[ -e $SKALD_ROOT/driver/Kbuild ]] || return 0
+    HEADERS=$(sed -n 's/^KERNEL_HEADERS := //p' "$SKALD_BUILD/kernel/$KIND.mk")
+    export HEADERS
+    # kbuild takes seconds to find out that nothing changed; the sources' times tell it at once.
+    state=$HEADERS$(find -L "$SKALD_ROOT/driver" "$SKALD_ROOT/uapi" -type f -printf '%p %s %T@\n' |
+        LC_ALL=C sort | sha256sum)
+    [[ -e $TREE/skald.ko && $(cat "$TREE/.state" 2>/dev/null) == "$state" ]] && return 0
+    mirror
+    step "driver-$KIND" "building the driver ($KIND kernel)" "$KIND" compile
+    echo "$state" >"$TREE/.state"
+}
+run "$@"
