@@ -21,6 +21,19 @@ float nan_to_canonical(float x) {
     return std::isnan(x) ? std::bit_cast<float>(0x7fc00000u) : x;
 }
 
+float half_value(std::uint16_t h) {
+    const int exponent = h >> 10 & 31;
+    const int mantissa = h & 1023;
+    float magnitude = 0;
+    if (exponent == 31)
+        magnitude = mantissa == 0 ? kInf : NAN;
+    else if (exponent == 0)
+        magnitude = std::ldexp(static_cast<float>(mantissa), -24);
+    else
+        magnitude = std::ldexp(static_cast<float>(1024 + mantissa), exponent - 25);
+    return (h & 0x8000) != 0 ? -magnitude : magnitude;
+}
+
 float larger(float a, float b) {
     if (std::isnan(a))
         return b;
@@ -120,16 +133,13 @@ float log(float x) {
 }
 
 float half_to_float(std::uint16_t h) {
-    const int exponent = h >> 10 & 31;
-    const int mantissa = h & 1023;
-    float magnitude = 0;
-    if (exponent == 31)
-        magnitude = mantissa == 0 ? kInf : NAN;
-    else if (exponent == 0)
-        magnitude = std::ldexp(static_cast<float>(mantissa), -24);
-    else
-        magnitude = std::ldexp(static_cast<float>(1024 + mantissa), exponent - 25);
-    return (h & 0x8000) != 0 ? -magnitude : magnitude;
+    static const Floats table = [] {
+        Floats all(65536);
+        for (std::size_t i = 0; i < all.size(); ++i)
+            all[i] = half_value(static_cast<std::uint16_t>(i));
+        return all;
+    }();
+    return table[h];
 }
 
 // The nearest of all halves, by search; ties to the even one.

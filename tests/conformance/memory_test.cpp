@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+// COPY, GATHER, GATHER_ROWS, ROW_STEP.
+#include "setup.hpp"
+
+namespace skald::test {
+namespace {
+
+class MemoryOps : public OnEverySetup {
+  protected:
+    std::vector<std::uint8_t> bytes(std::size_t n) {
+        std::vector<std::uint8_t> v(n);
+        for (auto& b : v)
+            b = static_cast<std::uint8_t>(random());
+        return v;
+    }
+    void run(const isa::MicroOp& op, std::uint64_t rows, std::uint64_t limit = 0) {
+        auto reg = with_rows(rows);
+        reg[10] = limit;
+        const auto result = rig->run({op}, reg);
+        ASSERT_EQ(result.status, SKALD_JOB_DONE) << "reason " << result.reason;
+    }
+};
+
+TEST_P(MemoryOps, GatherReadsRowsOfEveryFormat) {
+    for (isa::WeightFormat format :
+         {isa::WeightFormat::I8B32, isa::WeightFormat::F16, isa::WeightFormat::F32})
+        for (std::uint32_t k : {1u, 32u, 100u, 576u}) {
+            constexpr std::uint32_t kN = 77;
+            constexpr std::uint32_t kRows = 33;
+            const auto tiles = oracle::random_tiles(format, kN, k, random());
+            std::vector<std::uint32_t> ids(kRows);
+            for (auto& id : ids)
+                id = static_cast<std::uint32_t>(random() % kN);
+            auto op = make(isa::Opcode::Gather);
+            op.rows = kT;
+            op.fmt = static_cast<std::uint8_t>(format);
+            op.dim = {kN, k};
+            op.op[0] = at(rig->put(ids, 4092));
+            op.op[1] = at(rig->put(tiles, 64 * 5));
+            const auto y = rig->alloc(kRows * k * 4, 4088);
+            op.op[2] = at(y);
+            run(op, kRows);
+            std::vector<float> wanted;
+            for (std::uint32_t id : ids) {
+                const auto one = oracle::gather(format, tiles, k, id);
+                wanted.insert(wanted.end(), one.begin(), one.end());
+            }
+            EXPECT_TRUE(same_bits(rig->get<float>(y, wanted.size()), wanted));
+        }
+}
+
+TEST_P(MemoryOps, GatherRowsPicksRows) {
+    constexpr std::uint32_t kBytes = 20004;
+    const auto x = bytes(kBytes * 5);
+    const std::vector<std::uint32_t> index = {4, 0, 0, 3};
+    auto op = make(isa::Opcode::GatherRows);
+    op.rows = kT;
+    op.ra = 10;
+    op.dim[0] = kBytes;
+    op.op[0] = at(rig->put(index, 4));
+    op.op[1] = at(rig->put(x, 4092));
+    const auto y = rig->alloc(kBytes * 4, 4080);
+    op.op[2] = at(y);
+    run(op, 4, 5);
+    std::vector<std::uint8_t> wanted;
+    for (std::uint32_t i : index) {
+        const auto one = row_of(x, i, kBytes);
+        wanted.insert(wanted.end(), one.begin(), one.end());
+    }
+    EXPECT_TRUE(same_bits(rig->get<std::uint8_t>(y, wanted.size()), wanted));
+}
+
+TEST_P(MemoryOps, CopyMovesBetweenCardAndHostAtAnyAlignment) {
+    constexpr std::size_t kHostBytes = 512u << 10;
+    const auto host_va = rig->map_host(8192, kHostBytes);
+    for (std::uint32_t n : {1u, 63u, 4097u, 70001u}) {
+        constexpr std::size_t kRows = 3;
+        const auto data = bytes(n * kRows);
+        const std::size_t pitch = (n + 15) / 16 * 16 + 16;
+        auto op = make(isa::Opcode::Copy);
+        op.rows = kT;
+        op.dim[0] = n;
+        op.op[1] = at(rig->put(data, 4093));
+        op.op[0] = at(host_va + 5, pitch);  // card to host
+        run(op, kRows);
+        const auto host = rig->map_host(8192, kHostBytes);
+        for (std::size_t r = 0; r < kRows; ++r)
+            EXPECT_EQ(std::memcmp(rig->host.at(8192 + 5 + r * pitch), &data[r * n], n), 0);
+        op.op[1] = at(host + 5, pitch);  // host to host, then back to the card
+        op.op[0] = at(host_va + 256 * 1024 + 1, pitch);
+        run(op, kRows);
+        const auto back = rig->alloc(n * kRows, 4095);
+        op.op[1] = op.op[0];
+        op.op[0] = at(back);
+        run(op, kRows);
+        EXPECT_TRUE(same_bits(rig->get<std::uint8_t>(back, data.size()), data));
+        const auto card = rig->alloc(n * kRows, 7);  // card to card
+        op.op[1] = op.op[0];
+        op.op[0] = at(card);
+        run(op, kRows);
+        EXPECT_TRUE(same_bits(rig->get<std::uint8_t>(card, data.size()), data));
+    }
+}
+
+TEST_P(MemoryOps, RowStepAdvancesPositions) {
+    std::vector<isa::Row> rows = {{5, 0}, {6, 100}, {7, 0xfffffffc}};
+    auto op = make(isa::Opcode::RowStep);
+    op.rows = kT;
+    op.imm = 3;
+    const auto va = rig->put(rows, 4088);
+    op.op[0] = at(va);
+    run(op, 3);
+    const auto got = rig->get<isa::Row>(va, 3);
+    for (std::size_t i = 0; i < 3; ++i) {
+        EXPECT_EQ(got[i].sequence, rows[i].sequence);
+        EXPECT_EQ(got[i].position, rows[i].position + 3);
+    }
+}
+SKALD_ON_EVERY_SETUP(MemoryOps);
+
+}  // namespace
+}  // namespace skald::test
