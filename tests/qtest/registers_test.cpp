@@ -181,44 +181,5 @@ TEST(Doorbells, ReadZeroAndSurviveEveryWidth) {
     EXPECT_EQ(board.reg(SKALD_REG_STATUS), SKALD_STATE_IDLE);
 }
 
-// What QEMU wrote to its log so far, given `-D` to a file that the test owns.
-class LogFile {
-  public:
-    LogFile() : path_(testing::TempDir() + "skald-qtest-XXXXXX"), fd_(mkstemp(path_.data())) {}
-    ~LogFile() { unlink(path_.c_str()); }
-    LogFile(const LogFile&) = delete;
-    LogFile& operator=(const LogFile&) = delete;
-    [[nodiscard]] const std::string& path() const { return path_; }
-    [[nodiscard]] std::string text() const {
-        std::string content(1 << 20, '\0');
-        const ssize_t got = pread(fd_.get(), content.data(), content.size(), 0);
-        content.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
-        return content;
-    }
-
-  private:
-    std::string path_;
-    Fd fd_;
-};
-
-TEST(GuestErrors, AreLoggedWithTheOffsetAndTheNameOfTheCard) {
-    const LogFile log;
-    Board board("memory-size=64M", {"-d", "guest_errors", "-D", log.path()});
-    EXPECT_EQ(log.text(), "");
-    const auto logged = [&](auto access, const char* offset) {
-        const std::size_t before = log.text().size();
-        access();
-        const std::string line = log.text().substr(before);
-        EXPECT_NE(line.find("card0"), std::string::npos) << line;
-        EXPECT_NE(line.find(offset), std::string::npos) << line;
-        EXPECT_EQ(std::ranges::count(line, '\n'), 1) << line;
-    };
-    logged([&] { board.set_reg(SKALD_REG_ID, 1); }, "0x0");
-    logged([&] { board.set_reg(0x7f0, 1); }, "0x7f0");
-    logged([&] { static_cast<void>(board.reg(0x7f4)); }, "0x7f4");
-    logged([&] { static_cast<void>(board.machine.read(kRegs + SKALD_REG_STATUS, 2)); }, "0x104");
-    logged([&] { board.machine.write(kDoorbells + 0x3004, 4, 1); }, "0x3004");
-}
-
 }  // namespace
 }  // namespace skald::qtest
