@@ -2,13 +2,14 @@
 /**
  * DOC: Skald accelerator user API
  *
- * Rules for every structure here: 8-byte aligned, padding must be zero, unknown flags are refused with EINVAL, new fields
- * are only ever added at the end (or in padding) and zero means the old behaviour. Ids are append-only. The version of this
- * file is the DRM driver version; the change log is at &SKALD_DRIVER_MAJOR.
+ * Rules for every structure here: 8-byte aligned, padding must be zero, unknown flags are refused
+ * with EINVAL, new fields are only ever added at the end (or in padding) and zero means the old
+ * behaviour. Ids are append-only. The version of this file is the DRM driver version; the change
+ * log is at &SKALD_DRIVER_MAJOR.
  *
- * Errors common to all calls: EFAULT (bad pointer), EINVAL (bad argument, flag or padding), ENOENT (no such handle or id),
- * ENOMEM (no system memory), ENODEV (card unplugged), EIO (card dead, reset failed), EINTR/ERESTARTSYS (signal).
- * Further errors are listed with each call.
+ * Errors common to all calls: EFAULT (bad pointer), EINVAL (bad argument, flag or padding),
+ * ENOENT (no such handle or id), ENOMEM (no system memory), ENODEV (card unplugged), EIO (card
+ * dead, reset failed), EINTR/ERESTARTSYS (signal). Further errors are listed with each call.
  */
 #ifndef _SKALD_ACCEL_H_
 #define _SKALD_ACCEL_H_
@@ -52,7 +53,8 @@ enum drm_skald_ioctl_id {
 
 /**
  * struct drm_skald_array - an array in user memory
- * @stride: bytes of one element as user space knows it; shorter elements are zero-extended, longer ones must end in zeros
+ * @stride: bytes of one element as user space knows it; shorter elements are zero-extended, longer
+ *	ones must end in zeros
  * @count: number of elements
  * @array: pointer to the first
  */
@@ -96,10 +98,13 @@ struct drm_skald_query_device {
 	__u64 va_start;        /** @va_start: first address VM_BIND accepts */
 	__u64 va_end;          /** @va_end: end of the addresses VM_BIND accepts */
 	__u32 scratch_max;     /** @scratch_max: bytes of scratch a queue may ask for */
-	__u32 engine_simd;     /** @engine_simd: host path of the model: 0 scalar, 1 AVX2, 2 AVX-512 */
+	/** @engine_simd: host path of the model: 0 scalar, 1 AVX2, 2 AVX-512 */
+	__u32 engine_simd;
 	__u32 engine_threads;  /** @engine_threads: host threads of the model */
-	__u32 ring_jobs;       /** @ring_jobs: jobs a queue holds before submissions wait in the kernel */
-	__u64 card_page_size;  /** @card_page_size: alignment of card buffers and of their bindings, 2 MiB */
+	/** @ring_jobs: jobs a queue holds before submissions wait in the kernel */
+	__u32 ring_jobs;
+	/** @card_page_size: alignment of card buffers and of their bindings, 2 MiB */
+	__u64 card_page_size;
 	__u64 system_page_size; /** @system_page_size: the same for system memory, 4 KiB */
 };
 
@@ -113,7 +118,8 @@ struct drm_skald_query_firmware {
 
 /** struct drm_skald_query_usage - counters of the whole card */
 struct drm_skald_query_usage {
-	__u64 mem_used;     /** @mem_used: bytes of card memory in use, page tables and rings included */
+	/** @mem_used: bytes of card memory in use, page tables and rings included */
+	__u64 mem_used;
 	__u64 submissions;  /** @submissions: jobs submitted since bind */
 	__u64 interrupts;   /** @interrupts: interrupts taken since bind */
 	__u64 micro_ops;    /** @micro_ops: retired, all queues, since bind */
@@ -123,8 +129,10 @@ struct drm_skald_query_usage {
 	__u32 pad;          /** @pad: 0 */
 };
 
-#define DRM_SKALD_BO_CARD (1 << 0)   /* card memory, 2 MiB blocks; mmap goes through BAR4, write-combined */
-#define DRM_SKALD_BO_SYSTEM (1 << 1) /* system memory, cached, 4 KiB pages; only COPY, semaphores and token rings reach it */
+/* Card memory, 2 MiB blocks; mmap goes through BAR4, write-combined. */
+#define DRM_SKALD_BO_CARD (1 << 0)
+/* System memory, cached, 4 KiB pages; only COPY, semaphores and token rings reach it. */
+#define DRM_SKALD_BO_SYSTEM (1 << 1)
 
 /**
  * struct drm_skald_bo_create - a zeroed buffer
@@ -143,7 +151,8 @@ struct drm_skald_bo_create {
 #define DRM_SKALD_USERPTR_READONLY (1 << 0)
 
 /**
- * struct drm_skald_bo_userptr - a buffer over the caller's memory, pinned until the handle and its bindings are gone
+ * struct drm_skald_bo_userptr - a buffer over the caller's memory, pinned until the handle and
+ * its bindings are gone
  * @addr: page aligned user address
  * @size: bytes, a multiple of the page size, not 0
  * @flags: must be DRM_SKALD_USERPTR_READONLY: the card can only read it
@@ -236,17 +245,19 @@ struct drm_skald_bind_op {
 	__u64 range;
 };
 
-#define DRM_SKALD_VM_BIND_ASYNC (1 << 0) /* return before it is done; syncs say when. Without it @syncs must be empty */
+/* Return before it is done; syncs say when. Without it @syncs must be empty. */
+#define DRM_SKALD_VM_BIND_ASYNC (1 << 0)
 
 /**
  * struct drm_skald_vm_bind - change an address space; all operations or none
  * @vm_id: id
  * @flags: 0 or DRM_SKALD_VM_BIND_ASYNC
- * @ops: array of struct drm_skald_bind_op, at least 1
- * @syncs: array of struct drm_skald_sync
+ * @ops: array of struct drm_skald_bind_op, 1..65536
+ * @syncs: array of struct drm_skald_sync, at most 1024
  *
- * Binds of one VM take effect in the order of the calls. A range is unmapped from the card before it is released.
- * Errors: ENOSPC (no card memory for page tables), EACCES (writable map of a read-only buffer).
+ * Binds of one VM take effect in the order of the calls. A range is unmapped from the card before
+ * it is released. Errors: ENOSPC (no card memory for page tables), EACCES (writable map of a
+ * read-only buffer).
  */
 struct drm_skald_vm_bind {
 	__u32 vm_id;
@@ -294,7 +305,8 @@ enum drm_skald_priority {
  * @flags: 0
  * @queue_id: out: id in this file
  *
- * Errors: EUSERS (the card has no queue left), EACCES (priority), EBADF (eventfd), ENOTRECOVERABLE (VM banned).
+ * Errors: EUSERS (the card has no queue left), EACCES (priority), EBADF (eventfd),
+ * ENOTRECOVERABLE (VM banned).
  */
 struct drm_skald_queue_create {
 	__u32 vm_id;
@@ -346,7 +358,8 @@ struct drm_skald_queue_query {
  * @program_va: micro-ops, 64-byte aligned
  * @args_va: argument block of 512 bytes, 64-byte aligned
  * @profile_va: 0, or struct skald_profile per micro-op (skald/ring.h), 64-byte aligned
- * @time_budget_ns: the job ends with CONTINUE at the next token boundary after this; 0: the default of 1 s
+ * @time_budget_ns: the job ends with CONTINUE at the next token boundary after this; 0: the
+ *	default of 1 s
  * @loop_budget: backward branches allowed; 0: the card's default
  * @program_ops: micro-ops, 1..65536
  * @flags: 0
@@ -366,10 +379,11 @@ struct drm_skald_job {
  * @queue_id: id
  * @flags: 0
  * @jobs: array of struct drm_skald_job, 1..64
- * @syncs: waits apply to the first job, signals to the last
+ * @syncs: waits apply to the first job, signals to the last; at most 1024
  *
- * A failed job signals its fences with an error: EIO after a fault, ECANCELED when killed, ETIME by the watchdog.
- * Errors: ENOTRECOVERABLE (VM banned after a fault, see DRM_IOCTL_SKALD_VM_QUERY).
+ * A failed job signals its fences with an error: EIO after a fault, ECANCELED when killed, ETIME
+ * by the watchdog. Errors: ENOTRECOVERABLE (VM banned after a fault, see
+ * DRM_IOCTL_SKALD_VM_QUERY).
  */
 struct drm_skald_submit {
 	__u32 queue_id;
@@ -402,19 +416,30 @@ struct drm_skald_wait_progress {
 };
 
 #define DRM_IOCTL_SKALD_QUERY DRM_IOWR(DRM_COMMAND_BASE + DRM_SKALD_QUERY, struct drm_skald_query)
-#define DRM_IOCTL_SKALD_BO_CREATE DRM_IOWR(DRM_COMMAND_BASE + DRM_SKALD_BO_CREATE, struct drm_skald_bo_create)
-#define DRM_IOCTL_SKALD_BO_USERPTR DRM_IOWR(DRM_COMMAND_BASE + DRM_SKALD_BO_USERPTR, struct drm_skald_bo_userptr)
+#define DRM_IOCTL_SKALD_BO_CREATE \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_SKALD_BO_CREATE, struct drm_skald_bo_create)
+#define DRM_IOCTL_SKALD_BO_USERPTR \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_SKALD_BO_USERPTR, struct drm_skald_bo_userptr)
 #define DRM_IOCTL_SKALD_BO_MMAP_OFFSET \
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_SKALD_BO_MMAP_OFFSET, struct drm_skald_bo_mmap_offset)
-#define DRM_IOCTL_SKALD_VM_CREATE DRM_IOWR(DRM_COMMAND_BASE + DRM_SKALD_VM_CREATE, struct drm_skald_vm_create)
-#define DRM_IOCTL_SKALD_VM_DESTROY DRM_IOWR(DRM_COMMAND_BASE + DRM_SKALD_VM_DESTROY, struct drm_skald_vm_destroy)
-#define DRM_IOCTL_SKALD_VM_BIND DRM_IOWR(DRM_COMMAND_BASE + DRM_SKALD_VM_BIND, struct drm_skald_vm_bind)
-#define DRM_IOCTL_SKALD_VM_QUERY DRM_IOWR(DRM_COMMAND_BASE + DRM_SKALD_VM_QUERY, struct drm_skald_vm_query)
-#define DRM_IOCTL_SKALD_QUEUE_CREATE DRM_IOWR(DRM_COMMAND_BASE + DRM_SKALD_QUEUE_CREATE, struct drm_skald_queue_create)
-#define DRM_IOCTL_SKALD_QUEUE_DESTROY DRM_IOWR(DRM_COMMAND_BASE + DRM_SKALD_QUEUE_DESTROY, struct drm_skald_queue_destroy)
-#define DRM_IOCTL_SKALD_QUEUE_QUERY DRM_IOWR(DRM_COMMAND_BASE + DRM_SKALD_QUEUE_QUERY, struct drm_skald_queue_query)
-#define DRM_IOCTL_SKALD_SUBMIT DRM_IOWR(DRM_COMMAND_BASE + DRM_SKALD_SUBMIT, struct drm_skald_submit)
-#define DRM_IOCTL_SKALD_WAIT_PROGRESS DRM_IOWR(DRM_COMMAND_BASE + DRM_SKALD_WAIT_PROGRESS, struct drm_skald_wait_progress)
+#define DRM_IOCTL_SKALD_VM_CREATE \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_SKALD_VM_CREATE, struct drm_skald_vm_create)
+#define DRM_IOCTL_SKALD_VM_DESTROY \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_SKALD_VM_DESTROY, struct drm_skald_vm_destroy)
+#define DRM_IOCTL_SKALD_VM_BIND \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_SKALD_VM_BIND, struct drm_skald_vm_bind)
+#define DRM_IOCTL_SKALD_VM_QUERY \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_SKALD_VM_QUERY, struct drm_skald_vm_query)
+#define DRM_IOCTL_SKALD_QUEUE_CREATE \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_SKALD_QUEUE_CREATE, struct drm_skald_queue_create)
+#define DRM_IOCTL_SKALD_QUEUE_DESTROY \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_SKALD_QUEUE_DESTROY, struct drm_skald_queue_destroy)
+#define DRM_IOCTL_SKALD_QUEUE_QUERY \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_SKALD_QUEUE_QUERY, struct drm_skald_queue_query)
+#define DRM_IOCTL_SKALD_SUBMIT \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_SKALD_SUBMIT, struct drm_skald_submit)
+#define DRM_IOCTL_SKALD_WAIT_PROGRESS \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_SKALD_WAIT_PROGRESS, struct drm_skald_wait_progress)
 
 /* The layout is part of the contract on every architecture. */
 #if defined(__cplusplus)
