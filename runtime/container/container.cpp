@@ -44,31 +44,46 @@ const char* name_of(ct::SectionType type) {
 }
 
 struct Mapping {
-    const std::byte* data;
-    std::size_t size;
+    std::span<const std::byte> all;
+    std::span<const std::byte> content;
 };
 
+// A disk that holds a container is as long as the container says, up to its last sector.
+std::span<const std::byte> content_of_disk(std::span<const std::byte> disk) {
+    ct::FileHeader header;
+    if (disk.size() < sizeof header)
+        return disk;
+    std::memcpy(&header, disk.data(), sizeof header);
+    return header.magic == ct::kMagic && header.file_size <= disk.size()
+               ? disk.first(header.file_size)
+               : disk;
+}
+
+// Shared, though never written: pages of a private mapping are copied when the card's driver pins
+// them.
 Mapping map(const std::string& name) {
-    const auto failed = [&](const char* what) {
-        throw ContainerError(name + ": cannot " + what + ": " + std::strerror(errno));
+    const auto failed = [&](const char* what, int error) {
+        throw ContainerError(name + ": cannot " + what + ": " + std::strerror(error));
     };
     const int fd = ::open(name.c_str(), O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        failed("open");
+        failed("open", errno);
     struct stat status{};
+    const bool known = ::fstat(fd, &status) == 0;
+    const bool disk = known && S_ISBLK(status.st_mode);
+    const off_t size = disk ? ::lseek(fd, 0, SEEK_END) : status.st_size;
+    const bool has_content = known && (disk || S_ISREG(status.st_mode)) && size > 0;
     void* data = MAP_FAILED;
-    if (::fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0)
-        data = ::mmap(nullptr, static_cast<std::size_t>(status.st_size), PROT_READ, MAP_PRIVATE, fd,
-                      0);
+    if (has_content)
+        data = ::mmap(nullptr, static_cast<std::size_t>(size), PROT_READ, MAP_SHARED, fd, 0);
     const int error = errno;
     ::close(fd);
-    if (!S_ISREG(status.st_mode) || status.st_size == 0)
+    if (!has_content)
         throw ContainerError(name + ": is not a file with content");
-    if (data == MAP_FAILED) {
-        errno = error;
-        failed("map");
-    }
-    return {static_cast<const std::byte*>(data), static_cast<std::size_t>(status.st_size)};
+    if (data == MAP_FAILED)
+        failed("map", error);
+    const std::span all(static_cast<const std::byte*>(data), static_cast<std::size_t>(size));
+    return {all, disk ? content_of_disk(all) : all};
 }
 
 template <std::size_t N>
@@ -85,12 +100,12 @@ std::span<const T> records(std::span<const std::byte> bytes) {
 
 Container::Container(const std::filesystem::path& path, Verify verify) : name_(path.string()) {
     const Mapping mapping = map(name_);
-    bytes_ = {mapping.data, mapping.size};
-    mapped_ = true;
+    mapped_ = mapping.all;
+    bytes_ = mapping.content;
     try {
         read(verify);
     } catch (...) {
-        ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+        unmap();
         throw;
     }
 }
@@ -101,14 +116,18 @@ Container::Container(std::string name, std::span<const std::byte> bytes, Verify 
 }
 
 Container::~Container() {
-    if (mapped_)
-        ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+    unmap();
+}
+
+void Container::unmap() {
+    if (!mapped_.empty())
+        ::munmap(const_cast<std::byte*>(mapped_.data()), mapped_.size());
 }
 
 Container::Container(Container&& other) noexcept
     : name_(std::move(other.name_)),
       bytes_(std::exchange(other.bytes_, {})),
-      mapped_(std::exchange(other.mapped_, false)),
+      mapped_(std::exchange(other.mapped_, {})),
       header_(other.header_),
       model_(other.model_),
       weights_section_(other.weights_section_),

@@ -29,8 +29,8 @@ class Container {
         kWeights,  // everything
     };
 
-    // Maps the file and checks it: structure, sizes, versions, hashes, and that the model's figures
-    // are possible. Throws ContainerError.
+    // Maps the file, or the disk (/dev/vda) whose first bytes are one, and checks it: structure,
+    // sizes, versions, hashes, and that the model's figures are possible. Throws ContainerError.
     explicit Container(const std::filesystem::path& path, Verify verify = Verify::kQuick);
 
     // The same for bytes that are in memory already; `bytes` must be 4096-byte aligned and outlive
@@ -49,7 +49,7 @@ class Container {
     std::span<const std::byte> tokenizer() const { return tokenizer_; }
     std::span<const container::TensorEntry> tensors() const {
         return tensors_;
-    }                                                  // empty if the section is missing
+    }  // empty if the section is missing
     std::string_view notes() const { return notes_; }  // likewise
     std::string content_hash() const;                  // 64 hexadecimal digits
     const std::string& name() const { return name_; }
@@ -59,6 +59,7 @@ class Container {
 
   private:
     [[noreturn]] void reject(const std::string& what) const;
+    void unmap();
     void read(Verify verify);
     void check_header();
     std::span<const container::Section> read_table() const;
@@ -68,7 +69,7 @@ class Container {
 
     std::string name_;
     std::span<const std::byte> bytes_;
-    bool mapped_ = false;
+    std::span<const std::byte> mapped_;  // by us; empty: the bytes are the caller's
 
     const container::FileHeader* header_ = nullptr;
     const container::ModelInfo* model_ = nullptr;
