@@ -2,20 +2,24 @@
 // Host side of the tests.
 #include "test_host.hpp"
 
+#include <sys/mman.h>
+
 #include <cstring>
+#include <new>
 
 namespace skald::card::test {
-namespace {
-
-std::byte* pages(std::size_t bytes) {
-    auto* memory = static_cast<std::byte*>(std::aligned_alloc(4096, bytes));
-    std::memset(memory, 0, bytes);
-    return memory;
+TestHost::Pages::Pages(std::size_t bytes)
+    : data_(static_cast<std::byte*>(
+          mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))),
+      bytes_(bytes) {
+    if (data_ == MAP_FAILED) {
+        throw std::bad_alloc();
+    }
 }
 
-}  // namespace
-
-TestHost::TestHost() : memory_(pages(kMemoryBytes)), host_(pages(kHostBytes)) {}
+TestHost::Pages::~Pages() {
+    munmap(data_, bytes_);
+}
 
 std::byte* TestHost::at(DmaAddr address, std::size_t bytes) {
     const std::uint64_t offset = address.value - kHostBase;

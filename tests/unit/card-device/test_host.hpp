@@ -8,9 +8,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
-#include <cstdlib>
 #include <functional>
-#include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -30,8 +28,6 @@ inline constexpr std::chrono::seconds kPatience{60};
 
 class TestHost final : public HostMemory, public InterruptSink, public Clock {
   public:
-    TestHost();
-
     bool read(DmaAddr from, std::span<std::byte> to) override;
     bool write(DmaAddr to, std::span<const std::byte> from) override;
     bool load64(DmaAddr from, std::uint64_t& value) override;
@@ -57,13 +53,23 @@ class TestHost final : public HostMemory, public InterruptSink, public Clock {
     [[nodiscard]] int live_threads() const { return threads_; }
 
   private:
-    struct Free {
-        void operator()(std::byte* p) const { std::free(p); }
+    // Zero pages that cost nothing until they are touched.
+    class Pages {
+      public:
+        explicit Pages(std::size_t bytes);
+        ~Pages();
+        Pages(const Pages&) = delete;
+        Pages& operator=(const Pages&) = delete;
+        [[nodiscard]] std::byte* get() const { return data_; }
+
+      private:
+        std::byte* data_;
+        std::size_t bytes_;
     };
     [[nodiscard]] std::byte* at(DmaAddr address, std::size_t bytes);
 
-    std::unique_ptr<std::byte, Free> memory_;
-    std::unique_ptr<std::byte, Free> host_;
+    Pages memory_{kMemoryBytes};
+    Pages host_{kHostBytes};
     mutable std::mutex lock_;
     std::condition_variable changed_;
     std::array<std::uint64_t, SKALD_NUM_VECTORS> raised_{};
