@@ -22,11 +22,13 @@ void KvBlocks::clear() {
     m_.blocks.clear();
 }
 
-Fault KvBlocks::check() const {
-    if (pool_ % 64 != 0)
-        return {SKALD_FAULT_ALIGNMENT, pool_};
-    if (table_ % 4 != 0)
-        return {SKALD_FAULT_ALIGNMENT, table_};
+Fault KvBlocks::check_pool() const {
+    if (pool_ % 64 != 0) return {SKALD_FAULT_ALIGNMENT, pool_};
+    return {};
+}
+
+Fault KvBlocks::check_table() const {
+    if (table_ % 4 != 0) return {SKALD_FAULT_ALIGNMENT, table_};
     return {};
 }
 

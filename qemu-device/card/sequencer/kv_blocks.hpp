@@ -24,7 +24,8 @@ class KvBlocks {
              const isa::Operand& table, std::uint32_t kv_heads, std::uint32_t head_dim);
 
     // Alignment of the static operands.
-    [[nodiscard]] Fault check() const;
+    [[nodiscard]] Fault check_pool() const;
+    [[nodiscard]] Fault check_table() const;
     // Positions a table row can name.
     [[nodiscard]] bool has(std::uint32_t position) const {
         return position / isa::kKvPositions < entries_;

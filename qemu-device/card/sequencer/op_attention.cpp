@@ -73,11 +73,13 @@ Fault Attend::run(const isa::MicroOp& op) {
     const std::uint64_t row_bytes = std::uint64_t{heads_} * head_dim_ * 4;
     if (const Fault f = m_.view(op, 0, rows_, row_bytes, 4, Access::kRead, q_))
         return f;
+    if (const Fault f = blocks_.check_pool())
+        return f;
     if (const Fault f = m_.view(op, 2, rows_, row_bytes, 4, Access::kWrite, y_))
         return f;
     if (const Fault f = m_.read_rows(op, 3, rows_, list_))
         return f;
-    if (const Fault f = blocks_.check())
+    if (const Fault f = blocks_.check_table())
         return f;
     std::uint64_t positions = 0;
     for (std::uint64_t t = 0; t < rows_; ++t) {

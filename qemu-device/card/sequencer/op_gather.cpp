@@ -96,14 +96,14 @@ Fault gather_rows(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
     View y;
     if (const Fault fault = m.view(op, 0, rows, 4, 4, Access::kRead, index))
         return fault;
-    if (const Fault fault = m.view(op, 2, rows, row_bytes, 4, Access::kWrite, y))
-        return fault;
     const std::uint64_t x = m.address(op.op[1]);
     const std::uint64_t pitch = op.op[1].pitch != 0 ? op.op[1].pitch * 16ull : row_bytes;
     if (pitch < row_bytes)
         return {SKALD_FAULT_ENCODING, 0};
     if (x % 4 != 0)
         return {SKALD_FAULT_ALIGNMENT, x};
+    if (const Fault fault = m.view(op, 2, rows, row_bytes, 4, Access::kWrite, y))
+        return fault;
     const std::uint64_t limit = m.reg[op.ra];
     constexpr std::uint64_t kPiece = 16384;
     for (std::uint64_t row = 0; row < rows; ++row) {

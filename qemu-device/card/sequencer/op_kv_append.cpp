@@ -60,9 +60,11 @@ Fault kv_append(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
     if (const Fault fault = m.view(op, 1, rows, n * 4, 4, Access::kRead, v))
         return fault;
     KvBlocks blocks(m, op, op.op[2], op.op[4], kv_heads, head_dim);
+    if (const Fault fault = blocks.check_pool())
+        return fault;
     if (const Fault fault = m.read_rows(op, 3, rows, list))
         return fault;
-    if (const Fault fault = blocks.check())
+    if (const Fault fault = blocks.check_table())
         return fault;
 
     auto* k_half = reinterpret_cast<std::uint16_t*>(m.arena[0].get(n * 2));

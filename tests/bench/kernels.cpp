@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: MIT
+// The engine in process: matrix-vector and matrix-matrix products, attention, and what a micro-op
+// costs besides its arithmetic. Weights are compared with a stream reader of the same run, in turns
+// with it, because shared machines swing: read `of_stream`, the best against the best.
+#include <benchmark/benchmark.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <string>
+
+#include "card/compute/kernels.hpp"
+#include "rig.hpp"
+#include "stream.hpp"
+
+namespace skald::bench {
+namespace {
+
+using test::at;
+using test::make;
+using test::Rig;
+
+constexpr std::uint8_t kT = 9;
+constexpr std::uint8_t kCount = 10;
+
+double seconds(auto&& f) {
+    const auto began = std::chrono::steady_clock::now();
+    f();
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+}
+
+// A rig whose card memory is backed by huge pages where the host has them.
+std::unique_ptr<Rig> make_rig(unsigned threads, card::Simd simd, std::size_t memory) {
+    test::RigOptions options;
+    options.card.threads = threads;
+    options.card.simd = simd;
+    options.memory = memory;
+    auto rig = std::make_unique<Rig>(options);
+    madvise(rig->memory().data(), rig->memory().size(), MADV_HUGEPAGE);
+    return rig;
+}
+
+void fill(Rig& rig, std::uint64_t va, std::uint64_t bytes) {
+    std::vector<std::uint16_t> data(1 << 20);
+    for (std::size_t i = 0; i < data.size(); ++i)
+        data[i] = static_cast<std::uint16_t>(i * 40503u);
+    for (auto& word : data)
+        word &= 0x3fff;  // no infinities when read as f16
+    for (std::uint64_t done = 0; done < bytes; done += data.size() * 2)
+        rig.write(va + done, data.data(), std::min<std::uint64_t>(data.size() * 2, bytes - done));
+}
+
+isa::MicroOp matmul(std::uint32_t n, std::uint32_t k, std::uint64_t x, std::uint64_t w,
+                    std::uint64_t y) {
+    auto op = make(isa::Opcode::MatMul);
+    op.fmt = static_cast<std::uint8_t>(isa::WeightFormat::I8B32);
+    op.rows = kT;
+    op.dim = {n, k};
+    op.op[0] = at(x);
+    op.op[1] = at(w);
+    op.op[2] = at(y);
+    return op;
+}
+
+// Matrices of a model with rows of k, 128 MB of int8 in all.
+void gemv(benchmark::State& state) {
+    const auto threads = static_cast<unsigned>(state.range(0));
+    const auto k = static_cast<std::uint32_t>(state.range(1));
+    const auto simd = static_cast<card::Simd>(state.range(2));
+    if (!card::compute::supported(simd))
+        return state.SkipWithError("not on this processor");
+    auto rig = make_rig(threads, simd, 512u << 20);
+    const std::uint32_t n = 4 * k;
+    const std::uint64_t bytes = isa::matrix_bytes(isa::WeightFormat::I8B32, n, k);
+    const std::uint64_t matrices = (128u << 20) / bytes;
+    const auto x = rig->put(std::vector<float>(k, 0.5f));
+    const auto w = rig->alloc(bytes * matrices);
+    fill(*rig, w, bytes * matrices);
+    const auto y = rig->alloc(n * 4);
+    std::vector<isa::MicroOp> program;
+    for (std::uint64_t i = 0; i < matrices; ++i)
+        program.push_back(matmul(n, k, x, w + i * bytes, y));
+    std::array<std::uint64_t, isa::kRegisters> reg{};
+    reg[kT] = 1;
+    auto end = make(isa::Opcode::End);
+    end.aux = 1;
+    program.push_back(end);
+    const auto job = rig->job(program, reg);
+    double best = 1e9;
+    double stream = 0;
+    for (auto _ : state) {
+        const double took = seconds([&] { rig->run(job); });
+        state.SetIterationTime(took);
+        best = std::min(best, took);
+        stream =
+            std::max(stream, read_speed(rig->memory().subspan(64u << 20, 128u << 20), threads));
+    }
+    const double speed = static_cast<double>(bytes * matrices) / best;
+    state.counters["GB_per_s"] = speed / 1e9;
+    state.counters["stream_GB_per_s"] = stream / 1e9;
+    state.counters["of_stream"] = speed / stream;
+}
+BENCHMARK(gemv)
+    ->ArgNames({"threads", "k", "simd"})
+    ->Args({1, 768, 2})
+    ->Args({2, 768, 2})
+    ->Args({2, 2048, 2})
+    ->Args({2, 768, 1})
+    ->UseManualTime()
+    ->Unit(benchmark::kMillisecond)
+    ->Iterations(20);
+
+void gemm(benchmark::State& state) {
+    const auto threads = static_cast<unsigned>(state.range(0));
+    const auto rows = static_cast<std::uint32_t>(state.range(1));
+    const auto simd = static_cast<card::Simd>(state.range(2));
+    if (!card::compute::supported(simd))
+        return state.SkipWithError("not on this processor");
+    auto rig = make_rig(threads, simd, 256u << 20);
+    constexpr std::uint32_t kN = 4096;
+    constexpr std::uint32_t kK = 1024;
+    const std::uint64_t bytes = isa::matrix_bytes(isa::WeightFormat::I8B32, kN, kK);
+    const auto x = rig->put(std::vector<float>(std::size_t{rows} * kK, 0.5f));
+    const auto w = rig->alloc(bytes);
+    fill(*rig, w, bytes);
+    const auto y = rig->alloc(std::uint64_t{rows} * kN * 4);
+    std::array<std::uint64_t, isa::kRegisters> reg{};
+    reg[kT] = rows;
+    auto end = make(isa::Opcode::End);
+    end.aux = 1;
+    const auto job = rig->job({matmul(kN, kK, x, w, y), end}, reg);
+    double best = 1e9;
+    for (auto _ : state)
+        best = std::min(best, seconds([&] { rig->run(job); }));
+    state.counters["GOPS"] = 2.0 * rows * kN * kK / best / 1e9;
+}
+BENCHMARK(gemm)
+    ->ArgNames({"threads", "rows", "simd"})
+    ->Args({1, 8, 2})
+    ->Args({1, 504, 2})
+    ->Args({2, 504, 2})
+    ->Args({1, 504, 1})
+    ->Args({1, 64, 0})
+    ->Unit(benchmark::kMillisecond);
+
+// Attention of `rows` rows that end at position `last`.
+void attention(benchmark::State& state) {
+    const auto rows = static_cast<std::uint32_t>(state.range(0));
+    const auto last = static_cast<std::uint32_t>(state.range(1));
+    const auto heads = static_cast<std::uint32_t>(state.range(2));
+    const auto kv_heads = static_cast<std::uint32_t>(state.range(3));
+    const auto dim = static_cast<std::uint32_t>(state.range(4));
+    auto rig = make_rig(1, card::compute::best_simd(), 256u << 20);
+    const std::uint32_t blocks = last / isa::kKvPositions + 1;
+    const auto block_bytes =
+        static_cast<std::uint32_t>(isa::kv_layer_bytes(isa::KvFormat::F16, kv_heads, dim));
+    const auto pool = rig->alloc(std::uint64_t{blocks} * block_bytes);
+    std::vector<std::uint32_t> table((blocks + 3) / 4 * 4);
+    for (std::uint32_t b = 0; b < blocks; ++b)
+        table[b] = b;
+    std::vector<isa::Row> list;
+    for (std::uint32_t t = 0; t < rows; ++t)
+        list.push_back({0, last - (rows - 1) + t});
+    auto op = make(isa::Opcode::Attention);
+    op.fmt = 1;
+    op.rows = kT;
+    op.rb = kCount;
+    op.dim = {heads, kv_heads, dim, block_bytes};
+    op.imm = test::f32_imm(0.1f);
+    op.op[0] = at(rig->put(std::vector<float>(std::size_t{rows} * heads * dim, 0.25f)));
+    op.op[1] = at(pool);
+    op.op[2] = at(rig->alloc(std::uint64_t{rows} * heads * dim * 4));
+    op.op[3] = at(rig->put(list));
+    op.op[4] = at(rig->put(table), table.size() * 4);
+    std::array<std::uint64_t, isa::kRegisters> reg{};
+    reg[kT] = rows;
+    reg[kCount] = blocks;
+    auto end = make(isa::Opcode::End);
+    end.aux = 1;
+    constexpr std::uint32_t kRepeat = 20;
+    std::vector<isa::MicroOp> program(kRepeat, op);
+    program.push_back(end);
+    const auto job = rig->job(program, reg);
+    double best = 1e9;
+    for (auto _ : state)
+        best = std::min(best, seconds([&] { rig->run(job); }));
+    state.counters["us_per_op"] = best / kRepeat * 1e6;
+    state.counters["GFLOPS"] = 4.0 * heads * dim * rows * last / (best / kRepeat) / 1e9;
+}
+BENCHMARK(attention)
+    ->ArgNames({"rows", "last", "heads", "kv_heads", "dim"})
+    ->Args({1, 200, 8, 4, 8})
+    ->Args({1, 511, 12, 12, 64})
+    ->Args({1, 4095, 32, 8, 64})
+    ->Args({256, 511, 12, 12, 64})
+    ->Unit(benchmark::kMillisecond);
+
+// Nanoseconds per micro-op of programs that hardly compute: registers only, and a small vector op.
+void overhead(benchmark::State& state) {
+    auto rig = make_rig(1, card::compute::best_simd(), 64u << 20);
+    std::vector<isa::MicroOp> body;
+    if (state.range(0) == 0) {
+        auto op = make(isa::Opcode::Alu);
+        op.aux = static_cast<std::uint8_t>(isa::AluOp::Add);
+        op.flags = isa::kFlagImm;
+        op.rd = op.ra = 5;
+        op.imm = 1;
+        body.assign(100, op);
+    } else {
+        auto op = make(isa::Opcode::Add);
+        op.rows = kT;
+        op.dim[0] = 64;
+        op.op[0] = at(rig->put(std::vector<float>(64)));
+        op.op[1] = at(rig->put(std::vector<float>(64)));
+        op.op[2] = at(rig->alloc(256));
+        body.assign(100, op);
+    }
+    auto loop = make(isa::Opcode::Loop);
+    loop.rd = kCount;
+    body.push_back(loop);
+    auto end = make(isa::Opcode::End);
+    end.aux = 1;
+    body.push_back(end);
+    std::array<std::uint64_t, isa::kRegisters> reg{};
+    reg[kT] = 1;
+    reg[kCount] = 1000;
+    const auto job = rig->job(body, reg);
+    double best = 1e9;
+    for (auto _ : state)
+        best = std::min(best, seconds([&] { rig->run(job); }));
+    state.counters["ns_per_op"] = best / 101000 * 1e9;
+}
+BENCHMARK(overhead)->ArgName("vector")->Arg(0)->Arg(1)->Unit(benchmark::kMillisecond);
+
+}  // namespace
+}  // namespace skald::bench
+
+BENCHMARK_MAIN();

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+// How fast this machine reads memory right now: the yardstick for everything that streams weights.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+namespace skald::bench {
+
+// Bytes per second when `threads` threads read the memory once, each its own part as several
+// adjacent streams.
+double read_speed(std::span<const std::byte> memory, unsigned threads);
+
+}  // namespace skald::bench
