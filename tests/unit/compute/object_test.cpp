@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+// What the compiler made of the kernels: no fused multiply-add where the source has none, no
+// foreign instruction set where it could reach another path, nobody who touches MXCSR unasked.
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <memory>
+#include <regex>
+#include <sstream>
+#include <string>
+
+namespace skald::card {
+namespace {
+
+std::string output_of(const std::string& command) {
+    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> pipe(popen(command.c_str(), "r"), pclose);
+    std::string text;
+    char buffer[4096];
+    while (pipe != nullptr) {
+        const std::size_t n = std::fread(buffer, 1, sizeof(buffer), pipe.get());
+        if (n == 0)
+            break;
+        text.append(buffer, n);
+    }
+    return text;
+}
+
+// Calls f(member, function, line) for each instruction of the archive.
+template <class F>
+void each_instruction(F&& f) {
+    std::istringstream lines(
+        output_of(std::string(SKALD_OBJDUMP) + " -d -C --no-show-raw-insn " + SKALD_CARD_LIBRARY));
+    std::string member;
+    std::string function;
+    std::size_t seen = 0;
+    for (std::string line; std::getline(lines, line);) {
+        if (const auto at = line.find(":     file format"); at != std::string::npos)
+            member = line.substr(0, at);
+        else if (line.size() > 18 && line[16] == ' ' && line[17] == '<')
+            function = line.substr(18);
+        else if (line.find(":\t") != std::string::npos)
+            f(member, function, line), ++seen;
+    }
+    ASSERT_GT(seen, 10000u) << "objdump said nothing";
+}
+
+bool ends_with(const std::string& text, const std::string& end) {
+    return text.size() >= end.size() &&
+           text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+TEST(Objects, OnlyTheSimdPathsUseVectorExtensions) {
+    const std::regex extension("\t(v[a-z]+[0-9]*|mulx|andn|bextr)\\b|%[yz]mm");
+    each_instruction([&](const std::string& member, const std::string& function,
+                         const std::string& line) {
+        if (member.find("_avx2") != std::string::npos ||
+            member.find("_avx512") != std::string::npos)
+            return;
+        EXPECT_FALSE(std::regex_search(line, extension) && line.find("verr") == std::string::npos)
+            << member << " in " << function << ": " << line;
+    });
+}
+
+// Functions whose source adds or multiplies but never fuses must not contain a fused operation.
+TEST(Objects, NothingIsContractedBehindTheSource) {
+    const std::regex fused("\tvf(n?m(add|sub)|maddsub|msubadd)");
+    const std::regex unfused_source(
+        "Rows<.*>::(add|dequant|finish|scale_gain|divide|quant|attention_result|row_max)\\(");
+    unsigned watched = 0;
+    each_instruction([&](const std::string&, const std::string& function, const std::string& line) {
+        if (!std::regex_search(function, unfused_source))
+            return;
+        ++watched;
+        EXPECT_FALSE(std::regex_search(line, fused)) << function << ": " << line;
+    });
+    EXPECT_GT(watched, 500u);
+}
+
+TEST(Objects, OnlyTheFloatEnvironmentSetsMxcsr) {
+    each_instruction(
+        [&](const std::string& member, const std::string& function, const std::string& line) {
+            if (line.find("ldmxcsr") == std::string::npos)
+                return;
+            EXPECT_NE(function.find("enter_float_environment"), std::string::npos)
+                << member << " in " << function;
+        });
+}
+
+// A function that the linker may share between files must not come from a file compiled for more
+// than every processor has.
+TEST(Objects, SimdFilesShareNoFunctionsWithOthers) {
+#ifdef SKALD_SANITIZED
+    GTEST_SKIP() << "sanitizers add shared functions of their own";
+#endif
+    std::istringstream lines(output_of(std::string(SKALD_NM) + " -C " + SKALD_CARD_LIBRARY));
+    std::string member;
+    unsigned seen = 0;
+    for (std::string line; std::getline(lines, line);) {
+        if (ends_with(line, ".o:")) {
+            member = line;
+            continue;
+        }
+        const bool avx2 = member.find("_avx2") != std::string::npos;
+        const bool avx512 = member.find("_avx512") != std::string::npos;
+        if ((!avx2 && !avx512) || line.find(" W ") == std::string::npos)
+            continue;
+        ++seen;
+        EXPECT_NE(line.find(avx2 ? "Avx2" : "Avx512"), std::string::npos) << member << " " << line;
+    }
+    EXPECT_GT(seen, 10u);
+}
+
+}  // namespace
+}  // namespace skald::card
