@@ -252,7 +252,8 @@ TEST_F(Sources, SaysWhatIsNotSupportedInATokenizer) {
     tokenizer_error([](Json& j) { j["model"]["dropout"] = 0.1; }, {"dropout"});
     tokenizer_error([](Json& j) { j["model"]["merges"].push_back("x"); }, {"merges", "entry 4"});
     tokenizer_error([](Json& j) { j["model"]["merges"].push_back("the q"); }, {"merges", "theq"});
-    tokenizer_error([](Json& j) { j["model"]["vocab"]["new"] = 5; }, {"model.vocab", "another token"});
+    tokenizer_error([](Json& j) { j["model"]["vocab"]["new"] = 5; },
+                    {"model.vocab", "another token"});
     tokenizer_error([](Json& j) { j["model"]["vocab"]["new"] = 1u << 30; }, {"new", "2^24"});
     tokenizer_error([](Json& j) { j["model"]["vocab"]["new"] = 1000; },
                     {"1001 tokens", "280 rows"});

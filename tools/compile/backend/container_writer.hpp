@@ -28,7 +28,7 @@ class ContainerWriter {
     void write(std::span<const std::byte> bytes);
     void end_section();
 
-    // Header and table, flushed to disk, then the final name. All sections must have been written.
+    // Header and table, then the final name. All sections must have been written.
     void commit();
 
     std::uint64_t size() const { return at_; }

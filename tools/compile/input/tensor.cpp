@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "input/tensor.hpp"
 
-
 namespace skald::compiler {
 
 std::string_view name_of(DType type) {

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+// The Llama forward pass as in the paper, in double precision, on a fixture's weights: what a
+// compiled float program must compute.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "fixture.hpp"
+
+namespace skald::test {
+
+// Logits [ids][vocabulary] of one sequence; `frequencies` are the rotary ones.
+std::vector<std::vector<double>> forward(const TinyShape& shape, const TinyWeights& weights,
+                                         const std::vector<double>& frequencies,
+                                         const std::vector<std::uint32_t>& ids);
+
+}  // namespace skald::test

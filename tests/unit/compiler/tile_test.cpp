@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: MIT
+#include "backend/tile.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <random>
+
+#include "error.hpp"
+#include "fixture.hpp"
+#include "input/half.hpp"
+
+namespace skald::compiler {
+namespace {
+
+// A matrix that owns its data.
+struct Matrix {
+    Matrix(std::uint64_t n, std::uint64_t k, std::vector<float> values, test::Encoding e,
+           DType type)
+        : bytes(test::encode(values, e)), tensor{"m", type, {n, k}, bytes}, weight(&tensor, 0) {}
+    std::vector<std::byte> bytes;
+    Tensor tensor;
+    Weight weight;
+};
+
+std::vector<float> random_values(std::size_t count, unsigned seed, float scale = 1) {
+    std::mt19937 random(seed);
+    std::vector<float> out(count);
+    for (float& x : out)
+        x = (static_cast<float>(random() % 20001) / 10000 - 1) * scale;
+    return out;
+}
+
+// The element (n, k) as the card would read it.
+float stored(isa::WeightFormat f, const std::vector<std::byte>& image, std::uint32_t k_len,
+             std::uint32_t n, std::uint32_t k) {
+    const std::size_t tile = n / 16 * isa::ceil_div(k_len, 64) + k / 64;
+    const std::byte* p = image.data() + tile * isa::tile_bytes(f);
+    switch (f) {
+        case isa::WeightFormat::I8B32: {
+            isa::TileI8B32 t;
+            std::memcpy(&t, p, sizeof t);
+            return f16_to_f32(t.scale[k % 64 / 32][n % 16]) *
+                   static_cast<float>(t.data[k % 64 / 4][n % 16][k % 4] - 128);
+        }
+        case isa::WeightFormat::F16: {
+            isa::TileF16 t;
+            std::memcpy(&t, p, sizeof t);
+            return f16_to_f32(t.data[k % 64][n % 16]);
+        }
+        case isa::WeightFormat::F32: {
+            isa::TileF32 t;
+            std::memcpy(&t, p, sizeof t);
+            return t.data[k % 64][n % 16];
+        }
+    }
+    return NAN;
+}
+
+std::vector<std::byte> tiles(const StackedMatrix& m, isa::WeightFormat f,
+                             TileError* error = nullptr) {
+    std::vector<std::byte> out(isa::matrix_bytes(f, m.n(), m.k()), std::byte{0xAA});
+    const TileError e =
+        write_tiles(m, f, 0, static_cast<std::uint32_t>(isa::ceil_div(m.n(), 16)), out);
+    if (error)
+        *error = e;
+    return out;
+}
+
+TEST(Half, KeepsEveryValue) {
+    for (std::uint32_t h = 0; h < 0x10000; ++h) {
+        const float f = f16_to_f32(static_cast<std::uint16_t>(h));
+        if (!std::isnan(f)) {
+            ASSERT_EQ(f32_to_f16(f), h);
+        }
+    }
+    EXPECT_EQ(f16_to_f32(0x3C00), 1.0f);
+    EXPECT_EQ(f16_to_f32(0x0001), 0x1p-24f);
+    EXPECT_EQ(f16_to_f32(0x7BFF), 65504.0f);
+    EXPECT_TRUE(std::isnan(f16_to_f32(f32_to_f16(NAN))));
+}
+
+TEST(Half, RoundsToNearestEven) {
+    for (std::uint32_t h = 0; h < 0x7BFF; ++h) {
+        const float low = f16_to_f32(static_cast<std::uint16_t>(h)),
+                    high = f16_to_f32(static_cast<std::uint16_t>(h + 1));
+        const float middle = low + (high - low) / 2;  // exact in f32
+        ASSERT_EQ(f32_to_f16(middle), h % 2 == 0 ? h : h + 1) << h;
+        ASSERT_EQ(f32_to_f16(std::nextafter(middle, 0.0f)), h);
+        ASSERT_EQ(f32_to_f16(std::nextafter(middle, 1e6f)), h + 1);
+        ASSERT_EQ(f32_to_f16(-middle), 0x8000 | (h % 2 == 0 ? h : h + 1));
+    }
+    EXPECT_EQ(f32_to_f16(65519.996f), 0x7BFF);
+    EXPECT_EQ(f32_to_f16(65520.0f), 0x7C00);
+    EXPECT_EQ(f32_to_f16(1e-10f), 0);
+}
+
+TEST(QuantiseBlock, IsWithinHalfAStepOfEveryWeight) {
+    for (unsigned seed = 0; seed < 500; ++seed) {
+        const auto w = random_values(32, seed, std::pow(10.0f, static_cast<float>(seed % 9) - 6));
+        std::array<std::int8_t, 32> q;
+        const float d = f16_to_f32(quantise_block(w, q));
+        for (std::size_t i = 0; i < 32;
+             ++i)  // half a step, and what rounding the scale to f16 can move the largest by
+            ASSERT_LE(std::abs(w[i] - d * q[i]), d * 0.5625f) << seed;
+    }
+}
+
+TEST(QuantiseBlock, HandlesZerosAndTheSmallest) {
+    std::array<std::int8_t, 32> q;
+    EXPECT_EQ(quantise_block(std::vector<float>(32, 0.0f), q), 0);
+    EXPECT_EQ(q, (std::array<std::int8_t, 32>{}));
+    for (const float tiny : {1e-45f, 1e-9f, 6e-8f, 1e-6f, 1e-4f}) {
+        const float d = f16_to_f32(quantise_block(std::vector<float>(32, tiny), q));
+        EXPECT_LE(std::abs(d * q[0] - tiny), d / 2);
+        EXPECT_LE(tiny, d * 127.5f);
+    }
+}
+
+TEST(QuantiseBlock, RefusesWhatAScaleCannotHold) {
+    std::array<std::int8_t, 32> q;
+    EXPECT_EQ(quantise_block(std::vector<float>(32, 1e7f), q), 0x7C00);
+    EXPECT_EQ(quantise_block(std::vector<float>(32, INFINITY), q), 0x7C00);
+    EXPECT_EQ(quantise_block(std::vector<float>(32, NAN), q), 0x7C00);
+}
+
+class TileShapes : public ::testing::TestWithParam<std::pair<std::uint32_t, std::uint32_t>> {};
+
+TEST_P(TileShapes, ReadBackAsWritten) {
+    const auto [n, k] = GetParam();
+    const auto values = random_values(std::size_t{n} * k, n + k);
+    const Matrix m(n, k, values, test::Encoding::kF32, DType::kF32);
+    const StackedMatrix stacked({&m.weight}, k);
+    for (const auto f :
+         {isa::WeightFormat::F32, isa::WeightFormat::F16, isa::WeightFormat::I8B32}) {
+        TileError error;
+        const auto image = tiles(stacked, f, &error);
+        double squared = 0, largest = 0;
+        const auto padded_n = static_cast<std::uint32_t>(isa::ceil_div(n, 16) * 16);
+        const auto padded_k = static_cast<std::uint32_t>(isa::ceil_div(k, 64) * 64);
+        for (std::uint32_t r = 0; r < padded_n; ++r)
+            for (std::uint32_t c = 0; c < padded_k; ++c) {
+                const float s = stored(f, image, k, r, c);
+                if (r >= n || c >= k) {
+                    ASSERT_EQ(s, 0) << "padding at " << r << "," << c;
+                    continue;
+                }
+                const double d = double{values[std::size_t{r} * k + c]} - s;
+                squared += d * d;
+                largest = std::max(largest, std::abs(d));
+                ASSERT_LE(std::abs(d), f == isa::WeightFormat::F32   ? 0
+                                       : f == isa::WeightFormat::F16 ? 0x1p-12
+                                                                     : 0.0045);
+            }
+        EXPECT_NEAR(error.squared_error, squared, squared * 1e-9);
+        EXPECT_EQ(error.largest_error, largest);
+    }
+}
+
+TEST_P(TileShapes, DoNotDependOnHowManyAreMadeAtATime) {
+    const auto [n, k] = GetParam();
+    const Matrix m(n, k, random_values(std::size_t{n} * k, 3), test::Encoding::kBF16, DType::kBF16);
+    const StackedMatrix stacked({&m.weight}, k);
+    const auto whole = tiles(stacked, isa::WeightFormat::I8B32);
+    const std::size_t row_tile = isa::matrix_bytes(isa::WeightFormat::I8B32, 16, k);
+    for (std::uint32_t t = 0; t < isa::ceil_div(n, 16); ++t) {
+        std::vector<std::byte> one(row_tile);
+        write_tiles(stacked, isa::WeightFormat::I8B32, t, 1, one);
+        EXPECT_EQ(std::memcmp(one.data(), whole.data() + t * row_tile, row_tile), 0) << t;
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, TileShapes,
+                         ::testing::Values(std::pair{16u, 64u}, std::pair{1u, 1u},
+                                           std::pair{17u, 31u}, std::pair{33u, 97u},
+                                           std::pair{48u, 172u}, std::pair{5u, 160u}));
+
+TEST(Tiles, StackPartsOnRowsThatNeedNotFillATile) {
+    const Matrix a(5, 40, random_values(200, 1), test::Encoding::kF32, DType::kF32);
+    const Matrix b(20, 40, random_values(800, 2), test::Encoding::kF16, DType::kF16);
+    const auto image = tiles(StackedMatrix({&a.weight, &b.weight}, 40), isa::WeightFormat::F32);
+    std::vector<float> row(40);
+    row_to_f32(b.tensor, 13, row);
+    for (std::uint32_t k = 0; k < 40; ++k)
+        EXPECT_EQ(stored(isa::WeightFormat::F32, image, 40, 18, k), row[k]);
+}
+
+TEST(Tiles, UnpermuteInterleavedRotaryRows) {
+    std::vector<float> values(
+        8);  // [8,1]: head 0 rows 0..3, head 1 rows 4..7, pairs (0,1) (2,3) interleaved
+    for (std::size_t i = 0; i < 8; ++i)
+        values[i] = static_cast<float>(i);
+    Matrix m(8, 1, values, test::Encoding::kF32, DType::kF32);
+    const Weight halves(&m.tensor, 4);
+    const auto image = tiles(StackedMatrix({&halves}, 1), isa::WeightFormat::F32);
+    std::vector<float> got;
+    for (std::uint32_t n = 0; n < 8; ++n)
+        got.push_back(stored(isa::WeightFormat::F32, image, 1, n, 0));
+    EXPECT_EQ(got, (std::vector<float>{0, 2, 1, 3, 4, 6, 5, 7}));
+}
+
+TEST(Tiles, KeepQ8WeightsOfEveryByteValue) {
+    Matrix m(1, 64, random_values(64, 1), test::Encoding::kQ8_0, DType::kQ8_0);
+    for (std::size_t i = 0; i < 32; ++i)
+        m.bytes[2 + i] = std::byte(i * 8 + 4);  // -124 ... 124
+    m.bytes[2] = std::byte{0x80};
+    m.tensor.data = m.bytes;
+    TileError error;
+    const auto image = tiles(StackedMatrix({&m.weight}, 64), isa::WeightFormat::I8B32, &error);
+    std::vector<float> row(64);
+    row_to_f32(m.tensor, 0, row);
+    for (std::uint32_t k = 0; k < 64; ++k)
+        EXPECT_EQ(stored(isa::WeightFormat::I8B32, image, 64, 0, k), row[k]);
+    EXPECT_EQ(error.squared_error, 0);
+    EXPECT_GT(error.squared_weight, 0);
+}
+
+TEST(Tiles, RefuseQ8ScalesThatAreNotFinite) {
+    Matrix m(1, 32, random_values(32, 1), test::Encoding::kQ8_0, DType::kQ8_0);
+    m.bytes[1] = std::byte{0x7C};
+    m.bytes[0] = std::byte{0};
+    m.tensor.data = m.bytes;
+    EXPECT_THROW(tiles(StackedMatrix({&m.weight}, 32), isa::WeightFormat::I8B32), CompileError);
+}
+
+}  // namespace
+}  // namespace skald::compiler
