@@ -8,7 +8,7 @@ KERNEL ?= stock
 ARGS ?=
 
 export V ?= 0
-export SKALD_BUILD := $(CURDIR)/build
+export SKALD_BUILD ?= $(CURDIR)/build
 SETUP := tools/setup
 BUILD := $(SKALD_BUILD)
 JOBS := $(shell nproc)

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# shellcheck shell=bash
 # A private apt: its own sources, lists and cache below the Skald cache, so that the host's stay
 # as they are. Mirror, proxy, credentials and keyrings are the host's own. Sourced, never run.
 

@@ -35,7 +35,7 @@ unpack_kernel() {
     rm -rf "$dir/debs"
     # A merged and an unmerged layout come out alike.
     mkdir -p "$dir/usr/lib"
-    [[ -d $dir/lib && ! -L $dir/lib ]] && cp -al "$dir/lib/." "$dir/usr/lib/" && rm -rf "$dir/lib"
+    [[ -d $dir/lib && ! -L $dir/lib ]] && cp -al "$dir/lib/." "$dir/usr/lib/" && rm -rf "${dir:?}/lib"
     src=$dir/usr/src/linux-headers-$release
     # Packaged headers name each other by absolute path: once in the top Makefile, and in links.
     sed -i "s,/usr/src/linux-headers-$release,$final/usr/src/linux-headers-$release,g" \
@@ -45,7 +45,7 @@ unpack_kernel() {
     done
     echo "$release-amd64" >"$dir/release"
     depmod -b "$dir/usr" "$release-amd64"
-    rm -rf "$dir/usr/share" "$dir/usr/lib/debug"
+    rm -rf "${dir:?}/usr/share" "${dir:?}/usr/lib/debug"
 }
 
 fetch_kernel_source() {

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# shellcheck shell=bash
 # What every set-up script shares: where things are kept, how a step is shown, logged and failed.
 # Sourced, never run. A step prints one line; everything else it says goes to its log.
 

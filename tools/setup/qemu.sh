@@ -74,7 +74,24 @@ build_tree() {
     export PYTHONPATH CCACHE_BASEDIR=$QEMUS CCACHE_NOHASHDIR=1
     PYTHONPATH=$(python_path)
     ninja -j "$SKALD_JOBS" qemu-system-x86_64
-    make -C pc-bios/optionrom linuxboot_dma.bin kvmvapic.bin
+    option_roms "$1"
+}
+
+# Configure leaves these out where the compiler lacks a 32-bit libgcc, which they do not use.
+option_roms() {
+    local roms=$1/obj/pc-bios/optionrom
+    [[ -e $roms/config.mak ]] || cat >"$roms/config.mak" <<END
+TOPSRC_DIR=$1/src
+CC=gcc
+CCAS=gcc
+AR=ar
+AS=as
+LD=ld
+NM=nm
+OBJCOPY=objcopy
+EXTRA_CFLAGS=
+END
+    make -C "$roms" linuxboot_dma.bin kvmvapic.bin
 }
 
 publish_binary() {
@@ -87,10 +104,18 @@ publish_binary() {
     mv "$out/.qemu.new" "$out/qemu-system-x86_64"
 }
 
+# Names, sizes and times of all that goes in from this checkout: unchanged, there is nothing to do.
+state() {
+    find "$1" "$PCI" "$OVERLAY" "$SKALD_ROOT/qemu-device/card" "$SKALD_ROOT/uapi" "$0" \
+        -type f ! -name '*.cpp' -printf '%p %s %T@\n' | LC_ALL=C sort | sha256sum
+}
+
 main() {
-    local archive=$1 key tree
+    local archive=$1 key tree state
     [[ -s $archive ]] || die "qemu.sh wants the card library's archive, and '$archive' is not one"
     archive=$(realpath "$archive")
+    state=$(state "$archive")
+    [[ -x $SKALD_BUILD/qemu/qemu-system-x86_64 && $(cat "$SKALD_BUILD/qemu/.state" 2>/dev/null) == "$state" ]] && return 0
     lock qemu
     if [[ ! -e $QEMUS/source/version ]]; then
         apt_refresh
@@ -111,6 +136,7 @@ main() {
     fi
     step qemu-build "building QEMU with the card" build_tree "$tree"
     publish_binary "$tree"
+    echo "$state" >"$SKALD_BUILD/qemu/.state"
 }
 
 if [[ $# == 1 && -e $1 ]]; then main "$1"; else run "$@"; fi

@@ -87,10 +87,12 @@ build_base() {
     done
     echo 'root:x:0:0:root:/root:/bin/bash' >etc/passwd
     echo 'root:x:0:' >etc/group
-    echo 'skald' >etc/hostname
     echo "PS1='skald:\\w\\$ '" >etc/profile
     for name in $(listed boot); do install_module "$name"; done | awk '!seen[$0]++' >etc/skald/modules
-    for name in $(listed module); do install_module "$name" >/dev/null; done
+    for name in $(listed module); do
+        # The debug kernel has all it needs built in, and lacks what nobody needs there.
+        install_module "$name" >/dev/null || [[ $KIND == debug ]]
+    done
     cp "$KERNEL_MODULES"/modules.{builtin,builtin.modinfo,order} "$MODULES/"
     depmod -b "$BASE/usr" "$KERNEL_RELEASE"
     pack "$BASE" "$BASE.cpio"

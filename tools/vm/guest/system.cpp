@@ -53,6 +53,8 @@ constexpr std::array kLinks = {
     Link{"/proc/self/fd/2", "/dev/stderr"},
 };
 
+constexpr std::string_view kHostName = "skald";
+
 // Largest message a 9p transport over virtio takes.
 constexpr const char* kShareOptions = "trans=virtio,version=9p2000.L,cache=loose,msize=512000";
 
@@ -64,6 +66,7 @@ void mount_kernel_file_systems() {
         if (::mount(mount.source, mount.target, mount.type, mount.flags, mount.options) != 0)
             log(std::string("cannot mount ") + mount.target + ": " + std::strerror(errno));
     }
+    ::sethostname(kHostName.data(), kHostName.size());
     for (const Link& link : kLinks)
         if (::symlink(link.target, link.path) != 0 && errno != EEXIST)
             log(std::string("cannot make ") + link.path + ": " + std::strerror(errno));
