@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+// Whose turn it is, to the microsecond.
+#include "firmware_fixture.hpp"
+
+namespace skald::fw::test {
+namespace {
+
+class SchedulerTest : public FirmwareTest {
+  protected:
+    void SetUp() override {
+        FirmwareTest::SetUp();
+        context(0);
+        queue(0, SKALD_FW_PRIO_HIGH);
+        queue(1);
+        queue(2);
+        queue(3, SKALD_FW_PRIO_LOW);
+    }
+};
+
+TEST_F(SchedulerTest, AJobIsLaunchedAtOnceAndFollowedByTheNext) {
+    submit(1, 2);
+    EXPECT_EQ(hw.engine, (Moves{"launch 1"}));
+    end(SKALD_JOB_DONE);
+    EXPECT_EQ(hw.engine, (Moves{"launch 1", "launch 1"}));
+    end(SKALD_JOB_CONTINUE);
+    ASSERT_EQ(hw.completions.size(), 2u);
+    EXPECT_EQ(hw.completions[0].record.status, SKALD_JOB_DONE);
+    EXPECT_EQ(hw.completions[0].record.seq, 1u);
+    EXPECT_EQ(hw.completions[1].record.status, SKALD_JOB_CONTINUE);
+    EXPECT_EQ(hw.completions[1].record.seq, 2u);
+    EXPECT_FALSE(hw.running);
+}
+
+TEST_F(SchedulerTest, HigherPriorityPreemptsOnceAndAtOnce) {
+    submit(3);
+    submit(1);
+    submit(0);
+    EXPECT_EQ(hw.engine, (Moves{"launch 3", "preempt"}));
+    end(SKALD_CORE_PREEMPTED, 10);
+    EXPECT_EQ(hw.engine.back(), "launch 0");
+    end(SKALD_JOB_DONE);
+    EXPECT_EQ(hw.engine.back(), "launch 1");
+    end(SKALD_JOB_DONE);
+    EXPECT_EQ(hw.engine.back(), "resume 3");
+    end(SKALD_JOB_DONE, 30);
+    EXPECT_EQ(hw.completions.back().record.micro_ops, 30u)
+        << "the engine's sums, not added up again";
+}
+
+TEST_F(SchedulerTest, LowerPriorityNeverPreempts) {
+    submit(1);
+    submit(3);
+    pass(10 * kSliceUs);
+    EXPECT_EQ(hw.engine, (Moves{"launch 1"}));
+}
+
+TEST_F(SchedulerTest, AnEqualWaitsForTheEndOfTheSlice) {
+    submit(1);
+    pass(kSliceUs / 2);
+    submit(2);
+    EXPECT_EQ(hw.engine, (Moves{"launch 1"}));
+    pass(kSliceUs / 2 - 1);
+    EXPECT_EQ(hw.engine, (Moves{"launch 1"}));
+    pass(1);
+    EXPECT_EQ(hw.engine, (Moves{"launch 1", "preempt"}));
+    end(SKALD_CORE_PREEMPTED);
+    EXPECT_EQ(hw.engine.back(), "launch 2");
+    pass(kSliceUs);
+    end(SKALD_CORE_PREEMPTED);
+    EXPECT_EQ(hw.engine.back(), "resume 1");
+}
+
+TEST_F(SchedulerTest, ASliceMaySpanSeveralShortJobs) {
+    submit(1, 3);
+    submit(2, 3);
+    for (int n = 0; n < 2; ++n) {
+        pass(kSliceUs / 4);
+        end(SKALD_JOB_DONE);
+        EXPECT_EQ(hw.engine.back(), "launch 1");
+    }
+    pass(kSliceUs / 2);
+    EXPECT_EQ(hw.engine.back(), "preempt");
+    end(SKALD_JOB_DONE);  // it ended just before it could be preempted
+    EXPECT_EQ(hw.engine.back(), "launch 2");
+}
+
+TEST_F(SchedulerTest, APreemptedQueueKeepsItsTurnAndTheRestOfItsSlice) {
+    submit(1);
+    submit(2);
+    pass(kSliceUs / 4);
+    submit(0);
+    end(SKALD_CORE_PREEMPTED);
+    pass(3 * kSliceUs);
+    end(SKALD_JOB_DONE);
+    EXPECT_EQ(hw.engine.back(), "resume 1");
+    EXPECT_EQ(hw.timer, hw.now + kSliceUs * 3 / 4);
+}
+
+TEST_F(SchedulerTest, ALoneQueueIsNotSliced) {
+    submit(1);
+    EXPECT_GT(hw.timer, hw.now + 10 * kSliceUs) << "only the heartbeat";
+    pass(5 * kSliceUs);
+    EXPECT_EQ(hw.engine, (Moves{"launch 1"}));
+    submit(2);  // and its slice has long been over
+    EXPECT_EQ(hw.engine, (Moves{"launch 1", "preempt"}));
+}
+
+TEST_F(SchedulerTest, ThreeEqualsGoRound) {
+    queue(4);
+    for (const u32 id : {1, 2, 4}) {
+        submit(id);
+    }
+    Moves expected{"launch 1"};
+    for (const char* next :
+         {"launch 2", "launch 4", "resume 1", "resume 2", "resume 4", "resume 1"}) {
+        pass(kSliceUs);
+        end(SKALD_CORE_PREEMPTED);
+        expected.insert(expected.end(), {"preempt", next});
+    }
+    EXPECT_EQ(hw.engine, expected);
+}
+
+TEST_F(SchedulerTest, TheRingIsReadInOrderAndWrapsAround) {
+    for (u32 n = 0; n < 70; ++n) {
+        submit(1);
+        end(SKALD_JOB_DONE);
+    }
+    ASSERT_EQ(hw.fetched.size(), 70u);
+    for (u32 n = 0; n < 70; ++n) {
+        EXPECT_EQ(hw.fetched[n], ring_of(1) + n % 32 * 64);
+    }
+}
+
+TEST_F(SchedulerTest, DoorbellCountersMayWrapAround) {
+    // 2^32 jobs are more than a test can run: the arithmetic is checked where it is.
+    Queue q;
+    q.completed = 0xffffffff;
+    q.tail = 3;
+    q.ring_log2 = 5;
+    EXPECT_EQ(q.pending(), 4u);
+    EXPECT_EQ(q.next_seq(), 0x100000000u);
+    EXPECT_EQ(q.next_entry(), 31u * 64);
+}
+
+TEST_F(SchedulerTest, TheEngineIsNeverAskedWhileItsResultWaits) {
+    submit(1);
+    hw.end(SKALD_JOB_DONE);
+    submit(2);  // one turn sees both
+    EXPECT_EQ(hw.engine, (Moves{"launch 1", "launch 2"}));
+    EXPECT_EQ(hw.completions.size(), 1u);
+}
+
+TEST_F(SchedulerTest, HeartbeatComesAtLeastFourTimesASecond) {
+    const u32 before = hw.heartbeat;
+    for (int n = 0; n < 10; ++n) {
+        pass(hw.timer - hw.now);
+    }
+    EXPECT_EQ(hw.heartbeat, before + 10);
+    EXPECT_LE(hw.now, 1000u + 10 * 250000);
+}
+
+}  // namespace
+}  // namespace skald::fw::test
