@@ -66,8 +66,11 @@ stage-kernel: stage-packages
 stage-card: stage-packages
 	@$(SETUP)/host.sh host "building the card library" skald_card $(HOST_OPTIONS)
 
-stage-host: stage-card
-	@$(SETUP)/host.sh host "building the host programs and tests" all $(HOST_OPTIONS)
+stage-programs: stage-card
+	@$(SETUP)/host.sh host "building the host programs" programs $(HOST_OPTIONS)
+
+stage-host: stage-programs
+	@$(SETUP)/host.sh host "building the host tests" all $(HOST_OPTIONS)
 
 stage-qemu: stage-card
 	@$(SETUP)/qemu.sh $(BUILD)/host/qemu-device/card/libskald_card.a
@@ -78,7 +81,7 @@ stage-firmware: stage-packages
 stage-driver: stage-kernel
 	@$(SETUP)/driver.sh stock
 
-stage-guest: stage-driver stage-host stage-firmware
+stage-guest: stage-driver stage-programs stage-firmware
 	@tools/vm/initramfs.sh stock
 
 stage-kernel-debug: stage-kernel
@@ -87,7 +90,7 @@ stage-kernel-debug: stage-kernel
 stage-driver-debug: stage-kernel-debug
 	@$(SETUP)/driver.sh debug
 
-stage-guest-debug: stage-driver-debug stage-host stage-firmware
+stage-guest-debug: stage-driver-debug stage-programs stage-firmware
 	@tools/vm/initramfs.sh debug
 
 stage-sanitized: stage-packages

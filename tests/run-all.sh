@@ -28,7 +28,7 @@ suite_qtest() {
         "$SKALD_BUILD/host/test-bin/skald_qtest" --gtest_output="xml:$RESULTS/qtest.xml"
 }
 suite_vm() {
-    make_stages stage-guest stage-guest-debug stage-qemu && "$SKALD_ROOT/tests/run" "$RESULTS"
+    make_stages stage-host stage-guest stage-guest-debug stage-qemu && "$SKALD_ROOT/tests/run" "$RESULTS"
 }
 
 main() {
