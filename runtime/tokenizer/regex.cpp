@@ -4,6 +4,8 @@
 
 #include <pcre2.h>
 
+#include <new>
+
 #include "tokenizer/spec.hpp"
 
 namespace skald::rt {

@@ -5,9 +5,12 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <map>
+#include <new>
+#include <optional>
 
 #include "backend/disassemble.hpp"
 #include "compile.hpp"

@@ -3,14 +3,17 @@
 // must be said in one line.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <functional>
 
 #include "compile.hpp"
 #include "container/container.hpp"
 #include "expect_error.hpp"
 #include "fixture.hpp"
 #include "temporary_folder.hpp"
+#include "tokenizer/tokenizer.hpp"
 
 namespace skald::compiler {
 namespace {
@@ -211,6 +214,7 @@ TEST_F(Sources, SaysWhatIsNotSupportedInAGgufFile) {
     gguf_error([](File& f) { f.values["llama.rope.dimension_count"] = 4u; },
                {"rope.dimension_count"});
     gguf_error([](File& f) { f.values["llama.attention.value_length"] = 4u; }, {"value_length"});
+    gguf_error([](File& f) { f.values["split.count"] = 3u; }, {"one of 3 parts"});
     gguf_error([](File& f) { f.values.erase("llama.block_count"); },
                {"llama.block_count", "missing"});
     gguf_error([](File& f) { f.values["llama.block_count"] = std::string("2"); },
@@ -266,6 +270,13 @@ TEST_F(Sources, SaysWhatIsNotSupportedInATokenizer) {
                 {"type", "Split"}, {"pattern", {{"Regex", "x"}}}, {"behavior", "Odd"}};
         },
         {"behavior", "Odd"});
+}
+
+TEST_F(Sources, GivesEveryRowOfThePaddedVocabularyAPiece) {
+    const rt::Container c = compiled(hugging_face({}));
+    const rt::Tokenizer t(c.tokenizer());
+    EXPECT_EQ(t.size(), c.model().vocabulary);
+    EXPECT_EQ(t.piece_bytes(279), "");
 }
 
 TEST_F(Sources, SaysWhichWeightIsNotFinite) {

@@ -23,25 +23,29 @@ struct ContainerWriter::Hash {
 };
 
 ContainerWriter::ContainerWriter(const std::filesystem::path& path, std::uint32_t sections)
-    : path_(path),
-      temporary_(path.string() + ".XXXXXX"),
-      expected_(sections),
-      hash_(std::make_unique<Hash>()) {
-    fd_ = ::mkostemp(temporary_.data(), O_CLOEXEC);
-    if (fd_ < 0)
-        fail("{}: cannot create: {}", path_.string(), std::strerror(errno));
-    // mkstemp files are private; the result gets the mode any other new file would have.
-    const mode_t mask = ::umask(0);
-    ::umask(mask);
-    ::fchmod(fd_, 0666 & ~mask);
+    : path_(path), expected_(sections), hash_(std::make_unique<Hash>()) {
+    // Without a name at first, where the file system can do that: then not even a kill leaves
+    // anything behind. Else under a temporary name.
+    const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
+    fd_ = ::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
+    if (fd_ < 0) {
+        temporary_ = path.string() + ".XXXXXX";
+        fd_ = ::mkostemp(temporary_.data(), O_CLOEXEC);
+        if (fd_ < 0)
+            fail("{}: cannot create: {}", path_.string(), std::strerror(errno));
+        // Such files are private; the result gets the mode any other new file would have.
+        const mode_t mask = ::umask(0);
+        ::umask(mask);
+        ::fchmod(fd_, 0666 & ~mask);
+    }
     at_ = sizeof(ct::FileHeader) + sections * sizeof(ct::Section);
 }
 
 ContainerWriter::~ContainerWriter() {
-    if (fd_ >= 0) {
+    if (fd_ >= 0)
         ::close(fd_);
+    if (!temporary_.empty())
         ::unlink(temporary_.c_str());
-    }
 }
 
 void ContainerWriter::failed(const char* what) const {
@@ -108,14 +112,22 @@ void ContainerWriter::commit() {
     std::memcpy(header.content_hash, content_hash_.data(), content_hash_.size());
     put_at(0, std::as_bytes(std::span(&header, 1)));
     put_at(sizeof header, table);
-    // No fsync: a half-written file cannot have the final name unless the machine itself dies, and
-    // then the hashes tell.
-    if (::close(std::exchange(fd_, -1)) != 0 || ::rename(temporary_.c_str(), path_.c_str()) != 0) {
-        const int error = errno;
-        ::unlink(temporary_.c_str());
-        errno = error;
-        failed("finish");
+    give_name();
+}
+
+// No fsync: half a file cannot have the final name unless the machine itself dies, and then the
+// hashes tell.
+void ContainerWriter::give_name() {
+    if (temporary_.empty()) {  // a name can only be given where there is none yet
+        const std::string self = fmt::format("/proc/self/fd/{}", fd_);
+        const std::string name = fmt::format("{}.{}", path_.string(), ::getpid());
+        if (::linkat(AT_FDCWD, self.c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) != 0)
+            failed("finish");
+        temporary_ = name;
     }
+    if (::close(std::exchange(fd_, -1)) != 0 || ::rename(temporary_.c_str(), path_.c_str()) != 0)
+        failed("finish");
+    temporary_.clear();
 }
 
 std::string ContainerWriter::content_hash() const {

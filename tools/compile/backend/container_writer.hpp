@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Writes a `.skald` file (uapi/skald/container.hpp): sections as a stream, hashed on the way; under
-// a temporary name until it is complete, so that a reader never meets half a file.
+// Writes a `.skald` file (uapi/skald/container.hpp): sections as a stream, hashed on the way; without
+// its name until it is complete, so that a reader never meets half a file.
 #pragma once
 
 #include <array>
@@ -18,9 +18,9 @@ namespace skald::compiler {
 
 class ContainerWriter {
   public:
-    // Creates the temporary file beside `path`. `sections` is how many there will be.
+    // `sections` is how many there will be.
     ContainerWriter(const std::filesystem::path& path, std::uint32_t sections);
-    ~ContainerWriter();  // removes the temporary file unless commit() has run
+    ~ContainerWriter();  // nothing is left of the file unless commit() has run
     ContainerWriter(const ContainerWriter&) = delete;
     ContainerWriter& operator=(const ContainerWriter&) = delete;
 
@@ -40,10 +40,11 @@ class ContainerWriter {
     void put(std::span<const std::byte> bytes);
     void put_at(std::uint64_t offset, std::span<const std::byte> bytes);
     void pad();
+    void give_name();
     [[noreturn]] void failed(const char* what) const;
 
     std::filesystem::path path_;
-    std::string temporary_;
+    std::string temporary_;  // empty while the file has no name
     int fd_ = -1;
     std::uint32_t expected_;
     std::uint64_t at_ = 0;

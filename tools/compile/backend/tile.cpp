@@ -2,6 +2,7 @@
 #include "backend/tile.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 

@@ -6,11 +6,14 @@
 namespace skald::compiler {
 namespace {
 
-void check_tokenizer(const Model& model) {
-    const auto pieces = model.tokenizer.pieces.size();
-    if (pieces > model.config.vocabulary)
+// Every row of the embedding gets a piece: models are padded, and an id the tokenizer does not know
+// may still be the most likely one.
+void fit_tokenizer(Model& model) {
+    auto& pieces = model.tokenizer.pieces;
+    if (pieces.size() > model.config.vocabulary)
         fail("{}: the tokenizer has {} tokens, the model only {} rows of embeddings",
-             model.config.source, pieces, model.config.vocabulary);
+             model.config.source, pieces.size(), model.config.vocabulary);
+    pieces.resize(model.config.vocabulary, {"", tokenizer::PieceKind::kUnused, 0});
 }
 
 }  // namespace
@@ -22,7 +25,7 @@ Model load_model(const std::filesystem::path& path) {
     if (!fs::exists(status))
         fail("{}: no such file or folder", path.string());
     Model model = fs::is_directory(status) ? load_hugging_face(path) : load_gguf(path);
-    check_tokenizer(model);
+    fit_tokenizer(model);
     return model;
 }
 

@@ -93,7 +93,8 @@ void fuse_rotations(Graph& g, Block& block) {
         const ValueId left = a.in[0], right = b.in[0];
         const Value& l = g.values[left];
         const Value& r = g.values[right];
-        if (l.parent == kNone || l.parent != r.parent || l.column + l.width != r.column)
+        if (l.parent == kNone || l.parent != r.parent || l.column + l.width != r.column ||
+            l.width + r.width > isa::kMaxHeads * g.head_dim)
             continue;
         const std::uint32_t left_width = l.width;
         Value both{l.name + "|" + r.name, l.rows, l.width + r.width, l.parent, l.column};

@@ -31,6 +31,7 @@ constexpr Pre kPres[] = {
     {"llama3", {patterns::kLlama3}, true, true},
     {"llama-v3", {patterns::kLlama3}, true, true},
     {"llama-bpe", {patterns::kLlama3}, true, true},
+    {"tekken", {patterns::kTekken}, true, true},
     {"smollm", {patterns::kDigit, patterns::kGpt2}, false, false},
     {"starcoder", {patterns::kDigit, patterns::kGpt2}, false, false},
     {"refact", {patterns::kDigit, patterns::kGpt2}, false, false},

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+// llm-compile as a user types it: exit codes, one line of error, nothing else on stderr.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+#include <string>
+
+#include "fixture.hpp"
+#include "temporary_folder.hpp"
+
+namespace skald::compiler {
+namespace {
+
+struct Outcome {
+    int status;
+    std::string out, error;
+};
+
+class Command : public ::testing::Test {
+  protected:
+    void SetUp() override { test::write_hugging_face(temporary_ / "model", {}); }
+
+    Outcome run(const std::string& arguments) {
+        const std::string error_file = temporary_ / "stderr";
+        const std::string line = "cd '" + temporary_.path().string() + "' && '" + LLM_COMPILE +
+                                 "' " + arguments + " 2>'" + error_file + "'";
+        Outcome o{};
+        std::FILE* pipe = ::popen(line.c_str(), "r");
+        char buffer[4096];
+        while (const std::size_t n = std::fread(buffer, 1, sizeof buffer, pipe))
+            o.out.append(buffer, n);
+        o.status = WEXITSTATUS(::pclose(pipe));
+        std::ifstream file(error_file);
+        o.error.assign(std::istreambuf_iterator<char>(file), {});
+        return o;
+    }
+    void expect_failure(const std::string& arguments, int status, const std::string& word) {
+        const Outcome o = run(arguments);
+        EXPECT_EQ(o.status, status) << o.error;
+        EXPECT_EQ(std::count(o.error.begin(), o.error.end(), '\n'), 1) << o.error;
+        EXPECT_TRUE(o.error.starts_with("llm-compile: ")) << o.error;
+        EXPECT_NE(o.error.find(word), std::string::npos) << o.error;
+        EXPECT_EQ(o.out, "");
+    }
+    std::string file(const std::string& name) const { return temporary_ / name; }
+
+    test::TemporaryFolder temporary_;
+};
+
+TEST_F(Command, CompilesQuietly) {
+    const Outcome o = run("model -o out.skald");
+    EXPECT_EQ(o.status, 0);
+    EXPECT_EQ(o.out, "");
+    EXPECT_EQ(o.error, "");
+    EXPECT_TRUE(std::filesystem::exists(file("out.skald")));
+}
+
+TEST_F(Command, ReplacesAnOlderResultAndLeavesNothingElse) {
+    EXPECT_EQ(run("model -o out.skald").status, 0);
+    const auto first = test::read_file(file("out.skald"));
+    EXPECT_EQ(run("model -o out.skald --context 32").status, 0);
+    EXPECT_NE(test::read_file(file("out.skald")), first);
+    for (const auto& entry : std::filesystem::directory_iterator(temporary_.path()))
+        EXPECT_FALSE(entry.path().filename().string().starts_with("out.skald.")) << entry.path();
+}
+
+TEST_F(Command, PrintsTheSameProgramFromTheModelAndFromTheResult) {
+    EXPECT_EQ(run("model -o out.skald").status, 0);
+    const Outcome model = run("model --disasm"), result = run("out.skald --disasm");
+    EXPECT_EQ(model.out, result.out);
+    EXPECT_NE(model.out.find("matmul"), std::string::npos);
+}
+
+TEST_F(Command, ReportsAndDumps) {
+    const Outcome o = run("model -o out.skald --report --dump fuse");
+    EXPECT_NE(o.out.find("-- after fuse\n"), std::string::npos);
+    EXPECT_NE(o.out.find("layers.1.gate|up"), std::string::npos);
+    EXPECT_NE(o.out.find("content "), std::string::npos);
+}
+
+TEST_F(Command, SaysInOneLineWhatIsWrong) {
+    expect_failure("nothing -o out.skald", 1, "no such file");
+    expect_failure("stderr -o out.skald", 1, "stderr");
+    expect_failure("model -o no/such/out.skald", 1, "no/such/out.skald");
+    expect_failure("model -o out.skald --context 9999", 1, "4 to 64");
+    expect_failure("model -o out.skald --weights int4", 2, "not supported yet");
+    expect_failure("model -o out.skald --weights ternary", 2, "not supported yet");
+    expect_failure("model -o out.skald --weights int3", 2, "int3");
+    expect_failure("model -o out.skald --dump nothing", 2, "plan_memory");
+    expect_failure("model", 2, "-o");
+    expect_failure("-o out.skald", 2, "MODEL");
+    expect_failure("model -o out.skald --nonsense", 2, "nonsense");
+    EXPECT_FALSE(std::filesystem::exists(file("out.skald")));
+    EXPECT_EQ(run("model -o out.skald").status, 0);
+}
+
+TEST_F(Command, SaysWhatIsWrongWithACompiledModel) {
+    EXPECT_EQ(run("model -o out.skald").status, 0);
+    auto bytes = test::read_file(file("out.skald"));
+    bytes[4200] ^= std::byte{1};
+    test::write_file(file("out.skald"), bytes);
+    expect_failure("out.skald --disasm", 1, "corrupted");
+}
+
+}  // namespace
+}  // namespace skald::compiler
