@@ -64,7 +64,7 @@ TEST(UapiBo, CardMemoryRunsOutWithEnospcAndComesBack) {
     EXPECT_GE(handles.size(), (info.mem_size - used) / (16 * kBig));
     for (const std::uint32_t h : handles)
         EXPECT_EQ(device.bo_close(h), 0);
-    EXPECT_EQ(device.usage().mem_used, used);
+    EXPECT_LE(device.usage().mem_used, used);
 }
 
 TEST(UapiBo, SystemMemoryBeyondTheMachineIsEnomem) {

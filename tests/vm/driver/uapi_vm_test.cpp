@@ -294,7 +294,7 @@ TEST_F(UapiBind, MemoryComesBackWhenTheLastBindingGoes) {
     const std::int64_t deadline = monotonic_ns() + 5000000000;
     while (device_.usage().mem_used > used && monotonic_ns() < deadline)
         continue;
-    EXPECT_EQ(device_.usage().mem_used, used);
+    EXPECT_LE(device_.usage().mem_used, used);
 }
 
 TEST_F(UapiBind, NoCardMemoryForTablesIsEnospc) {
