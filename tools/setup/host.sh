@@ -14,7 +14,7 @@ configure() {
 compile() {
     local line said=
     ninja -C "$1" -j "$SKALD_JOBS" "$3" 2>&1 | while IFS= read -r line; do
-        [[ -n $said || $line != '['* ]] || { said=1; say "  $2"; }
+        [[ -n $said || $line != '['* || $line == *'Re-checking globbed'* ]] || { said=1; say "  $2"; }
         printf '%s\n' "$line"
     done
 }
