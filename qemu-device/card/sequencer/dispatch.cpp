@@ -8,11 +8,18 @@
 namespace skald::card {
 namespace {
 
+// known says the same as execute != nullptr, which is no constant to gcc 12 under UBSan.
+struct Table {
+    std::array<Execute, 256> execute{};
+    std::array<bool, 256> known{};
+};
+
 constexpr auto kTable = [] {
     using enum isa::Opcode;
-    std::array<Execute, 256> table{};
+    Table table;
     const auto set = [&](isa::Opcode opcode, Execute execute) {
-        table[static_cast<std::size_t>(opcode)] = execute;
+        table.execute[static_cast<std::size_t>(opcode)] = execute;
+        table.known[static_cast<std::size_t>(opcode)] = true;
     };
     set(End, ops::end);
     set(Alu, ops::alu);
@@ -45,17 +52,17 @@ constexpr auto kTable = [] {
 
 // Every micro-op of the ISA has a function, and nothing else has one.
 constexpr bool complete() {
-    for (std::size_t i = 0; i < kTable.size(); ++i)
-        if ((kTable[i] != nullptr) != (isa::find_op(static_cast<std::uint8_t>(i)) != nullptr))
-            return false;
-    return true;
+    std::array<bool, 256> wanted{};
+    for (const isa::OpInfo& info : isa::kOps)
+        wanted[static_cast<std::size_t>(info.opcode)] = true;
+    return kTable.known == wanted;
 }
 static_assert(complete());
 
 }  // namespace
 
 Execute find_execute(isa::Opcode opcode) {
-    return kTable[static_cast<std::size_t>(opcode)];
+    return kTable.execute[static_cast<std::size_t>(opcode)];
 }
 
 }  // namespace skald::card
