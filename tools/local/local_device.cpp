@@ -178,6 +178,8 @@ void LocalDevice::destroy_vm(rt::VmId id) noexcept {
 void LocalDevice::check_bind(const drm_skald_bind_op& op) const {
     const std::uint32_t type = op.flags & DRM_SKALD_BIND_TYPE_MASK;
     std::uint64_t page = SKALD_PAGE_SIZE;
+    if ((op.flags & ~(DRM_SKALD_BIND_TYPE_MASK | DRM_SKALD_BIND_READONLY)) != 0)
+        throw rt::Error("unknown bind flags", EINVAL);
     if (type == DRM_SKALD_BIND_MAP) {
         const BufferRef& buffer = find(buffers_, rt::BufferId{op.handle}, "buffer");
         if (buffer->in_card())

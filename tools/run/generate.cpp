@@ -27,11 +27,10 @@ constexpr std::uint64_t kDumpRowsMax = 256;
 rt::SessionOptions session_options(const Options& options, const container::ModelInfo& info,
                                    std::size_t prompt) {
     rt::SessionOptions session;
-    const std::uint64_t wanted =
-        std::uint64_t{prompt} +
-        options.max_tokens.value_or(std::numeric_limits<std::uint32_t>::max());
-    session.positions = static_cast<std::uint32_t>(
-        std::min<std::uint64_t>(std::max<std::uint64_t>(wanted, 1), info.context));
+    // At least one more than the prompt has: the card chooses a token behind it.
+    const std::uint64_t more = std::max(1u, options.max_tokens.value_or(info.context));
+    session.positions =
+        static_cast<std::uint32_t>(std::min<std::uint64_t>(prompt + more, info.context));
     session.chunk = options.chunk;
     session.profile = options.profile;
     if (!options.dump_file.empty())

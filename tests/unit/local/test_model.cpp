@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+#include "test_model.hpp"
+
+namespace skald::test {
+
+std::filesystem::path data_file(const std::string& name) {
+    return std::filesystem::read_symlink("/proc/self/exe").parent_path() / "data" / name;
+}
+
+const std::vector<Case>& all_models() {
+    static const std::vector<Case> models = {
+        kDefaultModel,
+        {"stories-hf.skald", "stories.json"},
+        {"stories-f32.skald", "stories.json"},
+        {"stories-q8_0.skald", "stories.json"},
+    };
+    return models;
+}
+
+}  // namespace skald::test

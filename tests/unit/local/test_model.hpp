@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+// The compiled models of the tests: the project's default model, and the test models where they
+// are. Compiled when the tests are built, into the folder data/ beside the test programs; so a
+// guest finds them too.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "container/container.hpp"
+#include "libskald/model.hpp"
+#include "tokenizer/tokenizer.hpp"
+
+namespace skald::test {
+
+// data/NAME; the test folder's path if it is not there.
+[[nodiscard]] std::filesystem::path data_file(const std::string& name);
+
+// A model and what a float32 evaluation says about it.
+struct Case {
+    const char* model;      // NAME.skald in data/
+    const char* reference;  // NAME.json in data/
+};
+inline constexpr Case kDefaultModel{"default.skald", "default.json"};
+[[nodiscard]] const std::vector<Case>& all_models();
+
+// A container, its tokenizer, and the model on a card.
+struct LoadedModel {
+    LoadedModel(rt::Device& device, const char* name = kDefaultModel.model)
+        : container(data_file(name)),
+          tokenizer(container.tokenizer()),
+          model(device, {container.model(), container.program(), container.weights()}) {}
+
+    rt::Container container;
+    rt::Tokenizer tokenizer;
+    rt::Model model;
+};
+
+}  // namespace skald::test

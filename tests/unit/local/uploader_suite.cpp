@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+// Bytes reach card memory unchanged, whatever their number and alignment, and nothing beside them
+// changes.
+#include <algorithm>
+#include <memory>
+#include <random>
+
+#include "job_fixture.hpp"
+#include "libskald/uploader.hpp"
+
+namespace skald::test {
+namespace {
+
+struct Case {
+    std::uint64_t skip;  // of the source, from a page boundary
+    std::uint64_t bytes;
+    std::uint64_t at;  // in the destination
+};
+
+class Upload : public JobTest, public testing::WithParamInterface<Case> {};
+
+TEST_P(Upload, ArrivesExactly) {
+    const Case& c = GetParam();
+    const std::uint64_t room = (c.skip + c.bytes + 8191) / 4096 * 4096;
+    const std::unique_ptr<std::byte, decltype(&std::free)> memory(
+        static_cast<std::byte*>(std::aligned_alloc(4096, room)), std::free);
+    std::mt19937_64 random(c.bytes);
+    for (std::uint64_t i = 0; i < room; i += 8) {
+        const std::uint64_t word = random();
+        std::memcpy(memory.get() + i, &word, 8);
+    }
+    rt::AddressSpace space(*device);
+    rt::Buffer card = rt::Buffer::card(*device, c.at + c.bytes + 64);
+    const rt::Binding binding(space, card);
+    std::ranges::fill(card.map(), std::byte{0xee});
+    const std::span<const std::byte> source(memory.get() + c.skip, c.bytes);
+    rt::Uploader uploader(space);
+    uploader.copy(binding.va() + c.at, source);
+    const auto got = card.map();
+    EXPECT_TRUE(std::ranges::equal(got.subspan(c.at, c.bytes), source));
+    EXPECT_TRUE(std::ranges::all_of(got.first(c.at), [](auto b) { return b == std::byte{0xee}; }));
+    EXPECT_TRUE(std::ranges::all_of(got.subspan(c.at + c.bytes),
+                                    [](auto b) { return b == std::byte{0xee}; }));
+}
+
+constexpr std::uint64_t kWindow = rt::Uploader::kWindowBytes;
+INSTANTIATE_TEST_SUITE_P(Sizes, Upload,
+                         testing::Values(Case{0, 0, 0}, Case{0, 1, 0}, Case{0, 4095, 1},
+                                         Case{0, 4096, 0}, Case{0, 4097, 64}, Case{1, 10000, 3},
+                                         Case{0, kWindow, 0}, Case{0, 2 * kWindow + 4097, 4096},
+                                         Case{64, kWindow + 1, 0}));
+
+TEST_F(JobTest, AnUploaderCanBeUsedAgain) {
+    rt::AddressSpace space(*device);
+    rt::Buffer card = rt::Buffer::card(*device, 1);
+    const rt::Binding binding(space, card);
+    rt::Uploader uploader(space);
+    for (unsigned round = 1; round < 4; round++) {
+        const std::vector<std::byte> bytes(100, std::byte(round));
+        uploader.copy(binding.va() + round * 100, bytes);
+    }
+    for (unsigned round = 1; round < 4; round++)
+        EXPECT_EQ(card.map()[round * 100 + 99], std::byte(round));
+}
+
+}  // namespace
+}  // namespace skald::test

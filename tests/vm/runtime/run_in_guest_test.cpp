@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT
+// llm-run and skald-smi on the driver: how often the guest is disturbed, several processes, violent
+// ends, and the same bits as the card library gives in this process.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "process.hpp"
+#include "test_card.hpp"
+#include "test_model.hpp"
+
+namespace skald::test {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using Words = std::vector<std::string>;
+
+std::string model() {
+    return data_file(kDefaultModel.model).string();
+}
+
+Words command(const Words& options) {
+    Words words = {"llm-run", model()};
+    words.insert(words.end(), options.begin(), options.end());
+    return words;
+}
+
+std::string last_line(std::string text) {
+    text.resize(text.find_last_not_of('\n') + 1);
+    return text.substr(text.rfind('\n') + 1);
+}
+
+std::string read_file(const fs::path& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// Interrupts of the driver so far, over all vectors and processors.
+std::uint64_t driver_interrupts() {
+    std::ifstream file("/proc/interrupts");
+    std::uint64_t sum = 0;
+    for (std::string line; std::getline(file, line);) {
+        if (line.find("skald") == std::string::npos)
+            continue;
+        std::istringstream words(line.substr(line.find(':') + 1));
+        for (std::uint64_t count = 0; words >> count;)
+            sum += count;
+    }
+    return sum;
+}
+
+const Words kGreedy200 = {"-p", "And the king said", "-n",    "200", "--temp",
+                          "0",  "--ignore-eos",      "--json"};
+
+TEST(RunInGuest, TwoHundredTokensTakeFewInterruptsAndSubmissions) {
+    const std::uint64_t before = driver_interrupts();
+    const Finished done = run(command(kGreedy200));
+    const std::uint64_t taken = driver_interrupts() - before;
+    ASSERT_EQ(done.status, 0) << done.err;
+    const json line = json::parse(last_line(done.out));
+    EXPECT_EQ(line["n_gen"], 200);
+    // The counts of the JSON line span the request, those of the system the upload as well.
+    const double seconds =
+        200 / line["decode_tps"].get<double>() + line["ttft_ms"].get<double>() / 1e3;
+    EXPECT_LE(line["interrupts"].get<double>(), std::max(25.0, 20 * seconds));
+    EXPECT_LE(line["submissions"].get<double>(), std::max(10.0, seconds));
+    EXPECT_GE(taken, line["interrupts"].get<std::uint64_t>());
+    EXPECT_GT(line["interrupts"].get<int>(), 0);
+}
+
+TEST(RunInGuest, TheCardAndTheLibraryInProcessGiveTheSameBits) {
+    const std::string file = scratch_folder() + "skald-guest-logits.bin";
+    const Words options = {"-p", "In the beginning", "-n", "12", "--temp", "0.9", "--seed",
+                           "5",  "--dump-logits",    file};
+    const Finished card = run(command(options));
+    ASSERT_EQ(card.status, 0) << card.err;
+    const std::string logits = read_file(file);
+    EXPECT_EQ(logits.size(), 12u * 2048 * 4);
+    Words local = options;
+    local.insert(local.end(), {"--local", "--simd", "scalar", "--threads", "1", "--chunk", "1",
+                               "--memory", "64"});
+    const Finished library = run(command(local));
+    EXPECT_EQ(library.status, 0) << library.err;
+    EXPECT_EQ(library.out, card.out);
+    EXPECT_TRUE(read_file(file) == logits);
+    fs::remove(file);
+}
+
+TEST(RunInGuest, TwoProcessesAtOnceWriteWhatEachWritesAlone) {
+    const Words other = {"-p", "In the beginning", "-n", "100", "--temp", "0.7", "--seed", "1"};
+    const std::string first = run(command(kGreedy200)).out, second = run(command(other)).out;
+    Process one(command(kGreedy200)), two(command(other));
+    const Finished a = two.wait(), b = one.wait();
+    EXPECT_EQ(a.status, 0) << a.err;
+    EXPECT_EQ(b.status, 0) << b.err;
+    EXPECT_EQ(a.out, second);
+    EXPECT_EQ(json::parse(last_line(b.out))["ids"], json::parse(last_line(first))["ids"]);
+}
+
+// A run whose logits nobody reads, so that it is there for as long as a test wants.
+class HeldRun {
+  public:
+    HeldRun() : fifo_(scratch_folder() + "skald-guest-fifo") {
+        ::unlink(fifo_.c_str());
+        EXPECT_EQ(::mkfifo(fifo_.c_str(), 0600), 0);
+        process_.emplace(
+            command({"-p", "And", "--temp", "0", "--ignore-eos", "--dump-logits", fifo_}));
+        fd_ = ::open(fifo_.c_str(), O_RDONLY | O_CLOEXEC);
+        process_->wait_for_output(1);
+    }
+    ~HeldRun() {
+        ::close(fd_);
+        ::unlink(fifo_.c_str());
+    }
+    Process& process() { return *process_; }
+
+  private:
+    std::string fifo_;
+    std::optional<Process> process_;
+    int fd_ = -1;
+};
+
+TEST(RunInGuest, AKilledRunLeavesTheCardToTheNext) {
+    HeldRun held;
+    held.process().signal(SIGKILL);
+    EXPECT_EQ(held.process().wait().status, 128 + SIGKILL);
+    EXPECT_EQ(run(command(kGreedy200)).status, 0);
+}
+
+TEST(SmiInGuest, ShowsTheCardAndItsClients) {
+    HeldRun held;
+    const Finished table = run({"skald-smi"});
+    EXPECT_EQ(table.status, 0) << table.err;
+    EXPECT_NE(table.out.find("llm-run"), std::string::npos) << table.out;
+    const json cards = json::parse(run({"skald-smi", "--json"}).out)["cards"];
+    ASSERT_EQ(cards.size(), 1u);
+    EXPECT_FALSE(cards[0]["firmware"].get<std::string>().empty());
+    ASSERT_EQ(cards[0]["clients"].size(), 1u);
+    EXPECT_EQ(cards[0]["clients"][0]["name"], "llm-run");
+    EXPECT_GE(cards[0]["clients"][0]["card_bytes"].get<std::uint64_t>(),
+              fs::file_size(model()) / 2);
+    EXPECT_LE(cards[0]["memory_used"], cards[0]["memory_total"]);
+}
+
+TEST(SmiInGuest, HasNoClientsWhenNobodyIsThere) {
+    const json cards = json::parse(run({"skald-smi", "--json"}).out)["cards"];
+    ASSERT_EQ(cards.size(), 1u);
+    EXPECT_TRUE(cards[0]["clients"].empty());
+    EXPECT_EQ(cards[0]["queues"], 0);
+    EXPECT_EQ(run({"skald-smi", "--nonsense"}).status, 2);
+}
+
+TEST(RunInGuest, ACardThatIsNotThereIsNamed) {
+    const Finished done = run(command({"-p", "a", "--device", "7"}));
+    EXPECT_EQ(done.status, 1);
+    EXPECT_EQ(done.err, "llm-run: no Skald card has the index 7; there is: 0\n");
+}
+
+}  // namespace
+}  // namespace skald::test
