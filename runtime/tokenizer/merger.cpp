@@ -50,6 +50,12 @@ Merger::Merger(const TokenizerSpec& spec)
     }
 }
 
+bool Merger::falls_back_to_bytes(std::string_view character) const {
+    return (spec_.flags & tokenizer::kByteFallback) != 0 &&
+           std::all_of(character.begin(), character.end(),
+                       [&](char b) { return byte_id(b) != kNone; });
+}
+
 void Merger::add_fallback(std::string_view word, std::size_t begin, std::size_t end,
                           std::vector<Symbol>& symbols) const {
     const auto symbol = [](TokenId id, std::size_t b, std::size_t e) {
@@ -60,15 +66,9 @@ void Merger::add_fallback(std::string_view word, std::size_t begin, std::size_t 
         symbols.push_back(symbol(kNone, begin, end));
         return;
     }
-    const auto id_at = [&](std::size_t i) {
-        return byte_ids_[static_cast<unsigned char>(word[i])];
-    };
-    bool has_bytes = (spec_.flags & tokenizer::kByteFallback) != 0;
-    for (std::size_t i = begin; i < end && has_bytes; ++i)
-        has_bytes = id_at(i) != kNone;
-    if (has_bytes) {
+    if (falls_back_to_bytes(word.substr(begin, end - begin))) {
         for (std::size_t i = begin; i < end; ++i)
-            symbols.push_back(symbol(id_at(i), i, i + 1));
+            symbols.push_back(symbol(byte_id(word[i]), i, i + 1));
     } else if (spec_.unknown_id != kNone) {
         const bool fuse = (spec_.flags & tokenizer::kFuseUnknown) != 0 && !symbols.empty() &&
                           symbols.back().id == spec_.unknown_id;
@@ -162,12 +162,11 @@ void Merger::merge(std::string_view word, std::vector<TokenId>& ids) const {
             ids.push_back(s.id);
             unknown_before = false;
         } else {  // by score: a character that nothing took up
-            bool has_bytes = (spec_.flags & tokenizer::kByteFallback) != 0;
-            for (std::uint32_t b = s.begin; b < s.end && has_bytes; ++b)
-                has_bytes = byte_ids_[static_cast<unsigned char>(word[b])] != kNone;
+            const std::string_view character = word.substr(s.begin, s.end - s.begin);
+            const bool has_bytes = falls_back_to_bytes(character);
             if (has_bytes) {
-                for (std::uint32_t b = s.begin; b < s.end; ++b)
-                    ids.push_back(byte_ids_[static_cast<unsigned char>(word[b])]);
+                for (const char b : character)
+                    ids.push_back(byte_id(b));
             } else if (spec_.unknown_id != kNone &&
                        !(unknown_before && (spec_.flags & tokenizer::kFuseUnknown) != 0)) {
                 ids.push_back(spec_.unknown_id);

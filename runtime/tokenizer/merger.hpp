@@ -26,6 +26,8 @@ class Merger {
     struct Symbol;
     struct Candidate;
 
+    TokenId byte_id(char byte) const { return byte_ids_[static_cast<unsigned char>(byte)]; }
+    bool falls_back_to_bytes(std::string_view character) const;
     std::vector<Symbol> split(std::string_view word) const;
     void add_fallback(std::string_view word, std::size_t begin, std::size_t end,
                       std::vector<Symbol>& symbols) const;
