@@ -2,10 +2,10 @@
 /*
  * The card for C: what the PCI shell calls, and what it provides. No exception crosses this edge.
  *
- * Threads: every function may be called from any thread, and none waits for a job except skald_card_destroy(), which
- * waits at most for the cancel bound of a micro-op (10 ms). Callbacks come from the card's own threads and, for log,
- * raise_irq and reset_done, also from inside a call. They must not wait for a lock that is held around calls into
- * the card.
+ * Threads: every function may be called from any thread, and none waits for a job except
+ * skald_card_destroy(), which waits at most for the cancel bound of a micro-op (10 ms). Callbacks
+ * come from the card's own threads and, for log, raise_irq and reset_done, also from inside a call.
+ * They must not wait for a lock that is held around calls into the card.
  */
 #ifndef SKALD_CARD_CAPI_H
 #define SKALD_CARD_CAPI_H
@@ -21,57 +21,63 @@ extern "C" {
 struct skald_card;
 
 enum skald_card_log_level {
-	SKALD_CARD_LOG_GUEST_ERROR = 0, /* driver or firmware broke a rule of the device page */
-	SKALD_CARD_LOG_ERROR = 1,
-	SKALD_CARD_LOG_INFO = 2,  /* state changes */
-	SKALD_CARD_LOG_DEBUG = 3, /* jobs, mailbox commands */
+    SKALD_CARD_LOG_GUEST_ERROR = 0, /* driver or firmware broke a rule of the device page */
+    SKALD_CARD_LOG_ERROR = 1,
+    SKALD_CARD_LOG_INFO = 2,  /* state changes */
+    SKALD_CARD_LOG_DEBUG = 3, /* jobs, mailbox commands */
 };
 
 struct skald_card_callbacks {
-	void *opaque; /* first argument of all of them */
+    void* opaque; /* first argument of all of them */
 
-	/* Host memory by DMA address. False: refused. The 64-bit forms are single accesses, acquire and release. */
-	bool (*dma_read)(void *opaque, uint64_t from, void *to, size_t bytes);
-	bool (*dma_write)(void *opaque, uint64_t to, const void *from, size_t bytes);
-	bool (*dma_load64)(void *opaque, uint64_t from, uint64_t *value);
-	bool (*dma_store64)(void *opaque, uint64_t to, uint64_t value);
+    /* Host memory by DMA address. False: refused. The 64-bit forms are single accesses, acquire and
+     * release. */
+    bool (*dma_read)(void* opaque, uint64_t from, void* to, size_t bytes);
+    bool (*dma_write)(void* opaque, uint64_t to, const void* from, size_t bytes);
+    bool (*dma_load64)(void* opaque, uint64_t from, uint64_t* value);
+    bool (*dma_store64)(void* opaque, uint64_t to, uint64_t value);
 
-	/* Requests MSI-X vector; only notes it. None comes between skald_card_reset_begin() and the end of the reset. */
-	void (*raise_irq)(void *opaque, unsigned vector);
-	/* Monotonic nanoseconds that stand still while the VM is stopped. */
-	uint64_t (*now_ns)(void *opaque);
+    /* Requests MSI-X vector; only notes it. None comes between skald_card_reset_begin() and the end
+     * of the reset. */
+    void (*raise_irq)(void* opaque, unsigned vector);
+    /* Monotonic nanoseconds that stand still while the VM is stopped. */
+    uint64_t (*now_ns)(void* opaque);
 
-	/* May be NULL from here on. */
-	void (*log)(void *opaque, enum skald_card_log_level level, const char *text);
-	/* A reset is over: STATUS is IDLE. */
-	void (*reset_done)(void *opaque);
-	/* First and last thing on each thread that calls dma_*. */
-	void (*thread_enter)(void *opaque);
-	void (*thread_exit)(void *opaque);
+    /* May be NULL from here on. */
+    void (*log)(void* opaque, enum skald_card_log_level level, const char* text);
+    /* A reset is over: STATUS is IDLE. */
+    void (*reset_done)(void* opaque);
+    /* First and last thing on each thread that calls dma_*. */
+    void (*thread_enter)(void* opaque);
+    void (*thread_exit)(void* opaque);
 };
 
 struct skald_card_config {
-	void *memory;         /* card memory, owned by the caller, outlives the card; 4 KiB aligned */
-	uint64_t memory_size; /* power of two, at least 1 MiB */
-	const char *simd;     /* NULL or "auto", "scalar", "avx2", "avx512" */
-	unsigned threads;     /* workers of the process-wide pool this card uses, 0: all */
+    void* memory;         /* card memory, owned by the caller, outlives the card; 4 KiB aligned */
+    uint64_t memory_size; /* power of two, at least 1 MiB */
+    const char* simd;     /* NULL or "auto", "scalar", "avx2", "avx512" */
+    unsigned threads;     /* workers of the process-wide pool this card uses, 0: all */
 };
 
 /* NULL on failure, with a sentence in error. The card is idle, as after a reset. */
-struct skald_card *skald_card_create(const struct skald_card_config *config,
-				     const struct skald_card_callbacks *callbacks, char *error, size_t error_size);
-void skald_card_destroy(struct skald_card *card);
+struct skald_card* skald_card_create(const struct skald_card_config* config,
+                                     const struct skald_card_callbacks* callbacks, char* error,
+                                     size_t error_size);
+void skald_card_destroy(struct skald_card* card);
 
-/* BAR0, registers and shared window. Bad offsets and widths are logged as guest errors; such reads give 0. */
-uint32_t skald_card_reg_read(struct skald_card *card, uint32_t offset, unsigned bytes);
-void skald_card_reg_write(struct skald_card *card, uint32_t offset, uint32_t value, unsigned bytes);
+/* BAR0, registers and shared window. Bad offsets and widths are logged as guest errors; such reads
+ * give 0. */
+uint32_t skald_card_reg_read(struct skald_card* card, uint32_t offset, unsigned bytes);
+void skald_card_reg_write(struct skald_card* card, uint32_t offset, uint32_t value, unsigned bytes);
 /* BAR2 */
-uint32_t skald_card_doorbell_read(struct skald_card *card, uint32_t offset, unsigned bytes);
-void skald_card_doorbell_write(struct skald_card *card, uint32_t offset, uint32_t value, unsigned bytes);
+uint32_t skald_card_doorbell_read(struct skald_card* card, uint32_t offset, unsigned bytes);
+void skald_card_doorbell_write(struct skald_card* card, uint32_t offset, uint32_t value,
+                               unsigned bytes);
 
-/* FLR and every other reset: begin never waits; the reset is over when pending is false (see also reset_done). */
-void skald_card_reset_begin(struct skald_card *card);
-bool skald_card_reset_pending(struct skald_card *card);
+/* FLR and every other reset: begin never waits; the reset is over when pending is false (see also
+ * reset_done). */
+void skald_card_reset_begin(struct skald_card* card);
+bool skald_card_reset_pending(struct skald_card* card);
 
 #ifdef __cplusplus
 }

@@ -61,7 +61,8 @@ void Card::reg_write(std::uint32_t offset, std::uint32_t value, unsigned bytes) 
         return;
     }
     if (value & ~reg->mask) {
-        state_.log.guest_error("write of 0x%x to %s: reserved bits set", value, reg->name.data());
+        state_.log.guest_error("write of 0x%x to %.*s: reserved bits set", value,
+                               static_cast<int>(reg->name.size()), reg->name.data());
     }
     const std::scoped_lock guard(state_.lock);
     const bool resets = offset == SKALD_REG_CTRL && (value & SKALD_CTRL_RESET);

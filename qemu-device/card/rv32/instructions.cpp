@@ -4,6 +4,7 @@
 #include "card/rv32/instructions.hpp"
 
 #include <array>
+#include <type_traits>
 #include <vector>
 
 #include "card/rv32/encoding.hpp"
@@ -206,7 +207,7 @@ void Step::load() {
     } else if (!hart.bus().load(address, sizeof(T), value)) {
         trap(Cause::kLoadAccess, address);
     } else {
-        d = static_cast<U>(static_cast<T>(value));
+        d = std::is_signed_v<T> ? sign_extend(value, 8 * sizeof(T)) : value;
     }
 }
 
