@@ -64,7 +64,7 @@ checkpatch_from_source() {
     dpkg-deb --fsys-tarfile "$dir"/tmp/linux-source-*.deb |
         tar -xO --wildcards './usr/src/linux-source-6.12.tar.xz' |
         xz -dc -T0 |
-        tar -x -C "$dir/checkpatch" --strip-components=1 --wildcards --occurrence=1 \
+        tar -x -C "$dir/checkpatch" --strip-components=1 --wildcards \
             '*/scripts/checkpatch.pl' '*/scripts/spelling.txt' '*/scripts/const_structs.checkpatch'
     rm -rf "$dir/tmp"
 }
