@@ -23,12 +23,14 @@ void KvBlocks::clear() {
 }
 
 Fault KvBlocks::check_pool() const {
-    if (pool_ % 64 != 0) return {SKALD_FAULT_ALIGNMENT, pool_};
+    if (pool_ % 64 != 0)
+        return {SKALD_FAULT_ALIGNMENT, pool_};
     return {};
 }
 
 Fault KvBlocks::check_table() const {
-    if (table_ % 4 != 0) return {SKALD_FAULT_ALIGNMENT, table_};
+    if (table_ % 4 != 0)
+        return {SKALD_FAULT_ALIGNMENT, table_};
     return {};
 }
 

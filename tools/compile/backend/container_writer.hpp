@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Writes a `.skald` file (uapi/skald/container.hpp): sections as a stream, hashed on the way; without
-// its name until it is complete, so that a reader never meets half a file.
+// Writes a `.skald` file (uapi/skald/container.hpp): sections as a stream, hashed on the way;
+// without its name until it is complete, so that a reader never meets half a file.
 #pragma once
 
 #include <array>
