@@ -73,7 +73,7 @@
 	X(MBOX_STATUS, 0x284, RO, 0, 0, "SKALD_MBOX_BUSY while a command waits for its response")
 
 enum skald_reg {
-#define SKALD_REG_ENUM(name, offset, access, reset, mask, doc) SKALD_REG_##name = offset,
+#define SKALD_REG_ENUM(name, offset, access, reset, mask, doc) SKALD_REG_##name = (offset),
 	SKALD_REG_TABLE(SKALD_REG_ENUM)
 #undef SKALD_REG_ENUM
 	/* Two arrays of 16 words: commands RW, responses RO. */
