@@ -5,29 +5,18 @@
 # skald.ko is built against it.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/apt-private.sh"
+. "$(dirname "$0")/kernel-source.sh"
 
 CONFIG=$SKALD_ROOT/tools/setup/debug-kernel.config
-SOURCES=$SKALD_CACHE/kernel/source
-KEY=$(hash_of "$CONFIG" "$0")
+# Count up when the recipe below changes what comes out.
+RECIPE=1
+KEY=$RECIPE-$(hash_of "$CONFIG")
 FINAL=$SKALD_CACHE/kernel/debug/$KEY
-
-fetch_source() {
-    local version work=$SOURCES.part suite=trixie
-    [[ $(host_codename) == bookworm ]] && suite=bookworm-backports
-    rm -rf "$work" && mkdir -p "$work"
-    for version in $(apt_versions linux-source-6.12 "$suite"); do
-        apt_fetch "$work" "linux-source-6.12=$version" && break
-    done
-    dpkg-deb --fsys-tarfile "$work"/linux-source-*.deb |
-        tar -xO ./usr/src/linux-source-6.12.tar.xz >"$work/linux.tar.xz"
-    rm "$work"/*.deb
-    rm -rf "$SOURCES" && mv -T "$work" "$SOURCES"
-}
 
 # Without the parts that no x86 build of this configuration opens.
 unpack_source() {
     mkdir -p "$1/linux"
-    tar -xf "$SOURCES/linux.tar.xz" -C "$1/linux" --strip-components=1 --exclude='*.dts' \
+    tar -xf "$KERNEL_SOURCE" -C "$1/linux" --strip-components=1 --exclude='*.dts' \
         --exclude='*/drivers/gpu/drm/amd/include/*' --exclude='*/tools/testing/*' --exclude='*.rst'
 }
 
@@ -74,10 +63,7 @@ compile() {
 prepare() {
     lock kernel-debug
     [[ -e $FINAL/.complete ]] && return 0
-    if [[ ! -e $SOURCES/linux.tar.xz ]]; then
-        apt_refresh
-        step kernel-source "downloading the kernel's source" fetch_source
-    fi
+    need_kernel_source
     # Built in its final place: the tree knows its own path.
     rm -rf "$FINAL" && mkdir -p "$FINAL"
     step debug-kernel-unpack "unpacking the kernel's source" unpack_source "$FINAL"

@@ -4,12 +4,10 @@
 # and never installed, plus checkpatch.pl from the kernel source. Links them below build/kernel/.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/apt-private.sh"
+. "$(dirname "$0")/kernel-source.sh"
 
 KERNELS=$SKALD_CACHE/kernel/v1
 CURRENT=$KERNELS/$(host_codename)
-
-# On bookworm the kernel must be the one its compiler built: the backport.
-kernel_suite() { if [[ $(host_codename) == bookworm ]]; then echo bookworm-backports; else echo trixie; fi; }
 
 # The releases on offer, newest first, as "release version": 6.12.95+deb12 6.12.95-1~bpo12+1
 kernel_candidates() {
@@ -48,25 +46,10 @@ unpack_kernel() {
     rm -rf "${dir:?}/usr/share" "${dir:?}/usr/lib/debug"
 }
 
-fetch_kernel_source() {
-    local version
-    for version in $(apt_versions linux-source-6.12 "$(kernel_suite)"); do
-        apt_fetch "$1" "linux-source-6.12=$version" && return 0
-    done
-    echo "no version of linux-source-6.12 on offer could be downloaded"
-    return 1
-}
-
 checkpatch_from_source() {
-    local dir=$1
-    mkdir -p "$dir/tmp" "$dir/checkpatch/scripts"
-    fetch_kernel_source "$dir/tmp"
-    dpkg-deb --fsys-tarfile "$dir"/tmp/linux-source-*.deb |
-        tar -xO --wildcards './usr/src/linux-source-6.12.tar.xz' |
-        xz -dc -T0 |
-        tar -x -C "$dir/checkpatch" --strip-components=1 --wildcards \
-            '*/scripts/checkpatch.pl' '*/scripts/spelling.txt' '*/scripts/const_structs.checkpatch'
-    rm -rf "$dir/tmp"
+    mkdir -p "$1/checkpatch"
+    tar -xf "$KERNEL_SOURCE" -C "$1/checkpatch" --strip-components=1 --wildcards \
+        '*/scripts/checkpatch.pl' '*/scripts/spelling.txt' '*/scripts/const_structs.checkpatch'
 }
 
 prepare_kernel() {
@@ -85,6 +68,7 @@ prepare_kernel() {
                 continue
             fi
             step kernel-unpack "unpacking it" unpack_kernel "$work" "$release" "$final"
+            need_kernel_source
             step checkpatch "extracting checkpatch.pl from the kernel source" \
                 checkpatch_from_source "$work"
             touch "$work/.complete"
