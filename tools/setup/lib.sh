@@ -4,6 +4,8 @@
 # Sourced, never run. A step prints one line; everything else it says goes to its log.
 
 set -euo pipefail
+# depmod, modprobe and ldconfig are there for everybody, outside of an ordinary PATH.
+PATH=$PATH:/usr/sbin:/sbin
 shopt -s nullglob
 
 SKALD_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
