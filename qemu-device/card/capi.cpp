@@ -103,7 +103,7 @@ struct skald_card {
 
 skald_card* skald_card_create(const skald_card_config* config,
                               const skald_card_callbacks* callbacks, char* error,
-                              std::size_t error_size) {
+                              std::size_t error_size) noexcept {
     try {
         check(*config, *callbacks);
         return std::make_unique<skald_card>(*config, *callbacks).release();
@@ -113,32 +113,33 @@ skald_card* skald_card_create(const skald_card_config* config,
     }
 }
 
-void skald_card_destroy(skald_card* card) {
+void skald_card_destroy(skald_card* card) noexcept {
     delete card;
 }
 
-std::uint32_t skald_card_reg_read(skald_card* card, std::uint32_t offset, unsigned bytes) {
+std::uint32_t skald_card_reg_read(skald_card* card, std::uint32_t offset, unsigned bytes) noexcept {
     return card->card.reg_read(offset, bytes);
 }
 
 void skald_card_reg_write(skald_card* card, std::uint32_t offset, std::uint32_t value,
-                          unsigned bytes) {
+                          unsigned bytes) noexcept {
     card->card.reg_write(offset, value, bytes);
 }
 
-std::uint32_t skald_card_doorbell_read(skald_card* card, std::uint32_t offset, unsigned bytes) {
+std::uint32_t skald_card_doorbell_read(skald_card* card, std::uint32_t offset,
+                                       unsigned bytes) noexcept {
     return card->card.doorbell_read(offset, bytes);
 }
 
 void skald_card_doorbell_write(skald_card* card, std::uint32_t offset, std::uint32_t value,
-                               unsigned bytes) {
+                               unsigned bytes) noexcept {
     card->card.doorbell_write(offset, value, bytes);
 }
 
-void skald_card_reset_begin(skald_card* card) {
+void skald_card_reset_begin(skald_card* card) noexcept {
     card->card.begin_reset();
 }
 
-bool skald_card_reset_pending(skald_card* card) {
+bool skald_card_reset_pending(skald_card* card) noexcept {
     return card->card.reset_pending();
 }

@@ -15,7 +15,10 @@
 #include <stdint.h>
 
 #ifdef __cplusplus
+#define SKALD_CARD_NOEXCEPT noexcept
 extern "C" {
+#else
+#define SKALD_CARD_NOEXCEPT
 #endif
 
 struct skald_card;
@@ -62,22 +65,25 @@ struct skald_card_config {
 /* NULL on failure, with a sentence in error. The card is idle, as after a reset. */
 struct skald_card* skald_card_create(const struct skald_card_config* config,
                                      const struct skald_card_callbacks* callbacks, char* error,
-                                     size_t error_size);
-void skald_card_destroy(struct skald_card* card);
+                                     size_t error_size) SKALD_CARD_NOEXCEPT;
+void skald_card_destroy(struct skald_card* card) SKALD_CARD_NOEXCEPT;
 
 /* BAR0, registers and shared window. Bad offsets and widths are logged as guest errors; such reads
  * give 0. */
-uint32_t skald_card_reg_read(struct skald_card* card, uint32_t offset, unsigned bytes);
-void skald_card_reg_write(struct skald_card* card, uint32_t offset, uint32_t value, unsigned bytes);
+uint32_t skald_card_reg_read(struct skald_card* card, uint32_t offset,
+                             unsigned bytes) SKALD_CARD_NOEXCEPT;
+void skald_card_reg_write(struct skald_card* card, uint32_t offset, uint32_t value,
+                          unsigned bytes) SKALD_CARD_NOEXCEPT;
 /* BAR2 */
-uint32_t skald_card_doorbell_read(struct skald_card* card, uint32_t offset, unsigned bytes);
+uint32_t skald_card_doorbell_read(struct skald_card* card, uint32_t offset,
+                                  unsigned bytes) SKALD_CARD_NOEXCEPT;
 void skald_card_doorbell_write(struct skald_card* card, uint32_t offset, uint32_t value,
-                               unsigned bytes);
+                               unsigned bytes) SKALD_CARD_NOEXCEPT;
 
 /* FLR and every other reset: begin never waits; the reset is over when pending is false (see also
  * reset_done). */
-void skald_card_reset_begin(struct skald_card* card);
-bool skald_card_reset_pending(struct skald_card* card);
+void skald_card_reset_begin(struct skald_card* card) SKALD_CARD_NOEXCEPT;
+bool skald_card_reset_pending(struct skald_card* card) SKALD_CARD_NOEXCEPT;
 
 #ifdef __cplusplus
 }
