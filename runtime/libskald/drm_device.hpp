@@ -2,7 +2,10 @@
 // A card behind the skald kernel driver.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "libskald/device.hpp"

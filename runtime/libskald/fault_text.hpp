@@ -2,6 +2,7 @@
 // Faults of the card in words.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>

@@ -10,10 +10,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <cstdint>
 #include <cstring>
 #include <ctime>
 #include <memory>
 #include <string_view>
+#include <utility>
 
 #include "libskald/os.hpp"
 

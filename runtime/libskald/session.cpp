@@ -197,23 +197,28 @@ JobRunner::Next Session::deliver(const GenerateRequest& request, std::uint64_t f
     const std::int64_t now = queue_.os().now_ns();
     std::vector<Token> tokens;
     tokens.reserve(count);
-    bool last = false;
     for (std::uint64_t i = 0; i < count; i++) {
         const skald_token& entry =
             memory_.ring.items[(first + i) & (memory_.ring.items.size() - 1)];
         tokens.push_back({entry.token, entry.position, (entry.flags & SKALD_TOKEN_STOP) != 0});
-        last = last || (entry.flags & SKALD_TOKEN_LAST) != 0;
+    }
+    const bool last =
+        (memory_.ring.items[(first + count - 1) & (memory_.ring.items.size() - 1)].flags &
+         SKALD_TOKEN_LAST) != 0;
+    const Taken taken = request.on_tokens ? request.on_tokens(tokens) : Taken{tokens.size(), true};
+    tokens.resize(std::min(taken.count, tokens.size()));
+    if (!tokens.empty()) {
+        if (result.tokens == 0) {
+            result.first_ns = now;
+            result.first_tokens = static_cast<std::uint32_t>(tokens.size());
+        }
+        result.last_ns = now;
+        result.tokens += static_cast<std::uint32_t>(tokens.size());
         if (tokens.back().stop)
             result.reason = StopReason::kStopToken;
+        keep(tokens.back().position, tokens.back().id);
     }
-    if (result.tokens == 0) {
-        result.first_ns = now;
-        result.first_tokens = static_cast<std::uint32_t>(count);
-    }
-    result.last_ns = now;
-    result.tokens += static_cast<std::uint32_t>(count);
-    keep(tokens.back().position, tokens.back().id);
-    if (request.on_tokens && !request.on_tokens(tokens))
+    if (!taken.more || tokens.size() < count)
         return JobRunner::Next::kStop;
     return last ? JobRunner::Next::kLast : JobRunner::Next::kMore;
 }

@@ -3,6 +3,7 @@
 // on the tokens and the sampling alone, never on chunks, budgets or timing.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -32,6 +33,13 @@ struct Token {
     bool stop = false;  // one of the request's stop ids
 };
 
+// What the receiver of tokens makes of them: how many it takes, from the first, and if it wants
+// more after those. Tokens come in batches, so its end may lie inside one.
+struct Taken {
+    std::size_t count = 0;
+    bool more = true;
+};
+
 // Logits rows [n][vocabulary], in order; valid during the call.
 using OnLogits = std::function<void(std::span<const float>)>;
 
@@ -39,9 +47,9 @@ struct GenerateRequest {
     std::span<const TokenId> prompt;
     Sampling sampling;
     std::uint32_t max_tokens = 0;
-    std::span<const std::uint32_t> stop_ids;                // at most isa::kMaxStop
-    int cancel_fd = -1;                                     // readable: stop at the next token
-    std::function<bool(std::span<const Token>)> on_tokens;  // false: enough
+    std::span<const std::uint32_t> stop_ids;                 // at most isa::kMaxStop
+    int cancel_fd = -1;                                      // readable: stop at the next token
+    std::function<Taken(std::span<const Token>)> on_tokens;  // empty: takes all
     OnLogits on_logits;  // of the rows tokens are chosen from; may be empty
 };
 
@@ -51,7 +59,7 @@ enum class StopReason { kStopToken, kLength, kContext, kCaller, kCancelled };
 struct GenerateResult {
     StopReason reason = StopReason::kLength;
     std::uint32_t prompt_tokens = 0;
-    std::uint32_t tokens = 0;
+    std::uint32_t tokens = 0;  // taken
     std::int64_t start_ns = 0;
     std::int64_t first_ns = 0;       // first token; 0 if there is none
     std::uint32_t first_tokens = 0;  // that were there at first_ns: tokens come in batches

@@ -3,6 +3,7 @@
 // were given to the card can be reached.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <shared_mutex>
 #include <span>

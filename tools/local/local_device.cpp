@@ -205,15 +205,15 @@ void LocalDevice::bind(rt::VmId id, std::span<const drm_skald_bind_op> ops,
     const std::shared_ptr<LocalVm> vm = find(vms_, id, "address space");
     for (const drm_skald_bind_op& op : ops)
         check_bind(op);
-    for (const rt::SyncPoint& point : syncs)
-        check_sync(point);
+    const std::vector<rt::SyncPoint> points = resolve(syncs);
+    announce(points);
     // Waiting here makes it synchronous, which the asynchronous contract allows.
     changed_.wait(guard, [&] {
-        return std::all_of(syncs.begin(), syncs.end(),
+        return std::all_of(points.begin(), points.end(),
                            [&](const rt::SyncPoint& p) { return p.signal || signalled(p); });
     });
     apply_binds(*vm, ops);
-    for (const rt::SyncPoint& point : syncs)
+    for (const rt::SyncPoint& point : points)
         if (point.signal)
             signal(point);
     pump_all();
@@ -262,14 +262,14 @@ void LocalDevice::submit(rt::QueueId id, std::span<const drm_skald_job> jobs,
     LocalQueue& queue = *find(queues_, id, "queue");
     if (jobs.empty() || jobs.size() > 64)
         throw rt::Error("a submission has 1 to 64 jobs", EINVAL);
-    for (const rt::SyncPoint& point : syncs)
-        check_sync(point);
     if (queue.vm().fault.banned != 0)
         throw rt::Error("the address space is banned after a fault", ENOTRECOVERABLE);
+    const std::vector<rt::SyncPoint> points = resolve(syncs);
+    announce(points);
     for (std::size_t i = 0; i < jobs.size(); i++) {
         LocalQueue::Job job;
         job.job = jobs[i];
-        for (const rt::SyncPoint& point : syncs) {
+        for (const rt::SyncPoint& point : points) {
             if (point.signal && i + 1 == jobs.size())
                 job.signals.push_back(point);
             else if (!point.signal && i == 0)
@@ -317,27 +317,43 @@ void LocalDevice::destroy_syncobj(rt::SyncobjId id) noexcept {
     syncobjs_.erase(id);
 }
 
-void LocalDevice::check_sync(const rt::SyncPoint& point) const {
-    (void)find(syncobjs_, point.syncobj, "syncobj");
+std::vector<rt::SyncPoint> LocalDevice::resolve(std::span<const rt::SyncPoint> syncs) const {
+    std::vector<rt::SyncPoint> points(syncs.begin(), syncs.end());
+    for (rt::SyncPoint& point : points) {
+        const LocalSyncobj& syncobj = find(syncobjs_, point.syncobj, "syncobj");
+        if (point.point == 0)
+            point.point = syncobj.submitted + (point.signal || syncobj.submitted == 0 ? 1 : 0);
+        if (!point.signal && point.point > syncobj.submitted)
+            throw rt::Error("a job cannot wait for what was not submitted", EINVAL);
+    }
+    return points;
+}
+
+void LocalDevice::announce(std::span<const rt::SyncPoint> syncs) {
+    for (const rt::SyncPoint& point : syncs)
+        if (LocalSyncobj& syncobj = syncobjs_.at(point.syncobj); point.signal)
+            syncobj.submitted = std::max(syncobj.submitted, point.point);
 }
 
 bool LocalDevice::signalled(const rt::SyncPoint& point) const {
     const auto at = syncobjs_.find(point.syncobj);
     // A syncobj that was destroyed meanwhile will never be signalled: whoever waits must not hang.
-    return at == syncobjs_.end() || at->second.signalled >= std::max<std::uint64_t>(point.point, 1);
+    return at == syncobjs_.end() || at->second.signalled >= point.point;
 }
 
 void LocalDevice::signal(const rt::SyncPoint& point) {
     const auto at = syncobjs_.find(point.syncobj);
     if (at != syncobjs_.end())
-        at->second.signalled = std::max({at->second.signalled, point.point, std::uint64_t{1}});
+        at->second.signalled = std::max(at->second.signalled, point.point);
     changed_.notify_all();
 }
 
 bool LocalDevice::wait_syncobj(rt::SyncobjId id, std::uint64_t point, std::int64_t deadline_ns) {
     std::unique_lock guard(lock_);
-    const rt::SyncPoint wanted{id, point, false};
-    check_sync(wanted);
+    rt::SyncPoint wanted{id, point, false};
+    if (point == 0)
+        wanted.point = std::max<std::uint64_t>(1, find(syncobjs_, id, "syncobj").submitted);
+    (void)find(syncobjs_, id, "syncobj");
     const auto done = [&] { return signalled(wanted); };
     if (deadline_ns != rt::kNoDeadline)
         return changed_.wait_until(

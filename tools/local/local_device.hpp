@@ -4,9 +4,11 @@
 #pragma once
 
 #include <condition_variable>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -56,8 +58,9 @@ class LocalDevice final : public rt::Device {
                                     std::int64_t deadline_ns) override;
 
   private:
-    // The highest point signalled; a binary one counts as point 1.
+    // Highest points. Each use of a binary syncobj is a point of its own: the one after the last.
     struct LocalSyncobj {
+        std::uint64_t submitted = 0;
         std::uint64_t signalled = 0;
     };
 
@@ -67,7 +70,10 @@ class LocalDevice final : public rt::Device {
     void apply_binds(LocalVm& vm, std::span<const drm_skald_bind_op> ops);
     void signal(const rt::SyncPoint& point);
     [[nodiscard]] bool signalled(const rt::SyncPoint& point) const;
-    void check_sync(const rt::SyncPoint& point) const;
+    // Points as given, checked, with numbers for binary ones. Throws Error.
+    [[nodiscard]] std::vector<rt::SyncPoint> resolve(std::span<const rt::SyncPoint> syncs) const;
+    // From here on others may wait for them.
+    void announce(std::span<const rt::SyncPoint> syncs);
     void pump_all();
     void deliver();  // thread: queue vectors to waiters
     void collect(std::uint32_t vectors);

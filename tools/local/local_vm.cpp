@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <iterator>
+#include <utility>
 
 #include "libskald/error.hpp"
 #include "skald/page_table.h"

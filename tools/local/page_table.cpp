@@ -4,6 +4,7 @@
 #include "local/page_table.hpp"
 
 #include <atomic>
+#include <utility>
 
 #include "skald/page_table.h"
 

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
 #include <limits>
 #include <optional>
+#include <vector>
 
 #include "libskald/error.hpp"
 #include "run/commands.hpp"

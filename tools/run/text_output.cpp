@@ -35,17 +35,20 @@ void TextOutput::emit(const std::string& text) {
     write(text);
 }
 
-bool TextOutput::push(std::span<const rt::Token> tokens) {
+rt::Taken TextOutput::push(std::span<const rt::Token> tokens) {
     std::string batch;
+    rt::Taken taken;
     for (const rt::Token& token : tokens) {
         if (stop_.matched())
             break;  // made before the card heard of the stop
+        taken.count++;
         ids_.push_back(token.id);
         if (!token.stop)
             batch += stop_.push(decoder_.push(token.id));
     }
     emit(batch);
-    return !stop_.matched() && !closed_;
+    taken.more = !stop_.matched() && !closed_;
+    return taken;
 }
 
 void TextOutput::finish() {

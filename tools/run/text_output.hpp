@@ -19,8 +19,8 @@ class TextOutput {
     TextOutput(const rt::Tokenizer& tokenizer, std::span<const rt::TokenId> prompt,
                std::vector<std::string> stop);
 
-    // False when no more is wanted: a stop string, or nobody reads.
-    [[nodiscard]] bool push(std::span<const rt::Token> tokens);
+    // Wants no more after a stop string, or when nobody reads.
+    [[nodiscard]] rt::Taken push(std::span<const rt::Token> tokens);
     // What was held back, and a newline.
     void finish();
     // Written as it is, before, between or after the text.

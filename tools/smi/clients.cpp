@@ -9,6 +9,7 @@
 #include <iterator>
 #include <set>
 #include <tuple>
+#include <utility>
 
 namespace skald::smi {
 namespace {
