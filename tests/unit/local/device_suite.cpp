@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
+#include <cstring>
 #include <deque>
 #include <vector>
 
@@ -257,28 +259,48 @@ TEST_F(Device, BadBindsAreRefused) {
     EXPECT_EQ(code_with([](auto& op) { op.flags = 0x80; }), EINVAL);
 }
 
+// Waits until the semaphore at data + 8 is set, then writes the magic to data.
+Program store_magic_when_released(const Workbench& bench) {
+    Program program;
+    program.wait_semaphore(bench.data_va() + 8, 1).set(1, kMagic).store(bench.data_va(), 1).end();
+    return program;
+}
+
 TEST_F(Device, JobsWaitForAndSignalTimelinePoints) {
-    Workbench bench(*device);
+    Workbench bench(*device), other(*device);
     const rt::Syncobj sync(*device);
-    rt::Queue first(bench.space, {}), second(bench.space, {});
-    EXPECT_FALSE(sync.wait(2, 0));
-
-    Workbench other(*device);  // programs of two queues need memory each
-    rt::Queue waiter(other.space, {});
-    const drm_skald_job waiting = other.job(store_magic(other.data_va()));
-    const rt::SyncPoint after = sync.after(2);
-    const std::uint64_t last = waiter.submit({&waiting, 1}, {&after, 1});
-    EXPECT_EQ(waiter.look().completed, 0u);
-
+    rt::Queue first(bench.space, {}), second(bench.space, {}), waiter(other.space, {});
     const drm_skald_job job = bench.job(store_magic(bench.data_va()));
-    const rt::SyncPoint one = sync.signal(1), two = sync.signal(2);
+    const rt::SyncPoint one = sync.signal(1);
     first.submit({&job, 1}, {&one, 1});
     EXPECT_TRUE(sync.wait(1));
+    EXPECT_FALSE(sync.wait(2, 0));
+
+    Workbench third(*device);  // a program that is held needs memory of its own
+    rt::Queue held(third.space, {});
+    const drm_skald_job slow = third.job(store_magic_when_released(third));
+    const rt::SyncPoint two = sync.signal(2), after = sync.after(2);
+    held.submit({&slow, 1}, {&two, 1});
+    const drm_skald_job waiting = other.job(store_magic(other.data_va()));
+    const std::uint64_t last = waiter.submit({&waiting, 1}, {&after, 1});
+    second.wait_job(second.submit(job));  // others go on meanwhile
+    EXPECT_EQ(waiter.look().completed, 0u);
     EXPECT_EQ(other.data<std::uint64_t>(), 0u);
-    second.submit({&job, 1}, {&two, 1});
+    third.data<std::uint64_t>(8) = 1;
     waiter.wait_job(last);
+    EXPECT_EQ(third.data<std::uint64_t>(), kMagic);
     EXPECT_EQ(other.data<std::uint64_t>(), kMagic);
     EXPECT_TRUE(sync.wait(2, 0));
+}
+
+TEST_F(Device, NothingWaitsForWhatWasNotSubmitted) {
+    Workbench bench(*device);
+    const rt::Syncobj sync(*device);
+    rt::Queue queue(bench.space, {});
+    const drm_skald_job job = bench.job(store_magic(bench.data_va()));
+    for (const rt::SyncPoint& after : {sync.after(), sync.after(3)})
+        EXPECT_EQ(error_of([&] { queue.submit({&job, 1}, {&after, 1}); }).code(), EINVAL);
+    EXPECT_EQ(queue.stats().submitted, 0u);
 }
 
 TEST_F(Device, BinarySyncobjsOrderTwoQueues) {

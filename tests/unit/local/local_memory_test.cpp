@@ -4,8 +4,10 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <optional>
+#include <span>
 
 #include "libskald/error.hpp"
 #include "local/card_memory.hpp"

@@ -3,10 +3,12 @@
 // path this processor lacks is skipped, and says so.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <vector>
 
 #include "process.hpp"
 #include "test_model.hpp"

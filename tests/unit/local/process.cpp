@@ -11,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <stdexcept>
+#include <utility>
 
 extern char** environ;
 

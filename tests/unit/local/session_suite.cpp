@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
+#include <cstdint>
 #include <numeric>
+#include <span>
 #include <vector>
 
 #include "job_fixture.hpp"
@@ -44,7 +46,7 @@ class SessionTest : public JobTest {
         request.on_tokens = [&](std::span<const rt::Token> tokens) {
             for (const rt::Token& token : tokens)
                 out.ids.push_back(token.id);
-            return true;
+            return rt::Taken{tokens.size(), true};
         };
         if (want_logits)
             request.on_logits = [&](std::span<const float> rows) {
@@ -168,23 +170,32 @@ TEST_F(SessionTest, StopTokensEndTheText) {
     EXPECT_EQ(out.ids, Ids(whole.ids.begin(), whole.ids.begin() + static_cast<long>(at) + 1));
 }
 
-TEST_F(SessionTest, TheCallerCanStopAndGoOn) {
-    const Outcome whole = generate({}, 40);
-    rt::Session session(loaded.model, {});
+TEST_F(SessionTest, TheCallerCanStopInsideABatchAndGoOn) {
+    rt::SessionOptions options;
+    options.dump_rows = 64;
+    const Outcome whole = generate(options, 40, true);
+    rt::Session session(loaded.model, options);
     rt::GenerateRequest request = request_for(prompt, 400);
-    Ids ids;
+    Outcome out;
     request.on_tokens = [&](std::span<const rt::Token> tokens) {
-        for (const rt::Token& token : tokens)
-            ids.push_back(token.id);
-        return false;
+        const std::size_t count = std::min<std::size_t>(tokens.size(), 11 - out.ids.size());
+        for (const rt::Token& token : tokens.first(count))
+            out.ids.push_back(token.id);
+        return rt::Taken{count, out.ids.size() < 11};
     };
-    const rt::GenerateResult result = session.generate(request);
-    EXPECT_EQ(result.reason, rt::StopReason::kCaller);
-    EXPECT_EQ(result.tokens, ids.size());
-    for (std::size_t i = 0; i < std::min(ids.size(), whole.ids.size()); i++)
-        EXPECT_EQ(ids[i], whole.ids[i]);
-    session.rollback(0);
-    EXPECT_EQ(generate(session, request_for(prompt, 40)).ids, whole.ids);
+    request.on_logits = [&](std::span<const float> rows) {
+        out.logits.insert(out.logits.end(), rows.begin(), rows.end());
+    };
+    out.result = session.generate(request);
+    EXPECT_EQ(out.result.reason, rt::StopReason::kCaller);
+    EXPECT_EQ(out.result.tokens, 11u);
+    EXPECT_EQ(out.ids, Ids(whole.ids.begin(), whole.ids.begin() + 11));
+    EXPECT_TRUE(std::ranges::equal(
+        out.logits, std::span(whole.logits).first(11u * loaded.model.info().vocabulary)));
+    // What the card made beyond that is forgotten: the next request goes on from the eleventh.
+    const Ids twelfth = {whole.ids[11]};
+    const Outcome rest = generate(session, request_for(twelfth, 28));
+    EXPECT_EQ(rest.ids, Ids(whole.ids.begin() + 12, whole.ids.end()));
 }
 
 TEST_F(SessionTest, ACancelEndsARequestAtATokenBoundary) {

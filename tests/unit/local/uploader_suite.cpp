@@ -2,8 +2,12 @@
 // Bytes reach card memory unchanged, whatever their number and alignment, and nothing beside them
 // changes.
 #include <algorithm>
+#include <cstdint>
+#include <cstring>
 #include <memory>
 #include <random>
+#include <span>
+#include <vector>
 
 #include "job_fixture.hpp"
 #include "libskald/uploader.hpp"

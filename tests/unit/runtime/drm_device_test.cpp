@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <cstdint>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "fake_os.hpp"

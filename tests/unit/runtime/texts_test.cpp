@@ -4,7 +4,9 @@
 
 #include <cerrno>
 #include <cmath>
+#include <cstdint>
 #include <set>
+#include <string_view>
 #include <vector>
 
 #include "libskald/error.hpp"
