@@ -16,6 +16,8 @@
 
 #include <skald/ring.h>
 
+#include "skald_watchdog.h"
+
 struct drm_skald_queue_create;
 struct drm_skald_queue_query;
 struct drm_skald_wait_progress;
@@ -133,6 +135,9 @@ struct skald_queue {
 
 	/** @sums: over ended jobs */
 	struct skald_queue_sums sums;
+
+	/** @watchdog: what the watchdog knows; belongs to its work item */
+	struct skald_watchdog_mark watchdog;
 
 	/** @eventfd: signalled with progress and ends of jobs, or NULL; constant */
 	struct eventfd_ctx *eventfd;

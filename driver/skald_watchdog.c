@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Watchdog. The engine's progress counter moves with every retired micro-op and inside long ones;
- * a job that does not move it over several samples hangs, and its context is killed. Time alone
- * proves nothing: the card may be slow.
+ * a job that does not move it over several samples hangs, and its context is killed. Where several
+ * queues take turns the counter moves for all of them; then the firmware is asked how far each
+ * preempted job has got, and one that had turns but retired nothing hangs. Time alone proves
+ * nothing: the card may be slow.
  */
 #include <skald/fault.h>
 
@@ -74,6 +76,77 @@ static void skald_watchdog_kill(struct skald_device *sdev, struct skald_queue *q
 		skald_device_schedule_reset(sdev, queue->gen, "firmware keeps a hung job");
 }
 
+/* True if the queue has a job on the card; then it is kept, and @seq is the job's number. */
+static bool skald_watchdog_get_busy(struct skald_queue *queue, u64 *seq)
+{
+	struct skald_job *job;
+
+	spin_lock(&queue->lock);
+	job = list_first_entry_or_null(&queue->pending, struct skald_job, node);
+	if (job)
+		*seq = le64_to_cpu(job->entry.seq);
+	spin_unlock(&queue->lock);
+
+	if (job)
+		skald_queue_get(queue);
+	return job;
+}
+
+static void skald_watchdog_compare(struct skald_queue *queue, u64 seq)
+{
+	struct skald_mbox mbox = {
+		.w = {
+			[SKALD_MBOX_W_OPCODE] = SKALD_MBOX_QUEUE_STATUS,
+			[SKALD_QC_QUEUE] = queue->hw,
+		},
+	};
+	struct skald_watchdog_mark *mark = &queue->watchdog;
+	struct skald_watchdog_mark now = { .seq = seq };
+
+	if (skald_fw_call(queue->sdev, queue->gen, &mbox))
+		return;
+	/* Of a running job only the next preemption tells. */
+	if (mbox.w[SKALD_QS_STATE] != SKALD_QSTATE_PREEMPTED)
+		return;
+
+	now.slices = mbox.w[SKALD_QS_SLICES];
+	now.micro_ops = (u64)mbox.w[SKALD_QS_MICRO_OPS_HI] << 32 | mbox.w[SKALD_QS_MICRO_OPS_LO];
+	if (now.seq == mark->seq && now.micro_ops == mark->micro_ops) {
+		now.stalls = mark->stalls + (now.slices != mark->slices);
+		if (now.stalls >= SKALD_WATCHDOG_STALLS) {
+			skald_watchdog_kill(queue->sdev, queue);
+			now.stalls = 0;
+		}
+	}
+	*mark = now;
+}
+
+/* Looks at each queue of a vector that has a job on the card, in the order of their numbers. */
+static void skald_watchdog_vector(struct skald_device *sdev, struct skald_vector *vector)
+{
+	struct skald_queue *queue, *next;
+	s64 last = -1;
+	u64 seq = 0;
+
+	do {
+		next = NULL;
+		spin_lock(&vector->lock);
+		list_for_each_entry(queue, &vector->queues, vector_node)
+			if (queue->hw > last && (!next || queue->hw < next->hw))
+				next = queue;
+		if (next) {
+			last = next->hw;
+			queue = skald_watchdog_get_busy(next, &seq) ? next : NULL;
+		}
+		spin_unlock(&vector->lock);
+
+		if (next && queue) {
+			skald_watchdog_compare(queue, seq);
+			skald_queue_put(queue);
+		}
+	} while (next);
+}
+
 static u64 skald_watchdog_progress(struct skald_device *sdev)
 {
 	u32 lo = skald_read(sdev, SKALD_REG_PROGRESS_LO);
@@ -119,6 +192,10 @@ static void skald_watchdog_work(struct work_struct *work)
 		return;
 
 	skald_watchdog_sample(sdev);
+	/* A job that is alone has no turns. */
+	if (atomic_read(&sdev->watchdog.jobs) > 1)
+		for (unsigned int i = 1; i < sdev->irq.num; i++)
+			skald_watchdog_vector(sdev, &sdev->irq.vectors[i]);
 	if (atomic_read(&sdev->watchdog.jobs))
 		queue_delayed_work(system_wq, &sdev->watchdog.work, SKALD_WATCHDOG_PERIOD);
 }

@@ -31,6 +31,23 @@ struct skald_watchdog {
 	unsigned int stalls;
 };
 
+/**
+ * struct skald_watchdog_mark - where a queue was when it was last seen preempted
+ */
+struct skald_watchdog_mark {
+	/** @seq: number of its oldest job */
+	u64 seq;
+
+	/** @micro_ops: retired by it */
+	u64 micro_ops;
+
+	/** @slices: turns of the queue */
+	u32 slices;
+
+	/** @stalls: times in a row that there were turns, and nothing was retired */
+	unsigned int stalls;
+};
+
 void skald_watchdog_init(struct skald_device *sdev);
 void skald_watchdog_stop(struct skald_device *sdev);
 void skald_watchdog_job_started(struct skald_device *sdev);

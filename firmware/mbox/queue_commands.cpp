@@ -105,15 +105,18 @@ Answer Commands::queue_status(const Words& in, Words& out) {
     if (const Answer answer = check_queue(id); answer.status != SKALD_MBOX_OK) {
         return answer;
     }
-    enum : u32 { kIdle = 0, kReady = 1, kRunning = 2, kPreempted = 3 };
     const Queue& queue = queues_[id];
-    out[SKALD_QS_STATE] = scheduler_.is_running(id) ? kRunning
-                          : queue.preempted         ? kPreempted
-                          : queue.has_work()        ? kReady
-                                                    : kIdle;
+    out[SKALD_QS_STATE] = scheduler_.is_running(id) ? SKALD_QSTATE_RUNNING
+                          : queue.preempted         ? SKALD_QSTATE_PREEMPTED
+                          : queue.has_work()        ? SKALD_QSTATE_READY
+                                                    : SKALD_QSTATE_IDLE;
     out[SKALD_QS_HEAD] = low(queue.completed);
     out[SKALD_QS_TAIL] = queue.tail;
     out[SKALD_QS_SLICES] = queue.slices;
+    if (queue.preempted) {
+        out[SKALD_QS_MICRO_OPS_LO] = low(queue.partial.micro_ops);
+        out[SKALD_QS_MICRO_OPS_HI] = high(queue.partial.micro_ops);
+    }
     return Answer::ok();
 }
 

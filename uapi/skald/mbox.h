@@ -60,12 +60,22 @@ enum skald_fw_priority {
 	SKALD_FW_PRIO_COUNT = 3,
 };
 
+enum skald_queue_fw_state {
+	SKALD_QSTATE_IDLE = 0,
+	SKALD_QSTATE_READY = 1,
+	SKALD_QSTATE_RUNNING = 2,
+	SKALD_QSTATE_PREEMPTED = 3,
+};
+
 /* QUEUE_DESTROY, QUEUE_STATUS: word 2 the queue. QUEUE_STATUS results: */
 enum {
-	SKALD_QS_STATE = 2, /* 0 idle, 1 ready, 2 running, 3 preempted */
+	SKALD_QS_STATE = 2, /* enum skald_queue_fw_state */
 	SKALD_QS_HEAD = 3,  /* entries completed */
 	SKALD_QS_TAIL = 4,  /* doorbell value */
 	SKALD_QS_SLICES = 5, /* times a job of this queue was launched or resumed */
+	/* Retired so far by the job that is preempted, else 0: one that was resumed but retires nothing hangs. */
+	SKALD_QS_MICRO_OPS_LO = 6,
+	SKALD_QS_MICRO_OPS_HI = 7,
 };
 
 /* CTX_CREATE: word 2 the context, 3/4 root table (card memory offset, 4 KiB aligned). CTX_DESTROY, CTX_KILL: word 2. */

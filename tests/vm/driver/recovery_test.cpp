@@ -183,6 +183,34 @@ TEST(Watchdog, KillsAJobThatMakesNoProgress) {
     expect_works();
 }
 
+TEST(Watchdog, FindsAHangingJobBesideABusyOne) {
+    const Device device;
+    Context busy(device), hanging(device);
+    ASSERT_EQ(busy.submit(announce_and(spin())), 0);
+    ASSERT_TRUE(wait_word(busy, 0, 1));
+    ASSERT_EQ(hanging.submit(hang()), 0);
+    ASSERT_EQ(device.wait_completed(hanging.queue(), 1, 60000), 0);
+    EXPECT_EQ(device.vm_query(hanging.vm()).reason,
+              static_cast<std::uint32_t>(SKALD_FAULT_WATCHDOG));
+    EXPECT_EQ(device.vm_query(busy.vm()).banned, 0u);
+    EXPECT_EQ(busy.query().completed, 0u);
+}
+
+TEST(Watchdog, LeavesJobsThatTakeTurnsAlone) {
+    const Device device;
+    Context one(device), two(device);
+    const Program program = Program().budget(2).jump(0).end(isa::EndStatus::Continue);
+    for (const Context* context : {&one, &two}) {
+        drm_skald_job job = context->load(program);
+        job.time_budget_ns = 3000000000;
+        ASSERT_EQ(device.submit(context->queue(), {&job, 1}), 0);
+    }
+    for (const Context* context : {&one, &two}) {
+        ASSERT_EQ(device.wait_completed(context->queue(), 1, 60000), 0);
+        EXPECT_EQ(device.vm_query(context->vm()).banned, 0u);
+    }
+}
+
 TEST(Watchdog, LeavesALongJobWithProgressAlone) {
     const Device device;
     Context context(device);
