@@ -109,15 +109,17 @@ Sequencer::End Sequencer::execute() {
     JobState& job = queue_->job;
     const bool profiled = !job.profile.empty();
     unsigned waits = 0;
+    bool begun = false;
     for (;;) {
         End end{};
-        if (attention_.bits.load(std::memory_order_acquire) != 0 && attend(end))
+        if (attention_.bits.load(std::memory_order_acquire) != 0 && attend(begun, end))
             return end;
         Slot* slot = nullptr;
         if (const Fault fault = fetch(slot))
             return {SKALD_JOB_FAULT, fault};
         const std::uint64_t began = profiled ? host_now_ns() : 0;
         const Fault fault = execute_one(*slot);
+        begun = true;
         if (m_.stopped())
             continue;  // incomplete, whatever it says: attend() ends the job
         if (fault)
@@ -139,7 +141,8 @@ Sequencer::End Sequencer::execute() {
     }
 }
 
-bool Sequencer::attend(End& end) {
+// Every slice makes a step before it is preempted, however short the time it is given.
+bool Sequencer::attend(bool begun, End& end) {
     const std::uint32_t bits = attention_.bits.load(std::memory_order_acquire);
     if ((bits & Attention::kCancel) != 0) {
         end = {SKALD_JOB_CANCELLED, {}};
@@ -149,7 +152,7 @@ bool Sequencer::attend(End& end) {
         code_ = Mapping{};
         invalidate_();
     }
-    if ((bits & Attention::kPreempt) != 0) {
+    if ((bits & Attention::kPreempt) != 0 && begun) {
         end = {SKALD_CORE_PREEMPTED, {}};
         return true;
     }

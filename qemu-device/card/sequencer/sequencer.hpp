@@ -54,8 +54,8 @@ class Sequencer {
     [[nodiscard]] Fault prepare();
     [[nodiscard]] Fault fetch(Slot*& slot);
     [[nodiscard]] const std::byte* code(std::uint64_t va, isa::MicroOp& copy, Fault& fault);
-    // True: the slice is over.
-    [[nodiscard]] bool attend(End& end);
+    // Answers requests. True: the slice is over. begun: it has tried a micro-op.
+    [[nodiscard]] bool attend(bool begun, End& end);
     [[nodiscard]] Fault execute_one(Slot& slot);
     [[nodiscard]] Fault advance();
     void retire();
