@@ -39,7 +39,7 @@ apt_write_sources() {
     : >"$APT_HOME/status"
     {
         echo "deb [arch=amd64 $signed] $mirror trixie main"
-        echo "deb-src [$signed] $mirror trixie main"
+        echo "deb-src [arch=amd64 $signed] $mirror trixie main"
         if [[ $code == bookworm ]]; then
             echo "deb [arch=amd64 $signed] $mirror bookworm-backports main"
         else
@@ -51,14 +51,17 @@ apt_write_sources() {
 
 apt_update() { apt-get "${APT_OPTIONS[@]}" -q -o APT::Update::Error-Mode=any update; }
 
-# The lists are fetched once per run of a script: what is on offer is only asked when something
-# is missing from the cache, and then yesterday's answer is no use.
+# What is on offer is asked when something is missing from the cache, and then yesterday's answer is
+# no use; one of the last minutes is, such as that of the script that runs beside this one. The lock
+# goes with the subshell: what follows may take long.
 apt_refresh() {
-    [[ -n ${APT_FRESH:-} ]] && return 0
-    lock apt
-    apt_write_sources
-    step apt-update "reading Debian's package lists" apt_update
-    export APT_FRESH=1
+    (
+        lock apt
+        [[ -z $(find "$APT_HOME/fresh" -mmin -15 2>/dev/null) ]] || exit 0
+        apt_write_sources
+        step apt-update "reading Debian's package lists" apt_update
+        touch "$APT_HOME/fresh"
+    )
 }
 
 # apt_versions PACKAGE [SUITE]: the versions on offer, newest first.
