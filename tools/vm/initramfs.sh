@@ -64,7 +64,7 @@ build_base() {
     local name library
     rm -rf "$BASE" && mkdir -p "$BASE"
     cd "$BASE"
-    mkdir -p usr/{bin,sbin,lib,lib64,local/bin} etc/skald proc sys dev run tmp root
+    mkdir -p usr/{bin,sbin,lib,lib64,local/bin} "$MODULES" etc/skald proc sys dev run tmp root
     ln -s usr/bin usr/sbin usr/lib usr/lib64 .
     for name in $(listed program); do install_program "$name" "$BASE"; done
     for name in $(listed library); do
