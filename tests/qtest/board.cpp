@@ -63,7 +63,7 @@ void Board::enumerate() {
 }
 
 void Board::set_vector(unsigned vector, std::uint64_t address, std::uint32_t data, bool masked) {
-    const std::uint64_t entry = kMsix + PCI_MSIX_ENTRY_SIZE * vector;
+    const std::uint64_t entry = kMsix + std::uint64_t{PCI_MSIX_ENTRY_SIZE} * vector;
     machine.write32(entry + PCI_MSIX_ENTRY_LOWER_ADDR, static_cast<std::uint32_t>(address));
     machine.write32(entry + PCI_MSIX_ENTRY_UPPER_ADDR, static_cast<std::uint32_t>(address >> 32));
     machine.write32(entry + PCI_MSIX_ENTRY_DATA, data);
@@ -72,10 +72,10 @@ void Board::set_vector(unsigned vector, std::uint64_t address, std::uint32_t dat
 
 void Board::enable_msix() {
     for (unsigned vector = 0; vector < SKALD_NUM_VECTORS; ++vector) {
-        machine.write32(kMessages + 4 * vector, 0);
-        set_vector(vector, kMessages + 4 * vector, kMessageData + vector, false);
+        machine.write32(message_address(vector), 0);
+        set_vector(vector, message_address(vector), kMessageData + vector, false);
     }
-    const unsigned capability = card.capability(PCI_CAP_ID_MSIX).value();
+    const unsigned capability = card.capability(PCI_CAP_ID_MSIX);
     card.write16(capability + PCI_MSIX_FLAGS, PCI_MSIX_FLAGS_ENABLE);
 }
 
@@ -125,12 +125,12 @@ MailboxWords Board::ping(std::uint32_t tag) {
 }
 
 void Board::function_level_reset() {
-    const unsigned express = card.capability(PCI_CAP_ID_EXP).value();
+    const unsigned express = card.capability(PCI_CAP_ID_EXP);
     card.write16(express + PCI_EXP_DEVCTL, PCI_EXP_DEVCTL_BCR_FLR);
 }
 
 void Board::power_slot(bool on) {
-    const unsigned express = port.capability(PCI_CAP_ID_EXP).value();
+    const unsigned express = port.capability(PCI_CAP_ID_EXP);
     port.write16(express + PCI_EXP_SLTCTL,
                  on ? PCI_EXP_SLTCTL_PWR_ON | PCI_EXP_SLTCTL_PWR_IND_ON
                     : PCI_EXP_SLTCTL_PWR_OFF | PCI_EXP_SLTCTL_PWR_IND_OFF);

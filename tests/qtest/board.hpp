@@ -28,6 +28,9 @@ inline constexpr std::uint64_t kMemory = 0x1000000000;
 // Guest memory in use. Messages: where the MSI-X vectors write, 4 bytes each.
 inline constexpr std::uint64_t kMessages = 0x100000;
 inline constexpr std::uint32_t kMessageData = 0x5ca10000;  // + vector
+constexpr std::uint64_t message_address(unsigned vector) {
+    return kMessages + std::uint64_t{4} * vector;
+}
 
 // The firmware image under test, from SKALD_FIRMWARE.
 [[nodiscard]] std::vector<std::byte> firmware_image();
@@ -50,7 +53,7 @@ class Board {
     void enable_msix();
     void set_vector(unsigned vector, std::uint64_t address, std::uint32_t data, bool masked);
     [[nodiscard]] std::uint32_t message(unsigned vector) {
-        return machine.read32(kMessages + 4 * vector);
+        return machine.read32(message_address(vector));
     }
 
     [[nodiscard]] std::uint32_t reg(std::uint32_t offset) { return machine.read32(kRegs + offset); }

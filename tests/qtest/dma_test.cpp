@@ -89,7 +89,7 @@ class DmaBehindIommu : public Dma {
   protected:
     DmaBehindIommu() : Dma({"-device", "intel-iommu,aw-bits=48"}) {
         for (unsigned vector = 0; vector < SKALD_NUM_VECTORS; ++vector) {
-            board.set_vector(vector, kIommuOffset + kMessages + 4 * vector, kMessageData + vector,
+            board.set_vector(vector, kIommuOffset + message_address(vector), kMessageData + vector,
                              false);
         }
         enable_intel_iommu(board.machine);

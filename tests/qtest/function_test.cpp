@@ -36,7 +36,7 @@ TEST(Function, HasTheBarsOfTheDevicePage) {
 
 TEST(Function, IsAnExpressEndpointThatCanBeReset) {
     Board board;
-    const unsigned express = board.card.capability(PCI_CAP_ID_EXP).value();
+    const unsigned express = board.card.capability(PCI_CAP_ID_EXP);
     EXPECT_EQ((board.card.read16(express + PCI_EXP_FLAGS) & PCI_EXP_FLAGS_TYPE) >> 4,
               PCI_EXP_TYPE_ENDPOINT);
     EXPECT_TRUE(board.card.read32(express + PCI_EXP_DEVCAP) & PCI_EXP_DEVCAP_FLR);
@@ -44,7 +44,7 @@ TEST(Function, IsAnExpressEndpointThatCanBeReset) {
 
 TEST(Function, OffersSixteenVectorsInItsOwnBar) {
     Board board;
-    const unsigned msix = board.card.capability(PCI_CAP_ID_MSIX).value();
+    const unsigned msix = board.card.capability(PCI_CAP_ID_MSIX);
     EXPECT_EQ((board.card.read16(msix + PCI_MSIX_FLAGS) & PCI_MSIX_FLAGS_QSIZE) + 1u,
               SKALD_NUM_VECTORS);
     EXPECT_EQ(board.card.read32(msix + PCI_MSIX_TABLE) & PCI_MSIX_TABLE_BIR, SKALD_BAR_MSIX);
@@ -53,7 +53,7 @@ TEST(Function, OffersSixteenVectorsInItsOwnBar) {
 
 TEST(Function, KeepsItsStateInD3AndLosesItsBarsThere) {
     Board board;
-    const unsigned pm = board.card.capability(PCI_CAP_ID_PM).value();
+    const unsigned pm = board.card.capability(PCI_CAP_ID_PM);
     board.set_reg(SKALD_REG_HOST_ABI, 0x1234);
     board.card.write16(pm + PCI_PM_CTRL, 3);
     EXPECT_NE(board.reg(SKALD_REG_ID), SKALD_DEVICE_ID_VALUE);

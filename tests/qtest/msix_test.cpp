@@ -32,7 +32,7 @@ class Msix : public testing::Test {
         return board.machine.read(kPba, 8) >> vector & 1;
     }
     void set_flags(std::uint16_t flags) {
-        const unsigned capability = board.card.capability(PCI_CAP_ID_MSIX).value();
+        const unsigned capability = board.card.capability(PCI_CAP_ID_MSIX);
         board.card.write16(capability + PCI_MSIX_FLAGS, flags);
     }
 

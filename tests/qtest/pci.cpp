@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "pci.hpp"
 
+#include <stdexcept>
+#include <string>
+
 namespace skald::qtest {
 namespace {
 
@@ -32,13 +35,13 @@ void PciFunction::write16(unsigned offset, std::uint16_t value) {
     machine_.out16(static_cast<std::uint16_t>(kDataPort + (offset & 2)), value);
 }
 
-std::optional<unsigned> PciFunction::capability(std::uint8_t id) {
+unsigned PciFunction::capability(std::uint8_t id) {
     for (unsigned at = read8(PCI_CAPABILITY_LIST); at != 0; at = read8(at + PCI_CAP_LIST_NEXT)) {
         if (read8(at + PCI_CAP_LIST_ID) == id) {
             return at;
         }
     }
-    return std::nullopt;
+    throw std::runtime_error("no PCI capability " + std::to_string(id));
 }
 
 std::uint32_t PciFunction::size_mask(unsigned offset) {

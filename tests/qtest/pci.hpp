@@ -5,7 +5,6 @@
 #include <linux/pci_regs.h>
 
 #include <cstdint>
-#include <optional>
 
 #include "machine.hpp"
 
@@ -21,8 +20,8 @@ class PciFunction {
     [[nodiscard]] std::uint8_t read8(unsigned offset);
     void write32(unsigned offset, std::uint32_t value);
     void write16(unsigned offset, std::uint16_t value);
-    // Offset of a capability.
-    [[nodiscard]] std::optional<unsigned> capability(std::uint8_t id);
+    // Offset of a capability; throws when the function has none of that kind.
+    [[nodiscard]] unsigned capability(std::uint8_t id);
     // Bytes that the BAR decodes, 0 when there is none; the BAR keeps its value.
     [[nodiscard]] std::uint64_t bar_size(unsigned bar);
 

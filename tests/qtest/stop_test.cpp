@@ -22,7 +22,7 @@ TEST_F(Stop, FlrClearsTheFunctionAndTheCard) {
     board.function_level_reset();
     EXPECT_EQ(board.card.read16(PCI_COMMAND), 0u);
     EXPECT_EQ(board.card.read32(PCI_BASE_ADDRESS_0 + 4 * SKALD_BAR_REGS), 0u);
-    const unsigned msix = board.card.capability(PCI_CAP_ID_MSIX).value();
+    const unsigned msix = board.card.capability(PCI_CAP_ID_MSIX);
     EXPECT_EQ(board.card.read16(msix + PCI_MSIX_FLAGS) & PCI_MSIX_FLAGS_ENABLE, 0);
     board.enumerate();
     board.wait_status(SKALD_STATE_IDLE);
@@ -189,6 +189,8 @@ TEST_F(Stop, UnplugInAStoppedVm) {
 
 // ---- The end of QEMU. Sanitizers report on stderr and change the status.
 
+constexpr std::uint16_t kDebugExit = 0xf4;
+
 // Once for each kind of card memory: QEMU frees a backend while it ends.
 class End : public testing::TestWithParam<const char*> {
   protected:
@@ -196,12 +198,15 @@ class End : public testing::TestWithParam<const char*> {
 
     static std::string options() { return *GetParam() ? "memdev=m0" : "memory-size=64M"; }
     static std::vector<std::string> arguments() {
-        return *GetParam() ? std::vector<std::string>{"-object", GetParam()}
-                           : std::vector<std::string>{};
+        std::vector<std::string> list = {"-device", "isa-debug-exit,iobase=0xf4,iosize=4"};
+        if (*GetParam() != '\0') {
+            list.insert(list.end(), {"-object", GetParam()});
+        }
+        return list;
     }
-    void expect_clean_end(const std::string& last_words = "") {
+    void expect_clean_end() {
         EXPECT_EQ(board.machine.process().wait(kPatience), 0);
-        EXPECT_EQ(board.machine.process().output(), last_words);
+        EXPECT_EQ(board.machine.process().output(), "");
     }
     // As a guest does it: through the power management block of the south bridge.
     void power_off() {
@@ -252,6 +257,15 @@ TEST_P(End, BusyCardByPowerOff) {
     rig.start_counting();
     power_off();
     expect_clean_end();
+}
+
+TEST_P(End, BusyCardByDebugExit) {
+    board.boot();
+    Rig rig(board);
+    rig.start_counting();
+    board.machine.out32(kDebugExit, 0x10);
+    EXPECT_EQ(board.machine.process().wait(kPatience), 0x21);
+    EXPECT_EQ(board.machine.process().output(), "");
 }
 
 TEST_P(End, BootingCardByQuit) {
