@@ -37,7 +37,7 @@ void command(Machine& machine, std::uint32_t bits, std::uint32_t done) {
 }  // namespace
 
 void enable_intel_iommu(Machine& machine) {
-    const std::vector<std::byte> zeros(5 * 4096);
+    const std::vector<std::byte> zeros(5 * std::size_t{4096});
     machine.write_block(kRoot, zeros);
     machine.write(kRoot + 16 * kBus, 8, kContexts | kPresent);
     machine.write(kContexts, 8, kLevel4 | kPresent);
