@@ -14,6 +14,7 @@
 
 #include "skald_bind.h"
 #include "skald_device.h"
+#include "skald_fence.h"
 #include "skald_gem.h"
 #include "skald_sync.h"
 #include "skald_trace.h"
@@ -53,6 +54,9 @@ struct skald_bind {
 
 	/** @vm: address space, with a reference */
 	struct skald_vm *vm;
+
+	/** @fence: end of the bind; started when it has run */
+	struct skald_fence *fence;
 
 	/** @change: memory for tables */
 	struct skald_mmu_change change;
@@ -235,7 +239,8 @@ static struct dma_fence *skald_bind_run_job(struct drm_sched_job *job)
 
 	trace_skald_bind(sdev->base.dev, bind->vm->ctx, bind->num_ops, ret);
 	dma_fence_end_signalling(signalling);
-	return ret ? ERR_PTR(ret) : NULL;
+	skald_fence_start(bind->fence, bind->vm->scheduler);
+	return dma_fence_get(skald_fence_end(bind->fence, ret));
 }
 
 static void skald_bind_free_job(struct drm_sched_job *job)
@@ -270,6 +275,7 @@ static void skald_bind_free(struct skald_bind *bind)
 {
 	struct skald_device *sdev = bind->vm->sdev;
 
+	skald_fence_put(bind->fence);
 	skald_mmu_change_fini(sdev, &bind->change);
 	skald_bind_free_vmas(sdev, &bind->vmas);
 	skald_bind_free_vmas(sdev, &bind->retired);
@@ -294,6 +300,12 @@ static struct skald_bind *skald_bind_alloc(struct skald_vm *vm, u32 num_ops)
 	bind = kvzalloc(struct_size(bind, ops, num_ops), GFP_KERNEL);
 	if (!bind)
 		return NULL;
+
+	bind->fence = skald_fence_alloc();
+	if (!bind->fence) {
+		kvfree(bind);
+		return NULL;
+	}
 
 	bind->num_ops = num_ops;
 	bind->vm = vm;
@@ -425,7 +437,7 @@ static struct dma_fence *skald_bind_submit(struct skald_bind *bind, struct drm_f
 	struct dma_fence *fence;
 	int ret;
 
-	ret = drm_sched_job_init(&bind->base, &vm->entity, 1, NULL, file->client_id);
+	ret = drm_sched_job_init(&bind->base, &vm->scheduler->entity, 1, NULL, file->client_id);
 	if (ret)
 		return ERR_PTR(ret);
 
@@ -515,41 +527,16 @@ int skald_bind_ioctl(struct drm_device *ddev, void *data, struct drm_file *file)
 }
 
 /**
- * skald_bind_sched_init() - set up the scheduler for binds
+ * skald_bind_sched_init() - make the scheduler for binds
  * @vm: address space
  *
  * Return: 0 or an error.
  */
 int skald_bind_sched_init(struct skald_vm *vm)
 {
-	const struct drm_sched_init_args args = {
-		.ops = &skald_bind_sched_ops,
-		.submit_wq = vm->sdev->bind_wq,
-		.num_rqs = 1,
-		.credit_limit = 1,
-		.timeout = MAX_SCHEDULE_TIMEOUT,
-		.name = "skald-bind",
-		.dev = vm->sdev->base.dev,
-	};
-	struct drm_gpu_scheduler *sched = &vm->sched;
-	int ret;
+	struct skald_device *sdev = vm->sdev;
 
-	ret = drm_sched_init(sched, &args);
-	if (ret)
-		return ret;
-
-	ret = drm_sched_entity_init(&vm->entity, DRM_SCHED_PRIORITY_KERNEL, &sched, 1, NULL);
-	if (ret)
-		drm_sched_fini(sched);
-	return ret;
-}
-
-/**
- * skald_bind_sched_fini() - undo skald_bind_sched_init()
- * @vm: address space without binds under way
- */
-void skald_bind_sched_fini(struct skald_vm *vm)
-{
-	drm_sched_entity_destroy(&vm->entity);
-	drm_sched_fini(&vm->sched);
+	vm->scheduler = skald_scheduler_create(sdev, &skald_bind_sched_ops, sdev->bind_wq, 1,
+					       "skald-bind");
+	return PTR_ERR_OR_ZERO(vm->scheduler);
 }

@@ -13,7 +13,6 @@ struct skald_vm;
 int skald_bind_ioctl(struct drm_device *ddev, void *data, struct drm_file *file);
 
 int skald_bind_sched_init(struct skald_vm *vm);
-void skald_bind_sched_fini(struct skald_vm *vm);
 
 int skald_bind_step_map(struct drm_gpuva_op *op, void *priv);
 int skald_bind_step_remap(struct drm_gpuva_op *op, void *priv);

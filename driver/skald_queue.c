@@ -42,7 +42,7 @@ static void skald_queue_read_progress(struct skald_queue *queue)
 /* Ends the oldest job on the card. */
 static void skald_queue_end_job(struct skald_queue *queue, struct skald_job *job, int error)
 {
-	struct dma_fence *fence = &job->fence->base;
+	struct skald_fence *fence = job->fence;
 	ktime_t now = ktime_get();
 	ktime_t start = ktime_after(queue->last_end, job->start) ? queue->last_end : job->start;
 
@@ -54,10 +54,7 @@ static void skald_queue_end_job(struct skald_queue *queue, struct skald_job *job
 	skald_watchdog_job_ended(queue->sdev);
 
 	/* The job may be gone once its fence has signalled. */
-	if (error)
-		dma_fence_set_error(fence, error);
-	dma_fence_signal(fence);
-	dma_fence_put(fence);
+	dma_fence_put(skald_fence_end(fence, error));
 }
 
 static void skald_queue_note_fault(struct skald_queue *queue, const struct skald_completion *cpl)
@@ -173,9 +170,9 @@ static int skald_queue_refusal(struct skald_queue *queue)
 /**
  * skald_queue_start_job() - give a job to the card
  * @queue: queue, its ring not full
- * @job: job
+ * @job: job, its fence started
  *
- * Return: 0, or why the job cannot run; then it has ended.
+ * Return: 0, or why the job cannot run; then it has ended, and its fence is the caller's to signal.
  */
 int skald_queue_start_job(struct skald_queue *queue, struct skald_job *job)
 {
@@ -196,7 +193,6 @@ int skald_queue_start_job(struct skald_queue *queue, struct skald_job *job)
 	queue->seq++;
 	job->entry.seq = cpu_to_le64(queue->seq);
 	job->start = ktime_get();
-	skald_fence_start(job->fence, queue, queue->seq);
 	dma_fence_get(&job->fence->base);
 	list_add_tail(&job->node, &queue->pending);
 	skald_watchdog_job_started(sdev);
@@ -401,7 +397,7 @@ static void skald_queue_free(struct skald_queue *queue)
 {
 	struct skald_device *sdev = queue->sdev;
 
-	skald_sched_fini(queue);
+	skald_scheduler_destroy(queue->scheduler);
 	if (queue->eventfd)
 		eventfd_ctx_put(queue->eventfd);
 	skald_vm_put(queue->vm);
@@ -519,7 +515,6 @@ static struct skald_queue *skald_queue_alloc(struct skald_device *sdev, struct s
 	INIT_LIST_HEAD(&queue->pending);
 	INIT_LIST_HEAD(&queue->vector_node);
 	INIT_WORK(&queue->free_work, skald_queue_free_work);
-	queue->fence_context = dma_fence_context_alloc(1);
 
 	if (eventfd >= 0) {
 		queue->eventfd = eventfd_ctx_fdget(eventfd);

@@ -12,8 +12,6 @@
 #include <linux/types.h>
 #include <linux/workqueue.h>
 
-#include <drm/gpu_scheduler.h>
-
 #include <skald/ring.h>
 
 #include "skald_watchdog.h"
@@ -25,6 +23,7 @@ struct eventfd_ctx;
 struct skald_device;
 struct skald_file;
 struct skald_job;
+struct skald_scheduler;
 struct skald_vm;
 
 /* Every job has a completion slot of its own. */
@@ -94,17 +93,11 @@ struct skald_queue {
 	/** @vector_node: in the vector's list, while on the card; under skald_vector.lock */
 	struct list_head vector_node;
 
-	/** @sched: hands out jobs in order, as many as the ring holds */
-	struct drm_gpu_scheduler sched;
-
-	/** @entity: where jobs wait */
-	struct drm_sched_entity entity;
+	/** @scheduler: hands out jobs in order, as many as the ring holds */
+	struct skald_scheduler *scheduler;
 
 	/** @submit_lock: keeps arming and pushing the jobs of a call together */
 	struct mutex submit_lock;
-
-	/** @fence_context: of the fences of jobs */
-	u64 fence_context;
 
 	/** @lock: protects everything below. Fence locks nest inside. */
 	spinlock_t lock;

@@ -52,47 +52,6 @@
 #define SKALD_MAX_JOBS 64
 #define SKALD_TIME_BUDGET_DEFAULT NSEC_PER_SEC
 
-/* ---- The fence of a job on the card ------------------------------------------------------- */
-
-static const char *skald_fence_get_driver_name(struct dma_fence *fence)
-{
-	return "skald";
-}
-
-static const char *skald_fence_get_timeline_name(struct dma_fence *fence)
-{
-	return "queue";
-}
-
-static void skald_fence_release(struct dma_fence *fence)
-{
-	kfree_rcu(container_of(fence, struct skald_fence, base), base.rcu);
-	/*
-	 * The scheduler's fence, which user space may hold without a file of ours, holds this
-	 * one.
-	 */
-	module_put(THIS_MODULE);
-}
-
-static const struct dma_fence_ops skald_fence_ops = {
-	.get_driver_name = skald_fence_get_driver_name,
-	.get_timeline_name = skald_fence_get_timeline_name,
-	.release = skald_fence_release,
-};
-
-/**
- * skald_fence_start() - bring a fence to life; from here on dma_fence_put() frees it
- * @fence: zeroed
- * @queue: queue
- * @seq: number of the job
- */
-void skald_fence_start(struct skald_fence *fence, struct skald_queue *queue, u64 seq)
-{
-	__module_get(THIS_MODULE);
-	spin_lock_init(&fence->lock);
-	dma_fence_init(&fence->base, &skald_fence_ops, &fence->lock, queue->fence_context, seq);
-}
-
 /* ---- Scheduler callbacks ------------------------------------------------------------------ */
 
 static struct skald_job *to_skald_job(struct drm_sched_job *job)
@@ -102,11 +61,7 @@ static struct skald_job *to_skald_job(struct drm_sched_job *job)
 
 static void skald_job_free(struct skald_job *job)
 {
-	if (job->fence && job->fence->base.ops)
-		dma_fence_put(&job->fence->base);
-	else
-		kfree(job->fence);
-
+	skald_fence_put(job->fence);
 	skald_object_sub(job->queue->sdev, SKALD_OBJECT_JOB, 1);
 	skald_queue_put(job->queue);
 	kfree(job);
@@ -118,12 +73,15 @@ static struct dma_fence *skald_sched_run_job(struct drm_sched_job *base)
 	bool signalling = dma_fence_begin_signalling();
 	int ret;
 
+	skald_fence_start(job->fence, job->queue->scheduler);
 	ret = skald_queue_start_job(job->queue, job);
+	if (ret)
+		skald_fence_end(job->fence, ret);
 	trace_skald_job_run(job->queue->sdev->base.dev, job->queue->hw,
 			    le64_to_cpu(job->entry.seq), ret);
 	dma_fence_end_signalling(signalling);
 
-	return ret ? ERR_PTR(ret) : dma_fence_get(&job->fence->base);
+	return dma_fence_get(&job->fence->base);
 }
 
 static void skald_sched_free_job(struct drm_sched_job *base)
@@ -145,43 +103,18 @@ static const struct drm_sched_backend_ops skald_sched_ops = {
 };
 
 /**
- * skald_sched_init() - set up the scheduler of a queue
+ * skald_sched_init() - make the scheduler of a queue
  * @queue: queue
  *
  * Return: 0 or an error.
  */
 int skald_sched_init(struct skald_queue *queue)
 {
-	const struct drm_sched_init_args args = {
-		.ops = &skald_sched_ops,
-		.submit_wq = queue->sdev->submit_wq,
-		.num_rqs = 1,
-		.credit_limit = SKALD_QUEUE_JOBS,
-		.timeout = MAX_SCHEDULE_TIMEOUT,
-		.name = "skald-queue",
-		.dev = queue->sdev->base.dev,
-	};
-	struct drm_gpu_scheduler *sched = &queue->sched;
-	int ret;
+	struct skald_device *sdev = queue->sdev;
 
-	ret = drm_sched_init(sched, &args);
-	if (ret)
-		return ret;
-
-	ret = drm_sched_entity_init(&queue->entity, DRM_SCHED_PRIORITY_KERNEL, &sched, 1, NULL);
-	if (ret)
-		drm_sched_fini(sched);
-	return ret;
-}
-
-/**
- * skald_sched_fini() - undo skald_sched_init()
- * @queue: queue without jobs
- */
-void skald_sched_fini(struct skald_queue *queue)
-{
-	drm_sched_entity_destroy(&queue->entity);
-	drm_sched_fini(&queue->sched);
+	queue->scheduler = skald_scheduler_create(sdev, &skald_sched_ops, sdev->submit_wq,
+						  SKALD_QUEUE_JOBS, "skald-queue");
+	return PTR_ERR_OR_ZERO(queue->scheduler);
 }
 
 /* ---- SUBMIT ------------------------------------------------------------------------------- */
@@ -223,8 +156,8 @@ static struct skald_job *skald_job_create(struct skald_queue *queue, struct drm_
 	job->entry.loop_budget = cpu_to_le64(args->loop_budget);
 	job->entry.program_ops = cpu_to_le32(args->program_ops);
 
-	job->fence = kzalloc(sizeof(*job->fence), GFP_KERNEL);
-	ret = job->fence ? drm_sched_job_init(&job->base, &queue->entity, 1, NULL,
+	job->fence = skald_fence_alloc();
+	ret = job->fence ? drm_sched_job_init(&job->base, &queue->scheduler->entity, 1, NULL,
 					      file->client_id) : -ENOMEM;
 	if (ret) {
 		skald_job_free(job);

@@ -5,7 +5,6 @@
 #ifndef __SKALD_SCHED_H__
 #define __SKALD_SCHED_H__
 
-#include <linux/dma-fence.h>
 #include <linux/ktime.h>
 #include <linux/list.h>
 
@@ -13,19 +12,11 @@
 
 #include <skald/ring.h>
 
+#include "skald_fence.h"
+
 struct drm_device;
 struct drm_file;
 struct skald_queue;
-
-/**
- * struct skald_fence - signals when the card has ended a job
- */
-struct skald_fence {
-	/** @base: fence */
-	struct dma_fence base;
-	/** @lock: its lock, here because a fence may outlive its queue */
-	spinlock_t lock;
-};
 
 /**
  * struct skald_job - a job
@@ -40,7 +31,7 @@ struct skald_job {
 	/** @node: in skald_queue.pending, while on the card; with a reference of @fence */
 	struct list_head node;
 
-	/** @fence: end on the card; initialised when the job is given to it */
+	/** @fence: end of the job; started when its turn comes */
 	struct skald_fence *fence;
 
 	/** @start: when that was */
@@ -53,8 +44,5 @@ struct skald_job {
 int skald_sched_submit_ioctl(struct drm_device *ddev, void *data, struct drm_file *file);
 
 int skald_sched_init(struct skald_queue *queue);
-void skald_sched_fini(struct skald_queue *queue);
-
-void skald_fence_start(struct skald_fence *fence, struct skald_queue *queue, u64 seq);
 
 #endif

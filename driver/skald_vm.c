@@ -13,6 +13,7 @@
 
 #include "skald_bind.h"
 #include "skald_device.h"
+#include "skald_fence.h"
 #include "skald_queue.h"
 #include "skald_trace.h"
 #include "skald_vm.h"
@@ -182,7 +183,7 @@ static void skald_vm_free(struct skald_vm *vm)
 {
 	struct skald_device *sdev = vm->sdev;
 
-	skald_bind_sched_fini(vm);
+	skald_scheduler_destroy(vm->scheduler);
 	skald_mmu_fini(&vm->mmu);
 	drm_gpuvm_put(&vm->base);
 	skald_object_sub(sdev, SKALD_OBJECT_VM, 1);
@@ -290,7 +291,7 @@ static struct skald_vm *skald_vm_alloc(struct skald_device *sdev)
 	return vm;
 
 err_sched_fini:
-	skald_bind_sched_fini(vm);
+	skald_scheduler_destroy(vm->scheduler);
 err_mmu_fini:
 	skald_mmu_fini(&vm->mmu);
 err_ida_free:

@@ -12,7 +12,6 @@
 #include <linux/workqueue.h>
 
 #include <drm/drm_gpuvm.h>
-#include <drm/gpu_scheduler.h>
 
 #include "skald_mmu.h"
 
@@ -20,6 +19,7 @@ struct drm_skald_vm_query;
 struct skald_completion;
 struct skald_file;
 struct skald_queue;
+struct skald_scheduler;
 
 /**
  * struct skald_vma - a mapping
@@ -82,11 +82,8 @@ struct skald_vm {
 	/** @closed: the context is gone from the card; binds do nothing any more */
 	bool closed;
 
-	/** @sched: runs binds in order */
-	struct drm_gpu_scheduler sched;
-
-	/** @entity: where binds are queued */
-	struct drm_sched_entity entity;
+	/** @scheduler: runs binds in order */
+	struct skald_scheduler *scheduler;
 
 	/** @bind_lock: keeps arming and pushing of a bind together */
 	struct mutex bind_lock;

@@ -257,13 +257,17 @@ int Device::syncobj_wait(std::uint32_t handle, std::int64_t timeout_ms, std::uin
     return call(DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT, &args);
 }
 
-int Device::syncobj_error(std::uint32_t handle) const {
+Fd Device::sync_file(std::uint32_t handle) const {
     drm_syncobj_handle args{};
     args.handle = handle;
     args.flags = DRM_SYNCOBJ_HANDLE_TO_FD_FLAGS_EXPORT_SYNC_FILE;
     args.fd = -1;
     EXPECT_EQ(call(DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, &args), 0);
-    const Fd file(args.fd);
+    return Fd(args.fd);
+}
+
+int Device::syncobj_error(std::uint32_t handle) const {
+    const Fd file = sync_file(handle);
     sync_file_info info{};
     EXPECT_EQ(::ioctl(file.get(), SYNC_IOC_FILE_INFO, &info), 0);
     return info.status < 0 ? -info.status : 0;

@@ -112,6 +112,8 @@ class Device {
 
     std::uint32_t syncobj(bool signaled = false) const;
     int syncobj_wait(std::uint32_t handle, std::int64_t timeout_ms, std::uint64_t point = 0) const;
+    // The syncobj's fence as a file of its own.
+    Fd sync_file(std::uint32_t handle) const;
     // What the fence of a signalled syncobj ended with: 0 or an errno.
     int syncobj_error(std::uint32_t handle) const;
 

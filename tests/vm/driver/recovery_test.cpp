@@ -2,12 +2,16 @@
 // What goes wrong stays with whom it belongs to: faults, hangs, killed processes, resets of the
 // card.
 #include <fcntl.h>
+#include <linux/sync_file.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
+#include <string_view>
 #include <thread>
+#include <vector>
 
 #include "context.hpp"
 #include "skald/fault.h"
@@ -256,6 +260,40 @@ TEST(Kill, AJobThatWaitsForAFenceIsCancelledWhenItsTurnComes) {
     EXPECT_EQ(device.syncobj_wait(done, 20000), 0);
     EXPECT_EQ(device.syncobj_error(done), ECANCELED);
     EXPECT_EQ(victim.data(0), 0u);
+}
+
+TEST(Kill, FencesOutliveTheirFile) {
+    std::vector<Fd> files;
+    {
+        const Device device;
+        Context context(device);
+        const std::uint32_t ran = device.syncobj(), refused = device.syncobj(),
+                            bound = device.syncobj();
+        const drm_skald_sync one = signal_binary(ran), three = signal_binary(bound);
+        const drm_skald_sync two[] = {wait_binary(ran), signal_binary(refused)};
+        // The second one's turn comes when the first has banned the context: it never runs.
+        const Program fault =
+            Program().wait_semaphore(Context::data_va(9), 1).load(1, kNowhere).end();
+        ASSERT_EQ(context.submit(fault, 0, {&one, 1}), 0);
+        ASSERT_EQ(context.submit(write_word(0, 1), 1, two), 0);
+        context.data(9) = 1;
+        ASSERT_EQ(device.syncobj_wait(refused, 20000), 0);
+        const drm_skald_bind_op op{DRM_SKALD_BIND_UNMAP, 0, 0, 0x400000, kBig};
+        ASSERT_EQ(device.bind(context.vm(), {&op, 1}, DRM_SKALD_VM_BIND_ASYNC, {&three, 1}), 0);
+        for (const std::uint32_t syncobj : {ran, refused, bound})
+            files.push_back(device.sync_file(syncobj));
+    }
+    // Names and errors are still there, whatever has become of queue and address space.
+    expect_works();
+    for (const Fd& file : files) {
+        sync_fence_info fence{};
+        sync_file_info info{};
+        info.num_fences = 1;
+        info.sync_fence_info = reinterpret_cast<std::uint64_t>(&fence);
+        ASSERT_EQ(::ioctl(file.get(), SYNC_IOC_FILE_INFO, &info), 0);
+        EXPECT_TRUE(std::string_view(fence.obj_name).starts_with("skald-")) << fence.obj_name;
+        EXPECT_NE(info.status, 0);
+    }
 }
 
 TEST(Kill, ClosingTheFileWithJobsInFlightFreesAll) {
