@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Writes a training run's averaged weights as a Hugging Face folder: export.py RUN_DIR MODEL_DIR.
+"""Writes a training run's weights as a Hugging Face folder: export.py RUN_DIR MODEL_DIR [--weights last].
 
 RUN_DIR is train.py's --out. Matrices and norms become bfloat16. The folder's README.md is written
 by hand and left alone.
@@ -40,6 +40,8 @@ def main():
     ap = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     ap.add_argument("run")
     ap.add_argument("model")
+    ap.add_argument("--weights", choices=("average", "last"), default="average",
+                    help="the average trails by 500 steps: on a slow machine the last weights may be better (log.txt: raw)")
     args = ap.parse_args()
     state = torch.load(os.path.join(args.run, "checkpoint.pt"), map_location="cpu")
     shape = state["shape"]
@@ -49,7 +51,7 @@ def main():
     out = lambda name: os.path.join(args.model, name)
 
     shutil.copyfile(source, out("tokenizer.json"))
-    write_safetensors(out("model.safetensors"), state["average"])
+    write_safetensors(out("model.safetensors"), state["average" if args.weights == "average" else "model"])
     ids = {"bos_token_id": tokenizer.bos, "eos_token_id": tokenizer.eos}
     write_json(out("config.json"), {
         "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_act": "silu", **shape,
@@ -62,8 +64,7 @@ def main():
         "add_bos_token": True, "add_eos_token": False, "add_prefix_space": False,
         "clean_up_tokenization_spaces": False, "model_max_length": shape["max_position_embeddings"],
     })
-    nll, bits = state["validation"]
-    print(f"step {state['step']}, {state['tokens']} tokens seen, {state['used'] / 60:.1f} minutes, validation {nll:.4f}, {bits:.4f} bits/char")
+    print(f"step {state['step']}, {state['tokens']} tokens seen, {state['used'] / 60:.1f} minutes")
     print(sum(os.path.getsize(out(n)) for n in os.listdir(args.model)), "bytes in", args.model)
 
 
