@@ -143,7 +143,8 @@ bool WorkerPool::help(Worker& self) {
 void WorkerPool::helper() {
     enter_float_environment();
     Worker self(false);
-    std::uint64_t seen = posts_.load();
+    // Work may have been posted before this thread ran for the first time.
+    std::uint64_t seen = posts_.load() - 1;
     auto idle_since = std::chrono::steady_clock::now();
     while (!stopping_.load(std::memory_order_relaxed)) {
         const std::uint64_t posts = posts_.load();
