@@ -7,6 +7,7 @@ import concurrent.futures
 import hashlib
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -38,6 +39,12 @@ def key_of(command: dict, sources: list[str], checks: bytes) -> str:
     return digest.hexdigest()
 
 
+def object_of(command: dict) -> str:
+    """The object file as Ninja names it: older CMakes only say it in the command."""
+    words = shlex.split(command["command"])
+    return command.get("output") or words[words.index("-o") + 1]
+
+
 def look(build: Path, source: str) -> tuple[bool, str]:
     run = subprocess.run([TIDY, "-p", build, "--quiet", source], capture_output=True, text=True, check=False)
     return run.returncode == 0, run.stdout
@@ -51,7 +58,7 @@ def main() -> int:
     recorded = dependencies(build)
     todo: dict[str, Path] = {}
     for command in json.loads((build / "compile_commands.json").read_text()):
-        sources = recorded.get(command["output"], []) + [command["file"]]
+        sources = recorded.get(object_of(command), []) + [command["file"]]
         stamp = cache / key_of(command, sources, checks)
         if not stamp.exists():
             todo[command["file"]] = stamp

@@ -216,7 +216,8 @@ struct drm_skald_vm_destroy {
  * @handle: syncobj
  * @timeline_value: point, 0 for binary ones
  *
- * What is waited for must have been submitted before (EINVAL), as kernel fences must not wait for user space.
+ * What is waited for must have been submitted before (EINVAL): kernel fences must not wait for
+ * user space.
  */
 struct drm_skald_sync {
 	__u32 flags;
