@@ -179,11 +179,11 @@ std::uint64_t Rig::map_host(std::uint64_t offset, std::uint64_t bytes, bool writ
 
 void Rig::unmap(std::uint64_t va, std::uint64_t bytes) {
     for (std::uint64_t at = 0; at < bytes; at += SKALD_PAGE_SIZE)
-        *entry(va + at, 0) = 0;
+        __atomic_store_n(entry(va + at, 0), 0, __ATOMIC_RELEASE);
 }
 
 void Rig::set_pte(std::uint64_t va, std::uint64_t value) {
-    *entry(va, 0) = value;
+    __atomic_store_n(entry(va, 0), value, __ATOMIC_RELEASE);
 }
 
 // Where va lies, and how many bytes from there to the end of its page.
@@ -209,6 +209,11 @@ void Rig::write(std::uint64_t va, const void* data, std::size_t bytes) {
         from += n;
         bytes -= n;
     }
+}
+
+void Rig::signal(std::uint64_t va, std::uint64_t value) {
+    std::uint64_t left = 0;
+    __atomic_store_n(reinterpret_cast<std::uint64_t*>(find(va, left)), value, __ATOMIC_RELEASE);
 }
 
 void Rig::read(std::uint64_t va, void* data, std::size_t bytes) {

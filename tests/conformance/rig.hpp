@@ -108,6 +108,8 @@ class Rig {
 
     void write(std::uint64_t va, const void* data, std::size_t bytes);
     void read(std::uint64_t va, void* data, std::size_t bytes);
+    // One word, while a job may be looking at it.
+    void signal(std::uint64_t va, std::uint64_t value);
     template <class T>
     std::uint64_t put(const std::vector<T>& data, std::uint64_t offset = 0) {
         const std::uint64_t va = alloc(data.size() * sizeof(T), offset);

@@ -68,8 +68,7 @@ TEST(Engine, PreemptionAtEveryMicroOpChangesNothing) {
     rig.engine->preempt();  // meets the wait at the latest
     card::JobResult result = rig.events.wait_job();
     EXPECT_EQ(result.status, SKALD_CORE_PREEMPTED);
-    const std::uint64_t open = 1;
-    rig.write(gate, &open, 8);
+    rig.signal(gate, 1);
     unsigned preemptions = 0;
     while (result.status == SKALD_CORE_PREEMPTED) {
         rig.engine->resume(0);
@@ -143,8 +142,7 @@ TEST(Engine, InvalidateIsAnsweredInsideAWaitAndTakesEffect) {
     rig.unmap(victim, 8);
     rig.engine->invalidate(0);
     rig.events.wait_invalidated(1);
-    const std::uint64_t open = 1;
-    rig.write(gate, &open, 8);
+    rig.signal(gate, 1);
     const auto result = rig.events.wait_job();
     EXPECT_EQ(result.status, SKALD_JOB_FAULT);
     EXPECT_EQ(result.reason, SKALD_FAULT_UNMAPPED);

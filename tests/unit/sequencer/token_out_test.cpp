@@ -160,8 +160,7 @@ TEST_F(TokenOut, InterruptsHeldBackComeAfterTheirTime) {
     rig.engine->launch(rig.job(program, registers(0, 63)));
     while (rig.interrupts.count(1) < 2) {
     }
-    const std::uint64_t one = 1;
-    rig.write(gate, &one, 8);
+    rig.signal(gate, 1);
     EXPECT_EQ(rig.events.wait_job().status, SKALD_JOB_DONE);
     EXPECT_EQ(rig.interrupts.count(1), 2u);
 }
