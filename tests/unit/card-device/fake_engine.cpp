@@ -98,6 +98,12 @@ void FakeEngine::cancel() {
     changed_.notify_all();
 }
 
+void FakeEngine::hold(bool held) {
+    const std::scoped_lock guard(lock_);
+    held_ = held;
+    changed_.notify_all();
+}
+
 void FakeEngine::begin_reset() {
     cancel();
 }
@@ -163,6 +169,7 @@ JobResult FakeEngine::execute(std::unique_lock<std::mutex>& guard, Job& job) {
             guard.lock();
         }
     }
+    changed_.wait(guard, [this] { return !held_ || stop_; });
     result.micro_ops = job.done;
     result.cycles = 10 * job.done;
     result.bytes = 100 * job.done;

@@ -45,6 +45,9 @@ class FakeEngine final : public EnginePort {
     void begin_reset() override;
     void finish_reset() override;
 
+    // While held, a job that was told to end does not: whoever waits for its end goes on waiting.
+    void hold(bool held);
+
     // What the tests look at.
     [[nodiscard]] std::vector<std::uint32_t> starts()
         const;  // queues, in the order they were started
@@ -76,6 +79,7 @@ class FakeEngine final : public EnginePort {
     bool preempt_ = false;
     bool cancel_ = false;
     bool stop_ = false;
+    bool held_ = false;
     std::optional<std::uint32_t> invalidate_;
     std::uint64_t retired_ = 0;
     std::vector<std::uint32_t> starts_;

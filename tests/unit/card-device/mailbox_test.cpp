@@ -195,10 +195,12 @@ TEST_F(MailboxTest, ASecondCommandWhileBusyIsDropped) {
     ASSERT_EQ(driver->create_queue({}), SKALD_MBOX_OK);
     driver->submit(0, kProgramHang);
     ASSERT_TRUE(host.wait([&] { return driver->reg(SKALD_REG_ENGINE_STATE) == 1; }));
+    engine->hold(true);
     // The first word of the second command changes what the register shows, not what was posted.
     driver->post({SKALD_MBOX_QUEUE_DESTROY, 0});
     card->reg_write(SKALD_REG_MBOX_CMD0, SKALD_MBOX_HALT);
     card->reg_write(SKALD_REG_MBOX_DOORBELL, 1);
+    engine->hold(false);
     EXPECT_EQ(driver->answer()[kStatus], SKALD_MBOX_OK);
     EXPECT_EQ(driver->status(), SKALD_STATE_RUNNING);
 }

@@ -2,6 +2,7 @@
 // llm-run --local: SIMD paths, thread counts and chunks give the same text and the same logits; a
 // path this processor lacks is skipped, and says so.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -22,7 +23,8 @@ struct Output {
 };
 
 Output generate(const std::string& simd, const std::string& threads, const std::string& chunk) {
-    const std::string file = testing::TempDir() + "skald-paths-logits.bin";
+    const std::string file =
+        testing::TempDir() + "skald-paths-logits-" + std::to_string(getpid()) + ".bin";
     Output out;
     out.done = run({SKALD_LLM_RUN,
                     data_file(kDefaultModel.model).string(),
@@ -83,7 +85,8 @@ TEST(LocalCard, MistakesGiveOneLine) {
 }
 
 TEST(LocalCard, AWrongFirmwareSaysWhy) {
-    const std::string file = testing::TempDir() + "skald-wrong-firmware.bin";
+    const std::string file =
+        testing::TempDir() + "skald-wrong-firmware-" + std::to_string(getpid()) + ".bin";
     const std::string model = data_file(kDefaultModel.model).string();
     const auto with_firmware = [&](const std::string& content) {
         std::ofstream(file, std::ios::binary) << content;

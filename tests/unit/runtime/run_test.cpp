@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The parts of llm-run that need no card.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -112,7 +113,8 @@ TEST(RunSampling, ImpossibleValuesAreTheUsersMistake) {
 }
 
 TEST(RunPrompt, AFileLosesOneNewlineAtItsEnd) {
-    const std::string path = testing::TempDir() + "skald-run-prompt.txt";
+    const std::string path =
+        testing::TempDir() + "skald-run-prompt-" + std::to_string(getpid()) + ".txt";
     std::ofstream(path) << "two\nlines\n\n";
     EXPECT_EQ(read_text(path), "two\nlines\n");
     std::filesystem::remove(path);

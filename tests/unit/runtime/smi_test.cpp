@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // skald-smi against a fake kernel and a /proc of our own.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <filesystem>
@@ -39,7 +40,8 @@ TEST(SmiClients, LeavesOtherFilesAlone) {
 
 class ProcFolder {
   public:
-    ProcFolder() : path_(fs::path(testing::TempDir()) / "skald-smi-proc") {
+    ProcFolder()
+        : path_(fs::path(testing::TempDir()) / ("skald-smi-proc-" + std::to_string(getpid()))) {
         fs::remove_all(path_);
         fs::create_directories(path_);
     }
