@@ -24,7 +24,7 @@ class ContainerError : public std::runtime_error {
 
 class Container {
   public:
-    enum class Verify {
+    enum class Verify : std::uint8_t {
         kQuick,    // all but the weights' hash
         kWeights,  // everything
     };

@@ -115,7 +115,8 @@ std::string Normalizer::apply(std::string text) const {
                 text = replace_all(text, step.a, step.b);
                 break;
             case tk::StepKind::kReplaceRegex:
-                text = regex->replace_all(text, step.b);
+                if (regex)
+                    text = regex->replace_all(text, step.b);
                 break;
             case tk::StepKind::kLowercase:
                 text = Regex::lowercase(text);

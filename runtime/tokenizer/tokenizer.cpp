@@ -71,7 +71,8 @@ struct Tokenizer::Parts {
 };
 
 // A specification goes through its own bytes, so that both ways in are checked by the same code.
-Tokenizer::Tokenizer(TokenizerSpec spec) : Tokenizer(std::span<const std::byte>(serialize(spec))) {}
+Tokenizer::Tokenizer(const TokenizerSpec& spec)
+    : Tokenizer(std::span<const std::byte>(serialize(spec))) {}
 
 Tokenizer::Tokenizer(std::span<const std::byte> section)
     : parts_(std::make_unique<const Parts>(parse(section))) {}

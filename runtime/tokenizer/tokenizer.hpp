@@ -23,7 +23,7 @@ class Tokenizer {
 
     // Throws TokenizerError if the section (or specification) is broken.
     explicit Tokenizer(std::span<const std::byte> section);
-    explicit Tokenizer(TokenizerSpec spec);
+    explicit Tokenizer(const TokenizerSpec& spec);
     ~Tokenizer();
     Tokenizer(Tokenizer&&) noexcept;
     Tokenizer& operator=(Tokenizer&&) noexcept;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -10,7 +11,7 @@ namespace skald::rt::utf8 {
 
 inline constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
 
-enum class Prefix {
+enum class Prefix : std::uint8_t {
     kWhole,       // `length` bytes are a well-formed character
     kIncomplete,  // all that is there (`length` bytes) could begin a character
     kInvalid,     // the first `length` bytes belong to no character

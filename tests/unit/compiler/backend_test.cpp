@@ -18,7 +18,8 @@
 namespace skald::compiler {
 namespace {
 
-std::vector<isa::MicroOp> program_of(const test::TinyShape& shape, CompileOptions options = {}) {
+std::vector<isa::MicroOp> program_of(const test::TinyShape& shape,
+                                     const CompileOptions& options = {}) {
     test::TemporaryFolder temporary;
     test::write_hugging_face(temporary / "m", shape);
     return plan(load_model(temporary / "m"), options).program;

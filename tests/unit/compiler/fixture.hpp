@@ -36,7 +36,7 @@ struct TinyWeights {
 
 TinyWeights random_weights(const TinyShape& shape, unsigned seed = 1);
 
-enum class Encoding { kF32, kF16, kBF16, kQ8_0 };
+enum class Encoding : std::uint8_t { kF32, kF16, kBF16, kQ8_0 };
 
 // ---- Hugging Face ----
 

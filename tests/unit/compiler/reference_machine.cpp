@@ -187,9 +187,9 @@ void ReferenceMachine::execute(const MicroOp& op) {
     }
 }
 
-float ReferenceMachine::weight(isa::WeightFormat format, std::uint64_t base, std::uint32_t tiles_k,
-                               std::uint32_t n, std::uint32_t k) const {
-    const std::uint32_t lane = n % isa::kTileRows, in_tile = k % isa::kTileK;
+float ReferenceMachine::weight(isa::WeightFormat format, std::uint64_t base, std::uint64_t tiles_k,
+                               std::uint64_t n, std::uint64_t k) const {
+    const std::uint64_t lane = n % isa::kTileRows, in_tile = k % isa::kTileK;
     const std::uint64_t tile =
         base +
         (std::uint64_t{n / isa::kTileRows} * tiles_k + k / isa::kTileK) * isa::tile_bytes(format);
@@ -210,43 +210,43 @@ float ReferenceMachine::weight(isa::WeightFormat format, std::uint64_t base, std
 }
 
 void ReferenceMachine::gather(const MicroOp& op) {
-    const auto tiles_k = static_cast<std::uint32_t>(isa::ceil_div(op.dim[1], isa::kTileK));
+    const std::uint64_t tiles_k = isa::ceil_div(op.dim[1], isa::kTileK);
     for (std::uint64_t t = 0; t < r_[op.rows]; ++t) {
         const auto id = read<std::uint32_t>(address(op.op[0]) + 4 * t);
         if (id >= op.dim[0])
             throw std::out_of_range("token id");
-        for (std::uint32_t k = 0; k < op.dim[1]; ++k)
+        for (std::uint64_t k = 0; k < op.dim[1]; ++k)
             write(
-                row(op, 2, t, op.dim[1] * 4) + 4 * k,
+                row(op, 2, t, op.dim[1] * 4ull) + 4 * k,
                 weight(static_cast<isa::WeightFormat>(op.fmt), address(op.op[1]), tiles_k, id, k));
     }
 }
 
 void ReferenceMachine::matmul(const MicroOp& op) {
-    const std::uint32_t n_rows = op.dim[0], k_len = op.dim[1];
+    const std::uint64_t n_rows = op.dim[0], k_len = op.dim[1];
     const auto format = static_cast<isa::WeightFormat>(op.fmt);
-    const auto tiles_k = static_cast<std::uint32_t>(isa::ceil_div(k_len, isa::kTileK));
+    const std::uint64_t tiles_k = isa::ceil_div(k_len, isa::kTileK);
     std::vector<float> w(std::size_t{n_rows} * k_len), x(k_len);
-    for (std::uint32_t n = 0; n < n_rows; ++n)
-        for (std::uint32_t k = 0; k < k_len; ++k)
+    for (std::uint64_t n = 0; n < n_rows; ++n)
+        for (std::uint64_t k = 0; k < k_len; ++k)
             w[std::size_t{n} * k_len + k] = weight(format, address(op.op[1]), tiles_k, n, k);
     for (std::uint64_t t = 0; t < r_[op.rows]; ++t) {
-        for (std::uint32_t k = 0; k < k_len; ++k)
+        for (std::uint64_t k = 0; k < k_len; ++k)
             x[k] = read<float>(row(op, 0, t, k_len * 4) + 4 * k);
         if (format == isa::WeightFormat::I8B32) {
-            for (std::uint32_t b = 0; b < k_len; b += isa::kQuantBlock) {
-                const std::uint32_t end = std::min(k_len, b + isa::kQuantBlock);
+            for (std::uint64_t b = 0; b < k_len; b += isa::kQuantBlock) {
+                const std::uint64_t end = std::min<std::uint64_t>(k_len, b + isa::kQuantBlock);
                 float amax = 0;
-                for (std::uint32_t k = b; k < end; ++k)
+                for (std::uint64_t k = b; k < end; ++k)
                     amax = std::max(amax, std::abs(x[k]));
                 const float id = amax > 0 ? 127 / amax : 0;
-                for (std::uint32_t k = b; k < end; ++k)
+                for (std::uint64_t k = b; k < end; ++k)
                     x[k] = std::nearbyint(x[k] * id) * (amax / 127);
             }
         }
-        for (std::uint32_t n = 0; n < n_rows; ++n) {
+        for (std::uint64_t n = 0; n < n_rows; ++n) {
             double sum = 0;
-            for (std::uint32_t k = 0; k < k_len; ++k)
+            for (std::uint64_t k = 0; k < k_len; ++k)
                 sum += double{w[std::size_t{n} * k_len + k]} * x[k];
             const std::uint64_t y = row(op, 2, t, n_rows * 4) + 4 * n;
             if ((op.flags & isa::kFlagBias) != 0)
@@ -259,29 +259,29 @@ void ReferenceMachine::matmul(const MicroOp& op) {
 }
 
 void ReferenceMachine::rms_norm(const MicroOp& op) {
-    const std::uint32_t k_len = op.dim[0];
+    const std::uint64_t k_len = op.dim[0];
     const auto eps = std::bit_cast<float>(static_cast<std::uint32_t>(op.imm));
     for (std::uint64_t t = 0; t < r_[op.rows]; ++t) {
         const std::uint64_t x = row(op, 0, t, k_len * 4), y = row(op, 2, t, k_len * 4);
         double ss = 0;
-        for (std::uint32_t k = 0; k < k_len; ++k)
+        for (std::uint64_t k = 0; k < k_len; ++k)
             ss += std::pow(double{read<float>(x + 4 * k)}, 2);
         const double r = 1 / std::sqrt(ss / k_len + eps);
-        for (std::uint32_t k = 0; k < k_len; ++k)
+        for (std::uint64_t k = 0; k < k_len; ++k)
             write(y + 4 * k, static_cast<float>(read<float>(x + 4 * k) * r *
                                                 read<float>(address(op.op[1]) + 4 * k)));
     }
 }
 
 void ReferenceMachine::rope(const MicroOp& op) {
-    const auto [heads, head_dim, rot, positions] = op.dim;
+    const std::uint64_t heads = op.dim[0], head_dim = op.dim[1], rot = op.dim[2];
     for (std::uint64_t t = 0; t < r_[op.rows]; ++t) {
         const auto where = read<isa::Row>(row(op, 2, t, sizeof(isa::Row)));
-        if (where.position >= positions)
+        if (where.position >= op.dim[3])
             throw std::out_of_range("rotary position");
         const std::uint64_t table = address(op.op[1]) + std::uint64_t{where.position} * rot * 4;
-        for (std::uint32_t h = 0; h < heads; ++h)
-            for (std::uint32_t i = 0; i < rot / 2; ++i) {
+        for (std::uint64_t h = 0; h < heads; ++h)
+            for (std::uint64_t i = 0; i < rot / 2; ++i) {
                 const std::uint64_t a = row(op, 0, t, heads * head_dim * 4) +
                                         4 * (h * head_dim + i),
                                     b = a + 2 * rot;
@@ -296,24 +296,24 @@ void ReferenceMachine::rope(const MicroOp& op) {
 
 void ReferenceMachine::glu(const MicroOp& op) {
     for (std::uint64_t t = 0; t < r_[op.rows]; ++t)
-        for (std::uint32_t k = 0; k < op.dim[0]; ++k) {
-            const float g = read<float>(row(op, 0, t, op.dim[0] * 4) + 4 * k);
-            const float u = read<float>(row(op, 1, t, op.dim[0] * 4) + 4 * k);
-            write(row(op, 2, t, op.dim[0] * 4) + 4 * k, g / (1 + std::exp(-g)) * u);
+        for (std::uint64_t k = 0; k < op.dim[0]; ++k) {
+            const float g = read<float>(row(op, 0, t, op.dim[0] * 4ull) + 4 * k);
+            const float u = read<float>(row(op, 1, t, op.dim[0] * 4ull) + 4 * k);
+            write(row(op, 2, t, op.dim[0] * 4ull) + 4 * k, g / (1 + std::exp(-g)) * u);
         }
 }
 
 void ReferenceMachine::add(const MicroOp& op) {
     for (std::uint64_t t = 0; t < r_[op.rows]; ++t)
-        for (std::uint32_t k = 0; k < op.dim[0]; ++k)
-            write(row(op, 2, t, op.dim[0] * 4) + 4 * k,
-                  read<float>(row(op, 0, t, op.dim[0] * 4) + 4 * k) +
-                      read<float>(row(op, 1, t, op.dim[0] * 4) + 4 * k));
+        for (std::uint64_t k = 0; k < op.dim[0]; ++k)
+            write(row(op, 2, t, op.dim[0] * 4ull) + 4 * k,
+                  read<float>(row(op, 0, t, op.dim[0] * 4ull) + 4 * k) +
+                      read<float>(row(op, 1, t, op.dim[0] * 4ull) + 4 * k));
 }
 
 std::uint64_t ReferenceMachine::kv_element(const MicroOp& op, std::size_t pool, std::size_t blocks,
-                                           std::uint32_t sequence, std::uint32_t position,
-                                           std::uint32_t head, bool value, std::uint32_t d) const {
+                                           std::uint64_t sequence, std::uint64_t position,
+                                           std::uint64_t head, bool value, std::uint64_t d) const {
     const std::uint64_t pitch = op.op[blocks].pitch * 16ull;
     if (position / isa::kKvPositions * 4 >= pitch)
         throw std::out_of_range("position beyond the block table's row");
@@ -321,7 +321,7 @@ std::uint64_t ReferenceMachine::kv_element(const MicroOp& op, std::size_t pool, 
                                            position / isa::kKvPositions * 4);
     if (block >= r_[op.rb])
         throw std::out_of_range("block");
-    const std::uint32_t dim = op.dim[2], p = position % isa::kKvPositions;
+    const std::uint64_t dim = op.dim[2], p = position % isa::kKvPositions;
     const std::uint64_t base = address(op.op[pool]) + std::uint64_t{block} * op.dim[3] +
                                head * isa::kv_head_bytes(isa::KvFormat::F16, dim);
     if (value)
@@ -330,11 +330,11 @@ std::uint64_t ReferenceMachine::kv_element(const MicroOp& op, std::size_t pool, 
 }
 
 void ReferenceMachine::kv_append(const MicroOp& op) {
-    const std::uint32_t heads = op.dim[0], dim = op.dim[2];
+    const std::uint64_t heads = op.dim[0], dim = op.dim[2];
     for (std::uint64_t t = 0; t < r_[op.rows]; ++t) {
         const auto where = read<isa::Row>(row(op, 3, t, sizeof(isa::Row)));
-        for (std::uint32_t h = 0; h < heads; ++h)
-            for (std::uint32_t d = 0; d < dim; ++d)
+        for (std::uint64_t h = 0; h < heads; ++h)
+            for (std::uint64_t d = 0; d < dim; ++d)
                 for (const bool v : {false, true}) {
                     const float x =
                         read<float>(row(op, v ? 1 : 0, t, heads * dim * 4) + 4 * (h * dim + d));
@@ -345,18 +345,18 @@ void ReferenceMachine::kv_append(const MicroOp& op) {
 }
 
 void ReferenceMachine::attention(const MicroOp& op) {
-    const std::uint32_t heads = op.dim[0], group = heads / op.dim[1], dim = op.dim[2];
+    const std::uint64_t heads = op.dim[0], group = heads / op.dim[1], dim = op.dim[2];
     const auto scale = std::bit_cast<float>(static_cast<std::uint32_t>(op.imm));
     for (std::uint64_t t = 0; t < r_[op.rows]; ++t) {
         const auto where = read<isa::Row>(row(op, 3, t, sizeof(isa::Row)));
-        const auto kv = [&](std::uint32_t p, std::uint32_t h, bool v, std::uint32_t d) {
+        const auto kv = [&](std::uint64_t p, std::uint64_t h, bool v, std::uint64_t d) {
             return double{f16_to_f32(
                 read<std::uint16_t>(kv_element(op, 1, 4, where.sequence, p, h / group, v, d)))};
         };
-        for (std::uint32_t h = 0; h < heads; ++h) {
-            std::vector<double> score(where.position + 1);
-            for (std::uint32_t p = 0; p < score.size(); ++p) {
-                for (std::uint32_t d = 0; d < dim; ++d)
+        for (std::uint64_t h = 0; h < heads; ++h) {
+            std::vector<double> score(where.position + 1ull);
+            for (std::uint64_t p = 0; p < score.size(); ++p) {
+                for (std::uint64_t d = 0; d < dim; ++d)
                     score[p] += kv(p, h, false, d) *
                                 read<float>(row(op, 0, t, heads * dim * 4) + 4 * (h * dim + d));
                 score[p] *= scale;
@@ -365,9 +365,9 @@ void ReferenceMachine::attention(const MicroOp& op) {
             double total = 0;
             for (double& s : score)
                 total += s = std::exp(s - most);
-            for (std::uint32_t d = 0; d < dim; ++d) {
+            for (std::uint64_t d = 0; d < dim; ++d) {
                 double sum = 0;
-                for (std::uint32_t p = 0; p < score.size(); ++p)
+                for (std::uint64_t p = 0; p < score.size(); ++p)
                     sum += score[p] * kv(p, h, true, d);
                 write(row(op, 2, t, heads * dim * 4) + 4 * (h * dim + d),
                       static_cast<float>(sum / total));
@@ -383,7 +383,7 @@ void ReferenceMachine::copy_rows(const MicroOp& op) {
         const std::uint64_t from = indexed ? read<std::uint32_t>(address(op.op[0]) + 4 * t) : t;
         if (indexed && from >= r_[op.ra])
             throw std::out_of_range("row index");
-        for (std::uint32_t i = 0; i < op.dim[0]; i += 4)
+        for (std::uint64_t i = 0; i < op.dim[0]; i += 4)
             write(row(op, dst, t, op.dim[0]) + i,
                   read<std::uint32_t>(row(op, src, from, op.dim[0]) + i));
     }
@@ -396,7 +396,7 @@ void ReferenceMachine::sample(const MicroOp& op) {  // the best token; nothing h
             throw std::out_of_range("position beyond the history");
         std::uint32_t best = 0;
         const std::uint64_t logits = row(op, 0, t, op.dim[0] * 4ull);
-        for (std::uint32_t n = 1; n < op.dim[0]; ++n)
+        for (std::uint64_t n = 1; n < op.dim[0]; ++n)
             if (read<float>(logits + 4ull * n) > read<float>(logits + 4ull * best))
                 best = n;
         write(address(op.op[2]) + 4 * t, best);
@@ -410,9 +410,9 @@ void ReferenceMachine::log_prob(const MicroOp& op) {
     for (std::uint64_t t = 0; t < r_[op.rows]; ++t) {
         const std::uint64_t logits = row(op, 0, t, op.dim[0] * 4ull);
         double most = -INFINITY, sum = 0;
-        for (std::uint32_t n = 0; n < op.dim[0]; ++n)
+        for (std::uint64_t n = 0; n < op.dim[0]; ++n)
             most = std::max(most, double{read<float>(logits + 4ull * n)});
-        for (std::uint32_t n = 0; n < op.dim[0]; ++n)
+        for (std::uint64_t n = 0; n < op.dim[0]; ++n)
             sum += std::exp(read<float>(logits + 4ull * n) - most);
         const auto target = read<std::uint32_t>(address(op.op[1]) + 4 * t);
         write(address(op.op[2]) + 4 * t,

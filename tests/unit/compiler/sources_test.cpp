@@ -36,7 +36,8 @@ class Sources : public ::testing::Test {
         test::write_file(path, test::gguf_bytes(file));
         return path;
     }
-    rt::Container compiled(const std::filesystem::path& source, CompileOptions options = {}) {
+    rt::Container compiled(const std::filesystem::path& source,
+                           const CompileOptions& options = {}) {
         const auto out = temporary_ / ("c" + std::to_string(count_++) + ".skald");
         compile(load_model(source), options, out);
         return rt::Container(out, rt::Container::Verify::kWeights);

@@ -7,9 +7,10 @@
 #include <cstddef>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <mutex>
-#include <optional>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace skald::compiler {
@@ -23,7 +24,7 @@ void ordered_pipeline(std::size_t count, unsigned threads,
     const std::size_t window = std::size_t{threads} * 3;
     std::mutex mutex;
     std::condition_variable changed;
-    std::vector<std::optional<Result>> ready(window);
+    std::vector<std::unique_ptr<Result>> ready(window);
     std::size_t next = 0, consumed = 0;
     std::exception_ptr error;
 
@@ -35,10 +36,10 @@ void ordered_pipeline(std::size_t count, unsigned threads,
                 return;
             const std::size_t mine = next++;
             lock.unlock();
-            std::optional<Result> result;
+            std::unique_ptr<Result> result;
             std::exception_ptr failed;
             try {
-                result = produce(mine);
+                result = std::make_unique<Result>(produce(mine));
             } catch (...) {
                 failed = std::current_exception();
             }
@@ -58,12 +59,11 @@ void ordered_pipeline(std::size_t count, unsigned threads,
         changed.wait(lock, [&] { return error || ready[consumed % window]; });
         if (error)
             break;
-        Result result = std::move(*ready[consumed % window]);
-        ready[consumed % window].reset();
+        const std::unique_ptr<Result> result = std::move(ready[consumed % window]);
         lock.unlock();
         std::exception_ptr failed;
         try {
-            consume(consumed, std::move(result));
+            consume(consumed, std::move(*result));
         } catch (...) {
             failed = std::current_exception();
         }

@@ -180,7 +180,7 @@ double TileError::relative() const {
     return squared_weight > 0 ? std::sqrt(squared_error / squared_weight) : 0;
 }
 
-StackedMatrix::StackedMatrix(std::vector<const Weight*> parts, std::uint32_t k) : k_(k) {
+StackedMatrix::StackedMatrix(const std::vector<const Weight*>& parts, std::uint32_t k) : k_(k) {
     for (const Weight* weight : parts) {
         parts_.push_back({n_, weight});
         n_ += static_cast<std::uint32_t>(weight->tensor().rows());

@@ -25,7 +25,7 @@ struct TileError {
 class StackedMatrix {
   public:
     // The weights (each of at least one row of `k`) must outlive the stack.
-    StackedMatrix(std::vector<const Weight*> parts, std::uint32_t k);
+    StackedMatrix(const std::vector<const Weight*>& parts, std::uint32_t k);
 
     std::uint32_t n() const { return n_; }
     std::uint32_t k() const { return k_; }

@@ -87,7 +87,7 @@ class Gguf::Parser {
 
     void run() {
         if (in_.get<std::uint32_t>("the magic") != kMagic)
-            fail("{}: byte 0: does not begin with GGUF", in_.file());
+            fail("{}: byte 0: is not a GGUF file, nor a model folder", in_.file());
         const auto version = in_.get<std::uint32_t>("the version");
         if (version != kVersion)
             fail("{}: byte 4: GGUF version {}, only version 3 is supported", in_.file(), version);
@@ -281,7 +281,8 @@ std::optional<double> Gguf::maybe_float(const std::string& key) const {
         return std::nullopt;
     if (const auto* d = std::get_if<double>(&it->second))
         return *d;
-    return static_cast<double>(*maybe_uint(key));
+    const auto u = maybe_uint(key);
+    return u ? std::optional(static_cast<double>(*u)) : std::nullopt;
 }
 
 std::optional<bool> Gguf::maybe_bool(const std::string& key) const {

@@ -45,7 +45,7 @@ std::uint64_t Tensor::rows() const {
 }
 
 std::span<const std::byte> Tensor::row(std::uint64_t index) const {
-    const std::uint64_t bytes = *row_bytes(type, row_length());
+    const std::uint64_t bytes = row_bytes(type, row_length()).value_or(0);
     return data.subspan(index * bytes, bytes);
 }
 

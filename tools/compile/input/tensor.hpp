@@ -13,7 +13,7 @@
 
 namespace skald::compiler {
 
-enum class DType { kF32, kF16, kBF16, kQ8_0 };
+enum class DType : std::uint8_t { kF32, kF16, kBF16, kQ8_0 };
 
 std::string_view name_of(DType type);
 

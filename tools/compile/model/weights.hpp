@@ -85,7 +85,7 @@ static_assert([] {
     return true;
 }());
 
-enum class SourceKind { kHuggingFace, kGguf };
+enum class SourceKind : std::uint8_t { kHuggingFace, kGguf };
 
 // A tensor of the source seen in the order the card wants: rotary pairs as halves of a head.
 class Weight {

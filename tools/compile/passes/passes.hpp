@@ -14,7 +14,7 @@
 namespace skald::compiler {
 
 // What --weights says.
-enum class WeightChoice { kKeep, kInt8, kF16, kF32 };
+enum class WeightChoice : std::uint8_t { kKeep, kInt8, kF16, kF32 };
 
 struct PassOptions {
     WeightChoice weights = WeightChoice::kKeep;
