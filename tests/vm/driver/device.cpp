@@ -112,6 +112,14 @@ drm_skald_query_usage Device::usage() const {
     return info;
 }
 
+drm_skald_query_usage Device::settled_usage() const {
+    const std::int64_t deadline = monotonic_ns() + 5000000000;
+    drm_skald_query_usage info = usage();
+    while ((info.vms != 0 || info.queues != 0) && monotonic_ns() < deadline)
+        info = usage();
+    return info;
+}
+
 drm_skald_query_firmware Device::firmware() const {
     drm_skald_query_firmware info{};
     EXPECT_EQ(query(DRM_SKALD_QUERY_FIRMWARE, &info, sizeof(info)), 0);

@@ -82,6 +82,8 @@ class Device {
     int query(std::uint32_t type, void* out, std::uint32_t size) const;
     drm_skald_query_device info() const;
     drm_skald_query_usage usage() const;
+    // Once what earlier tests left to the kernel's background work is gone: no queue, no space.
+    drm_skald_query_usage settled_usage() const;
     drm_skald_query_firmware firmware() const;
 
     int bo_create(std::uint64_t size, std::uint32_t flags, std::uint32_t* handle) const;

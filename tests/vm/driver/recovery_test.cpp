@@ -298,7 +298,7 @@ TEST(Kill, FencesOutliveTheirFile) {
 
 TEST(Kill, ClosingTheFileWithJobsInFlightFreesAll) {
     const Device watcher;
-    const drm_skald_query_usage before = watcher.usage();
+    const drm_skald_query_usage before = watcher.settled_usage();
     {
         const Device device;
         Context context(device);
@@ -322,7 +322,7 @@ TEST(Kill, ClosingTheFileWithJobsInFlightFreesAll) {
 
 TEST(Kill, Signal9InMidJobFreesAll) {
     const Device watcher;
-    const drm_skald_query_usage before = watcher.usage();
+    const drm_skald_query_usage before = watcher.settled_usage();
     for (int round = 0; round < 5; ++round) {
         Process victim([] {
             // Never destroyed: the kernel has to do it.

@@ -80,7 +80,7 @@ TEST(UapiQuery, FirmwareVersionIsTheOneInSysfs) {
 
 TEST(UapiQuery, UsageCountsWhatThisFileHolds) {
     const Device device;
-    const drm_skald_query_usage before = device.usage();
+    const drm_skald_query_usage before = device.settled_usage();
     Context context(device);
     EXPECT_EQ(context.run(write_word(1, 2)), 0);
     const drm_skald_query_usage after = device.usage();
