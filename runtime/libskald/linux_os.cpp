@@ -119,8 +119,9 @@ class LinuxOs final : public Os {
             return found;
         for (udev_list_entry* entry = udev_enumerate_get_list_entry(list.get()); entry != nullptr;
              entry = udev_list_entry_get_next(entry)) {
-            const UdevDevice device(udev_device_new_from_syspath(
-                context.get(), text_or_empty(udev_list_entry_get_name(entry)).data()));
+            const char* path = udev_list_entry_get_name(entry);
+            const UdevDevice device(
+                udev_device_new_from_syspath(context.get(), path == nullptr ? "" : path));
             if (device)
                 add_card(device.get(), found);
         }

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# lint.sh [RESULTS.xml]: style and static checks, each one a test case: the formatter, clang-tidy, the
+# [SKALD_LINT_ALL=1] lint.sh [RESULTS.xml]: style and static checks, each one a test case: the formatter, clang-tidy, the
 # kernel's checkpatch and sparse on the driver, QEMU's checkpatch on the PCI shell, shellcheck.
 . "$(dirname "$0")/../../tools/setup/lib.sh"
 
@@ -17,7 +17,7 @@ check_clang_format() {
         xargs -r clang-format-19 --dry-run -Werror
 }
 
-check_clang_tidy() { python3 tests/lint/tidy.py "$SKALD_BUILD/host" "$SKALD_CACHE/tidy"; }
+check_clang_tidy() { python3 tests/lint/tidy.py "$SKALD_BUILD/host" "$SKALD_CACHE/tidy" ${SKALD_LINT_ALL:+--all}; }
 
 # One exception: the compat header is where the kernel's version may be asked for.
 check_driver_checkpatch() {

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""tidy.py BUILD CACHE: clang-tidy over every source of the host build. A source that was clean once is not looked at
-again until it, a header of ours that it includes, its command or the checks change: the cache holds their hash."""
+"""tidy.py BUILD CACHE [--all]: clang-tidy over the sources of the product; with --all over those of the tests as well, and with
+clang's analyzer, which takes several times as long. A source that was clean once is not looked at again until it, a header of
+ours that it includes, its command or the checks change: the cache holds their hash."""
 
 import concurrent.futures
 import hashlib
@@ -45,8 +46,9 @@ def object_of(command: dict) -> str:
     return command.get("output") or words[words.index("-o") + 1]
 
 
-def look(build: Path, source: str) -> tuple[bool, str]:
-    run = subprocess.run([TIDY, "-p", build, "--quiet", source], capture_output=True, text=True, check=False)
+def look(build: Path, source: str, options: list[str]) -> tuple[bool, str]:
+    command = [TIDY, "-p", build, "--quiet", *options, source]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
     return run.returncode == 0, run.stdout
 
 
@@ -54,19 +56,24 @@ def main() -> int:
     build, cache = Path(sys.argv[1]), Path(sys.argv[2])
     cache.mkdir(parents=True, exist_ok=True)
     version = subprocess.run([TIDY, "--version"], capture_output=True, check=True).stdout
-    checks = version + (ROOT / ".clang-tidy").read_bytes()
+    everything = "--all" in sys.argv[3:]
+    checks = version + (ROOT / ".clang-tidy").read_bytes() + (ROOT / "tests/.clang-tidy").read_bytes()
     recorded = dependencies(build)
-    todo: dict[str, Path] = {}
+    todo: dict[str, tuple[Path, list[str]]] = {}
     for command in json.loads((build / "compile_commands.json").read_text()):
+        of_tests = command["file"].startswith(f"{ROOT}/tests/")
+        if of_tests and not everything:
+            continue
         sources = recorded.get(object_of(command), []) + [command["file"]]
-        stamp = cache / key_of(command, sources, checks)
+        options = ["--checks=clang-analyzer-*"] if everything and not of_tests else []
+        stamp = cache / key_of(command, sources, checks + " ".join(options).encode())
         if not stamp.exists():
-            todo[command["file"]] = stamp
+            todo[command["file"]] = (stamp, options)
     bad = 0
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for source, (clean, text) in zip(todo, pool.map(lambda source: look(build, source), todo)):
+        for source, (clean, text) in zip(todo, pool.map(lambda source: look(build, source, todo[source][1]), todo)):
             if clean:
-                todo[source].touch()
+                todo[source][0].touch()
             else:
                 bad += 1
                 print(text)

@@ -12,7 +12,7 @@ namespace skald::local {
 namespace {
 
 std::byte* pointer(std::uint64_t address) {
-    return reinterpret_cast<std::byte*>(address);
+    return reinterpret_cast<std::byte*>(address);  // NOLINT(performance-no-int-to-ptr): that is the point
 }
 
 }  // namespace

@@ -12,9 +12,11 @@
 namespace skald::card::compute {
 
 // Calls body(offset, 16) for whole vectors and body(offset, rest) for the last, shorter one.
+// NOLINTBEGIN(bugprone-macro-parentheses): i and count are names
 #define SKALD_EACH_VECTOR(i, count, n)                      \
     for (std::uint32_t i = 0, count = 16; i < (n); i += 16) \
         if (count = (n) - i < 16 ? (n) - i : 16; true)
+// NOLINTEND(bugprone-macro-parentheses)
 
 template <class V>
 struct Rows {

@@ -48,11 +48,11 @@ Qemu::Qemu(const Options& options, const std::filesystem::path& log) {
     sockets.standard_input = connect(input_);
     sockets.standard_output = connect(output_);
     sockets.standard_error = connect(error_);
-    start(qemu_arguments(options, sockets, kvm_usable()), log, std::move(theirs));
+    start(qemu_arguments(options, sockets, kvm_usable()), log, theirs);  // ours end with this scope
 }
 
 void Qemu::start(const std::vector<std::string>& arguments, const std::filesystem::path& log,
-                 std::vector<Fd> theirs) {
+                 const std::vector<Fd>& theirs) {
     const Fd output(::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
     if (!output)
         throw UsageError("cannot write the QEMU log " + log.string());

@@ -38,7 +38,7 @@ class Qemu {
 
   private:
     void start(const std::vector<std::string>& arguments, const std::filesystem::path& log,
-               std::vector<Fd> theirs);
+               const std::vector<Fd>& theirs);
 
     Fd console_;
     Fd control_;

@@ -68,7 +68,7 @@ Outcome Session::run() {
     qemu_.stop();
     hear_console();
     raw_.reset();
-    return verdict();
+    return verdict(outcome_.value_or(Outcome{}));
 }
 
 void Session::turn() {
@@ -235,10 +235,10 @@ void Session::hear_end() {
     if (!how)
         return;
     hear_console();
-    if (state_ == State::kSwitchingOff)
+    if (report_ && state_ == State::kSwitchingOff)
         return end(static_cast<int>(report_->status));
-    if (!log_.init_says().value_or("").empty())
-        return end(kGuestFailed, *log_.init_says());
+    if (const auto says = log_.init_says(); says && !says->empty())
+        return end(kGuestFailed, *says);
     if (state_ == State::kBooting && !log_.any())
         return end(kCannotRun, fmt::format("QEMU did not start ({})", *how));
     end(kGuestFailed, fmt::format("the guest ended before the command did (QEMU: {})", *how));
@@ -273,15 +273,15 @@ void Session::end(int status, std::string trouble) {
 }
 
 // A kernel that complained makes a failure of everything but a failure that is one already.
-Outcome Session::verdict() {
-    const bool unwell = log_.trouble() && !options_.allow_warnings;
-    if (unwell && outcome_->status != kCannotRun) {
-        outcome_->status = kGuestFailed;
-        if (!outcome_->trouble.empty())
-            outcome_->trouble += "; ";
-        outcome_->trouble += "the kernel says: " + *log_.trouble();
+Outcome Session::verdict(Outcome outcome) const {
+    const auto& trouble = log_.trouble();
+    if (trouble && !options_.allow_warnings && outcome.status != kCannotRun) {
+        outcome.status = kGuestFailed;
+        if (!outcome.trouble.empty())
+            outcome.trouble += "; ";
+        outcome.trouble += "the kernel says: " + *trouble;
     }
-    return *outcome_;
+    return outcome;
 }
 
 }  // namespace skald::vm

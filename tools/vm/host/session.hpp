@@ -49,7 +49,7 @@ class Session {
     StartRequest request() const;
     // Ends the session with this outcome; the first one stands.
     void end(int status, std::string trouble = {});
-    Outcome verdict();
+    Outcome verdict(Outcome outcome) const;
 
     const Options& options_;
     bool terminal_;
