@@ -10,7 +10,7 @@
 
 namespace skald::isa {
 
-inline constexpr std::uint32_t kVersion = 1u << 16 | 0;  // major << 16 | minor, in every container
+inline constexpr std::uint32_t kVersion = 1u << 16 | 1;  // major << 16 | minor, in every container
 
 // ---- Encoding -------------------------------------------------------------------------------------------------------
 
@@ -35,7 +35,7 @@ inline constexpr std::uint8_t kRegArgs = 63;  // set to the argument block's add
 struct MicroOp {
     std::uint8_t opcode = 0;
     std::uint8_t flags = 0;
-    std::uint8_t fmt = 0;   // data format: WeightFormat, KvFormat, Width
+    std::uint8_t fmt = 0;   // data format: WeightFormat, KvFormat, QuantGroup, Width
     std::uint8_t aux = 0;   // AluOp, Condition, Activation, EndStatus, SignalOp
     std::uint8_t rd = 0;    // destination register
     std::uint8_t ra = 0;    // source registers
@@ -91,14 +91,31 @@ enum class Width : std::uint8_t { U32 = 1, U64 = 2 };
 enum class EndStatus : std::uint8_t { Done = 1, Continue = 2 };  // as enum skald_job_status
 enum class SignalOp : std::uint8_t { Set = 1, Add = 2 };
 enum class Activation : std::uint8_t { Silu = 1 };
-enum class WeightFormat : std::uint8_t { I8B32 = 1, F16 = 8, F32 = 9 };
-enum class KvFormat : std::uint8_t { F16 = 1 };
+// Letters: I8, I4 integers of 8 and 4 bits, T2 ternary in 2 bits; B32, B128 k per scale, Row one scale a row; A affine (a minimum
+// beside each scale). Without a remark since 1.0, else since the version named.
+enum class WeightFormat : std::uint8_t {
+    I8B32 = 1,
+    I8B32A = 2,    // 1.1
+    I8B128 = 3,    // 1.1
+    I8B128A = 4,   // 1.1
+    F16 = 8,
+    F32 = 9,
+    I4B32 = 16,    // 1.1
+    I4B32A = 17,   // 1.1
+    I4B128 = 18,   // 1.1
+    I4B128A = 19,  // 1.1
+    T2Row = 24,    // 1.1
+    T2B128 = 25,   // 1.1
+};
+enum class KvFormat : std::uint8_t { F16 = 1, I8 = 2 /* 1.1 */ };
+enum class QuantGroup : std::uint8_t { Block32 = 0, Row = 1 /* 1.1 */ };  // activations that share a scale
 
 // Flags, per opcode.
 inline constexpr std::uint8_t kFlagImm = 1;         // Alu, Branch, SemWait, SemSignal: imm instead of R[rb] (Sem: R[ra])
 inline constexpr std::uint8_t kFlagBias = 1;        // MatMul: add op[3]
 inline constexpr std::uint8_t kFlagAccumulate = 2;  // MatMul: y = y + result
 inline constexpr std::uint8_t kFlagXQ8 = 4;         // MatMul: x is already quantised: op[0] q, op[4] d, op[5] s
+inline constexpr std::uint8_t kFlagSequences = 1;   // RowStep: op[1] holds the sequences; stopped ones stay (1.1)
 
 // ---- Limits ---------------------------------------------------------------------------------------------------------
 
@@ -143,20 +160,54 @@ struct Sequence {
 static_assert(sizeof(Sequence) == 128);
 inline constexpr std::uint32_t kSequenceStopped = 1;  // no more tokens of this sequence are put out
 
-// Weight tiles: 16 rows (lanes) x 64 k. A matrix [N,K] is ceil(N/16) x ceil(K/64) tiles, k tiles of one row tile
-// adjacent: tile (i, j) at (i * ceil(K/64) + j) * tile_bytes(fmt). Matrices are 64-byte aligned. Padding rows and k: zero
-// scale and zero weight (I8B32: data byte 128), 0.0 for floats.
+// Weight tiles: 16 rows (lanes) x tile_k columns, described by kWeights. A matrix [N,K] is ceil(N/16) row tiles; a row tile is
+// row_header bytes, then its ceil(K/tile_k) tiles, adjacent. Matrices are 64-byte aligned. Padding rows and k: zero scale, zero minimum
+// and zero weight (the data that stands for it), 0.0 for floats.
 inline constexpr std::uint32_t kTileRows = 16;
-inline constexpr std::uint32_t kTileK = 64;
-inline constexpr std::uint32_t kQuantBlock = 32;
+inline constexpr std::uint32_t kTileK = 64;      // k of a chunk of data, and of a tile with blocks of 32
+inline constexpr std::uint32_t kQuantBlock = 32; // activations that share a scale with QuantGroup::Block32
 
-// I8B32:  byte   0: f16 scale[block 0..1][row 0..15]
-//         byte  64: u8 data[k/4 0..15][row 0..15][k%4], value = data - 128 (any byte is valid)
+// A chunk is the data of 16 rows x 64 k. Any byte is valid. r = row, k = column within the chunk.
+//   I8   u8 [k/4 0..15][r][k%4]
+//   I4   u8 [b 0..1][j 0..3][r][i 0..3]: low nibble k = 32 b + 4 j + i, high nibble k = 32 b + 16 + 4 j + i
+//   T2   u8 [j 0..3][r][i 0..3]: bits 2 f, 2 f + 1 (f = 0..3) are k = 16 f + 4 j + i
+// Weight of the unsigned number u found there: symmetric scale * (u - zero), zero = 128 (I8), 8 (I4), 1 (T2); affine scale * u + minimum.
+using ChunkI8 = std::uint8_t[kTileK / 4][kTileRows][4];
+using ChunkI4 = std::uint8_t[2][4][kTileRows][4];
+using ChunkT2 = std::uint8_t[4][kTileRows][4];
+
+// A tile has two blocks along k and begins with their f16 scales; an affine one has the f16 minima next. With B32 it is one chunk, with B128
+// four (k ascending). T2Row has no scales in its tiles: the row tile's header is f32 scale[16].
+template <class Chunk, std::size_t Chunks>
+struct Tile {
+    std::uint16_t scale[2][kTileRows];
+    Chunk data[Chunks];
+};
+template <class Chunk, std::size_t Chunks>
+struct AffineTile {
+    std::uint16_t scale[2][kTileRows];
+    std::uint16_t minimum[2][kTileRows];
+    Chunk data[Chunks];
+};
 struct TileI8B32 {
     std::uint16_t scale[2][kTileRows];
     std::uint8_t data[kTileK / 4][kTileRows][4];
 };
-static_assert(sizeof(TileI8B32) == 1088 && offsetof(TileI8B32, data) == 64);
+using TileI8B32A = AffineTile<ChunkI8, 1>;
+using TileI8B128 = Tile<ChunkI8, 4>;
+using TileI8B128A = AffineTile<ChunkI8, 4>;
+using TileI4B32 = Tile<ChunkI4, 1>;
+using TileI4B32A = AffineTile<ChunkI4, 1>;
+using TileI4B128 = Tile<ChunkI4, 4>;
+using TileI4B128A = AffineTile<ChunkI4, 4>;
+using TileT2B128 = Tile<ChunkT2, 4>;
+struct TileT2Row {
+    ChunkT2 data;
+};
+static_assert(sizeof(TileI8B32) == 1088 && offsetof(TileI8B32, data) == 64 && sizeof(TileI8B32A) == 1152);
+static_assert(sizeof(TileI8B128) == 4160 && sizeof(TileI8B128A) == 4224);
+static_assert(sizeof(TileI4B32) == 576 && sizeof(TileI4B32A) == 640 && sizeof(TileI4B128) == 2112 && sizeof(TileI4B128A) == 2176);
+static_assert(sizeof(TileT2Row) == 256 && sizeof(TileT2B128) == 1088 && offsetof(TileI4B32A, data) == 128);
 // F16, F32: element (row, k) at index k * 16 + row.
 struct TileF16 {
     std::uint16_t data[kTileK][kTileRows];
@@ -166,27 +217,62 @@ struct TileF32 {
 };
 static_assert(sizeof(TileF16) == 2048 && sizeof(TileF32) == 4096);
 
-constexpr std::uint64_t tile_bytes(WeightFormat f) {
-    switch (f) {
-        case WeightFormat::I8B32: return sizeof(TileI8B32);
-        case WeightFormat::F16: return sizeof(TileF16);
-        case WeightFormat::F32: return sizeof(TileF32);
-    }
-    return 0;
+struct WeightInfo {
+    WeightFormat format;
+    std::string_view name;     // in listings, reports and options
+    std::uint8_t bits;         // of a weight's number
+    bool integer;              // multiplied with quantised activations
+    bool affine;
+    std::uint32_t block;       // k per scale; 0: none or one a row
+    std::uint32_t tile_k;
+    std::uint32_t tile_bytes;
+    std::uint32_t row_header;  // bytes at the start of a row tile
+    QuantGroup group;          // how MATMUL quantises x
+};
+inline constexpr auto kWeights = std::to_array<WeightInfo>({
+    {WeightFormat::I8B32, "i8b32", 8, true, false, 32, 64, sizeof(TileI8B32), 0, QuantGroup::Block32},
+    {WeightFormat::I8B32A, "i8b32a", 8, true, true, 32, 64, sizeof(TileI8B32A), 0, QuantGroup::Block32},
+    {WeightFormat::I8B128, "i8b128", 8, true, false, 128, 256, sizeof(TileI8B128), 0, QuantGroup::Block32},
+    {WeightFormat::I8B128A, "i8b128a", 8, true, true, 128, 256, sizeof(TileI8B128A), 0, QuantGroup::Block32},
+    {WeightFormat::F16, "f16", 16, false, false, 0, 64, sizeof(TileF16), 0, QuantGroup::Block32},
+    {WeightFormat::F32, "f32", 32, false, false, 0, 64, sizeof(TileF32), 0, QuantGroup::Block32},
+    {WeightFormat::I4B32, "i4b32", 4, true, false, 32, 64, sizeof(TileI4B32), 0, QuantGroup::Block32},
+    {WeightFormat::I4B32A, "i4b32a", 4, true, true, 32, 64, sizeof(TileI4B32A), 0, QuantGroup::Block32},
+    {WeightFormat::I4B128, "i4b128", 4, true, false, 128, 256, sizeof(TileI4B128), 0, QuantGroup::Block32},
+    {WeightFormat::I4B128A, "i4b128a", 4, true, true, 128, 256, sizeof(TileI4B128A), 0, QuantGroup::Block32},
+    {WeightFormat::T2Row, "t2row", 2, true, false, 0, 64, sizeof(TileT2Row), 64, QuantGroup::Row},
+    {WeightFormat::T2B128, "t2b128", 2, true, false, 128, 256, sizeof(TileT2B128), 0, QuantGroup::Block32},
+});
+
+constexpr const WeightInfo* find_weight(std::uint8_t fmt) {
+    for (const WeightInfo& info : kWeights)
+        if (static_cast<std::uint8_t>(info.format) == fmt) return &info;
+    return nullptr;
 }
+constexpr const WeightInfo& weight_info(WeightFormat f) { return *find_weight(static_cast<std::uint8_t>(f)); }  // f is one of the enum
+constexpr std::uint64_t tile_bytes(WeightFormat f) { return weight_info(f).tile_bytes; }
 constexpr std::uint64_t ceil_div(std::uint64_t a, std::uint64_t b) { return (a + b - 1) / b; }
+constexpr std::uint64_t row_tile_bytes(WeightFormat f, std::uint64_t k) {
+    const WeightInfo& info = weight_info(f);
+    return info.row_header + ceil_div(k, info.tile_k) * info.tile_bytes;
+}
 constexpr std::uint64_t matrix_bytes(WeightFormat f, std::uint64_t n, std::uint64_t k) {
-    return ceil_div(n, kTileRows) * ceil_div(k, kTileK) * tile_bytes(f);
+    return ceil_div(n, kTileRows) * row_tile_bytes(f, k);
 }
 
 // KV cache: a pool of blocks, block b at pool + b * block_bytes (dim[3] of KV_APPEND and ATTENTION). A block holds 64
 // positions of every layer; the layer's part begins at the operand's own offset (index register * stride).
 // Per KV head h at h * kv_head_bytes:  K: 4 tiles of 16 positions, f16 k[tile][d][position % 16]
 //                                      V: f16 v[position % 64][d]
+// F16 as above. I8 (head_dim a multiple of 4), value = scale * (byte - 128) for K, scale * byte for V:
+//   K: 4 tiles of 16 positions, u8 k[tile][d/4][position % 16][d%4];  V: i8 v[position % 64][d];  f32 k_scale[64];  f32 v_scale[64]
 inline constexpr std::uint32_t kKvPositions = 64;
 inline constexpr std::uint32_t kKvTile = 16;
 inline constexpr std::uint32_t kAttentionChunk = 256;  // absolute positions merged at a time
-constexpr std::uint64_t kv_head_bytes(KvFormat, std::uint64_t head_dim) { return 2 * kKvPositions * head_dim * 2; }
+constexpr std::uint64_t kv_head_bytes(KvFormat f, std::uint64_t head_dim) {
+    const std::uint64_t per_position = f == KvFormat::I8 ? head_dim + sizeof(float) : 2 * head_dim;
+    return 2 * kKvPositions * per_position;
+}
 constexpr std::uint64_t kv_layer_bytes(KvFormat f, std::uint64_t kv_heads, std::uint64_t head_dim) {
     return kv_heads * kv_head_bytes(f, head_dim);
 }
@@ -237,9 +323,9 @@ inline constexpr auto kOps = [] {
         {GatherRows, "gather_rows", E::Memory, kUseRows | kUseRa, 0, 1, {I, I, O}, {"index", "x", "y"}},
         {KvAppend, "kv_append", E::Memory, kUseRows | kUseRb | kUseFmt, 0, 4, {I, I, O, I, I},
          {"k", "v", "pool", "rows", "blocks"}},
-        {RowStep, "row_step", E::Memory, kUseRows | kUseImm, 0, 0, {X}, {"rows"}},
-        {Quant, "quant", E::Quantise, kUseRows, 0, 1, {I, O, O, O}, {"x", "q", "d", "s"}},
-        {Dequant, "dequant", E::Quantise, kUseRows, 0, 1, {I, I, O}, {"q", "d", "y"}},
+        {RowStep, "row_step", E::Memory, kUseRows | kUseImm, kFlagSequences, 0, {X, I}, {"rows", "sequences"}},
+        {Quant, "quant", E::Quantise, kUseRows | kUseFmt, 0, 1, {I, O, O, O}, {"x", "q", "d", "s"}},
+        {Dequant, "dequant", E::Quantise, kUseRows | kUseFmt, 0, 1, {I, I, O}, {"q", "d", "y"}},
         {MatMul, "matmul", E::Matrix, kUseRows | kUseFmt, kFlagBias | kFlagAccumulate | kFlagXQ8, 2, {I, I, X, I, I, I},
          {"x", "w", "y", "bias", "d", "s"}},
         {RmsNorm, "rms_norm", E::Vector, kUseRows | kUseImm, 0, 1, {I, I, O}, {"x", "gain", "y"}},
