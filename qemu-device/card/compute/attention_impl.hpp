@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // ATTENTION over one chunk of 256 positions for up to eight query heads of one KV head, so that a
-// key or value is converted once for all of them. Kv says how keys and values are stored. The body serves every path.
+// key or value is converted once for all of them. Kv says how keys and values are stored. The body
+// serves every path.
 #pragma once
 
 #include <cstdint>
@@ -90,8 +91,8 @@ struct Attention {
     static constexpr std::uint32_t kChunk = isa::kAttentionChunk;
 
     template <unsigned kQ>
-    static void scores(const AttentionChunk& chunk, const AttentionQuery* query,
-                       std::uint32_t tile, std::uint32_t tiles, float (*out)[kChunk]) {
+    static void scores(const AttentionChunk& chunk, const AttentionQuery* query, std::uint32_t tile,
+                       std::uint32_t tiles, float (*out)[kChunk]) {
         for (; tile + V::kTiles <= tiles; tile += V::kTiles)
             Kv::template dot<kQ, V::kTiles>(chunk, query, tile, out);
         for (; tile < tiles; ++tile)
@@ -161,9 +162,9 @@ struct Attention {
         const auto alone = [&](unsigned i, std::uint32_t p, std::uint32_t end) {
             for (; p < end; ++p)
                 for (unsigned j = 0; j < kD; ++j)
-                    acc[i][j] = V::fma(V::set(e[i][p]),
-                                       Kv::value(chunk, p, d + j * 16, kD > 1 ? 16 : count),
-                                       acc[i][j]);
+                    acc[i][j] =
+                        V::fma(V::set(e[i][p]),
+                               Kv::value(chunk, p, d + j * 16, kD > 1 ? 16 : count), acc[i][j]);
         };
         for (unsigned i = 0; i < kQ; ++i) {
             for (unsigned j = 0; j < kD; ++j)

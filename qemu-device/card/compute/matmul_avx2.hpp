@@ -24,8 +24,9 @@ struct Avx2Integer {
     }
     [[gnu::always_inline]] static void halves(const std::byte* from, float* to) {
         for (unsigned i = 0; i < 2; ++i)
-            _mm256_storeu_ps(to + i * 8, _mm256_cvtph_ps(_mm_loadu_si128(
-                                             reinterpret_cast<const __m128i*>(from + i * 16))));
+            _mm256_storeu_ps(
+                to + i * 8,
+                _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from + i * 16))));
     }
 
     [[gnu::always_inline]] static __m256i word(const std::byte* p) {
@@ -54,11 +55,10 @@ struct Avx2Integer {
                 __m256i isum[kCols][2];
                 for (unsigned c = 0; c < kCols; ++c)
                     for (unsigned part = 0; part < 2; ++part)
-                        isum[c][part] = kHow == Accumulation::kSymmetric
-                                            ? word(offset + c * call.x_stride)
-                                        : kHow == Accumulation::kRow
-                                            ? _mm256_castps_si256(acc[c][part])
-                                            : _mm256_setzero_si256();
+                        isum[c][part] =
+                            kHow == Accumulation::kSymmetric ? word(offset + c * call.x_stride)
+                            : kHow == Accumulation::kRow     ? _mm256_castps_si256(acc[c][part])
+                                                             : _mm256_setzero_si256();
                 for (unsigned k4 = 0; k4 < 8; ++k4) {
                     const std::uint8_t* data = w[t].data[half * 8 + k4][0];
                     const std::byte* x = x0 + (half * 8 + k4) * 8;
@@ -90,9 +90,8 @@ struct Avx2Integer {
                         acc[c][part] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(isum[c][part]),
                                                        _mm256_mul_ps(scale, d), acc[c][part]);
                         if constexpr (kHow == Accumulation::kAffine)
-                            acc[c][part] =
-                                _mm256_fmadd_ps(number(offset + c * call.x_stride),
-                                                _mm256_mul_ps(minimum, d), acc[c][part]);
+                            acc[c][part] = _mm256_fmadd_ps(number(offset + c * call.x_stride),
+                                                           _mm256_mul_ps(minimum, d), acc[c][part]);
                     }
                 }
             }

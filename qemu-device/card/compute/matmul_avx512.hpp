@@ -27,8 +27,7 @@ struct Avx512Tiles {
             return _mm512_loadu_si512(chunk + g * 64);
         } else if constexpr (Layout::kBits == 4) {
             const __m512i v = _mm512_loadu_si512(chunk + (g / 8 * 4 + g % 4) * 64);
-            return _mm512_and_si512(g % 8 < 4 ? v : _mm512_srli_epi16(v, 4),
-                                    _mm512_set1_epi8(15));
+            return _mm512_and_si512(g % 8 < 4 ? v : _mm512_srli_epi16(v, 4), _mm512_set1_epi8(15));
         } else {
             const __m512i v = _mm512_loadu_si512(chunk + g % 4 * 64);
             return _mm512_and_si512(_mm512_srli_epi16(v, g / 4 * 2), _mm512_set1_epi8(3));

@@ -51,11 +51,11 @@ struct ScalarInteger {
         } else {
             const auto d = at<float>(x + Activations::kScale + half * 4);
             for (unsigned row = 0; row < isa::kTileRows; ++row) {
-                acc[row] = __builtin_fmaf(static_cast<float>(isum[row]), w.scale[half][row] * d,
-                                          acc[row]);
+                acc[row] =
+                    __builtin_fmaf(static_cast<float>(isum[row]), w.scale[half][row] * d, acc[row]);
                 if constexpr (kHow == Accumulation::kAffine)
-                    acc[row] = __builtin_fmaf(at<float>(offset), w.minimum[half][row] * d,
-                                              acc[row]);
+                    acc[row] =
+                        __builtin_fmaf(at<float>(offset), w.minimum[half][row] * d, acc[row]);
             }
         }
     }

@@ -127,8 +127,7 @@ void Activations::quantise_row(Worker& worker, std::uint64_t row, std::uint64_t 
         if (first != 0 && m_.poll(worker))
             return;
         const auto n = static_cast<std::uint32_t>(std::min<std::uint64_t>(kPiece, k_ - first));
-        sum_[column] +=
-            m_.kernels.quant_by(x_.in(row, first * 4, n, buffer.x), id, n, buffer.q);
+        sum_[column] += m_.kernels.quant_by(x_.in(row, first * 4, n, buffer.x), id, n, buffer.q);
         std::fill_n(buffer.d, isa::ceil_div(n, isa::kQuantBlock), 0.0f);
         std::fill_n(buffer.s, isa::ceil_div(n, isa::kQuantBlock), 0);
         store(column, first, n, buffer.q, buffer.d, buffer.s);

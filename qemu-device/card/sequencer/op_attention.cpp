@@ -101,7 +101,8 @@ Fault Attend::run(const isa::MicroOp& op) {
         positions += attended(m_.row_table[t].position);
     }
     m_.cost = op_cost(2ull * heads_ * head_dim_ * positions, kMacAttention, 0,
-                      positions * kv_heads_ * (blocks_.head_bytes() / isa::kKvPositions) + 8 * rows_ * heads_ * head_dim_);
+                      positions * kv_heads_ * (blocks_.head_bytes() / isa::kKvPositions) +
+                          8 * rows_ * heads_ * head_dim_);
     for (std::uint64_t row = 0; row < rows_;) {
         std::uint64_t end = row;
         if (const Fault f = plan(row, end))
@@ -135,14 +136,16 @@ Fault Attend::plan(std::uint64_t row, std::uint64_t& end) {
 
 Fault Attend::plan_sequence(std::uint64_t row, std::uint64_t end) {
     const std::size_t first_block = refs_.size();
+    std::uint32_t first_position = ~0u;
     std::uint32_t last_position = 0;
     for (std::uint64_t t = row; t < end; ++t) {
+        first_position = std::min(first_position, first_seen(m_.row_table[t].position));
         last_position = std::max(last_position, m_.row_table[t].position);
         batch_positions_ += attended(m_.row_table[t].position);
     }
     const std::uint64_t count = last_position / isa::kKvPositions + 1;
     refs_.resize(first_block + count);
-    for (std::uint64_t i = 0; i < count; ++i) {
+    for (std::uint64_t i = first_position / isa::kKvPositions; i < count; ++i) {
         if (i % 256 == 255 && m_.poll(m_.self))
             return {};
         const Fault fault =

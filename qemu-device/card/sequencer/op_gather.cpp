@@ -59,16 +59,15 @@ struct Reader {
         for (unsigned k = 0; k < kInfo.tile_k; ++k) {
             const unsigned c = k / isa::kTileK;
             const unsigned in = k % isa::kTileK;
-            const unsigned u =
-                number(tile + Layout::kHeader + c * Layout::kChunkBytes, row, in);
+            const unsigned u = number(tile + Layout::kHeader + c * Layout::kChunkBytes, row, in);
             const std::size_t scale =
                 Layout::block(c, in / isa::kQuantBlock) * isa::kTileRows * 2 + row * 2;
             if constexpr (kInfo.group == isa::QuantGroup::Row) {
                 y[k] = row_scale * signed_number(u);
             } else if constexpr (kInfo.affine) {
-                y[k] = std::fma(half_to_float(load<std::uint16_t>(tile + scale)),
-                                static_cast<float>(u),
-                                half_to_float(load<std::uint16_t>(tile + Layout::kMinimum + scale)));
+                y[k] = std::fma(
+                    half_to_float(load<std::uint16_t>(tile + scale)), static_cast<float>(u),
+                    half_to_float(load<std::uint16_t>(tile + Layout::kMinimum + scale)));
             } else {
                 y[k] = half_to_float(load<std::uint16_t>(tile + scale)) * signed_number(u);
             }
@@ -104,16 +103,15 @@ void gather_row(Machine& m, Worker& worker, const isa::WeightInfo& info, const V
                 const View& y, std::uint64_t id, std::uint64_t row, std::uint32_t length) {
     auto& buffer = *reinterpret_cast<Buffers*>(worker.buffer());
     const ReadLane read = kReaders[compute::weight_index(info.format)];
-    const std::uint64_t row_tile =
-        id / isa::kTileRows * isa::row_tile_bytes(info.format, length);
+    const std::uint64_t row_tile = id / isa::kTileRows * isa::row_tile_bytes(info.format, length);
     const unsigned lane = id % isa::kTileRows;
     const float scale =
         info.group == isa::QuantGroup::Row ? w.get<float>(0, row_tile + lane * 4) : 0.0f;
     for (std::uint64_t j = 0; j * info.tile_k < length; ++j) {
         if (j % 256 == 255 && m.poll(worker))
             return;
-        const std::byte* tile = w.in(0, row_tile + info.row_header + j * info.tile_bytes,
-                                     info.tile_bytes, buffer.tile);
+        const std::byte* tile =
+            w.in(0, row_tile + info.row_header + j * info.tile_bytes, info.tile_bytes, buffer.tile);
         read(tile, lane, scale, buffer.values);
         const std::uint64_t k = j * info.tile_k;
         const std::size_t n = std::min<std::uint64_t>(info.tile_k, length - k);
@@ -130,8 +128,8 @@ Fault gather(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
     const std::uint32_t length = op.dim[1];
     const auto format = static_cast<isa::WeightFormat>(op.fmt);
     const isa::WeightInfo& info = isa::weight_info(format);
-    m.cost = memory_cost(
-        rows * (isa::ceil_div(std::uint64_t{length} * info.bits, 8) + 4ull * length + 4));
+    m.cost = memory_cost(rows *
+                         (isa::ceil_div(std::uint64_t{length} * info.bits, 8) + 4ull * length + 4));
     View ids;
     View w;
     View y;
@@ -200,12 +198,11 @@ Fault row_step(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
     for (std::uint64_t t = 0; t < rows; ++t) {
         auto row = table.get<isa::Row>(t);
         if (look) {
-            std::uint32_t flags = 0;
-            const std::uint64_t at = sequences + row.sequence * sizeof(isa::Sequence);
-            if (const Fault fault =
-                    m.space.read(at + offsetof(isa::Sequence, flags), &flags, sizeof(flags)))
+            isa::Sequence sequence;
+            if (const Fault fault = m.space.read(sequences + row.sequence * sizeof(sequence),
+                                                 &sequence, sizeof(sequence)))
                 return fault;
-            if ((flags & isa::kSequenceStopped) != 0)
+            if ((sequence.flags & isa::kSequenceStopped) != 0)
                 continue;
         }
         const std::uint64_t position = row.position + op.imm;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // KV_APPEND: keys and values of new positions go to their blocks as f16 or in 8 bits with a scale,
-// keys transposed in tiles of 16 positions. Row by row on one thread: two rows may name the same position, and then the
-// later one stays.
+// keys transposed in tiles of 16 positions. Row by row on one thread: two rows may name the same
+// position, and then the later one stays.
 #include <algorithm>
 
 #include "card/compute/math.hpp"
@@ -107,9 +107,9 @@ Fault kv_append(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
     const std::uint64_t n = std::uint64_t{kv_heads} * head_dim;
     const auto format = static_cast<isa::KvFormat>(op.fmt);
     const bool i8 = format == isa::KvFormat::I8;
-    m.cost = memory_cost(
-        rows * kv_heads *
-        (8ull * head_dim + isa::kv_head_bytes(format, head_dim) / isa::kKvPositions));
+    m.cost =
+        memory_cost(rows * kv_heads *
+                    (8ull * head_dim + isa::kv_head_bytes(format, head_dim) / isa::kKvPositions));
     View k;
     View v;
     View list;

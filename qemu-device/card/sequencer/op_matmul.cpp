@@ -17,8 +17,8 @@ using compute::kMaxColumns;
 constexpr std::uint64_t kMostColumns = 512;
 // From this many columns on tiles are expanded.
 constexpr std::uint64_t kPanelColumns = 24;
-constexpr unsigned kPanelRows = 2;           // row tiles of a panel
-constexpr std::uint64_t kPanelChunks = 8;    // its length in 64 k: half of the innermost cache
+constexpr unsigned kPanelRows = 2;         // row tiles of a panel
+constexpr std::uint64_t kPanelChunks = 8;  // its length in 64 k: half of the innermost cache
 // Bytes of weights in one kernel call; between calls the cancel flag is polled.
 constexpr std::uint64_t kCallBytes = 128u << 10;
 constexpr std::uint64_t kInnerBytes = 16u << 10;  // what several passes find in the inner cache
@@ -226,8 +226,7 @@ void Product::call_floats(const std::byte* w, std::uint64_t tile, std::uint64_t 
         c.columns = static_cast<unsigned>(std::min<std::uint64_t>(kMaxColumns, columns - first));
         c.x = reinterpret_cast<const float*>(x_.at(first, tile));
         c.acc = acc + first * acc_stride;
-        (info_.format == isa::WeightFormat::F16 ? m_.kernels.matmul_f16
-                                                : m_.kernels.matmul_f32)(c);
+        (info_.format == isa::WeightFormat::F16 ? m_.kernels.matmul_f16 : m_.kernels.matmul_f32)(c);
     }
 }
 
