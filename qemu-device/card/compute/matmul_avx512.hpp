@@ -67,6 +67,7 @@ struct Avx512Integer {
     using Activations = ActivationLayout<isa::kTileK>;
     static constexpr std::size_t kActivationBytes = Activations::kBytes;
     // How far ahead weights are asked for when memory is what bounds: about a latency's worth.
+    // Of all streams together, a part of the innermost cache.
     static constexpr std::size_t kAhead = 8192;
 
     static void pack_numbers(const std::int8_t* q, std::byte* to) {
@@ -141,28 +142,38 @@ struct Avx512Integer {
         float* out = call.acc + column * call.acc_stride + stream * isa::kTileRows;
         const std::byte* w[kS];
         __m512 acc[kS][kC];
+        // Integers may be added in any order: a second set of sums where one is too few to fill the
+        // pipes.
+        constexpr bool kTwice = Source::kHow == Accumulation::kRow && kS * kC < 8;
+        __m512 more[kS][kC];
         for (unsigned s = 0; s < kS; ++s) {
             w[s] = call.w[stream + s];
-            for (unsigned c = 0; c < kC; ++c)
+            for (unsigned c = 0; c < kC; ++c) {
                 acc[s][c] = _mm512_loadu_ps(out + c * call.acc_stride + s * isa::kTileRows);
+                more[s][c] = _mm512_setzero_ps();
+            }
         }
         for (std::uint32_t t = 0; t < call.count; ++t) {
             if constexpr (kAsk)
                 for (unsigned s = 0; s < kS; ++s)
                     for (std::size_t line = 0; line < Source::kBytes; line += 64)
-                        _mm_prefetch(reinterpret_cast<const char*>(w[s]) + kAhead + line,
+                        _mm_prefetch(reinterpret_cast<const char*>(w[s]) + kAhead / kS + line,
                                      _MM_HINT_T0);
             for (unsigned chunk = 0; chunk < Source::kChunks; ++chunk) {
                 block<Source, kS, kC>(w, chunk, 0, x, stride, acc);
-                block<Source, kS, kC>(w, chunk, 1, x, stride, acc);
+                block<Source, kS, kC>(w, chunk, 1, x, stride, kTwice ? more : acc);
                 x += kActivationBytes;
             }
             for (unsigned s = 0; s < kS; ++s)
                 w[s] += Source::kBytes;
         }
         for (unsigned s = 0; s < kS; ++s)
-            for (unsigned c = 0; c < kC; ++c)
+            for (unsigned c = 0; c < kC; ++c) {
+                if constexpr (kTwice)
+                    acc[s][c] = _mm512_castsi512_ps(_mm512_add_epi32(
+                        _mm512_castps_si512(acc[s][c]), _mm512_castps_si512(more[s][c])));
                 _mm512_storeu_ps(out + c * call.acc_stride + s * isa::kTileRows, acc[s][c]);
+            }
     }
 
     // The columns that are left, fewer than kMost + 1.
@@ -170,7 +181,7 @@ struct Avx512Integer {
     static void rest(const IntegerCall& call, unsigned stream, unsigned column, unsigned count) {
         if constexpr (kMost > 0) {
             if (count == kMost)
-                columns<Source, kS, kMost, false>(call, stream, column);
+                columns<Source, kS, kMost, Source::kFromMemory>(call, stream, column);
             else
                 rest<Source, kS, kMost - 1>(call, stream, column, count);
         }
@@ -231,14 +242,21 @@ struct Avx512Integer {
                 columns<Source, 1, 1, true>(call, s, 0);
             return;
         }
-        for (unsigned s = 0; s < call.streams; ++s) {
+        unsigned s = 0;
+        for (; s + 2 <= call.streams; s += 2) {
             unsigned c = 0;
-            for (; c + 8 <= call.columns; c += 8) {
+            for (; c + 4 <= call.columns; c += 4) {
                 if (c == 0)
-                    columns<Source, 1, 8, true>(call, s, c);
+                    columns<Source, 2, 4, true>(call, s, c);
                 else
-                    columns<Source, 1, 8, false>(call, s, c);
+                    columns<Source, 2, 4, false>(call, s, c);
             }
+            rest<Source, 2, 3>(call, s, c, call.columns - c);
+        }
+        if (s < call.streams) {
+            unsigned c = 0;
+            for (; c + 8 <= call.columns; c += 8)
+                columns<Source, 1, 8, true>(call, s, c);
             rest<Source, 1, 7>(call, s, c, call.columns - c);
         }
     }

@@ -17,6 +17,7 @@ using compute::kMaxColumns;
 constexpr std::uint64_t kMostColumns = 512;
 // From this many columns on tiles are expanded.
 constexpr std::uint64_t kPanelColumns = 24;
+constexpr std::uint64_t kPanelStep = 12;   // columns between looks ahead
 constexpr unsigned kPanelRows = 2;         // row tiles of a panel
 constexpr std::uint64_t kPanelChunks = 8;  // its length in 64 k: half of the innermost cache
 // Bytes of weights in one kernel call; between calls the cancel flag is polled.
@@ -44,6 +45,30 @@ static_assert(fits_bounce());
 Buffers& buffers(Worker& worker) {
     return *reinterpret_cast<Buffers*>(worker.buffer());
 }
+
+// Asks memory for a stretch of `bytes` in each of `streams` row tiles, a part at each step.
+class Ahead {
+  public:
+    Ahead(const View& w, std::uint64_t offset, std::uint64_t streams, std::uint64_t stride,
+          std::uint64_t bytes, std::uint64_t steps)
+        : base_(w.base != nullptr ? w.base + offset : nullptr),
+          streams_(w.base != nullptr ? streams : 0),
+          stride_(stride),
+          bytes_(bytes),
+          part_(isa::ceil_div(isa::ceil_div(bytes, 64), steps) * 64) {}
+    void step() {
+        const std::uint64_t end = std::min(bytes_, done_ + part_);
+        for (std::uint64_t s = 0; s < streams_; ++s)
+            for (std::uint64_t at = done_; at < end; at += 64)
+                __builtin_prefetch(base_ + s * stride_ + at, 0, 2);
+        done_ = end;
+    }
+
+  private:
+    const std::byte* base_;
+    std::uint64_t streams_, stride_, bytes_, part_;
+    std::uint64_t done_ = 0;
+};
 
 class Product {
   public:
@@ -121,8 +146,9 @@ Fault Product::run() {
 }
 
 void Product::multiply(std::uint64_t columns) {
-    // Single columns are bound by memory, which several streams serve better than one.
-    const std::uint64_t most = columns == 1 && info_.integer ? IntegerCall::kStreams : 1;
+    // Few columns are bound by memory, which several streams serve better than one; with more an
+    // activation is to serve two row tiles.
+    const std::uint64_t most = !info_.integer ? 1 : columns == 1 ? IntegerCall::kStreams : 2;
     const std::uint64_t rows = std::min(most, isa::ceil_div(row_tiles_, 4 * m_.seat.threads()));
     const std::uint64_t macs = rows * isa::kTileRows * tiles_ * info_.tile_k * columns;
     const std::uint64_t macs_per_ns = info_.integer ? (columns < 4 ? 32 : 128) : 16;
@@ -164,7 +190,7 @@ bool Product::by_tiles(Worker& worker, std::uint64_t row_tile, unsigned count,
     float* acc = buffers(worker).acc;
     const std::size_t acc_stride = count * isa::kTileRows;
     std::memset(acc, 0, columns * acc_stride * 4);
-    const std::uint64_t bytes = columns > kMaxColumns ? kInnerBytes : kCallBytes / count;
+    const std::uint64_t bytes = (columns > 4 ? kInnerBytes : kCallBytes) / count;
     const std::uint64_t most = std::max<std::uint64_t>(1, bytes / info_.tile_bytes);
     std::uint64_t whole = 0;
     const std::uint64_t va = w_.address(0, row_tile * row_bytes_);
@@ -257,8 +283,19 @@ bool Product::by_panel(Worker& worker, std::uint64_t row_tile, unsigned count,
             c.w[s] = reinterpret_cast<const std::byte*>(buffer.panel[s]);
         }
         c.count = static_cast<std::uint32_t>(length * chunks_);
-        c.x = x_.at(0, tile * chunks_);
-        kernels_.panel(c);
+        // The weights that come next are fetched while these are multiplied.
+        const bool last = tile + most >= tiles_;
+        const std::uint64_t next = last ? row_tile + count : row_tile;
+        Ahead ahead(w_, next * row_bytes_ + (last ? 0 : (tile + most) * info_.tile_bytes),
+                    next < row_tiles_ ? std::min<std::uint64_t>(count, row_tiles_ - next) : 0,
+                    row_bytes_, most * info_.tile_bytes, isa::ceil_div(columns, kPanelStep));
+        for (std::uint64_t first = 0; first < columns; first += kPanelStep) {
+            ahead.step();
+            c.columns = static_cast<unsigned>(std::min(kPanelStep, columns - first));
+            c.x = x_.at(first, tile * chunks_);
+            c.acc = buffer.acc + first * acc_stride;
+            kernels_.panel(c);
+        }
     }
     for (unsigned s = 0; s < count; ++s)
         finish(worker, row_tile + s, columns, buffer.acc + s * isa::kTileRows, acc_stride);
