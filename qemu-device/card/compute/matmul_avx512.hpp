@@ -18,7 +18,6 @@ struct Avx512Tiles {
     static constexpr Accumulation kHow = Layout::kAccumulation;
     static constexpr std::size_t kBytes = Layout::kTileBytes;
     static constexpr unsigned kChunks = Layout::kChunks;
-    static constexpr bool kFromMemory = true;
 
     // The numbers of k 4 g .. 4 g + 3 of chunk c.
     [[gnu::always_inline]] static __m512i four(const std::byte* tile, unsigned c, unsigned g) {
@@ -50,7 +49,6 @@ struct Avx512Panel {
     static constexpr Accumulation kHow = kAccumulation;
     static constexpr std::size_t kBytes = sizeof(PanelChunk);
     static constexpr unsigned kChunks = 1;
-    static constexpr bool kFromMemory = false;
 
     [[gnu::always_inline]] static __m512i four(const std::byte* chunk, unsigned, unsigned g) {
         return _mm512_loadu_si512(chunk + g * 64);
@@ -134,8 +132,11 @@ struct Avx512Integer {
         }
     }
 
-    // kAsk: ask memory for weights further on.
-    template <class Source, unsigned kS, unsigned kC, bool kAsk>
+    // What a pass over the weights asks memory for: nothing; weights a little further on, if it is
+    // the only one; or its share of the next call's, so that memory works during all passes.
+    enum class Ask { kNothing, kAhead, kNext };
+
+    template <class Source, unsigned kS, unsigned kC, Ask kAsk>
     static void columns(const IntegerCall& call, unsigned stream, unsigned column) {
         const std::size_t stride = call.x_stride;
         const std::byte* x = call.x + column * stride;
@@ -154,11 +155,26 @@ struct Avx512Integer {
             }
         }
         for (std::uint32_t t = 0; t < call.count; ++t) {
-            if constexpr (kAsk)
+            if constexpr (kAsk == Ask::kAhead)
                 for (unsigned s = 0; s < kS; ++s)
                     for (std::size_t line = 0; line < Source::kBytes; line += 64)
                         _mm_prefetch(reinterpret_cast<const char*>(w[s]) + kAhead / kS + line,
                                      _MM_HINT_T0);
+            if constexpr (kAsk == Ask::kNext) {
+                const std::size_t passes = (call.columns + 3) / 4;
+                const std::size_t share = (Source::kBytes + 63) / 64 / passes + 1;
+                const std::size_t from = column / 4 * share * 64;
+                const std::size_t end =
+                    from + share * 64 < Source::kBytes ? from + share * 64 : Source::kBytes;
+                for (unsigned s = 0; s < kS; ++s) {
+                    if (call.next[stream + s] == nullptr)
+                        continue;
+                    const char* tile =
+                        reinterpret_cast<const char*>(call.next[stream + s]) + t * Source::kBytes;
+                    for (std::size_t line = from; line < end; line += 64)
+                        _mm_prefetch(tile + line, _MM_HINT_T0);
+                }
+            }
             for (unsigned chunk = 0; chunk < Source::kChunks; ++chunk) {
                 block<Source, kS, kC>(w, chunk, 0, x, stride, acc);
                 block<Source, kS, kC>(w, chunk, 1, x, stride, kTwice ? more : acc);
@@ -177,13 +193,13 @@ struct Avx512Integer {
     }
 
     // The columns that are left, fewer than kMost + 1.
-    template <class Source, unsigned kS, unsigned kMost>
+    template <class Source, unsigned kS, unsigned kMost, Ask kAsk = Ask::kNothing>
     static void rest(const IntegerCall& call, unsigned stream, unsigned column, unsigned count) {
         if constexpr (kMost > 0) {
             if (count == kMost)
-                columns<Source, kS, kMost, Source::kFromMemory>(call, stream, column);
+                columns<Source, kS, kMost, kAsk>(call, stream, column);
             else
-                rest<Source, kS, kMost - 1>(call, stream, column, count);
+                rest<Source, kS, kMost - 1, kAsk>(call, stream, column, count);
         }
     }
 
@@ -196,13 +212,13 @@ struct Avx512Integer {
         for (; s + 2 <= call.streams; s += 2) {
             unsigned c = 0;
             for (; c + 6 <= call.columns; c += 6)
-                columns<Source, 2, 6, false>(call, s, c);
+                columns<Source, 2, 6, Ask::kNothing>(call, s, c);
             rest<Source, 2, 5>(call, s, c, call.columns - c);
         }
         if (s < call.streams) {
             unsigned c = 0;
             for (; c + 8 <= call.columns; c += 8)
-                columns<Source, 1, 8, false>(call, s, c);
+                columns<Source, 1, 8, Ask::kNothing>(call, s, c);
             rest<Source, 1, 7>(call, s, c, call.columns - c);
         }
     }
@@ -237,27 +253,27 @@ struct Avx512Integer {
         using Source = Avx512Tiles<kFormat>;
         if (call.columns == 1) {
             if (call.streams == 4)
-                return columns<Source, 4, 1, true>(call, 0, 0);
+                return columns<Source, 4, 1, Ask::kAhead>(call, 0, 0);
             for (unsigned s = 0; s < call.streams; ++s)
-                columns<Source, 1, 1, true>(call, s, 0);
+                columns<Source, 1, 1, Ask::kAhead>(call, s, 0);
             return;
         }
         unsigned s = 0;
         for (; s + 2 <= call.streams; s += 2) {
-            unsigned c = 0;
-            for (; c + 4 <= call.columns; c += 4) {
-                if (c == 0)
-                    columns<Source, 2, 4, true>(call, s, c);
-                else
-                    columns<Source, 2, 4, false>(call, s, c);
+            if (call.columns <= 4) {
+                rest<Source, 2, 4, Ask::kAhead>(call, s, 0, call.columns);
+                continue;
             }
-            rest<Source, 2, 3>(call, s, c, call.columns - c);
+            unsigned c = 0;
+            for (; c + 4 <= call.columns; c += 4)
+                columns<Source, 2, 4, Ask::kNext>(call, s, c);
+            rest<Source, 2, 3, Ask::kNext>(call, s, c, call.columns - c);
         }
         if (s < call.streams) {
             unsigned c = 0;
             for (; c + 8 <= call.columns; c += 8)
-                columns<Source, 1, 8, true>(call, s, c);
-            rest<Source, 1, 7>(call, s, c, call.columns - c);
+                columns<Source, 1, 8, Ask::kAhead>(call, s, c);
+            rest<Source, 1, 7, Ask::kAhead>(call, s, c, call.columns - c);
         }
     }
 };

@@ -55,9 +55,10 @@ struct PanelChunk {
 // One or two row tiles of MATMUL over a range of k, for some activation columns.
 struct IntegerCall {
     static constexpr unsigned kStreams = 4;
-    const std::byte* w[kStreams] = {};  // adjacent tiles, or PanelChunks, of each row tile
-    unsigned streams = 1;               // row tiles, 1 .. kStreams
-    std::uint32_t count = 0;            // tiles or PanelChunks along k
+    const std::byte* w[kStreams] = {};     // adjacent tiles, or PanelChunks, of each row tile
+    const std::byte* next[kStreams] = {};  // where the next call's weights lie; null: unknown
+    unsigned streams = 1;                  // row tiles, 1 .. kStreams
+    std::uint32_t count = 0;               // tiles or PanelChunks along k
     unsigned columns = 0;
     const std::byte* x = nullptr;  // activations as Kernels::pack laid them out
     std::size_t x_stride = 0;      // bytes from column to column

@@ -96,8 +96,9 @@ class Product {
     bool by_panel(Worker& worker, std::uint64_t row_tile, unsigned count, std::uint64_t columns);
     const std::byte* weights(Worker& worker, std::uint64_t row_tile, std::uint64_t tile,
                              std::uint64_t& count) const;
-    void call(const std::byte* const* w, unsigned streams, std::uint64_t tile, std::uint64_t count,
-              std::uint64_t columns, float* acc, std::size_t acc_stride) const;
+    void call(const std::byte* const* w, const std::byte* const* next, unsigned streams,
+              std::uint64_t tile, std::uint64_t count, std::uint64_t columns, float* acc,
+              std::size_t acc_stride) const;
     void call_floats(const std::byte* w, std::uint64_t tile, std::uint64_t count,
                      std::uint64_t columns, float* acc, std::size_t acc_stride) const;
     void finish(Worker& worker, std::uint64_t row_tile, std::uint64_t columns, float* acc,
@@ -204,9 +205,15 @@ bool Product::by_tiles(Worker& worker, std::uint64_t row_tile, unsigned count,
                     return false;
                 const std::byte* w[IntegerCall::kStreams] = {};
                 std::uint64_t run = std::min(most, tiles_ - whole);
-                for (unsigned s = 0; s < count; ++s)
+                const std::byte* next[IntegerCall::kStreams] = {};
+                for (unsigned s = 0; s < count; ++s) {
                     w[s] = weights(worker, row_tile + s, whole, run);
-                call(w, count, whole, run, columns, acc, acc_stride);
+                    if (whole + run < tiles_)
+                        next[s] = w[s] + run * info_.tile_bytes;
+                    else if (w_.base != nullptr && row_tile + count + s < row_tiles_)
+                        next[s] = w_.base + (row_tile + count + s) * row_bytes_;
+                }
+                call(w, next, count, whole, run, columns, acc, acc_stride);
             }
         }
     }
@@ -217,7 +224,7 @@ bool Product::by_tiles(Worker& worker, std::uint64_t row_tile, unsigned count,
             std::uint64_t run = std::min(most, tiles_ - tile);
             const std::byte* w = weights(worker, row_tile + s, tile, run);
             if (info_.integer)
-                call(&w, 1, tile, run, columns, acc + s * isa::kTileRows, acc_stride);
+                call(&w, nullptr, 1, tile, run, columns, acc + s * isa::kTileRows, acc_stride);
             else
                 call_floats(w, tile, run, columns, acc, acc_stride);
             tile += run;
@@ -227,11 +234,13 @@ bool Product::by_tiles(Worker& worker, std::uint64_t row_tile, unsigned count,
     return true;
 }
 
-void Product::call(const std::byte* const* w, unsigned streams, std::uint64_t tile,
-                   std::uint64_t count, std::uint64_t columns, float* acc,
+void Product::call(const std::byte* const* w, const std::byte* const* next, unsigned streams,
+                   std::uint64_t tile, std::uint64_t count, std::uint64_t columns, float* acc,
                    std::size_t acc_stride) const {
     IntegerCall c;
     std::copy_n(w, streams, c.w);
+    if (next != nullptr)
+        std::copy_n(next, streams, c.next);
     c.streams = streams;
     c.count = static_cast<std::uint32_t>(count);
     c.columns = static_cast<unsigned>(columns);
