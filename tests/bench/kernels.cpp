@@ -11,6 +11,7 @@
 #include <string>
 
 #include "card/compute/kernels.hpp"
+#include "peak.hpp"
 #include "rig.hpp"
 #include "stream.hpp"
 
@@ -51,10 +52,10 @@ void fill(Rig& rig, std::uint64_t va, std::uint64_t bytes) {
         rig.write(va + done, data.data(), std::min<std::uint64_t>(data.size() * 2, bytes - done));
 }
 
-isa::MicroOp matmul(std::uint32_t n, std::uint32_t k, std::uint64_t x, std::uint64_t w,
-                    std::uint64_t y) {
+isa::MicroOp matmul(isa::WeightFormat format, std::uint32_t n, std::uint32_t k, std::uint64_t x,
+                    std::uint64_t w, std::uint64_t y) {
     auto op = make(isa::Opcode::MatMul);
-    op.fmt = static_cast<std::uint8_t>(isa::WeightFormat::I8B32);
+    op.fmt = static_cast<std::uint8_t>(format);
     op.rows = kT;
     op.dim = {n, k};
     op.op[0] = at(x);
@@ -63,86 +64,84 @@ isa::MicroOp matmul(std::uint32_t n, std::uint32_t k, std::uint64_t x, std::uint
     return op;
 }
 
-// Matrices of a model with rows of k, 128 MB of int8 in all.
-void gemv(benchmark::State& state) {
+// Matrices of a model with rows of k, `megabytes` in all, times `rows` activations. Two limits are
+// measured in turns with it: reading memory and multiplying.
+void product(benchmark::State& state, isa::WeightFormat format, card::Simd simd,
+             std::uint64_t megabytes) {
     const auto threads = static_cast<unsigned>(state.range(0));
-    const auto k = static_cast<std::uint32_t>(state.range(1));
-    const auto simd = static_cast<card::Simd>(state.range(2));
+    const auto rows = static_cast<std::uint32_t>(state.range(1));
+    const auto k = static_cast<std::uint32_t>(state.range(2));
     if (!card::compute::supported(simd))
         return state.SkipWithError("not on this processor");
     auto rig = make_rig(threads, simd, 512u << 20);
-    const std::uint32_t n = 4 * k;
-    const std::uint64_t bytes = isa::matrix_bytes(isa::WeightFormat::I8B32, n, k);
-    const std::uint64_t matrices = (128u << 20) / bytes;
-    const auto x = rig->put(std::vector<float>(k, 0.5f));
+    const std::uint32_t n = 4096;
+    const std::uint64_t bytes = isa::matrix_bytes(format, n, k);
+    const std::uint64_t matrices = std::max<std::uint64_t>(1, (megabytes << 20) / bytes);
+    const auto x = rig->put(std::vector<float>(std::size_t{rows} * k, 0.5f));
     const auto w = rig->alloc(bytes * matrices);
     fill(*rig, w, bytes * matrices);
-    const auto y = rig->alloc(n * 4);
+    const auto y = rig->alloc(std::uint64_t{rows} * n * 4);
     std::vector<isa::MicroOp> program;
     for (std::uint64_t i = 0; i < matrices; ++i)
-        program.push_back(matmul(n, k, x, w + i * bytes, y));
+        program.push_back(matmul(format, n, k, x, w + i * bytes, y));
     std::array<std::uint64_t, isa::kRegisters> reg{};
-    reg[kT] = 1;
+    reg[kT] = rows;
     auto end = make(isa::Opcode::End);
     end.aux = 1;
     program.push_back(end);
     const auto job = rig->job(program, reg);
     double best = 1e9;
     double stream = 0;
+    double peak = 0;
     for (auto _ : state) {
         const double took = seconds([&] { rig->run(job); });
         state.SetIterationTime(took);
         best = std::min(best, took);
         stream =
             std::max(stream, read_speed(rig->memory().subspan(64u << 20, 128u << 20), threads));
+        peak = std::max(peak, int8_peak(threads));
     }
     const double speed = static_cast<double>(bytes * matrices) / best;
+    const double macs = static_cast<double>(matrices) * rows * n * k / best;
     state.counters["GB_per_s"] = speed / 1e9;
-    state.counters["stream_GB_per_s"] = stream / 1e9;
     state.counters["of_stream"] = speed / stream;
+    state.counters["GMAC_per_s"] = macs / 1e9;
+    state.counters["of_peak"] = peak != 0 ? macs / peak : 0;
+    state.counters["stream_GB_per_s"] = stream / 1e9;
 }
-BENCHMARK(gemv)
-    ->ArgNames({"threads", "k", "simd"})
-    ->Args({1, 768, 2})
-    ->Args({2, 768, 2})
-    ->Args({2, 2048, 2})
-    ->Args({2, 768, 1})
-    ->UseManualTime()
-    ->Unit(benchmark::kMillisecond)
-    ->Iterations(20);
 
-void gemm(benchmark::State& state) {
-    const auto threads = static_cast<unsigned>(state.range(0));
-    const auto rows = static_cast<std::uint32_t>(state.range(1));
-    const auto simd = static_cast<card::Simd>(state.range(2));
-    if (!card::compute::supported(simd))
-        return state.SkipWithError("not on this processor");
-    auto rig = make_rig(threads, simd, 256u << 20);
-    constexpr std::uint32_t kN = 4096;
-    constexpr std::uint32_t kK = 1024;
-    const std::uint64_t bytes = isa::matrix_bytes(isa::WeightFormat::I8B32, kN, kK);
-    const auto x = rig->put(std::vector<float>(std::size_t{rows} * kK, 0.5f));
-    const auto w = rig->alloc(bytes);
-    fill(*rig, w, bytes);
-    const auto y = rig->alloc(std::uint64_t{rows} * kN * 4);
-    std::array<std::uint64_t, isa::kRegisters> reg{};
-    reg[kT] = rows;
-    auto end = make(isa::Opcode::End);
-    end.aux = 1;
-    const auto job = rig->job({matmul(kN, kK, x, w, y), end}, reg);
-    double best = 1e9;
-    for (auto _ : state)
-        best = std::min(best, seconds([&] { rig->run(job); }));
-    state.counters["GOPS"] = 2.0 * rows * kN * kK / best / 1e9;
+}  // namespace
+
+// Every integer format at a batch of 1, 8 and 512; the common ones in between; other paths once.
+void register_products() {
+    const auto add = [](const std::string& name, isa::WeightFormat format, card::Simd simd,
+                        unsigned threads, unsigned rows, std::uint64_t megabytes) {
+        benchmark::RegisterBenchmark(name.c_str(), product, format, simd, megabytes)
+            ->ArgNames({"threads", "rows", "k"})
+            ->Args({threads, rows, 2048})
+            ->UseManualTime()
+            ->Unit(benchmark::kMillisecond)
+            ->Iterations(rows > 100 ? 8 : 15);
+    };
+    for (const isa::WeightInfo& info : isa::kWeights) {
+        if (!info.integer)
+            continue;
+        const std::string name = "product/" + std::string(info.name);
+        for (const unsigned rows : {1u, 8u, 512u})
+            add(name, info.format, card::Simd::kAvx512, 2, rows, rows > 100 ? 16 : 160);
+    }
+    for (const isa::WeightFormat format : {isa::WeightFormat::I8B32, isa::WeightFormat::I4B32}) {
+        const std::string name = "product/" + std::string(isa::weight_info(format).name);
+        for (const unsigned rows : {2u, 4u, 16u, 32u, 64u, 128u})
+            add(name, format, card::Simd::kAvx512, 2, rows, 160);
+        for (const unsigned rows : {1u, 512u}) {
+            add(name, format, card::Simd::kAvx512, 1, rows, rows > 100 ? 16 : 160);
+            add(name + "/avx2", format, card::Simd::kAvx2, 2, rows, rows > 100 ? 16 : 160);
+        }
+    }
 }
-BENCHMARK(gemm)
-    ->ArgNames({"threads", "rows", "simd"})
-    ->Args({1, 8, 2})
-    ->Args({1, 504, 2})
-    ->Args({2, 504, 2})
-    ->Args({1, 504, 1})
-    ->Args({1, 64, 0})
-    ->Unit(benchmark::kMillisecond);
+
+namespace {
 
 // Attention of `rows` rows that end at position `last`.
 void attention(benchmark::State& state) {
@@ -151,10 +150,10 @@ void attention(benchmark::State& state) {
     const auto heads = static_cast<std::uint32_t>(state.range(2));
     const auto kv_heads = static_cast<std::uint32_t>(state.range(3));
     const auto dim = static_cast<std::uint32_t>(state.range(4));
-    auto rig = make_rig(1, card::compute::best_simd(), 256u << 20);
+    const auto format = static_cast<isa::KvFormat>(state.range(5));
+    auto rig = make_rig(2, card::compute::best_simd(), 256u << 20);
     const std::uint32_t blocks = last / isa::kKvPositions + 1;
-    const auto block_bytes =
-        static_cast<std::uint32_t>(isa::kv_layer_bytes(isa::KvFormat::F16, kv_heads, dim));
+    const auto block_bytes = static_cast<std::uint32_t>(isa::kv_layer_bytes(format, kv_heads, dim));
     const auto pool = rig->alloc(std::uint64_t{blocks} * block_bytes);
     std::vector<std::uint32_t> table((blocks + 3) / 4 * 4);
     for (std::uint32_t b = 0; b < blocks; ++b)
@@ -163,7 +162,7 @@ void attention(benchmark::State& state) {
     for (std::uint32_t t = 0; t < rows; ++t)
         list.push_back({0, last - (rows - 1) + t});
     auto op = make(isa::Opcode::Attention);
-    op.fmt = 1;
+    op.fmt = static_cast<std::uint8_t>(format);
     op.rows = kT;
     op.rb = kCount;
     op.dim = {heads, kv_heads, dim, block_bytes};
@@ -178,7 +177,10 @@ void attention(benchmark::State& state) {
     reg[kCount] = blocks;
     auto end = make(isa::Opcode::End);
     end.aux = 1;
-    constexpr std::uint32_t kRepeat = 20;
+    double positions = 0;
+    for (const isa::Row& row : list)
+        positions += row.position + 1;
+    const std::uint32_t kRepeat = rows > 1 ? 2 : 20;
     std::vector<isa::MicroOp> program(kRepeat, op);
     program.push_back(end);
     const auto job = rig->job(program, reg);
@@ -186,14 +188,18 @@ void attention(benchmark::State& state) {
     for (auto _ : state)
         best = std::min(best, seconds([&] { rig->run(job); }));
     state.counters["us_per_op"] = best / kRepeat * 1e6;
-    state.counters["GFLOPS"] = 4.0 * heads * dim * rows * last / (best / kRepeat) / 1e9;
+    state.counters["GMAC_per_s"] = 2.0 * heads * dim * positions / (best / kRepeat) / 1e9;
 }
 BENCHMARK(attention)
-    ->ArgNames({"rows", "last", "heads", "kv_heads", "dim"})
-    ->Args({1, 200, 8, 4, 8})
-    ->Args({1, 511, 12, 12, 64})
-    ->Args({1, 4095, 32, 8, 64})
-    ->Args({256, 511, 12, 12, 64})
+    ->ArgNames({"rows", "last", "heads", "kv_heads", "dim", "fmt"})
+    ->Args({1, 200, 8, 4, 8, 1})
+    ->Args({1, 4095, 32, 4, 64, 1})
+    ->Args({1, 4095, 32, 4, 64, 2})
+    ->Args({512, 511, 32, 4, 64, 1})
+    ->Args({512, 511, 32, 4, 64, 2})
+    ->Args({512, 4095, 32, 4, 64, 1})
+    ->Args({512, 4095, 32, 4, 64, 2})
+    ->Iterations(3)
     ->Unit(benchmark::kMillisecond);
 
 // Nanoseconds per micro-op of programs that hardly compute: registers only, and a small vector op.
@@ -236,4 +242,11 @@ BENCHMARK(overhead)->ArgName("vector")->Arg(0)->Arg(1)->Unit(benchmark::kMillise
 }  // namespace
 }  // namespace skald::bench
 
-BENCHMARK_MAIN();
+int main(int argc, char** argv) {
+    skald::bench::register_products();
+    benchmark::Initialize(&argc, argv);
+    if (benchmark::ReportUnrecognizedArguments(argc, argv))
+        return 1;
+    benchmark::RunSpecifiedBenchmarks();
+    return 0;
+}

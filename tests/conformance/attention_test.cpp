@@ -22,15 +22,15 @@ class Attention : public OnEverySetup {
         Shape shape;
         std::uint64_t pool, table, layer_offset;
         std::uint32_t block_bytes;
-        // What was appended, as f16: [sequence][position][kv_heads * head_dim]
-        std::vector<std::vector<std::uint16_t>> k, v;
+        isa::KvFormat format;
+        // What was appended: [sequence][kv_head]
+        std::vector<std::vector<oracle::Cache>> heads;
     };
 
     // A pool of two layers, of which the tests use the second.
-    Cache make_cache(const Shape& shape) {
-        Cache cache{shape, 0, 0, 0, 0, {}, {}};
-        const std::uint64_t layer =
-            isa::kv_layer_bytes(isa::KvFormat::F16, shape.kv_heads, shape.head_dim);
+    Cache make_cache(const Shape& shape, isa::KvFormat format = isa::KvFormat::F16) {
+        Cache cache{shape, 0, 0, 0, 0, format, {}};
+        const std::uint64_t layer = isa::kv_layer_bytes(format, shape.kv_heads, shape.head_dim);
         cache.layer_offset = layer;
         cache.block_bytes = static_cast<std::uint32_t>(2 * layer + 64);
         cache.pool = rig->alloc(std::uint64_t{cache.block_bytes} * kBlocks, 64 * 3);
@@ -38,15 +38,16 @@ class Attention : public OnEverySetup {
         std::iota(blocks.begin(), blocks.end(), 0u);
         std::shuffle(blocks.begin(), blocks.end(), random);
         cache.table = rig->put(blocks, 4092);
-        cache.k.resize(kSequences);
-        cache.v.resize(kSequences);
+        oracle::Cache empty;
+        empty.format = format;
+        cache.heads.assign(kSequences, std::vector<oracle::Cache>(shape.kv_heads, empty));
         return cache;
     }
     void fill(isa::MicroOp& op, const Cache& cache, std::size_t table_operand,
               std::size_t pool_operand) {
         op.rows = kT;
         op.rb = 10;
-        op.fmt = static_cast<std::uint8_t>(isa::KvFormat::F16);
+        op.fmt = static_cast<std::uint8_t>(cache.format);
         op.dim[2] = cache.shape.head_dim;
         op.dim[3] = cache.block_bytes;
         op.op[pool_operand] = at(cache.pool + cache.layer_offset);
@@ -58,20 +59,41 @@ class Attention : public OnEverySetup {
         const auto result = rig->run({op}, reg);
         ASSERT_EQ(result.status, SKALD_JOB_DONE) << "reason " << result.reason;
     }
+    template <class T, class From>
+    static void place(std::vector<T>& all, std::size_t position, const From& from) {
+        all.resize(std::max(all.size(), (position + 1) * from.size()));
+        std::copy(from.begin(), from.end(), &all[position * from.size()]);
+    }
+    static void remember(oracle::Cache& head, std::uint32_t position, const oracle::Floats& k,
+                         const oracle::Floats& v) {
+        const auto halves = [](const oracle::Floats& x) {
+            std::vector<std::uint16_t> h(x.size());
+            std::transform(x.begin(), x.end(), h.begin(), oracle::float_to_half);
+            return h;
+        };
+        if (head.format == isa::KvFormat::F16) {
+            place(head.k, position, halves(k));
+            place(head.v, position, halves(v));
+            return;
+        }
+        auto kq = oracle::quant(k, isa::QuantGroup::Row);
+        auto vq = oracle::quant(v, isa::QuantGroup::Row);
+        kq.q.resize(k.size());
+        vq.q.resize(v.size());
+        place(head.k_numbers, position, kq.q);
+        place(head.v_numbers, position, vq.q);
+        place(head.k_scale, position, kq.d);
+        place(head.v_scale, position, vq.d);
+    }
     void append(Cache& cache, const std::vector<isa::Row>& rows) {
         const std::size_t n = cache.shape.kv_heads * cache.shape.head_dim;
         const auto k = normal(rows.size() * n, 2.0f);
         const auto v = normal(rows.size() * n);
-        for (std::size_t t = 0; t < rows.size(); ++t) {
-            auto& ks = cache.k[rows[t].sequence];
-            auto& vs = cache.v[rows[t].sequence];
-            ks.resize(std::max(ks.size(), (rows[t].position + 1) * n));
-            vs.resize(std::max(vs.size(), (rows[t].position + 1) * n));
-            std::transform(&k[t * n], &k[t * n] + n, &ks[rows[t].position * n],
-                           oracle::float_to_half);
-            std::transform(&v[t * n], &v[t * n] + n, &vs[rows[t].position * n],
-                           oracle::float_to_half);
-        }
+        for (std::size_t t = 0; t < rows.size(); ++t)
+            for (std::uint32_t h = 0; h < cache.shape.kv_heads; ++h)
+                remember(cache.heads[rows[t].sequence][h], rows[t].position,
+                         row_of(k, t * cache.shape.kv_heads + h, cache.shape.head_dim),
+                         row_of(v, t * cache.shape.kv_heads + h, cache.shape.head_dim));
         auto op = make(isa::Opcode::KvAppend);
         fill(op, cache, 4, 2);
         op.dim[0] = cache.shape.kv_heads;
@@ -81,12 +103,12 @@ class Attention : public OnEverySetup {
         run(op, rows.size());
     }
     std::vector<float> attend(const Cache& cache, const std::vector<isa::Row>& rows,
-                              const std::vector<float>& q, float scale) {
+                              const std::vector<float>& q, float scale, std::uint32_t window = 0) {
         auto op = make(isa::Opcode::Attention);
         fill(op, cache, 4, 1);
         op.dim[0] = cache.shape.heads;
         op.dim[1] = cache.shape.kv_heads;
-        op.imm = f32_imm(scale);
+        op.imm = f32_imm(scale) | std::uint64_t{window} << 32;
         op.op[0] = at(rig->put(q, 4088));
         const auto y = rig->alloc(q.size() * 4, 4092);
         op.op[2] = at(y);
@@ -95,22 +117,15 @@ class Attention : public OnEverySetup {
         return rig->get<float>(y, q.size());
     }
     std::vector<float> expect(const Cache& cache, const std::vector<isa::Row>& rows,
-                              const std::vector<float>& q, float scale) {
+                              const std::vector<float>& q, float scale, std::uint32_t window = 0) {
         const auto [heads, kv_heads, dim] = cache.shape;
         std::vector<float> wanted;
         for (std::size_t t = 0; t < rows.size(); ++t)
             for (std::uint32_t h = 0; h < heads; ++h) {
-                const std::uint32_t kv = h / (heads / kv_heads);
-                std::vector<std::uint16_t> k;
-                std::vector<std::uint16_t> v;
-                for (std::uint32_t p = 0; p <= rows[t].position; ++p)
-                    for (std::uint32_t d = 0; d < dim; ++d) {
-                        const std::size_t i = (p * kv_heads + kv) * dim + d;
-                        k.push_back(cache.k[rows[t].sequence][i]);
-                        v.push_back(cache.v[rows[t].sequence][i]);
-                    }
-                const auto one = oracle::attention(row_of(q, t * heads + h, dim), k, v,
-                                                   rows[t].position + 1, scale);
+                const auto one =
+                    oracle::attention(row_of(q, t * heads + h, dim),
+                                      cache.heads[rows[t].sequence][h / (heads / kv_heads)],
+                                      rows[t].position + 1, window, scale);
                 wanted.insert(wanted.end(), one.begin(), one.end());
             }
         return wanted;
@@ -121,29 +136,56 @@ class Attention : public OnEverySetup {
             rows.push_back({sequence, p});
         append(cache, rows);
     }
-};
-
-TEST_P(Attention, EqualsTheOracle) {
-    for (const Shape shape : {Shape{8, 4, 8}, {3, 1, 64}, {4, 4, 40}, {20, 2, 34}, {1, 1, 512}}) {
-        SCOPED_TRACE(::testing::Message() << shape.heads << " heads, " << shape.kv_heads
-                                          << " KV heads of " << shape.head_dim);
-        Cache cache = make_cache(shape);
+    void check(const Shape& shape, isa::KvFormat format, std::uint32_t window) {
+        SCOPED_TRACE(::testing::Message()
+                     << shape.heads << " heads, " << shape.kv_heads << " KV heads of "
+                     << shape.head_dim << ", format " << int(format) << ", window " << window);
+        Cache cache = make_cache(shape, format);
         fill_to(cache, 0, 0, 300);
         fill_to(cache, 1, 0, 70);
         fill_to(cache, 2, 0, 520);
         const float scale = 1.0f / std::sqrt(static_cast<float>(shape.head_dim));
         // One row; a decode batch; the end of a prefill; a ragged mixture.
         std::vector<std::vector<isa::Row>> batches = {
-            {{0, 0}}, {{2, 519}}, {{0, 299}, {1, 69}, {2, 255}, {2, 256}}, {}};
+            {{0, 0}}, {{2, 519}}, {{0, 299}, {1, 69}, {2, 255}, {2, 256}}, {}, {{2, 519}, {2, 3}}};
         for (std::uint32_t p = 250; p < 262; ++p)
-            batches.back().push_back({0, p});
-        batches.back().push_back({1, 15});
+            batches[3].push_back({0, p});
+        batches[3].push_back({1, 15});
         for (const auto& rows : batches) {
             const auto q = normal(rows.size() * shape.heads * shape.head_dim);
-            EXPECT_TRUE(same_bits(attend(cache, rows, q, scale), expect(cache, rows, q, scale)))
+            EXPECT_TRUE(same_bits(attend(cache, rows, q, scale, window),
+                                  expect(cache, rows, q, scale, window)))
                 << rows.size() << " rows";
         }
     }
+};
+
+TEST_P(Attention, EqualsTheOracle) {
+    for (const Shape shape : {Shape{8, 4, 8}, {3, 1, 64}, {4, 4, 40}, {20, 2, 34}, {1, 1, 512}})
+        check(shape, isa::KvFormat::F16, 0);
+}
+
+TEST_P(Attention, EightBitsEqualTheOracle) {
+    for (const Shape shape : {Shape{8, 4, 8}, {3, 1, 64}, {4, 4, 40}, {20, 2, 36}, {1, 1, 512}})
+        check(shape, isa::KvFormat::I8, 0);
+}
+
+TEST_P(Attention, WindowsEqualTheOracle) {
+    for (const std::uint32_t window : {1u, 5u, 16u, 100u, 256u, 257u, 1000u, 0xffffffffu}) {
+        check({6, 2, 24}, isa::KvFormat::F16, window);
+        check({6, 2, 24}, isa::KvFormat::I8, window);
+    }
+}
+
+// Blocks before the window may be gone: nobody looks at their table entries.
+TEST_P(Attention, BlocksBeforeTheWindowAreNotLookedAt) {
+    Cache cache = make_cache({4, 2, 16});
+    fill_to(cache, 1, 0, 400);
+    const std::vector<std::uint32_t> gone(3, 0xffffffffu);
+    rig->write(cache.table + kEntries * 4, gone.data(), gone.size() * 4);
+    const std::vector<isa::Row> rows = {{1, 291}, {1, 399}};
+    const auto q = normal(rows.size() * 64);
+    EXPECT_TRUE(same_bits(attend(cache, rows, q, 0.2f, 100), expect(cache, rows, q, 0.2f, 100)));
 }
 
 TEST_P(Attention, AppendOverwritesAPositionAndKeepsTheOthers) {
@@ -156,14 +198,16 @@ TEST_P(Attention, AppendOverwritesAPositionAndKeepsTheOthers) {
 }
 
 TEST_P(Attention, GarbageBehindTheLastPositionDoesNotShow) {
-    Cache cache = make_cache({4, 2, 24});
-    // NaN everywhere first.
-    const std::vector<std::uint16_t> nan(std::size_t{cache.block_bytes} * kBlocks / 2, 0x7e01);
-    rig->write(cache.pool, nan.data(), nan.size() * 2);
-    fill_to(cache, 0, 0, 37);
-    const std::vector<isa::Row> rows = {{0, 36}, {0, 20}, {0, 0}};
-    const auto q = normal(rows.size() * 96);
-    EXPECT_TRUE(same_bits(attend(cache, rows, q, 0.2f), expect(cache, rows, q, 0.2f)));
+    for (const isa::KvFormat format : {isa::KvFormat::F16, isa::KvFormat::I8}) {
+        Cache cache = make_cache({4, 2, 24}, format);
+        // NaN everywhere first, as f16 and as f32.
+        const std::vector<std::uint16_t> nan(std::size_t{cache.block_bytes} * kBlocks / 2, 0x7fc1);
+        rig->write(cache.pool, nan.data(), nan.size() * 2);
+        fill_to(cache, 0, 0, 37);
+        const std::vector<isa::Row> rows = {{0, 36}, {0, 20}, {0, 0}};
+        const auto q = normal(rows.size() * 96);
+        EXPECT_TRUE(same_bits(attend(cache, rows, q, 0.2f), expect(cache, rows, q, 0.2f)));
+    }
 }
 
 TEST_P(Attention, ResultsDoNotDependOnTheBatch) {

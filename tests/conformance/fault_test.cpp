@@ -87,6 +87,9 @@ class Faults : public ::testing::Test {
             case Opcode::Sample:
                 op.dim = {100, 50};
                 break;
+            case Opcode::RowStep:
+                op.flags = isa::kFlagSequences;
+                break;
             case Opcode::Load:
             case Opcode::Store:
                 op.fmt = 2;
@@ -200,6 +203,42 @@ TEST_F(Faults, EveryFieldAMicroOpDoesNotUseMustBeZero) {
                 bad([i](auto& op) { op.op[i].base = 64; });
         }
     }
+}
+
+TEST_F(Faults, FormatsThatDoNotGoTogether) {
+    const auto bad = [&](Opcode opcode, auto&& change) {
+        auto op = good(opcode);
+        change(op);
+        expect(op, SKALD_FAULT_ENCODING);
+    };
+    // Floats are not multiplied with quantised activations.
+    for (isa::WeightFormat format : {isa::WeightFormat::F16, isa::WeightFormat::F32})
+        bad(Opcode::MatMul, [&](auto& op) {
+            op.fmt = static_cast<std::uint8_t>(format);
+            op.flags = isa::kFlagXQ8;
+        });
+    for (unsigned fmt = 0; fmt < 256; ++fmt) {
+        const auto f = static_cast<std::uint8_t>(fmt);
+        if (isa::find_weight(f) == nullptr) {
+            bad(Opcode::MatMul, [&](auto& op) { op.fmt = f; });
+            bad(Opcode::Gather, [&](auto& op) { op.fmt = f; });
+        }
+        if (fmt > 1) {
+            bad(Opcode::Quant, [&](auto& op) { op.fmt = f; });
+            bad(Opcode::Dequant, [&](auto& op) { op.fmt = f; });
+        }
+        if (fmt != 1 && fmt != 2) {
+            bad(Opcode::KvAppend, [&](auto& op) { op.fmt = f; });
+            bad(Opcode::Attention, [&](auto& op) { op.fmt = f; });
+        }
+    }
+    for (Opcode opcode : {Opcode::KvAppend, Opcode::Attention})
+        bad(opcode, [](auto& op) {
+            op.fmt = static_cast<std::uint8_t>(isa::KvFormat::I8);
+            op.dim[2] = 18;  // not a multiple of 4
+        });
+    bad(Opcode::RowStep, [](auto& op) { op.flags = 0; });  // but an operand
+    bad(Opcode::RowStep, [](auto& op) { op.op[1].pitch = 8; });
 }
 
 TEST_F(Faults, TooManyRows) {
@@ -352,6 +391,23 @@ TEST_F(Faults, CountersFollowTheCostFormulas) {
     EXPECT_EQ(result.bytes, weights + 2 * (4 * 70 + 4 * 40));
     EXPECT_EQ(result.cycles, 2 + 16 + isa::ceil_div(result.bytes, 512));
     EXPECT_EQ(result.energy_pj, (2 * 40 * 70 + 300 * result.bytes) / 10);
+    for (const isa::WeightInfo& info : isa::kWeights) {
+        SCOPED_TRACE(info.name);
+        auto op = good(Opcode::MatMul);
+        op.fmt = static_cast<std::uint8_t>(info.format);
+        result = cost(op);
+        const std::uint64_t bytes = isa::matrix_bytes(info.format, 40, 70) + 2 * (4 * 70 + 4 * 40);
+        EXPECT_EQ(result.bytes, bytes);
+        const std::uint64_t per_mac =
+            !info.integer ? (info.bits == 16 ? 40 : 120) : (info.bits == 8 ? 10 : 5);
+        EXPECT_EQ(result.energy_pj, (2 * 40 * 70 * per_mac + 3000 * bytes) / 100);
+        op = good(Opcode::Gather);
+        op.fmt = static_cast<std::uint8_t>(info.format);
+        EXPECT_EQ(cost(op).bytes, 2 * (isa::ceil_div(70 * info.bits, 8) + 4 * 70 + 4));
+    }
+    auto append = good(Opcode::KvAppend);
+    append.fmt = static_cast<std::uint8_t>(isa::KvFormat::I8);
+    EXPECT_EQ(cost(append).bytes, 2u * (8 * 16 + 2 * (16 + 4)));
     result = cost(good(Opcode::Glu));
     EXPECT_EQ(result.bytes, 12u * 2 * 100);
     EXPECT_EQ(result.cycles, 2u + 16 + isa::ceil_div(8 * 200, 256));

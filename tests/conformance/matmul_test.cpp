@@ -10,19 +10,31 @@ using isa::WeightFormat;
 struct Shape {
     std::uint32_t rows, n, k;
 };
-constexpr Shape kShapes[] = {{1, 16, 64},   {1, 1, 1},     {1, 100, 33},  {2, 48, 130},
-                             {3, 17, 4128}, {7, 64, 96},   {8, 33, 256},  {9, 80, 200},
-                             {64, 20, 64},  {67, 129, 70}, {1, 1500, 576}};
+constexpr Shape kShapes[] = {{1, 16, 64},   {1, 1, 1},     {1, 100, 33},   {2, 48, 130},
+                             {3, 17, 4128}, {7, 64, 96},   {8, 33, 256},   {9, 80, 200},
+                             {64, 20, 64},  {67, 129, 70}, {1, 1500, 576}, {25, 40, 1100},
+                             {31, 17, 300}};
 
 class MatMul : public OnEverySetup {
   protected:
-    // Runs one MATMUL and compares with the oracle. scattered operands at odd offsets.
-    void check(const Shape& shape, WeightFormat format, std::uint8_t flags) {
+    template <class F>
+    void each_integer(F&& f) {
+        for (const isa::WeightInfo& info : isa::kWeights)
+            if (info.integer)
+                f(info);
+    }
+    // Runs one MATMUL and compares with the oracle. scattered operands at odd offsets. wild: bytes
+    // no compiler would write.
+    void check(const Shape& shape, WeightFormat format, std::uint8_t flags, bool wild = false) {
         const auto [rows, n, k] = shape;
-        SCOPED_TRACE(::testing::Message() << rows << " x " << n << " x " << k << ", format "
-                                          << int(format) << ", flags " << int(flags));
+        SCOPED_TRACE(::testing::Message()
+                     << rows << " x " << n << " x " << k << ", " << isa::weight_info(format).name
+                     << ", flags " << int(flags));
         const auto x = normal(std::size_t{rows} * k);
-        const auto tiles = oracle::random_tiles(format, n, k, random());
+        auto tiles = oracle::random_tiles(format, n, k, random());
+        if (wild)
+            for (auto& byte : tiles)
+                byte = static_cast<std::uint8_t>(random());
         const auto bias = normal(n);
         const auto before = normal(std::size_t{rows} * n);
         const std::size_t pitch = (n + 3) / 4 * 4 + 8;  // floats
@@ -39,7 +51,7 @@ class MatMul : public OnEverySetup {
             op.op[3] = at(rig->put(bias, 4088));
         std::vector<oracle::Quantised> quantised;
         for (std::uint32_t r = 0; r < rows; ++r)
-            quantised.push_back(oracle::quant(row_of(x, r, k)));
+            quantised.push_back(oracle::quant(row_of(x, r, k), isa::weight_info(format).group));
         if (flags & isa::kFlagXQ8) {
             std::vector<std::int8_t> q;
             std::vector<float> d;
@@ -63,8 +75,8 @@ class MatMul : public OnEverySetup {
             const auto b = flags & isa::kFlagBias ? bias : oracle::Floats{};
             const auto acc = flags & isa::kFlagAccumulate ? row_of(before, r, n) : oracle::Floats{};
             const auto one =
-                format == WeightFormat::I8B32
-                    ? oracle::matmul_int8(quantised[r], tiles, n, k, b, acc)
+                isa::weight_info(format).integer
+                    ? oracle::matmul_integer(format, quantised[r], tiles, n, k, b, acc)
                     : oracle::matmul_float(format, row_of(x, r, k), tiles, n, k, b, acc);
             wanted.insert(wanted.end(), one.begin(), one.end());
         }
@@ -73,19 +85,45 @@ class MatMul : public OnEverySetup {
     }
 };
 
-TEST_P(MatMul, Int8EqualsTheOracle) {
-    for (const Shape& shape : kShapes)
-        check(shape, WeightFormat::I8B32, 0);
+TEST_P(MatMul, IntegersEqualTheOracle) {
+    each_integer([&](const isa::WeightInfo& info) {
+        for (const Shape& shape : kShapes)
+            check(shape, info.format, 0);
+    });
 }
 
 TEST_P(MatMul, BiasAndAccumulateComeLast) {
-    for (const Shape& shape : kShapes)
-        check(shape, WeightFormat::I8B32, isa::kFlagBias | isa::kFlagAccumulate);
+    each_integer([&](const isa::WeightInfo& info) {
+        for (const Shape& shape : {kShapes[3], kShapes[8], kShapes[11]})
+            check(shape, info.format, isa::kFlagBias | isa::kFlagAccumulate);
+    });
 }
 
 TEST_P(MatMul, QuantisedActivationsGiveTheSame) {
-    for (const Shape& shape : kShapes)
-        check(shape, WeightFormat::I8B32, isa::kFlagXQ8 | isa::kFlagBias);
+    each_integer([&](const isa::WeightInfo& info) {
+        for (const Shape& shape : {kShapes[2], kShapes[4], kShapes[9]})
+            check(shape, info.format, isa::kFlagXQ8 | isa::kFlagBias);
+    });
+}
+
+TEST_P(MatMul, RandomShapesEqualTheOracle) {
+    each_integer([&](const isa::WeightInfo& info) {
+        for (int i = 0; i < 4; ++i) {
+            const auto pick = [&](std::uint32_t most) {
+                return static_cast<std::uint32_t>(1 + random() % most);
+            };
+            check({pick(i % 2 == 0 ? 10 : 60), pick(90), pick(700)}, info.format,
+                  random() % 2 == 0 ? isa::kFlagBias : std::uint8_t{0});
+        }
+    });
+}
+
+// Scales that are infinite, NaN or subnormal, and every byte there is.
+TEST_P(MatMul, AnyBytesAreWeights) {
+    each_integer([&](const isa::WeightInfo& info) {
+        for (std::uint32_t rows : {1u, 5u, 30u})
+            check({rows, 20, 300}, info.format, 0, true);
+    });
 }
 
 TEST_P(MatMul, FloatWeightsEqualTheOracle) {

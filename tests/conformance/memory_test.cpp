@@ -22,9 +22,10 @@ class MemoryOps : public OnEverySetup {
 };
 
 TEST_P(MemoryOps, GatherReadsRowsOfEveryFormat) {
-    for (isa::WeightFormat format :
-         {isa::WeightFormat::I8B32, isa::WeightFormat::F16, isa::WeightFormat::F32})
+    for (const isa::WeightInfo& info : isa::kWeights)
         for (std::uint32_t k : {1u, 32u, 100u, 576u}) {
+            SCOPED_TRACE(info.name);
+            const isa::WeightFormat format = info.format;
             constexpr std::uint32_t kN = 77;
             constexpr std::uint32_t kRows = 33;
             const auto tiles = oracle::random_tiles(format, kN, k, random());
@@ -115,6 +116,23 @@ TEST_P(MemoryOps, RowStepAdvancesPositions) {
         EXPECT_EQ(got[i].sequence, rows[i].sequence);
         EXPECT_EQ(got[i].position, rows[i].position + 3);
     }
+}
+
+TEST_P(MemoryOps, RowStepLeavesStoppedSequences) {
+    const std::vector<isa::Row> rows = {{2, 7}, {0, 100}, {2, 0xffffffff}, {1, 5}};
+    std::vector<isa::Sequence> sequences(3);
+    sequences[2].flags = isa::kSequenceStopped;
+    auto op = make(isa::Opcode::RowStep);
+    op.rows = kT;
+    op.flags = isa::kFlagSequences;
+    op.imm = 1;
+    const auto va = rig->put(rows, 4088);
+    op.op[0] = at(va);
+    op.op[1] = at(rig->put(sequences, 4080));
+    run(op, rows.size());
+    const auto got = rig->get<isa::Row>(va, rows.size());
+    for (std::size_t i = 0; i < rows.size(); ++i)
+        EXPECT_EQ(got[i].position, rows[i].position + (rows[i].sequence == 2 ? 0 : 1)) << i;
 }
 SKALD_ON_EVERY_SETUP(MemoryOps);
 

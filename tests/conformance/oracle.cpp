@@ -51,24 +51,67 @@ T element(const std::vector<std::uint8_t>& bytes, std::size_t offset) {
     return value;
 }
 
+// The first byte of the tile that holds (row, column).
 std::size_t tile_offset(isa::WeightFormat format, std::uint32_t k, std::uint32_t row,
                         std::uint32_t column) {
-    const std::size_t tiles = (k + 63) / 64;
-    return (row / 16 * tiles + column / 64) * isa::tile_bytes(format);
+    const isa::WeightInfo& info = isa::weight_info(format);
+    return row / 16 * isa::row_tile_bytes(format, k) + info.row_header +
+           column / info.tile_k * info.tile_bytes;
 }
 
-// Integer weight and scale of (row, column), padding included.
-int weight_int8(const std::vector<std::uint8_t>& tiles, std::uint32_t k, std::uint32_t row,
-                std::uint32_t column) {
-    const std::size_t tile = tile_offset(isa::WeightFormat::I8B32, k, row, column);
-    const std::size_t in = column % 64;
-    return tiles[tile + 64 + in / 4 * 64 + row % 16 * 4 + in % 4] - 128;
+std::size_t header_bytes(const isa::WeightInfo& info) {
+    return info.block == 0 ? 0 : info.affine ? 128 : 64;
 }
-float scale_int8(const std::vector<std::uint8_t>& tiles, std::uint32_t k, std::uint32_t row,
-                 std::uint32_t column) {
-    const std::size_t tile = tile_offset(isa::WeightFormat::I8B32, k, row, column);
-    const std::size_t block = column % 64 / 32;
-    return half_to_float(element<std::uint16_t>(tiles, tile + (block * 16 + row % 16) * 2));
+
+// Where the number of (row, column) is: a byte, and the bit it begins at. isa.hpp, "A chunk".
+struct Place {
+    std::size_t byte;
+    unsigned bit;
+};
+Place number_place(isa::WeightFormat format, std::uint32_t k, std::uint32_t row,
+                   std::uint32_t column) {
+    const isa::WeightInfo& info = isa::weight_info(format);
+    const std::uint32_t in = column % info.tile_k;
+    const std::size_t chunk =
+        tile_offset(format, k, row, column) + header_bytes(info) + in / 64 * 128 * info.bits;
+    const std::uint32_t c = in % 64;
+    const std::size_t lane = row % 16 * 4;
+    if (info.bits == 8)
+        return {chunk + c / 4 * 64 + lane + c % 4, 0};
+    if (info.bits == 4) {  // k = 32 b + 16 (high nibble) + 4 j + i
+        const std::uint32_t b = c / 32;
+        const std::uint32_t j = c % 16 / 4;
+        return {chunk + (b * 4 + j) * 64 + lane + c % 4, c % 32 >= 16 ? 4u : 0u};
+    }
+    return {chunk + c % 16 / 4 * 64 + lane + c % 4, c / 16 * 2};  // k = 16 f + 4 j + i
+}
+int weight_number(isa::WeightFormat format, const std::vector<std::uint8_t>& tiles, std::uint32_t k,
+                  std::uint32_t row, std::uint32_t column) {
+    const Place place = number_place(format, k, row, column);
+    const int u = tiles[place.byte] >> place.bit & ((1 << isa::weight_info(format).bits) - 1);
+    if (isa::weight_info(format).affine)
+        return u;
+    return u - (isa::weight_info(format).bits == 8   ? 128
+                : isa::weight_info(format).bits == 4 ? 8
+                                                     : 1);
+}
+std::size_t scale_offset(isa::WeightFormat format, std::uint32_t k, std::uint32_t row,
+                         std::uint32_t column) {
+    const isa::WeightInfo& info = isa::weight_info(format);
+    return tile_offset(format, k, row, column) + column % info.tile_k / info.block * 32 +
+           row % 16 * 2;
+}
+float block_scale(isa::WeightFormat format, const std::vector<std::uint8_t>& tiles, std::uint32_t k,
+                  std::uint32_t row, std::uint32_t column) {
+    return half_to_float(element<std::uint16_t>(tiles, scale_offset(format, k, row, column)));
+}
+float block_minimum(isa::WeightFormat format, const std::vector<std::uint8_t>& tiles,
+                    std::uint32_t k, std::uint32_t row, std::uint32_t column) {
+    return half_to_float(element<std::uint16_t>(tiles, scale_offset(format, k, row, column) + 64));
+}
+float row_scale(isa::WeightFormat format, const std::vector<std::uint8_t>& tiles, std::uint32_t k,
+                std::uint32_t row) {
+    return element<float>(tiles, row / 16 * isa::row_tile_bytes(format, k) + row % 16 * 4);
 }
 float weight_float(isa::WeightFormat format, const std::vector<std::uint8_t>& tiles,
                    std::uint32_t k, std::uint32_t row, std::uint32_t column) {
@@ -184,40 +227,57 @@ float max16(const Floats& v) {
 
 std::vector<std::uint8_t> random_tiles(isa::WeightFormat format, std::uint32_t n, std::uint32_t k,
                                        std::uint64_t seed) {
+    const isa::WeightInfo& info = isa::weight_info(format);
     std::mt19937_64 random(seed);
-    std::normal_distribution<float> normal(0.0f, 0.5f);
-    const std::size_t rows = (n + 15) / 16 * 16;
-    const std::size_t columns = (k + 63) / 64 * 64;
+    std::normal_distribution<float> normal;
     std::vector<std::uint8_t> tiles(isa::matrix_bytes(format, n, k));
+    const std::uint32_t rows = (n + 15) / 16 * 16;
+    const std::uint32_t columns = (k + info.tile_k - 1) / info.tile_k * info.tile_k;
+    const auto put = [&](std::size_t offset, const auto& value) {
+        std::memcpy(&tiles[offset], &value, sizeof(value));
+    };
+    const std::uint8_t padding_number = info.affine      ? 0
+                                        : info.bits == 8 ? 128
+                                        : info.bits == 4 ? 8
+                                                         : 1;
     for (std::uint32_t row = 0; row < rows; ++row) {
+        if (info.group == isa::QuantGroup::Row)
+            put(row / 16 * isa::row_tile_bytes(format, k) + row % 16 * 4,
+                row < n ? normal(random) * 0.02f : 0.0f);
         for (std::uint32_t column = 0; column < columns; ++column) {
             const bool padding = row >= n || column >= k;
-            const std::size_t tile = tile_offset(format, k, row, column);
-            const std::size_t in = column % 64;
-            if (format == isa::WeightFormat::I8B32) {
-                tiles[tile + 64 + in / 4 * 64 + row % 16 * 4 + in % 4] =
-                    padding ? 128 : static_cast<std::uint8_t>(random());
-                if (in % 32 == 0) {
-                    const std::uint16_t scale =
-                        padding ? std::uint16_t{0} : float_to_half(normal(random) * 0.02f);
-                    std::memcpy(&tiles[tile + (in / 32 * 16 + row % 16) * 2], &scale, 2);
-                }
-            } else if (format == isa::WeightFormat::F16) {
-                const std::uint16_t w = padding ? std::uint16_t{0} : float_to_half(normal(random));
-                std::memcpy(&tiles[tile + (in * 16 + row % 16) * 2], &w, 2);
-            } else {
+            const std::size_t element = (column % 64 * 16 + row % 16) * info.bits / 8;
+            if (!info.integer) {
                 const float w = padding ? 0.0f : normal(random);
-                std::memcpy(&tiles[tile + (in * 16 + row % 16) * 4], &w, 4);
+                const std::size_t tile = tile_offset(format, k, row, column);
+                if (format == isa::WeightFormat::F16)
+                    put(tile + element, float_to_half(w));
+                else
+                    put(tile + element, w);
+                continue;
+            }
+            const Place place = number_place(format, k, row, column);
+            const unsigned number = padding
+                                        ? padding_number
+                                        : static_cast<unsigned>(random()) & ((1u << info.bits) - 1);
+            tiles[place.byte] |= static_cast<std::uint8_t>(number << place.bit);
+            if (info.block != 0 && column % info.block == 0) {
+                const std::size_t at = scale_offset(format, k, row, column);
+                put(at, padding ? std::uint16_t{0} : float_to_half(normal(random) * 0.02f));
+                if (info.affine)
+                    put(at + 64, padding ? std::uint16_t{0} : float_to_half(normal(random)));
             }
         }
     }
     return tiles;
 }
 
-Quantised quant(const Floats& row) {
+Quantised quant(const Floats& row, isa::QuantGroup group) {
     Quantised out;
-    for (std::size_t first = 0; first < row.size(); first += 32) {
-        const std::size_t end = std::min(row.size(), first + 32);
+    const std::size_t padded = (row.size() + 31) / 32 * 32;
+    const std::size_t length = group == isa::QuantGroup::Row ? padded : 32;
+    for (std::size_t first = 0; first < row.size(); first += length) {
+        const std::size_t end = std::min(row.size(), first + length);
         float amax = 0.0f;
         for (std::size_t i = first; i < end; ++i)
             amax = std::max(amax, std::fabs(row[i]));
@@ -225,7 +285,7 @@ Quantised quant(const Floats& row) {
         if (std::isinf(id))
             id = 0.0f;
         int sum = 0;
-        for (std::size_t i = first; i < first + 32; ++i) {
+        for (std::size_t i = first; i < first + length; ++i) {
             const float scaled = i < end ? std::nearbyint(row[i] * id) : 0.0f;
             const int q = static_cast<int>(std::clamp(scaled, -127.0f, 127.0f));
             out.q.push_back(static_cast<std::int8_t>(q));
@@ -240,24 +300,40 @@ Quantised quant(const Floats& row) {
 Floats dequant(const std::vector<std::int8_t>& q, const Floats& d, std::uint32_t k) {
     Floats y(k);
     for (std::uint32_t i = 0; i < k; ++i)
-        y[i] = nan_to_canonical(static_cast<float>(q[i]) * d[i / 32]);
+        y[i] = nan_to_canonical(static_cast<float>(q[i]) * (d.size() == 1 ? d[0] : d[i / 32]));
     return y;
 }
 
-Floats matmul_int8(const Quantised& x, const std::vector<std::uint8_t>& tiles, std::uint32_t n,
-                   std::uint32_t k, const Floats& bias, const Floats& accumulate) {
+Floats matmul_integer(isa::WeightFormat format, const Quantised& x,
+                      const std::vector<std::uint8_t>& tiles, std::uint32_t n, std::uint32_t k,
+                      const Floats& bias, const Floats& accumulate) {
+    const isa::WeightInfo& info = isa::weight_info(format);
     Floats y(n);
-    const std::uint32_t padded = (k + 63) / 64 * 64;
+    const std::uint32_t padded = (k + info.tile_k - 1) / info.tile_k * info.tile_k;
     for (std::uint32_t row = 0; row < n; ++row) {
         float acc = 0.0f;
+        std::int32_t whole = 0;
         for (std::uint32_t b = 0; b < padded / 32; ++b) {
             std::int32_t isum = 0;
-            for (std::uint32_t i = b * 32; i < (b + 1) * 32; ++i)
-                isum += (i < x.q.size() ? x.q[i] : 0) * weight_int8(tiles, k, row, i);
+            std::int32_t sum = 0;
+            for (std::uint32_t i = b * 32; i < (b + 1) * 32; ++i) {
+                const int q = i < x.q.size() ? x.q[i] : 0;
+                isum += q * weight_number(format, tiles, k, row, i);
+                sum += q;
+            }
+            whole += isum;
+            if (info.group == isa::QuantGroup::Row)
+                continue;
             const float d = b < x.d.size() ? x.d[b] : 0.0f;
-            const float scale = scale_int8(tiles, k, row, b * 32) * d;
+            const float scale = block_scale(format, tiles, k, row, b * 32) * d;
             acc = std::fma(static_cast<float>(isum), scale, acc);
+            if (info.affine) {
+                const float minimum = block_minimum(format, tiles, k, row, b * 32) * d;
+                acc = std::fma(static_cast<float>(sum), minimum, acc);
+            }
         }
+        if (info.group == isa::QuantGroup::Row)
+            acc = static_cast<float>(whole) * (row_scale(format, tiles, k, row) * x.d[0]);
         y[row] = finish(acc, row, bias, accumulate);
     }
     return y;
@@ -281,10 +357,19 @@ Floats gather(isa::WeightFormat format, const std::vector<std::uint8_t>& tiles, 
               std::uint32_t id) {
     Floats y(k);
     for (std::uint32_t i = 0; i < k; ++i) {
-        const float value =
-            format == isa::WeightFormat::I8B32
-                ? scale_int8(tiles, k, id, i) * static_cast<float>(weight_int8(tiles, k, id, i))
-                : weight_float(format, tiles, k, id, i);
+        float value = 0.0f;
+        if (!isa::weight_info(format).integer) {
+            value = weight_float(format, tiles, k, id, i);
+        } else {
+            const auto number = static_cast<float>(weight_number(format, tiles, k, id, i));
+            if (isa::weight_info(format).group == isa::QuantGroup::Row)
+                value = row_scale(format, tiles, k, id) * number;
+            else if (isa::weight_info(format).affine)
+                value = std::fma(block_scale(format, tiles, k, id, i), number,
+                                 block_minimum(format, tiles, k, id, i));
+            else
+                value = block_scale(format, tiles, k, id, i) * number;
+        }
         y[i] = nan_to_canonical(value);
     }
     return y;
@@ -333,31 +418,50 @@ void rope(float* head, const float* table_row, std::uint32_t rot_dim) {
     }
 }
 
-Floats attention(const Floats& q, const std::vector<std::uint16_t>& k,
-                 const std::vector<std::uint16_t>& v, std::uint32_t positions, float scale) {
+Floats attention(const Floats& q, const Cache& cache, std::uint32_t positions, std::uint32_t window,
+                 float scale) {
     const std::size_t dim = q.size();
+    const bool i8 = cache.format == isa::KvFormat::I8;
+    const std::uint32_t from = window != 0 && positions > window ? positions - window : 0;
+    const Quantised numbers = quant(q, isa::QuantGroup::Row);
+    bool begun = false;
     float total_max = 0;
     float total_sum = 0;
     Floats total(dim);
-    for (std::uint32_t first = 0; first < positions; first += 256) {
+    for (std::uint32_t first = from / 256 * 256; first < positions; first += 256) {
+        const std::uint32_t low = from > first ? from - first : 0;
         const std::uint32_t count = std::min(256u, positions - first);
         Floats s(256, -kInf);
-        for (std::uint32_t p = 0; p < count; ++p) {
+        for (std::uint32_t p = low; p < count; ++p) {
             float dot = 0.0f;
-            for (std::size_t d = 0; d < dim; ++d)
-                dot = std::fma(q[d], half_to_float(k[(first + p) * dim + d]), dot);
+            if (i8) {
+                std::int32_t isum = 0;
+                for (std::size_t d = 0; d < dim; ++d)
+                    isum += numbers.q[d] * cache.k_numbers[(first + p) * dim + d];
+                dot = static_cast<float>(isum) * (numbers.d[0] * cache.k_scale[first + p]);
+            } else {
+                for (std::size_t d = 0; d < dim; ++d)
+                    dot = std::fma(q[d], half_to_float(cache.k[(first + p) * dim + d]), dot);
+            }
             s[p] = dot * scale;
         }
         const float max = max16(s);
         Floats e(256, 0.0f);
-        for (std::uint32_t p = 0; p < count; ++p)
+        for (std::uint32_t p = low; p < count; ++p)
             e[p] = exp(s[p] - max);
         const float sum = sum16(e);
         Floats o(dim, 0.0f);
         for (std::size_t d = 0; d < dim; ++d)
-            for (std::uint32_t p = 0; p < count; ++p)
-                o[d] = std::fma(e[p], half_to_float(v[(first + p) * dim + d]), o[d]);
-        if (first == 0) {
+            for (std::uint32_t p = low; p < count; ++p) {
+                const std::size_t i = (first + p) * dim + d;
+                if (i8)
+                    o[d] = std::fma(e[p] * cache.v_scale[first + p],
+                                    static_cast<float>(cache.v_numbers[i]), o[d]);
+                else
+                    o[d] = std::fma(e[p], half_to_float(cache.v[i]), o[d]);
+            }
+        if (!begun) {
+            begun = true;
             total_max = max;
             total_sum = sum;
             total = o;

@@ -29,12 +29,13 @@ struct Quantised {
     Floats d;
     std::vector<std::int32_t> s;
 };
-Quantised quant(const Floats& row);
+Quantised quant(const Floats& row, isa::QuantGroup group = isa::QuantGroup::Block32);
 Floats dequant(const std::vector<std::int8_t>& q, const Floats& d, std::uint32_t k);
 
 // One row of y. accumulate: what y held before, or empty.
-Floats matmul_int8(const Quantised& x, const std::vector<std::uint8_t>& tiles, std::uint32_t n,
-                   std::uint32_t k, const Floats& bias, const Floats& accumulate);
+Floats matmul_integer(isa::WeightFormat format, const Quantised& x,
+                      const std::vector<std::uint8_t>& tiles, std::uint32_t n, std::uint32_t k,
+                      const Floats& bias, const Floats& accumulate);
 Floats matmul_float(isa::WeightFormat format, const Floats& x,
                     const std::vector<std::uint8_t>& tiles, std::uint32_t n, std::uint32_t k,
                     const Floats& bias, const Floats& accumulate);
@@ -46,9 +47,16 @@ Floats add(const Floats& a, const Floats& b);
 Floats glu(const Floats& gate, const Floats& up);
 void rope(float* head, const float* table_row, std::uint32_t rot_dim);
 
-// One query head against keys and values [position][head_dim] of its sequence, f16.
-Floats attention(const Floats& q, const std::vector<std::uint16_t>& k,
-                 const std::vector<std::uint16_t>& v, std::uint32_t positions, float scale);
+// Keys and values [position][head_dim] of one KV head of a sequence, in one of the formats.
+struct Cache {
+    isa::KvFormat format = isa::KvFormat::F16;
+    std::vector<std::uint16_t> k, v;                // F16
+    std::vector<std::int8_t> k_numbers, v_numbers;  // I8
+    Floats k_scale, v_scale;
+};
+// One query head at position `positions` - 1. window: positions it attends to, 0 = all.
+Floats attention(const Floats& q, const Cache& cache, std::uint32_t positions, std::uint32_t window,
+                 float scale);
 
 std::uint32_t argmax(const Floats& logits);
 std::uint32_t sample(const Floats& logits, const isa::Sequence& sequence, std::uint32_t position,

@@ -74,46 +74,57 @@ class RowOps : public OnEverySetup {
             EXPECT_TRUE(same_bits(without_pitch(in_place, k, pitch), wanted)) << "in place";
         });
     }
+
+    void check_quant(isa::QuantGroup group) {
+        each_shape([&](std::uint32_t rows, std::uint32_t k) {
+            const auto x = wild(std::size_t{rows} * k);
+            oracle::Quantised wanted;
+            for (std::uint32_t r = 0; r < rows; ++r) {
+                const auto one = oracle::quant(row_of(x, r, k), group);
+                wanted.q.insert(wanted.q.end(), one.q.begin(), one.q.end());
+                wanted.d.insert(wanted.d.end(), one.d.begin(), one.d.end());
+                wanted.s.insert(wanted.s.end(), one.s.begin(), one.s.end());
+            }
+            auto op = begin(isa::Opcode::Quant, k);
+            op.fmt = static_cast<std::uint8_t>(group);
+            op.op[0] = at(rig->put(x, 4092));
+            const auto q = rig->alloc(wanted.q.size(), 4090);
+            const auto d = rig->alloc(wanted.d.size() * 4, 4088);
+            const auto s = rig->alloc(wanted.s.size() * 4, 4084);
+            op.op[1] = at(q);
+            op.op[2] = at(d);
+            op.op[3] = at(s);
+            run(op, rows);
+            EXPECT_TRUE(same_bits(rig->get<std::int8_t>(q, wanted.q.size()), wanted.q));
+            EXPECT_TRUE(same_bits(rig->get<float>(d, wanted.d.size()), wanted.d));
+            EXPECT_TRUE(same_bits(rig->get<std::int32_t>(s, wanted.s.size()), wanted.s));
+
+            auto back = begin(isa::Opcode::Dequant, k);
+            back.fmt = op.fmt;
+            const auto y = rig->alloc(x.size() * 4, 4092);
+            back.op[0] = at(q);
+            back.op[1] = at(d);
+            back.op[2] = at(y);
+            run(back, rows);
+            std::vector<float> wanted_y;
+            const std::size_t blocks = (k + 31) / 32;
+            const std::size_t scales = group == isa::QuantGroup::Row ? 1 : blocks;
+            for (std::uint32_t r = 0; r < rows; ++r) {
+                const auto one = oracle::dequant(row_of(wanted.q, r, blocks * 32),
+                                                 row_of(wanted.d, r, scales), k);
+                wanted_y.insert(wanted_y.end(), one.begin(), one.end());
+            }
+            EXPECT_TRUE(same_bits(rig->get<float>(y, x.size()), wanted_y));
+        });
+    }
 };
 
 TEST_P(RowOps, QuantEqualsTheOracle) {
-    each_shape([&](std::uint32_t rows, std::uint32_t k) {
-        const auto x = wild(std::size_t{rows} * k);
-        oracle::Quantised wanted;
-        for (std::uint32_t r = 0; r < rows; ++r) {
-            const auto one = oracle::quant(row_of(x, r, k));
-            wanted.q.insert(wanted.q.end(), one.q.begin(), one.q.end());
-            wanted.d.insert(wanted.d.end(), one.d.begin(), one.d.end());
-            wanted.s.insert(wanted.s.end(), one.s.begin(), one.s.end());
-        }
-        auto op = begin(isa::Opcode::Quant, k);
-        op.op[0] = at(rig->put(x, 4092));
-        const auto q = rig->alloc(wanted.q.size(), 4090);
-        const auto d = rig->alloc(wanted.d.size() * 4, 4088);
-        const auto s = rig->alloc(wanted.s.size() * 4, 4084);
-        op.op[1] = at(q);
-        op.op[2] = at(d);
-        op.op[3] = at(s);
-        run(op, rows);
-        EXPECT_TRUE(same_bits(rig->get<std::int8_t>(q, wanted.q.size()), wanted.q));
-        EXPECT_TRUE(same_bits(rig->get<float>(d, wanted.d.size()), wanted.d));
-        EXPECT_TRUE(same_bits(rig->get<std::int32_t>(s, wanted.s.size()), wanted.s));
+    check_quant(isa::QuantGroup::Block32);
+}
 
-        auto back = begin(isa::Opcode::Dequant, k);
-        const auto y = rig->alloc(x.size() * 4, 4092);
-        back.op[0] = at(q);
-        back.op[1] = at(d);
-        back.op[2] = at(y);
-        run(back, rows);
-        std::vector<float> wanted_y;
-        const std::size_t blocks = (k + 31) / 32;
-        for (std::uint32_t r = 0; r < rows; ++r) {
-            const auto one =
-                oracle::dequant(row_of(wanted.q, r, blocks * 32), row_of(wanted.d, r, blocks), k);
-            wanted_y.insert(wanted_y.end(), one.begin(), one.end());
-        }
-        EXPECT_TRUE(same_bits(rig->get<float>(y, x.size()), wanted_y));
-    });
+TEST_P(RowOps, QuantOfWholeRowsEqualsTheOracle) {
+    check_quant(isa::QuantGroup::Row);
 }
 
 TEST_P(RowOps, RmsNormEqualsTheOracle) {

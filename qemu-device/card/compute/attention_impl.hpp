@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // ATTENTION over one chunk of 256 positions for up to eight query heads of one KV head, so that a
-// key or value is converted from f16 once for all of them. The body serves every path.
+// key or value is converted once for all of them. Kv says how keys and values are stored. The body
+// serves every path.
 #pragma once
 
 #include <cstdint>
@@ -11,16 +12,17 @@
 
 namespace skald::card::compute {
 
-template <class V>
-struct Attention {
-    static constexpr std::uint32_t kTile = isa::kKvTile;
-    static constexpr std::uint32_t kChunk = isa::kAttentionChunk;
-    using Scores = float[kMaxQueries][kChunk];
+// Keys and values in f16.
+template <class Vector>
+struct HalfKv {
+    using V = Vector;
+    static constexpr bool kScaled = false;
 
-    // s[p] = q . k[p] for kTiles tiles of 16 positions (lane = position) and kQ queries.
+    // s[p] = q . k[p] for kT tiles of 16 positions (lane = position) and kQ queries.
     template <unsigned kQ, unsigned kT>
     [[gnu::always_inline]] static void dot(const AttentionChunk& chunk, const AttentionQuery* query,
-                                           std::uint32_t tile, float (*scores)[kChunk]) {
+                                           std::uint32_t tile,
+                                           float (*scores)[isa::kAttentionChunk]) {
         V acc[kQ][kT];
         for (unsigned i = 0; i < kQ; ++i)
             for (unsigned t = 0; t < kT; ++t)
@@ -28,7 +30,8 @@ struct Attention {
         for (std::uint32_t d = 0; d < chunk.head_dim; ++d) {
             V k[kT];
             for (unsigned t = 0; t < kT; ++t)
-                k[t] = V::load_half(chunk.k[tile + t] + d * kTile);
+                k[t] = V::load_half(
+                    reinterpret_cast<const std::uint16_t*>(chunk.k[tile + t] + d * 32));
             for (unsigned i = 0; i < kQ; ++i) {
                 const V q = V::set(query[i].q[d]);
                 for (unsigned t = 0; t < kT; ++t)
@@ -37,30 +40,85 @@ struct Attention {
         }
         for (unsigned i = 0; i < kQ; ++i)
             for (unsigned t = 0; t < kT; ++t)
-                acc[i][t].store(scores[i] + (tile + t) * kTile);
+                acc[i][t].store(scores[i] + (tile + t) * isa::kKvTile);
     }
+    // 16 (or count, fewer) elements of a value from d on.
+    [[gnu::always_inline]] static V value(const AttentionChunk& chunk, std::uint32_t p,
+                                          std::uint32_t d, std::uint32_t count) {
+        const auto* row =
+            reinterpret_cast<const std::uint16_t*>(chunk.v[p / 64]) + (p % 64) * chunk.head_dim + d;
+        return count == 16 ? V::load_half(row) : V::load_half(row, count);
+    }
+};
+
+// Keys and values in 8 bits, with a scale for each position.
+template <class Vector, class Path>
+struct ByteKv {
+    using V = Vector;
+    static constexpr bool kScaled = true;
+
+    template <unsigned kQ, unsigned kT>
+    [[gnu::always_inline]] static void dot(const AttentionChunk& chunk, const AttentionQuery* query,
+                                           std::uint32_t tile,
+                                           float (*scores)[isa::kAttentionChunk]) {
+        const std::int8_t* numbers[kQ];
+        std::int32_t start[kQ];
+        for (unsigned i = 0; i < kQ; ++i) {
+            numbers[i] = query[i].numbers;
+            start[i] = -128 * query[i].numbers_sum;
+        }
+        alignas(64) float isum[kQ][kT][16];
+        Path::template dot_bytes<kQ, kT>(chunk.k + tile, numbers, start, chunk.head_dim / 4, isum);
+        for (unsigned t = 0; t < kT; ++t) {
+            const std::uint32_t p = (tile + t) * isa::kKvTile;
+            const V k_scale = V::load(chunk.k_scale[p / 64] + p % 64);
+            for (unsigned i = 0; i < kQ; ++i)
+                (V::load(isum[i][t]) * (V::set(query[i].scale) * k_scale)).store(scores[i] + p);
+        }
+    }
+    [[gnu::always_inline]] static V value(const AttentionChunk& chunk, std::uint32_t p,
+                                          std::uint32_t d, std::uint32_t count) {
+        const auto* row =
+            reinterpret_cast<const std::int8_t*>(chunk.v[p / 64]) + (p % 64) * chunk.head_dim + d;
+        return count == 16 ? V::load_i8(row) : V::load_i8(row, count);
+    }
+};
+
+template <class Kv>
+struct Attention {
+    using V = typename Kv::V;
+    static constexpr std::uint32_t kTile = isa::kKvTile;
+    static constexpr std::uint32_t kChunk = isa::kAttentionChunk;
 
     template <unsigned kQ>
-    static void scores(const AttentionChunk& chunk, const AttentionQuery* query,
+    static void scores(const AttentionChunk& chunk, const AttentionQuery* query, std::uint32_t tile,
                        std::uint32_t tiles, float (*out)[kChunk]) {
-        std::uint32_t tile = 0;
         for (; tile + V::kTiles <= tiles; tile += V::kTiles)
-            dot<kQ, V::kTiles>(chunk, query, tile, out);
+            Kv::template dot<kQ, V::kTiles>(chunk, query, tile, out);
         for (; tile < tiles; ++tile)
-            dot<kQ, 1>(chunk, query, tile, out);
+            Kv::template dot<kQ, 1>(chunk, query, tile, out);
+    }
+
+    // Lanes [hidden, visible) of the vector at p from x, the others from y.
+    [[gnu::always_inline]] static V within(std::uint32_t p, std::uint32_t hidden,
+                                           std::uint32_t visible, const V& x, const V& y) {
+        const V low = p < hidden ? V::select_first(hidden - p, y, x) : x;
+        return visible - p < 16 ? V::select_first(visible - p, low, y) : low;
     }
 
     // Scores to exponentials in place, with their maximum and sum. False: a score is not finite.
-    static bool softmax(float* s, float scale, std::uint32_t visible, float& max, float& sum) {
+    static bool softmax(float* s, float scale, std::uint32_t hidden, std::uint32_t visible,
+                        float& max, float& sum) {
         const V minus_inf = V::set(-std::numeric_limits<float>::infinity());
+        const V zero = V::set(0.0f);
+        const std::uint32_t first = hidden / 16 * 16;
         alignas(64) float lanes[16];
         V top = minus_inf;
         bool finite = true;
-        for (std::uint32_t p = 0; p < visible; p += 16) {
-            const std::uint32_t count = visible - p < 16 ? visible - p : 16;
+        for (std::uint32_t p = first; p < visible; p += 16) {
             const V v = V::load(s + p) * V::set(scale);
-            finite &= V::all_finite(V::select_first(count, v, V::set(0.0f)));
-            const V masked = V::select_first(count, v, minus_inf);
+            finite &= V::all_finite(within(p, hidden, visible, v, zero));
+            const V masked = within(p, hidden, visible, v, minus_inf);
             masked.store(s + p);
             top = V::max_number(top, masked);
         }
@@ -68,11 +126,10 @@ struct Attention {
             return false;
         top.store(lanes);
         max = tree_max(lanes);
-        V total = V::set(0.0f);
-        for (std::uint32_t p = 0; p < visible; p += 16) {
-            const std::uint32_t count = visible - p < 16 ? visible - p : 16;
+        V total = zero;
+        for (std::uint32_t p = first; p < visible; p += 16) {
             const V e = exp(V::load(s + p) - V::set(max));
-            const V masked = V::select_first(count, e, V::set(0.0f));
+            const V masked = within(p, hidden, visible, e, zero);
             masked.store(s + p);
             total = total + masked;
         }
@@ -81,27 +138,43 @@ struct Attention {
         return true;
     }
 
+    // The weights of scaled values: e[p] * v_scale[p]. What is not visible is garbage.
+    static void scale_weights(const AttentionChunk& chunk, const AttentionQuery& query, float* e) {
+        for (std::uint32_t p = query.hidden / 16 * 16; p < query.visible; p += 16)
+            (V::load(e + p) * V::load(chunk.v_scale[p / 64] + p % 64)).store(e + p);
+    }
+
     // o[d] = sum of e[p] * v[p][d], p ascending, for kD vectors of d from `d` on; the last may be
-    // short. Queries see different numbers of positions: the common ones share the loads.
+    // short. Queries see different positions: the common ones share the loads.
     template <unsigned kQ, unsigned kD>
     [[gnu::always_inline]] static void values(const AttentionChunk& chunk,
                                               const AttentionQuery* query, const float (*e)[kChunk],
                                               std::uint32_t d, std::uint32_t count,
                                               float (*out)[isa::kMaxHeadDim]) {
         V acc[kQ][kD];
-        for (unsigned i = 0; i < kQ; ++i)
+        std::uint32_t low = query[0].hidden;
+        std::uint32_t high = query[0].visible;
+        for (unsigned i = 1; i < kQ; ++i) {
+            low = query[i].hidden > low ? query[i].hidden : low;
+            high = query[i].visible < high ? query[i].visible : high;
+        }
+        low = low < high ? low : high;
+        const auto alone = [&](unsigned i, std::uint32_t p, std::uint32_t end) {
+            for (; p < end; ++p)
+                for (unsigned j = 0; j < kD; ++j)
+                    acc[i][j] =
+                        V::fma(V::set(e[i][p]),
+                               Kv::value(chunk, p, d + j * 16, kD > 1 ? 16 : count), acc[i][j]);
+        };
+        for (unsigned i = 0; i < kQ; ++i) {
             for (unsigned j = 0; j < kD; ++j)
                 acc[i][j] = V::set(0.0f);
-        std::uint32_t common = query[0].visible;
-        for (unsigned i = 1; i < kQ; ++i)
-            common = query[i].visible < common ? query[i].visible : common;
-        std::uint32_t p = 0;
-        for (; p < common; ++p) {
-            const std::uint16_t* row = chunk.v[p / 64] + (p % 64) * chunk.head_dim + d;
+            alone(i, query[i].hidden, low);
+        }
+        for (std::uint32_t p = low; p < high; ++p) {
             V v[kD];
             for (unsigned j = 0; j < kD; ++j)
-                v[j] =
-                    kD > 1 || count == 16 ? V::load_half(row + j * 16) : V::load_half(row, count);
+                v[j] = Kv::value(chunk, p, d + j * 16, kD > 1 ? 16 : count);
             for (unsigned i = 0; i < kQ; ++i) {
                 const V weight = V::set(e[i][p]);
                 for (unsigned j = 0; j < kD; ++j)
@@ -109,15 +182,7 @@ struct Attention {
             }
         }
         for (unsigned i = 0; i < kQ; ++i) {
-            for (std::uint32_t r = p; r < query[i].visible; ++r) {
-                const std::uint16_t* row = chunk.v[r / 64] + (r % 64) * chunk.head_dim + d;
-                const V weight = V::set(e[i][r]);
-                for (unsigned j = 0; j < kD; ++j) {
-                    const V v = kD > 1 || count == 16 ? V::load_half(row + j * 16)
-                                                      : V::load_half(row, count);
-                    acc[i][j] = V::fma(weight, v, acc[i][j]);
-                }
-            }
+            alone(i, high > query[i].hidden ? high : query[i].hidden, query[i].visible);
             for (unsigned j = 0; j < kD; ++j)
                 acc[i][j].store(out[i] + d + j * 16);
         }
@@ -139,7 +204,7 @@ struct Attention {
                       const float* o) {
         float a = 0.0f;
         float b = 1.0f;
-        if (chunk.first) {
+        if (!query.begun) {
             query.max = max;
             query.sum = sum;
         } else {
@@ -154,10 +219,11 @@ struct Attention {
         for (std::uint32_t d = 0; d < chunk.head_dim; d += 16) {
             const std::uint32_t n = chunk.head_dim - d < 16 ? chunk.head_dim - d : 16;
             V v = V::load(o + d);
-            if (!chunk.first)
+            if (query.begun)
                 v = V::fma(V::load(query.o + d, n), V::set(a), v * V::set(b));
             v.store(query.o + d, n);
         }
+        query.begun = true;
     }
 
     template <unsigned kQ>
@@ -166,15 +232,21 @@ struct Attention {
         alignas(64) float o[kQ][isa::kMaxHeadDim];
         float max[kQ];
         float sum[kQ];
+        std::uint32_t hidden = kChunk;
         std::uint32_t visible = 0;
-        for (unsigned i = 0; i < kQ; ++i)
+        for (unsigned i = 0; i < kQ; ++i) {
+            hidden = query[i].hidden < hidden ? query[i].hidden : hidden;
             visible = query[i].visible > visible ? query[i].visible : visible;
-        scores<kQ>(chunk, query, (visible + kTile - 1) / kTile, e);
+        }
+        scores<kQ>(chunk, query, hidden / kTile, (visible + kTile - 1) / kTile, e);
         bool finite = true;
         for (unsigned i = 0; i < kQ; ++i)
-            finite &= softmax(e[i], chunk.scale, query[i].visible, max[i], sum[i]);
+            finite &= softmax(e[i], chunk.scale, query[i].hidden, query[i].visible, max[i], sum[i]);
         if (!finite)
             return false;
+        if constexpr (Kv::kScaled)
+            for (unsigned i = 0; i < kQ; ++i)
+                scale_weights(chunk, query[i], e[i]);
         weighted_sum<kQ>(chunk, query, e, o);
         for (unsigned i = 0; i < kQ; ++i)
             merge(chunk, query[i], max[i], sum[i], o[i]);

@@ -4,11 +4,13 @@
 // addresses and spreads them over workers lives in the sequencer.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 
+#include "card/compute/weights.hpp"
 #include "card/options.hpp"
 #include "skald/isa.hpp"
 
@@ -19,17 +21,12 @@ inline constexpr std::uint32_t kPiece = 4096;
 inline constexpr unsigned kMaxColumns = 8;  // activation columns of one matmul call
 inline constexpr unsigned kMaxQueries = 8;  // query heads of one attention call
 
-// One row tile (16 outputs) of MATMUL over a range of k tiles, for some activation columns.
-struct MatmulInt8 {
-    const isa::TileI8B32* w = nullptr;  // `tiles` of them, adjacent
-    std::uint32_t tiles = 0;
-    unsigned columns = 0;                // 1 .. kMaxColumns
-    const std::byte* q = nullptr;        // activations as Kernels::pack laid them out
-    std::size_t q_stride = 0;            // bytes from column to column
-    const float* d = nullptr;            // scale of each block, 2 per tile
-    const std::int32_t* bias = nullptr;  // -128 * sum of the block's q: undoes the unsigned weights
-    std::size_t block_stride = 0;        // elements of d and bias from column to column
-    float* acc = nullptr;                // [columns][16], in and out
+// The matmuls of one integer format. tiles reads weights as they lie, best for few columns; panel
+// reads what expand made of them, best for many.
+struct IntegerKernels {
+    void (*tiles)(const IntegerCall& call) = nullptr;
+    void (*panel)(const IntegerCall& call) = nullptr;
+    void (*expand)(const std::byte* tiles, std::uint32_t count, PanelChunk* to) = nullptr;
 };
 
 struct MatmulFloat {
@@ -44,18 +41,25 @@ struct MatmulFloat {
 // One query head against one chunk of 256 positions of its KV head.
 struct AttentionQuery {
     const float* q = nullptr;
+    const std::int8_t* numbers = nullptr;  // KvFormat::I8: q quantised, with its scale and sum
+    float scale = 0;
+    std::int32_t numbers_sum = 0;
     float* o = nullptr;         // [head_dim], state across chunks
     float max = 0;              // state
     float sum = 0;              // state
-    std::uint32_t visible = 0;  // positions of this chunk it attends to, 1 .. 256
+    bool begun = false;         // there is a state
+    std::uint32_t hidden = 0;   // positions at the chunk's start that are before its window
+    std::uint32_t visible = 0;  // end of the positions it attends to, hidden + 1 .. 256
 };
 
 struct AttentionChunk {
-    const std::uint16_t* k[isa::kAttentionChunk / isa::kKvTile];       // [head_dim][16] each
-    const std::uint16_t* v[isa::kAttentionChunk / isa::kKvPositions];  // [64][head_dim] each
+    // As isa.hpp lays out a KV block, by tile of 16 and block of 64 positions.
+    const std::byte* k[isa::kAttentionChunk / isa::kKvTile];
+    const std::byte* v[isa::kAttentionChunk / isa::kKvPositions];
+    const float* k_scale[isa::kAttentionChunk / isa::kKvPositions];  // KvFormat::I8
+    const float* v_scale[isa::kAttentionChunk / isa::kKvPositions];
     std::uint32_t head_dim = 0;
     float scale = 0;
-    bool first = false;  // queries have no state yet
 };
 
 struct Kernels {
@@ -64,11 +68,22 @@ struct Kernels {
     // QUANT of n <= kPiece elements; the last block is padded with zeros. False: not finite.
     bool (*quant)(const float* x, std::uint32_t n, std::int8_t* q, float* d, std::int32_t* s);
     void (*dequant)(const std::int8_t* q, const float* d, float* y, std::uint32_t n);
+    // QUANT with one scale a row: the largest magnitude of a piece (false: not finite), then the
+    // numbers for id = 127 / amax, padded to 32, and their sum.
+    bool (*abs_max)(const float* x, std::uint32_t n, float& max);
+    std::int32_t (*quant_by)(const float* x, float id, std::uint32_t n, std::int8_t* q);
+    void (*dequant_by)(const std::int8_t* q, float d, float* y, std::uint32_t n);
+    // The sum of each 32 of n (a multiple) numbers.
+    void (*sums)(const std::int8_t* q, std::uint32_t n, std::int32_t* s);
 
-    // int8 activations to the order matmul_int8 reads; n a multiple of 64.
-    std::size_t packed_bytes;  // per element
-    void (*pack)(const std::int8_t* q, std::uint32_t n, std::byte* packed);
-    void (*matmul_int8)(const MatmulInt8& m);
+    // Activations to the order the integer matmuls read, see ActivationLayout: n a multiple of 64,
+    // zero = weight_zero() of the format.
+    std::size_t activation_bytes;  // per 64
+    void (*pack)(const std::int8_t* q, const float* d, const std::int32_t* s, std::uint32_t n,
+                 std::int32_t zero, std::byte* packed);
+    std::array<IntegerKernels, isa::kWeights.size()> integer;  // by weight_index(), floats empty
+    // kRow's end, 16 outputs: acc = f32(isum - sum) * (scale * d), in place.
+    void (*finish_row)(float* acc, const float* scale, std::int32_t sum, float d);
     void (*matmul_f16)(const MatmulFloat& m);
     void (*matmul_f32)(const MatmulFloat& m);
     // The end of a matmul for n <= 16 outputs: y = [y +] (acc [+ bias]).
@@ -86,6 +101,7 @@ struct Kernels {
 
     // False: a score is not finite.
     bool (*attend)(const AttentionChunk& chunk, AttentionQuery* queries, unsigned n);
+    bool (*attend_i8)(const AttentionChunk& chunk, AttentionQuery* queries, unsigned n);
     void (*attention_result)(const float* o, float sum, float* y, std::uint32_t n);
 
     // Selection. row_max is max16 over a piece and returns false at NaN or +inf; z = x / divisor.

@@ -6,6 +6,6 @@
 
 namespace skald::card::compute {
 
-constinit const Kernels kAvx2Kernels = make_table<Avx2Vec, Avx2Int8>(Simd::kAvx2);
+constinit const Kernels kAvx2Kernels = make_table<Avx2Vec, Avx2Integer>(Simd::kAvx2);
 
 }  // namespace skald::card::compute

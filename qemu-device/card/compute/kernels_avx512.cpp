@@ -12,6 +12,6 @@
 
 namespace skald::card::compute {
 
-constinit const Kernels kAvx512Kernels = make_table<Avx512Vec, Avx512Int8>(Simd::kAvx512);
+constinit const Kernels kAvx512Kernels = make_table<Avx512Vec, Avx512Integer>(Simd::kAvx512);
 
 }  // namespace skald::card::compute

@@ -6,6 +6,6 @@
 
 namespace skald::card::compute {
 
-constinit const Kernels kScalarKernels = make_table<ScalarVec, ScalarInt8>(Simd::kScalar);
+constinit const Kernels kScalarKernels = make_table<ScalarVec, ScalarInteger>(Simd::kScalar);
 
 }  // namespace skald::card::compute

@@ -73,6 +73,12 @@ inline float canonical(float x) {
     return x != x ? std::bit_cast<float>(kCanonicalNan) : x;
 }
 
+// QUANT's factor 127 / amax.
+inline float quant_inverse(float amax) {
+    const float id = amax != 0.0f ? 127.0f / amax : 0.0f;
+    return std::bit_cast<std::uint32_t>(id) == 0x7f800000u ? 0.0f : id;
+}
+
 // The rule of max16: NaN loses against a number, +0 beats -0.
 inline float max_number(float a, float b) {
     if (a != a)

@@ -1,98 +1,157 @@
 // SPDX-License-Identifier: MIT
-// MATMUL with int8 weights on AVX2. vpmaddubsw would saturate, so weights are split into even and
-// odd bytes, as unsigned 16-bit numbers, and multiplied by pairs of 16-bit activations: exact, and
-// the sums of pairs land in the lane of their row. As with AVX-512, a start of
-// -128 * (sum of the activations) makes the weights signed.
+// MATMUL with integer weights on AVX2. vpmaddubsw would saturate, so weights are split into even
+// and odd bytes, as unsigned 16-bit numbers, and multiplied by pairs of 16-bit activations: exact,
+// and the sums of pairs land in the lane of their row. All formats go through panels.
 #pragma once
 
 #include <immintrin.h>
 
+#include "card/compute/expand_impl.hpp"
 #include "card/compute/kernels.hpp"
 
 namespace skald::card::compute {
 
-struct Avx2Int8 {
-    static constexpr std::size_t kPackedBytes = 2;
-    static constexpr std::size_t kAhead = 8 * sizeof(isa::TileI8B32);
+struct Avx2Integer {
+    using Activations = ActivationLayout<2 * isa::kTileK>;
+    static constexpr std::size_t kActivationBytes = Activations::kBytes;
 
     // Each group of four k becomes the 16-bit pairs (k0, k2), (k1, k3).
-    static void pack(const std::int8_t* q, std::uint32_t n, std::byte* packed) {
-        for (std::uint32_t k = 0; k < n; k += 4) {
+    static void pack_numbers(const std::int8_t* q, std::byte* to) {
+        for (std::uint32_t k = 0; k < isa::kTileK; k += 4) {
             const std::int16_t group[4] = {q[k], q[k + 2], q[k + 1], q[k + 3]};
-            __builtin_memcpy(packed + k * 2, group, sizeof(group));
+            __builtin_memcpy(to + k * 2, group, sizeof(group));
         }
     }
-
-    [[gnu::always_inline]] static __m256i pair(const std::byte* q) {
-        std::int32_t word;
-        __builtin_memcpy(&word, q, 4);
-        return _mm256_set1_epi32(word);
+    [[gnu::always_inline]] static void halves(const std::byte* from, float* to) {
+        for (unsigned i = 0; i < 2; ++i)
+            _mm256_storeu_ps(
+                to + i * 8,
+                _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from + i * 16))));
     }
 
-    template <unsigned kCols>
-    [[gnu::always_inline]] static void columns(const MatmulInt8& m, unsigned first) {
-        const std::byte* q0 = m.q + first * m.q_stride;
-        const float* d = m.d + first * m.block_stride;
-        const std::int32_t* bias = m.bias + first * m.block_stride;
-        float* out = m.acc + first * 16;
+    [[gnu::always_inline]] static __m256i word(const std::byte* p) {
+        std::int32_t value;
+        __builtin_memcpy(&value, p, 4);
+        return _mm256_set1_epi32(value);
+    }
+    [[gnu::always_inline]] static __m256 number(const std::byte* p) {
+        return _mm256_castsi256_ps(word(p));
+    }
+
+    template <Accumulation kHow, unsigned kCols>
+    [[gnu::always_inline]] static void columns(const IntegerCall& call, unsigned s,
+                                               unsigned first) {
+        const auto* w = reinterpret_cast<const PanelChunk*>(call.w[s]);
+        const std::byte* x0 = call.x + first * call.x_stride;
+        float* out = call.acc + first * call.acc_stride + s * isa::kTileRows;
         __m256 acc[kCols][2];
-        for (unsigned c = 0; c < kCols; ++c) {
-            acc[c][0] = _mm256_loadu_ps(out + c * 16);
-            acc[c][1] = _mm256_loadu_ps(out + c * 16 + 8);
-        }
+        for (unsigned c = 0; c < kCols; ++c)
+            for (unsigned part = 0; part < 2; ++part)
+                acc[c][part] = _mm256_loadu_ps(out + c * call.acc_stride + part * 8);
         const __m256i low_bytes = _mm256_set1_epi16(0xff);
-        for (std::uint32_t t = 0; t < m.tiles; ++t) {
-            const isa::TileI8B32& tile = m.w[t];
-            if constexpr (kCols == 1) {
-                const char* ahead = reinterpret_cast<const char*>(&tile) + kAhead;
-                for (unsigned line = 0; line < sizeof(tile); line += 64)
-                    _mm_prefetch(ahead + line, _MM_HINT_T0);
-            }
-            for (unsigned b = 0; b < 2; ++b) {
-                const std::byte* q = q0 + (t * isa::kTileK + b * isa::kQuantBlock) * kPackedBytes;
-                const std::size_t block = 2 * t + b;
+        for (std::uint32_t t = 0; t < call.count; ++t, x0 += kActivationBytes) {
+            for (unsigned half = 0; half < 2; ++half) {
+                const std::byte* offset = x0 + Activations::kOffset + half * 4;
                 __m256i isum[kCols][2];
                 for (unsigned c = 0; c < kCols; ++c)
-                    isum[c][0] = isum[c][1] = _mm256_set1_epi32(bias[c * m.block_stride + block]);
+                    for (unsigned part = 0; part < 2; ++part)
+                        isum[c][part] =
+                            kHow == Accumulation::kSymmetric ? word(offset + c * call.x_stride)
+                            : kHow == Accumulation::kRow     ? _mm256_castps_si256(acc[c][part])
+                                                             : _mm256_setzero_si256();
                 for (unsigned k4 = 0; k4 < 8; ++k4) {
-                    const std::uint8_t* data = tile.data[b * 8 + k4][0];
-                    for (unsigned half = 0; half < 2; ++half) {
-                        const __m256i w =
-                            _mm256_loadu_si256(reinterpret_cast<const __m256i*>(data + half * 32));
-                        const __m256i even = _mm256_and_si256(w, low_bytes);
-                        const __m256i odd = _mm256_srli_epi16(w, 8);
+                    const std::uint8_t* data = w[t].data[half * 8 + k4][0];
+                    const std::byte* x = x0 + (half * 8 + k4) * 8;
+                    for (unsigned part = 0; part < 2; ++part) {
+                        const __m256i bytes =
+                            _mm256_loadu_si256(reinterpret_cast<const __m256i*>(data + part * 32));
+                        const __m256i even = _mm256_and_si256(bytes, low_bytes);
+                        const __m256i odd = _mm256_srli_epi16(bytes, 8);
                         for (unsigned c = 0; c < kCols; ++c) {
-                            const std::byte* x = q + c * m.q_stride + k4 * 8;
+                            const std::byte* xc = x + c * call.x_stride;
                             const __m256i sum =
-                                _mm256_add_epi32(_mm256_madd_epi16(even, pair(x)),
-                                                 _mm256_madd_epi16(odd, pair(x + 4)));
-                            isum[c][half] = _mm256_add_epi32(isum[c][half], sum);
+                                _mm256_add_epi32(_mm256_madd_epi16(even, word(xc)),
+                                                 _mm256_madd_epi16(odd, word(xc + 4)));
+                            isum[c][part] = _mm256_add_epi32(isum[c][part], sum);
                         }
                     }
                 }
-                for (unsigned half = 0; half < 2; ++half) {
-                    const __m256 scale = _mm256_cvtph_ps(_mm_loadu_si128(
-                        reinterpret_cast<const __m128i*>(tile.scale[b] + half * 8)));
+                for (unsigned part = 0; part < 2; ++part) {
+                    if constexpr (kHow == Accumulation::kRow) {
+                        for (unsigned c = 0; c < kCols; ++c)
+                            acc[c][part] = _mm256_castsi256_ps(isum[c][part]);
+                        continue;
+                    }
+                    const __m256 scale = _mm256_loadu_ps(w[t].scale[half] + part * 8);
+                    const __m256 minimum = _mm256_loadu_ps(w[t].minimum[half] + part * 8);
                     for (unsigned c = 0; c < kCols; ++c) {
-                        const __m256 dc = _mm256_set1_ps(d[c * m.block_stride + block]);
-                        acc[c][half] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(isum[c][half]),
-                                                       _mm256_mul_ps(scale, dc), acc[c][half]);
+                        const __m256 d =
+                            number(x0 + Activations::kScale + half * 4 + c * call.x_stride);
+                        acc[c][part] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(isum[c][part]),
+                                                       _mm256_mul_ps(scale, d), acc[c][part]);
+                        if constexpr (kHow == Accumulation::kAffine)
+                            acc[c][part] = _mm256_fmadd_ps(number(offset + c * call.x_stride),
+                                                           _mm256_mul_ps(minimum, d), acc[c][part]);
                     }
                 }
             }
         }
-        for (unsigned c = 0; c < kCols; ++c) {
-            _mm256_storeu_ps(out + c * 16, acc[c][0]);
-            _mm256_storeu_ps(out + c * 16 + 8, acc[c][1]);
+        for (unsigned c = 0; c < kCols; ++c)
+            for (unsigned part = 0; part < 2; ++part)
+                _mm256_storeu_ps(out + c * call.acc_stride + part * 8, acc[c][part]);
+    }
+
+    template <Accumulation kHow>
+    static void panel(const IntegerCall& call) {
+        for (unsigned s = 0; s < call.streams; ++s) {
+            unsigned c = 0;
+            for (; c + 2 <= call.columns; c += 2)
+                columns<kHow, 2>(call, s, c);
+            if (c < call.columns)
+                columns<kHow, 1>(call, s, c);
         }
     }
 
-    static void matmul(const MatmulInt8& m) {
-        unsigned c = 0;
-        for (; c + 2 <= m.columns; c += 2)
-            columns<2>(m, c);
-        if (c < m.columns)
-            columns<1>(m, c);
+    // f32(start + sum of q * k) of kT tiles of 16 keys in bytes, n4 times four elements.
+    template <unsigned kQ, unsigned kT>
+    [[gnu::always_inline]] static void dot_bytes(const std::byte* const* k,
+                                                 const std::int8_t* const (&q)[kQ],
+                                                 const std::int32_t (&start)[kQ], std::uint32_t n4,
+                                                 float (&out)[kQ][kT][16]) {
+        const __m256i low_bytes = _mm256_set1_epi16(0xff);
+        __m256i isum[kQ][kT][2];
+        for (unsigned i = 0; i < kQ; ++i)
+            for (unsigned t = 0; t < kT; ++t)
+                isum[i][t][0] = isum[i][t][1] = _mm256_set1_epi32(start[i]);
+        for (std::uint32_t d = 0; d < n4; ++d) {
+            __m256i even[kQ];  // of the query's four numbers, as pairs of 16 bits
+            __m256i odd[kQ];
+            for (unsigned i = 0; i < kQ; ++i) {
+                const __m256i four = word(reinterpret_cast<const std::byte*>(q[i] + d * 4));
+                even[i] = _mm256_srai_epi16(_mm256_slli_epi16(four, 8), 8);
+                odd[i] = _mm256_srai_epi16(four, 8);
+            }
+            for (unsigned t = 0; t < kT; ++t)
+                for (unsigned part = 0; part < 2; ++part) {
+                    const __m256i bytes = _mm256_loadu_si256(
+                        reinterpret_cast<const __m256i*>(k[t] + d * 64 + part * 32));
+                    const __m256i low = _mm256_and_si256(bytes, low_bytes);
+                    const __m256i high = _mm256_srli_epi16(bytes, 8);
+                    for (unsigned i = 0; i < kQ; ++i)
+                        isum[i][t][part] = _mm256_add_epi32(
+                            isum[i][t][part], _mm256_add_epi32(_mm256_madd_epi16(low, even[i]),
+                                                               _mm256_madd_epi16(high, odd[i])));
+                }
+        }
+        for (unsigned i = 0; i < kQ; ++i)
+            for (unsigned t = 0; t < kT; ++t)
+                for (unsigned part = 0; part < 2; ++part)
+                    _mm256_storeu_ps(out[i][t] + part * 8, _mm256_cvtepi32_ps(isum[i][t][part]));
+    }
+
+    template <isa::WeightFormat kFormat>
+    static void tiles(const IntegerCall& call) {
+        multiply_tiles<Avx2Integer, kFormat>(call);
     }
 };
 

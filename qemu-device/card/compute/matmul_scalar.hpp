@@ -1,48 +1,96 @@
 // SPDX-License-Identifier: MIT
-// MATMUL with int8 weights in plain C++.
+// MATMUL with integer weights in plain C++.
 #pragma once
 
 #include <cstring>
 
+#include "card/compute/expand_impl.hpp"
 #include "card/compute/half.hpp"
 #include "card/compute/kernels.hpp"
 
 namespace skald::card::compute {
 
-struct ScalarInt8 {
-    static constexpr std::size_t kPackedBytes = 1;
+struct ScalarInteger {
+    using Activations = ActivationLayout<isa::kTileK>;
+    static constexpr std::size_t kActivationBytes = Activations::kBytes;
 
-    static void pack(const std::int8_t* q, std::uint32_t n, std::byte* packed) {
-        std::memcpy(packed, q, n);
+    static void pack_numbers(const std::int8_t* q, std::byte* to) {
+        std::memcpy(to, q, isa::kTileK);
+    }
+    static void halves(const std::byte* from, float* to) {
+        for (unsigned i = 0; i < isa::kTileRows; ++i) {
+            std::uint16_t h = 0;
+            std::memcpy(&h, from + 2 * i, 2);
+            to[i] = half_to_float(h);
+        }
     }
 
-    static void block(const isa::TileI8B32& tile, unsigned b, const std::int8_t* q, float d,
-                      std::int32_t bias, float* acc) {
-        std::int32_t isum[16];
-        for (std::int32_t& lane : isum)
-            lane = bias;
-        for (unsigned k4 = 0; k4 < 8; ++k4) {
-            const auto& group = tile.data[b * 8 + k4];
-            const std::int8_t* x = q + k4 * 4;
-            for (unsigned row = 0; row < 16; ++row)
+    template <class T>
+    static T at(const std::byte* p) {
+        T value;
+        std::memcpy(&value, p, sizeof(T));
+        return value;
+    }
+
+    template <Accumulation kHow>
+    static void block(const PanelChunk& w, unsigned half, const std::byte* x, float* acc) {
+        std::int32_t isum[isa::kTileRows];
+        const std::byte* offset = x + Activations::kOffset + half * 4;
+        for (unsigned row = 0; row < isa::kTileRows; ++row)
+            isum[row] = kHow == Accumulation::kSymmetric ? at<std::int32_t>(offset)
+                        : kHow == Accumulation::kRow
+                            ? at<std::int32_t>(reinterpret_cast<const std::byte*>(acc + row))
+                            : 0;
+        const auto* q = reinterpret_cast<const std::int8_t*>(x) + half * isa::kQuantBlock;
+        for (unsigned k4 = 0; k4 < 8; ++k4)
+            for (unsigned row = 0; row < isa::kTileRows; ++row)
                 for (unsigned k = 0; k < 4; ++k)
-                    isum[row] += group[row][k] * x[k];
+                    isum[row] += w.data[half * 8 + k4][row][k] * q[k4 * 4 + k];
+        if constexpr (kHow == Accumulation::kRow) {
+            std::memcpy(acc, isum, sizeof(isum));
+        } else {
+            const auto d = at<float>(x + Activations::kScale + half * 4);
+            for (unsigned row = 0; row < isa::kTileRows; ++row) {
+                acc[row] =
+                    __builtin_fmaf(static_cast<float>(isum[row]), w.scale[half][row] * d, acc[row]);
+                if constexpr (kHow == Accumulation::kAffine)
+                    acc[row] =
+                        __builtin_fmaf(at<float>(offset), w.minimum[half][row] * d, acc[row]);
+            }
         }
-        for (unsigned row = 0; row < 16; ++row)
-            acc[row] = __builtin_fmaf(static_cast<float>(isum[row]),
-                                      half_to_float(tile.scale[b][row]) * d, acc[row]);
     }
 
-    static void matmul(const MatmulInt8& m) {
-        for (unsigned c = 0; c < m.columns; ++c) {
-            const auto* q = reinterpret_cast<const std::int8_t*>(m.q + c * m.q_stride);
-            const float* d = m.d + c * m.block_stride;
-            const std::int32_t* bias = m.bias + c * m.block_stride;
-            for (std::uint32_t t = 0; t < m.tiles; ++t)
-                for (unsigned b = 0; b < 2; ++b)
-                    block(m.w[t], b, q + t * isa::kTileK + b * isa::kQuantBlock, d[2 * t + b],
-                          bias[2 * t + b], m.acc + c * 16);
+    template <Accumulation kHow>
+    static void panel(const IntegerCall& call) {
+        for (unsigned s = 0; s < call.streams; ++s) {
+            const auto* w = reinterpret_cast<const PanelChunk*>(call.w[s]);
+            for (unsigned c = 0; c < call.columns; ++c)
+                for (std::uint32_t t = 0; t < call.count; ++t)
+                    for (unsigned half = 0; half < 2; ++half)
+                        block<kHow>(w[t], half, call.x + c * call.x_stride + t * kActivationBytes,
+                                    call.acc + c * call.acc_stride + s * isa::kTileRows);
         }
+    }
+
+    // f32(start + sum of q * k) of kT tiles of 16 keys in bytes, n4 times four elements.
+    template <unsigned kQ, unsigned kT>
+    static void dot_bytes(const std::byte* const* k, const std::int8_t* const (&q)[kQ],
+                          const std::int32_t (&start)[kQ], std::uint32_t n4,
+                          float (&out)[kQ][kT][16]) {
+        for (unsigned i = 0; i < kQ; ++i)
+            for (unsigned t = 0; t < kT; ++t)
+                for (unsigned lane = 0; lane < 16; ++lane) {
+                    std::int32_t isum = start[i];
+                    const auto* bytes = reinterpret_cast<const std::uint8_t*>(k[t]) + lane * 4;
+                    for (std::uint32_t d = 0; d < n4 * 4; ++d)
+                        isum += bytes[d / 4 * 64 + d % 4] * q[i][d];
+                    out[i][t][lane] = static_cast<float>(isum);
+                }
+    }
+
+    template <isa::WeightFormat kFormat>
+    static void tiles(const IntegerCall& call) {
+        multiply_tiles<ScalarInteger, kFormat>(call);
     }
 };
 

@@ -30,6 +30,14 @@ struct Rows {
             v.store(p, n);
     }
 
+    // Of 16 magnitudes, pair by pair: a chain of 16 would be most of QUANT's time.
+    [[gnu::always_inline]] static float largest(float* lanes) {
+        for (unsigned half = 8; half != 0; half /= 2)
+            for (unsigned j = 0; j < half; ++j)
+                lanes[j] = lanes[j + half] > lanes[j] ? lanes[j + half] : lanes[j];
+        return lanes[0];
+    }
+
     static bool quant(const float* x, std::uint32_t n, std::int8_t* q, float* d, std::int32_t* s) {
         bool finite = true;
         for (std::uint32_t i = 0; i < n; i += isa::kQuantBlock) {
@@ -39,12 +47,8 @@ struct Rows {
             finite &= V::all_finite(a) && V::all_finite(b);
             alignas(64) float lanes[16];
             V::max(V::abs(a), V::abs(b)).store(lanes);
-            float amax = 0.0f;
-            for (float lane : lanes)
-                amax = lane > amax ? lane : amax;
-            float id = amax != 0.0f ? 127.0f / amax : 0.0f;
-            if (std::bit_cast<std::uint32_t>(id) == 0x7f800000u)
-                id = 0.0f;
+            const float amax = largest(lanes);
+            const float id = quant_inverse(amax);
             const V low = V::set(-127.0f);
             const V high = V::set(127.0f);
             V::store_i8(V::min(V::max(a * V::set(id), low), high), q + i);
@@ -63,6 +67,61 @@ struct Rows {
             const V value = V::load_i8(q + i, count) * V::set(d[i / isa::kQuantBlock]);
             put(V::canonical(value), y + i, count);
         }
+    }
+
+    static bool abs_max(const float* x, std::uint32_t n, float& max) {
+        bool finite = true;
+        V most = V::set(0.0f);
+        SKALD_EACH_VECTOR(i, count, n) {
+            const V v = get(x + i, count);
+            finite &= V::all_finite(v);
+            most = V::max(most, V::abs(v));
+        }
+        alignas(64) float lanes[16];
+        most.store(lanes);
+        for (float lane : lanes)
+            max = lane > max ? lane : max;
+        return finite;
+    }
+
+    static std::int32_t quant_by(const float* x, float id, std::uint32_t n, std::int8_t* q) {
+        const V low = V::set(-127.0f);
+        const V high = V::set(127.0f);
+        std::uint32_t i = 0;
+        SKALD_EACH_VECTOR(at, count, n) {
+            V::store_i8(V::min(V::max(get(x + at, count) * V::set(id), low), high), q + at);
+            i = at + 16;
+        }
+        if (i % isa::kQuantBlock != 0)
+            V::store_i8(V::set(0.0f), q + i);
+        std::int32_t sum = 0;
+        for (std::uint32_t j = 0; j < n; ++j)
+            sum += q[j];
+        return sum;
+    }
+
+    static void dequant_by(const std::int8_t* q, float d, float* y, std::uint32_t n) {
+        SKALD_EACH_VECTOR(i, count, n) {
+            put(V::canonical(V::load_i8(q + i, count) * V::set(d)), y + i, count);
+        }
+    }
+
+    static void sums(const std::int8_t* q, std::uint32_t n, std::int32_t* s) {
+        for (std::uint32_t b = 0; b < n / isa::kQuantBlock; ++b) {
+            std::int32_t sum = 0;
+            for (std::uint32_t j = 0; j < isa::kQuantBlock; ++j)
+                sum += q[b * isa::kQuantBlock + j];
+            s[b] = sum;
+        }
+    }
+
+    static void finish_row(float* acc, const float* scale, std::int32_t sum, float d) {
+        alignas(64) std::int32_t isum[16];
+        alignas(64) float product[16];
+        __builtin_memcpy(isum, acc, sizeof(isum));
+        for (unsigned i = 0; i < 16; ++i)
+            product[i] = static_cast<float>(isum[i] - sum);
+        (V::load(product) * (V::load(scale) * V::set(d))).store(acc);
     }
 
     static void finish(const float* acc, const float* bias, bool accumulate, float* y, unsigned n) {

@@ -1,23 +1,65 @@
 // SPDX-License-Identifier: MIT
-// Builds the kernel table of a path from its vector type and its int8 matmul.
+// Builds the kernel table of a path from its vector type and its integer matmuls.
 #pragma once
 
+#include <bit>
+#include <cstring>
+#include <utility>
+
 #include "card/compute/attention_impl.hpp"
+#include "card/compute/expand_impl.hpp"
 #include "card/compute/kernels.hpp"
 #include "card/compute/matmul_float_impl.hpp"
 #include "card/compute/rows_impl.hpp"
 
 namespace skald::card::compute {
 
-template <class V, class Int8>
+template <class Path>
+void pack(const std::int8_t* q, const float* d, const std::int32_t* s, std::uint32_t n,
+          std::int32_t zero, std::byte* packed) {
+    using Layout = typename Path::Activations;
+    for (std::uint32_t k = 0; k < n; k += isa::kTileK, packed += Layout::kBytes) {
+        Path::pack_numbers(q + k, packed);
+        for (unsigned half = 0; half < 2; ++half) {
+            const std::uint32_t b = k / isa::kQuantBlock + half;
+            const std::int32_t offset =
+                zero != 0 ? -zero * s[b] : std::bit_cast<std::int32_t>(static_cast<float>(s[b]));
+            std::memcpy(packed + Layout::kScale + half * 4, &d[b], 4);
+            std::memcpy(packed + Layout::kOffset + half * 4, &offset, 4);
+        }
+    }
+}
+
+template <class Path, std::size_t kIndex>
+constexpr IntegerKernels integer_kernels() {
+    constexpr isa::WeightInfo kInfo = isa::kWeights[kIndex];
+    if constexpr (kInfo.integer)
+        return {Path::template tiles<kInfo.format>,
+                Path::template panel<WeightLayout<kInfo.format>::kAccumulation>,
+                Expand<Path, kInfo.format>::tiles};
+    else
+        return {};
+}
+
+template <class Path, std::size_t... kIndex>
+constexpr void set_integer(Kernels& k, std::index_sequence<kIndex...>) {
+    ((k.integer[kIndex] = integer_kernels<Path, kIndex>()), ...);
+}
+
+template <class V, class Integer>
 constexpr Kernels make_table(Simd simd) {
     Kernels k{};
     k.simd = simd;
     k.quant = Rows<V>::quant;
     k.dequant = Rows<V>::dequant;
-    k.packed_bytes = Int8::kPackedBytes;
-    k.pack = Int8::pack;
-    k.matmul_int8 = Int8::matmul;
+    k.abs_max = Rows<V>::abs_max;
+    k.quant_by = Rows<V>::quant_by;
+    k.dequant_by = Rows<V>::dequant_by;
+    k.sums = Rows<V>::sums;
+    k.activation_bytes = Integer::kActivationBytes;
+    k.pack = pack<Integer>;
+    set_integer<Integer>(k, std::make_index_sequence<isa::kWeights.size()>());
+    k.finish_row = Rows<V>::finish_row;
     k.matmul_f16 = FloatMatmul<V>::template matmul<isa::TileF16>;
     k.matmul_f32 = FloatMatmul<V>::template matmul<isa::TileF32>;
     k.finish = Rows<V>::finish;
@@ -27,7 +69,8 @@ constexpr Kernels make_table(Simd simd) {
     k.silu = Rows<V>::silu;
     k.rope = Rows<V>::rope;
     k.to_half = Rows<V>::to_half;
-    k.attend = Attention<V>::attend_all;
+    k.attend = Attention<HalfKv<V>>::attend_all;
+    k.attend_i8 = Attention<ByteKv<V, Integer>>::attend_all;
     k.attention_result = Rows<V>::attention_result;
     k.divide = Rows<V>::divide;
     k.row_max = Rows<V>::row_max;

@@ -141,13 +141,16 @@ struct Avx2Vec {
             _mm_packs_epi32(_mm256_castsi256_si128(hi), _mm256_extracti128_si256(hi, 1));
         _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(a, b));
     }
+    SKALD_INLINE static Avx2Vec load_i8(const std::int8_t* p) {
+        const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+        return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes)),
+                _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_srli_si128(bytes, 8)))};
+    }
     SKALD_INLINE static Avx2Vec load_i8(const std::int8_t* p, unsigned n) {
         alignas(16) std::int8_t copy[16] = {};
         for (unsigned i = 0; i < n; ++i)
             copy[i] = p[i];
-        const __m128i bytes = _mm_load_si128(reinterpret_cast<const __m128i*>(copy));
-        return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes)),
-                _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_srli_si128(bytes, 8)))};
+        return load_i8(copy);
     }
 };
 

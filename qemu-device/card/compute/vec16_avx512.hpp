@@ -96,6 +96,10 @@ struct Avx512Vec {
             _mm512_cvt_roundps_epi32(x.f, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
         _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(integers));
     }
+    SKALD_INLINE static Avx512Vec load_i8(const std::int8_t* p) {
+        return {_mm512_cvtepi32_ps(
+            _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))))};
+    }
     SKALD_INLINE static Avx512Vec load_i8(const std::int8_t* p, unsigned n) {
         return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(first(n), p)))};
     }

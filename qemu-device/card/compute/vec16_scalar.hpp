@@ -143,6 +143,7 @@ struct ScalarVec {
             p[i] = static_cast<std::int8_t>(
                 static_cast<std::int32_t>((x.f[i] + kExpRound) - kExpRound));
     }
+    static ScalarVec load_i8(const std::int8_t* p) { return load_i8(p, 16); }
     static ScalarVec load_i8(const std::int8_t* p, unsigned n) {
         ScalarVec v = set(0.0f);
         for (unsigned i = 0; i < n; ++i)

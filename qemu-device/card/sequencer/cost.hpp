@@ -10,39 +10,35 @@
 
 namespace skald::card {
 
-// Multiply-accumulates per cycle, and energy in tenths of a picojoule each.
+// Multiply-accumulates per cycle, and energy in hundredths of a picojoule each.
 struct MacRate {
     std::uint64_t per_cycle;
     std::uint64_t energy;
 };
-inline constexpr MacRate kMacInt8{16384, 1};
-inline constexpr MacRate kMacF16{4096, 4};
-inline constexpr MacRate kMacF32{1024, 12};
-inline constexpr MacRate kMacAttention{4096, 4};
+inline constexpr MacRate kMacInt8{16384, 10};
+inline constexpr MacRate kMacNarrow{32768, 5};  // int4 and ternary
+inline constexpr MacRate kMacF16{4096, 40};
+inline constexpr MacRate kMacF32{1024, 120};
+inline constexpr MacRate kMacAttention{4096, 40};
 
 constexpr MacRate mac_rate(isa::WeightFormat format) {
-    switch (format) {
-        case isa::WeightFormat::I8B32:
-            return kMacInt8;
-        case isa::WeightFormat::F16:
-            return kMacF16;
-        case isa::WeightFormat::F32:
-            return kMacF32;
-    }
-    return kMacF32;
+    const isa::WeightInfo& info = isa::weight_info(format);
+    if (info.integer)
+        return info.bits == 8 ? kMacInt8 : kMacNarrow;
+    return info.bits == 16 ? kMacF16 : kMacF32;
 }
 
 inline constexpr std::uint64_t kOverheadCycles = 16;
 inline constexpr std::uint64_t kVectorPerCycle = 256;
 inline constexpr std::uint64_t kBytesPerCycle = 512;
-inline constexpr std::uint64_t kVectorEnergy = 10;  // tenths of a picojoule
-inline constexpr std::uint64_t kByteEnergy = 300;
+inline constexpr std::uint64_t kVectorEnergy = 100;  // hundredths of a picojoule
+inline constexpr std::uint64_t kByteEnergy = 3000;
 
 // What a micro-op or a job has cost.
 struct Cost {
     std::uint64_t cycles = 0;
     std::uint64_t bytes = 0;
-    std::uint64_t energy = 0;  // tenths of a picojoule
+    std::uint64_t energy = 0;  // hundredths of a picojoule
 
     Cost& operator+=(const Cost& other) {
         cycles += other.cycles;

@@ -17,7 +17,6 @@ bool takes_pitch(Opcode opcode, std::size_t operand) {
     switch (opcode) {
         case Opcode::Copy:
         case Opcode::GatherRows:
-        case Opcode::RowStep:
         case Opcode::Quant:
         case Opcode::Dequant:
         case Opcode::Add:
@@ -27,6 +26,7 @@ bool takes_pitch(Opcode opcode, std::size_t operand) {
         case Opcode::LogProb:
             return true;
         case Opcode::Gather:
+        case Opcode::RowStep:
             return operand != 1;
         case Opcode::KvAppend:
             return operand != 2;
@@ -59,7 +59,7 @@ bool within(std::uint32_t value, std::uint32_t limit) {
 }
 
 bool weight_format(std::uint8_t fmt) {
-    return isa::tile_bytes(static_cast<isa::WeightFormat>(fmt)) != 0;
+    return isa::find_weight(fmt) != nullptr;
 }
 
 bool end(const MicroOp& op) {
@@ -91,14 +91,15 @@ bool semaphore(const MicroOp& op) {
 }
 
 bool kv_format(const MicroOp& op, std::uint32_t kv_heads, std::uint32_t head_dim) {
-    return op.fmt == static_cast<std::uint8_t>(isa::KvFormat::F16) &&
+    const bool i8 = op.fmt == static_cast<std::uint8_t>(isa::KvFormat::I8);
+    return (i8 || op.fmt == static_cast<std::uint8_t>(isa::KvFormat::F16)) &&
            within(kv_heads, isa::kMaxHeads) && within(head_dim, isa::kMaxHeadDim) &&
-           head_dim % 2 == 0 && op.dim[3] != 0 && op.dim[3] % 64 == 0;
+           head_dim % (i8 ? 4 : 2) == 0 && op.dim[3] != 0 && op.dim[3] % 64 == 0;
 }
 
 bool attention(const MicroOp& op) {
     return within(op.dim[0], isa::kMaxHeads) && kv_format(op, op.dim[1], op.dim[2]) &&
-           op.dim[0] % op.dim[1] == 0 && op.imm >> 32 == 0 && op.op[4].pitch != 0;
+           op.dim[0] % op.dim[1] == 0 && op.op[4].pitch != 0;
 }
 
 bool kv_append(const MicroOp& op) {
@@ -115,7 +116,7 @@ bool matmul(const MicroOp& op) {
     if (!weight_format(op.fmt) || !within(op.dim[0], isa::kMaxN) || !within(op.dim[1], isa::kMaxK))
         return false;
     const bool quantised = flag(op, isa::kFlagXQ8);
-    if (quantised && op.fmt != static_cast<std::uint8_t>(isa::WeightFormat::I8B32))
+    if (quantised && !isa::find_weight(op.fmt)->integer)
         return false;
     if (!flag(op, isa::kFlagBias) && !zero(op.op[3]))
         return false;
@@ -147,11 +148,13 @@ bool particulars(const MicroOp& op) {
         case Opcode::KvAppend:
             return kv_append(op);
         case Opcode::RowStep:
-            return op.imm >> 32 == 0;
+            return op.imm >> 32 == 0 && (flag(op, isa::kFlagSequences) || zero(op.op[1]));
         case Opcode::MatMul:
             return matmul(op);
         case Opcode::Quant:
         case Opcode::Dequant:
+            return within(op.dim[0], isa::kMaxK) &&
+                   op.fmt <= static_cast<std::uint8_t>(isa::QuantGroup::Row);
         case Opcode::RmsNorm:
         case Opcode::Add:
             return within(op.dim[0], isa::kMaxK) &&

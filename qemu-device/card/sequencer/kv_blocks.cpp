@@ -13,8 +13,8 @@ KvBlocks::KvBlocks(Machine& m, const isa::MicroOp& op, const isa::Operand& pool,
       table_(m.address(table)),
       table_pitch_(table.pitch * 16ull),
       entries_(table.pitch * 4ull),
-      head_bytes_(isa::kv_head_bytes(isa::KvFormat::F16, head_dim)),
-      layer_bytes_(isa::kv_layer_bytes(isa::KvFormat::F16, kv_heads, head_dim)) {
+      head_bytes_(isa::kv_head_bytes(static_cast<isa::KvFormat>(op.fmt), head_dim)),
+      layer_bytes_(isa::kv_layer_bytes(static_cast<isa::KvFormat>(op.fmt), kv_heads, head_dim)) {
     clear();
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "card/compute/math.hpp"
 #include "card/sequencer/kv_blocks.hpp"
 #include "card/sequencer/ops.hpp"
 
@@ -44,16 +45,26 @@ class Attend {
           splits_(static_cast<std::uint32_t>(isa::ceil_div(per_kv_, kMaxQueries))),
           rows_together_(std::max(1u, kMaxQueries / per_kv_)),
           scale_(std::bit_cast<float>(static_cast<std::uint32_t>(op.imm))),
+          window_(static_cast<std::uint32_t>(op.imm >> 32)),
+          i8_(op.fmt == static_cast<std::uint8_t>(isa::KvFormat::I8)),
           blocks_(m, op, op.op[1], op.op[4], kv_heads_, head_dim_) {}
 
     Fault run(const isa::MicroOp& op);
 
   private:
+    // The first position that a row at `position` attends to, and their number.
+    [[nodiscard]] std::uint32_t first_seen(std::uint32_t position) const {
+        return window_ != 0 && position >= window_ ? position - window_ + 1 : 0;
+    }
+    [[nodiscard]] std::uint64_t attended(std::uint32_t position) const {
+        return position - first_seen(position) + 1ull;
+    }
     Fault plan(std::uint64_t row, std::uint64_t& end);
     Fault plan_sequence(std::uint64_t row, std::uint64_t end);
     Fault compute_batch();
     void item(Worker& worker, const Group& group, std::uint32_t kv_head, std::uint32_t first_head,
               std::uint32_t head_count);
+    bool quantise(AttentionQuery& query, std::int8_t* numbers) const;
     bool chunk(Worker& worker, const Group& group, std::uint32_t kv_head, std::uint32_t number,
                AttentionQuery* queries, const std::uint32_t* positions, unsigned count);
 
@@ -61,6 +72,8 @@ class Attend {
     std::uint64_t rows_;
     std::uint32_t heads_, kv_heads_, head_dim_, per_kv_, splits_, rows_together_;
     float scale_;
+    std::uint32_t window_;  // 0: all positions
+    bool i8_;
     KvBlocks blocks_;
     View q_, y_, list_;
     std::vector<BlockRef> refs_;
@@ -85,10 +98,11 @@ Fault Attend::run(const isa::MicroOp& op) {
     for (std::uint64_t t = 0; t < rows_; ++t) {
         if (!blocks_.has(m_.row_table[t].position))
             return {SKALD_FAULT_VALUE, list_.address(t, offsetof(isa::Row, position))};
-        positions += m_.row_table[t].position + 1ull;
+        positions += attended(m_.row_table[t].position);
     }
     m_.cost = op_cost(2ull * heads_ * head_dim_ * positions, kMacAttention, 0,
-                      positions * kv_heads_ * head_dim_ * 4 + 8 * rows_ * heads_ * head_dim_);
+                      positions * kv_heads_ * (blocks_.head_bytes() / isa::kKvPositions) +
+                          8 * rows_ * heads_ * head_dim_);
     for (std::uint64_t row = 0; row < rows_;) {
         std::uint64_t end = row;
         if (const Fault f = plan(row, end))
@@ -122,14 +136,16 @@ Fault Attend::plan(std::uint64_t row, std::uint64_t& end) {
 
 Fault Attend::plan_sequence(std::uint64_t row, std::uint64_t end) {
     const std::size_t first_block = refs_.size();
+    std::uint32_t first_position = ~0u;
     std::uint32_t last_position = 0;
     for (std::uint64_t t = row; t < end; ++t) {
+        first_position = std::min(first_position, first_seen(m_.row_table[t].position));
         last_position = std::max(last_position, m_.row_table[t].position);
-        batch_positions_ += m_.row_table[t].position + 1ull;
+        batch_positions_ += attended(m_.row_table[t].position);
     }
     const std::uint64_t count = last_position / isa::kKvPositions + 1;
     refs_.resize(first_block + count);
-    for (std::uint64_t i = 0; i < count; ++i) {
+    for (std::uint64_t i = first_position / isa::kKvPositions; i < count; ++i) {
         if (i % 256 == 255 && m_.poll(m_.self))
             return {};
         const Fault fault =
@@ -166,8 +182,10 @@ void Attend::item(Worker& worker, const Group& group, std::uint32_t kv_head,
                   std::uint32_t first_head, std::uint32_t head_count) {
     alignas(64) float q_buffer[kMaxQueries][isa::kMaxHeadDim];
     alignas(64) float o[kMaxQueries][isa::kMaxHeadDim];
+    std::int8_t numbers[kMaxQueries][isa::kMaxHeadDim];
     AttentionQuery queries[kMaxQueries];
     std::uint32_t positions[kMaxQueries];
+    std::uint32_t first = ~0u;
     std::uint32_t last = 0;
     unsigned count = 0;
     const auto head_offset = [&](std::uint32_t head) {
@@ -178,10 +196,13 @@ void Attend::item(Worker& worker, const Group& group, std::uint32_t kv_head,
             queries[count].q = q_.in(group.row + r, head_offset(h), head_dim_, q_buffer[count]);
             queries[count].o = o[count];
             positions[count] = m_.row_table[group.row + r].position;
+            first = std::min(first, first_seen(positions[count]));
             last = std::max(last, positions[count]);
+            if (i8_ && !quantise(queries[count], numbers[count]))
+                return bad_.report(group.row);
         }
     }
-    for (std::uint32_t number = 0; number <= last / kChunk; ++number) {
+    for (std::uint32_t number = first / kChunk; number <= last / kChunk; ++number) {
         if (m_.poll(worker))
             return;
         if (!chunk(worker, group, kv_head, number, queries, positions, count))
@@ -197,6 +218,18 @@ void Attend::item(Worker& worker, const Group& group, std::uint32_t kv_head,
     }
 }
 
+// A query head as one QUANT group. False: not finite.
+bool Attend::quantise(AttentionQuery& query, std::int8_t* numbers) const {
+    float max = 0.0f;
+    if (!m_.kernels.abs_max(query.q, head_dim_, max))
+        return false;
+    query.numbers = numbers;
+    query.numbers_sum =
+        m_.kernels.quant_by(query.q, compute::quant_inverse(max), head_dim_, numbers);
+    query.scale = max / 127.0f;
+    return true;
+}
+
 // One chunk of positions for the queries that see it. False: a score is not finite.
 bool Attend::chunk(Worker& worker, const Group& group, std::uint32_t kv_head, std::uint32_t number,
                    AttentionQuery* queries, const std::uint32_t* positions, unsigned count) {
@@ -204,10 +237,14 @@ bool Attend::chunk(Worker& worker, const Group& group, std::uint32_t kv_head, st
     unsigned index[kMaxQueries];
     unsigned n = 0;
     std::uint32_t most = 0;
+    std::uint32_t least = kChunk;
     for (unsigned i = 0; i < count; ++i) {
-        if (positions[i] / kChunk < number)
+        const std::uint32_t from = first_seen(positions[i]);
+        if (positions[i] / kChunk < number || from / kChunk > number)
             continue;
         seeing[n] = queries[i];
+        seeing[n].hidden = from / kChunk == number ? from % kChunk : 0;
+        least = std::min(least, seeing[n].hidden);
         seeing[n].visible = std::min(kChunk, positions[i] + 1 - number * kChunk);
         most = std::max(most, seeing[n].visible);
         index[n++] = i;
@@ -215,19 +252,23 @@ bool Attend::chunk(Worker& worker, const Group& group, std::uint32_t kv_head, st
     AttentionChunk c{};
     c.head_dim = head_dim_;
     c.scale = scale_;
-    c.first = number == 0;
-    const std::uint64_t tile_bytes = std::uint64_t{head_dim_} * isa::kKvTile * 2;
-    for (std::uint32_t b = 0; b * isa::kKvPositions < most; ++b) {
+    const std::uint64_t tile_bytes = std::uint64_t{head_dim_} * isa::kKvTile * (i8_ ? 1 : 2);
+    for (std::uint32_t b = least / isa::kKvPositions; b * isa::kKvPositions < most; ++b) {
         const BlockRef& ref = refs_[group.block + number * kBlocksPerChunk + b];
         const std::byte* head =
             blocks_.in(ref, kv_head * blocks_.head_bytes(), blocks_.head_bytes(),
                        worker.buffer() + b * blocks_.head_bytes());
         for (std::uint32_t t = 0; t < kTilesPerBlock; ++t)
-            c.k[b * kTilesPerBlock + t] =
-                reinterpret_cast<const std::uint16_t*>(head + t * tile_bytes);
-        c.v[b] = reinterpret_cast<const std::uint16_t*>(head + kTilesPerBlock * tile_bytes);
+            c.k[b * kTilesPerBlock + t] = head + t * tile_bytes;
+        c.v[b] = head + kTilesPerBlock * tile_bytes;
+        if (i8_) {
+            c.k_scale[b] = reinterpret_cast<const float*>(head + 2 * kTilesPerBlock * tile_bytes);
+            c.v_scale[b] = c.k_scale[b] + isa::kKvPositions;
+        }
     }
-    const bool finite = m_.kernels.attend(c, seeing, n);
+    if (n == 0)
+        return true;
+    const bool finite = (i8_ ? m_.kernels.attend_i8 : m_.kernels.attend)(c, seeing, n);
     for (unsigned i = 0; i < n; ++i)
         queries[index[i]] = seeing[i];
     return finite;

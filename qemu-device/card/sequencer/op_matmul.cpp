@@ -1,286 +1,331 @@
 // SPDX-License-Identifier: MIT
-// MATMUL: quantises (or lays out) a chunk of activation columns once, then walks row tiles of
-// weights, each against up to eight columns at a time. How the work is cut changes no bit: an
-// output is one chain along k, carried from piece to piece.
+// MATMUL: lays out a chunk of activation columns once, then walks row tiles of weights. Few columns
+// read the tiles as they lie, several row tiles at a time; many columns read a panel that a pair of
+// row tiles is expanded to, a stretch of k at a time. How the work is cut changes no bit: an output
+// is one chain along k, carried from stretch to stretch.
 #include <algorithm>
 
+#include "card/sequencer/activations.hpp"
 #include "card/sequencer/ops.hpp"
 
 namespace skald::card::ops {
 namespace {
 
+using compute::IntegerCall;
 using compute::kMaxColumns;
-using compute::kPiece;
 
-// Tiles along k in one kernel call; between calls the cancel flag is polled.
-constexpr std::uint64_t kSegmentTiles = 128;
-// Activations held at a time: they are read again for every row tile, so they should fit the cache.
-constexpr std::uint64_t kActivationBytes = 512u << 10;
-constexpr std::uint64_t kMinColumns = 64;
-// Weights per item of parallel work in a matrix-vector product.
-constexpr std::uint64_t kItemBytes = 64u << 10;
+constexpr std::uint64_t kMostColumns = 512;
+// From this many columns on tiles are expanded.
+constexpr std::uint64_t kPanelColumns = 24;
+constexpr std::uint64_t kPanelStep = 12;   // columns between looks ahead
+constexpr unsigned kPanelRows = 2;         // row tiles of a panel
+constexpr std::uint64_t kPanelChunks = 8;  // its length in 64 k: half of the innermost cache
+// Bytes of weights in one kernel call; between calls the cancel flag is polled.
+constexpr std::uint64_t kCallBytes = 128u << 10;
+constexpr std::uint64_t kInnerBytes = 16u << 10;  // what several passes find in the inner cache
 
 struct Buffers {
-    alignas(64) std::byte tile[sizeof(isa::TileF32)];  // one that straddles pages
-    alignas(64) float acc[kMaxColumns * isa::kTileRows];
-    float x[kPiece];
-    std::int8_t q[kPiece];
-    std::int32_t s[kPiece / isa::kQuantBlock];
+    alignas(64) std::byte tile[sizeof(isa::TileI8B128A)];  // one that straddles pages
+    alignas(64) compute::PanelChunk panel[kPanelRows][kPanelChunks];
+    alignas(64) float acc[kMostColumns * kPanelRows * isa::kTileRows];
+    alignas(64) float scale[isa::kTileRows];  // T2Row
     float bias[isa::kTileRows];
     float y[isa::kTileRows];
 };
 static_assert(sizeof(Buffers) <= Worker::kBufferBytes);
+static_assert(kPanelColumns * IntegerCall::kStreams <= kMostColumns * kPanelRows);
+constexpr bool fits_bounce() {
+    for (const isa::WeightInfo& info : isa::kWeights)
+        if (info.tile_bytes > sizeof(Buffers::tile))
+            return false;
+    return true;
+}
+static_assert(fits_bounce());
 
 Buffers& buffers(Worker& worker) {
     return *reinterpret_cast<Buffers*>(worker.buffer());
 }
 
-// The operands of one MATMUL, and its activations as the kernels want them.
+// Asks memory for a stretch of `bytes` in each of `streams` row tiles, a part at each step.
+class Ahead {
+  public:
+    Ahead(const View& w, std::uint64_t offset, std::uint64_t streams, std::uint64_t stride,
+          std::uint64_t bytes, std::uint64_t steps)
+        : base_(w.base != nullptr ? w.base + offset : nullptr),
+          streams_(w.base != nullptr ? streams : 0),
+          stride_(stride),
+          bytes_(bytes),
+          part_(isa::ceil_div(isa::ceil_div(bytes, 64), steps) * 64) {}
+    void step() {
+        const std::uint64_t end = std::min(bytes_, done_ + part_);
+        for (std::uint64_t s = 0; s < streams_; ++s)
+            for (std::uint64_t at = done_; at < end; at += 64)
+                __builtin_prefetch(base_ + s * stride_ + at, 0, 2);
+        done_ = end;
+    }
+
+  private:
+    const std::byte* base_;
+    std::uint64_t streams_, stride_, bytes_, part_;
+    std::uint64_t done_ = 0;
+};
+
 class Product {
   public:
     Product(Machine& m, const isa::MicroOp& op, std::uint64_t rows)
         : m_(m),
           rows_(rows),
           n_(op.dim[0]),
-          k_(op.dim[1]),
-          tiles_(isa::ceil_div(k_, isa::kTileK)),
-          format_(static_cast<isa::WeightFormat>(op.fmt)),
-          tile_bytes_(isa::tile_bytes(format_)),
-          quantised_((op.flags & isa::kFlagXQ8) != 0),
+          info_(isa::weight_info(static_cast<isa::WeightFormat>(op.fmt))),
+          kernels_(m.kernels.integer[compute::weight_index(info_.format)]),
+          tiles_(isa::ceil_div(op.dim[1], info_.tile_k)),
+          chunks_(info_.tile_k / isa::kTileK),
+          row_tiles_(isa::ceil_div(n_, isa::kTileRows)),
+          row_bytes_(isa::row_tile_bytes(info_.format, op.dim[1])),
           accumulate_((op.flags & isa::kFlagAccumulate) != 0),
-          has_bias_((op.flags & isa::kFlagBias) != 0) {}
+          has_bias_((op.flags & isa::kFlagBias) != 0),
+          x_(m, op, rows) {}
 
     Fault resolve(const isa::MicroOp& op);
     Fault run();
 
   private:
-    [[nodiscard]] bool integer() const { return format_ == isa::WeightFormat::I8B32; }
-    void prepare(std::uint64_t first, std::uint64_t columns, FirstBad& bad);
-    void quantise(Worker& worker, std::uint64_t row, std::uint64_t column, std::uint64_t piece,
-                  FirstBad& bad);
-    void copy_quantised(Worker& worker, std::uint64_t row, std::uint64_t column,
-                        std::uint64_t piece);
-    void copy_floats(Worker& worker, std::uint64_t row, std::uint64_t column, std::uint64_t piece);
-    void multiply(std::uint64_t first, std::uint64_t columns);
-    bool row_tile(Worker& worker, std::uint64_t tile_row, std::uint64_t column, unsigned count);
-    void segment(const std::byte* weights, std::uint64_t tile, std::uint64_t tiles,
-                 std::uint64_t column, unsigned count, float* acc) const;
-    void finish(Worker& worker, std::uint64_t tile_row, std::uint64_t row, unsigned count) const;
+    void multiply(std::uint64_t columns);
+    void multiply_panel(std::uint64_t columns);
+    bool by_tiles(Worker& worker, std::uint64_t row_tile, unsigned count, std::uint64_t columns);
+    bool by_panel(Worker& worker, std::uint64_t row_tile, unsigned count, std::uint64_t columns);
+    const std::byte* weights(Worker& worker, std::uint64_t row_tile, std::uint64_t tile,
+                             std::uint64_t& count) const;
+    void call(const std::byte* const* w, const std::byte* const* next, unsigned streams,
+              std::uint64_t tile, std::uint64_t count, std::uint64_t columns, float* acc,
+              std::size_t acc_stride) const;
+    void call_floats(const std::byte* w, std::uint64_t tile, std::uint64_t count,
+                     std::uint64_t columns, float* acc, std::size_t acc_stride) const;
+    void finish(Worker& worker, std::uint64_t row_tile, std::uint64_t columns, float* acc,
+                std::size_t acc_stride) const;
 
     Machine& m_;
-    std::uint64_t rows_, n_, k_, tiles_;
-    isa::WeightFormat format_;
-    std::uint64_t tile_bytes_;
-    bool quantised_, accumulate_, has_bias_;
-    View x_, w_, y_, bias_, d_, s_;
-
-    // Activations of the current chunk, [column][...], padded to whole tiles.
-    std::byte* packed_ = nullptr;  // int8 by Kernels::pack, or f32
-    std::uint64_t packed_stride_ = 0;
-    float* scale_ = nullptr;
-    std::int32_t* offset_ = nullptr;  // -128 * sum of the block
+    std::uint64_t rows_, n_;
+    const isa::WeightInfo& info_;
+    const compute::IntegerKernels& kernels_;
+    std::uint64_t tiles_;      // along k
+    std::uint64_t chunks_;     // of 64 k in a tile
+    std::uint64_t row_tiles_;  // along n
+    std::uint64_t row_bytes_;  // of a row tile
+    bool accumulate_, has_bias_;
+    Activations x_;
+    View w_, y_, bias_;
+    std::uint64_t first_ = 0;  // row of x that column 0 of the chunk is
 };
 
 Fault Product::resolve(const isa::MicroOp& op) {
-    const std::uint64_t blocks = isa::ceil_div(k_, isa::kQuantBlock);
-    const std::uint64_t x_bytes = quantised_ ? blocks * isa::kQuantBlock : k_ * 4;
-    if (const Fault f = m_.view(op, 0, rows_, x_bytes, quantised_ ? 1 : 4, Access::kRead, x_))
+    if (const Fault f = x_.resolve_x(op))
         return f;
-    if (const Fault f =
-            m_.view(op, 1, 1, isa::matrix_bytes(format_, n_, k_), 64, Access::kRead, w_))
+    if (const Fault f = m_.view(op, 1, 1, row_tiles_ * row_bytes_, 64, Access::kRead, w_))
         return f;
     if (const Fault f = m_.view(op, 2, rows_, n_ * 4, 4, Access::kWrite, y_))
         return f;
     if (has_bias_)
         if (const Fault f = m_.view(op, 3, 1, n_ * 4, 4, Access::kRead, bias_))
             return f;
-    if (!quantised_)
-        return {};
-    if (const Fault f = m_.view(op, 4, rows_, blocks * 4, 4, Access::kRead, d_))
-        return f;
-    return m_.view(op, 5, rows_, blocks * 4, 4, Access::kRead, s_);
+    return x_.resolve_scales(op);
 }
 
 Fault Product::run() {
-    const std::uint64_t element = integer() ? m_.kernels.packed_bytes : 4;
-    packed_stride_ = tiles_ * isa::kTileK * element;
-    const std::uint64_t fitting = kActivationBytes / packed_stride_ / kMaxColumns * kMaxColumns;
-    const std::uint64_t chunk = std::min(rows_, std::max(kMinColumns, fitting));
-    packed_ = m_.arena[0].get(chunk * packed_stride_);
-    scale_ = reinterpret_cast<float*>(m_.arena[1].get(chunk * tiles_ * 2 * 4));
-    offset_ = reinterpret_cast<std::int32_t*>(m_.arena[2].get(chunk * tiles_ * 2 * 4));
-    for (std::uint64_t first = 0; first < rows_ && !m_.stopped(); first += chunk) {
-        const std::uint64_t columns = std::min(chunk, rows_ - first);
-        FirstBad bad;
-        prepare(first, columns, bad);
-        if (bad.any())
-            return {SKALD_FAULT_NONFINITE, x_.address(bad.row())};
+    for (; first_ < rows_ && !m_.stopped(); first_ += x_.chunk()) {
+        const std::uint64_t columns = std::min(x_.chunk(), rows_ - first_);
+        if (const Fault f = x_.prepare(first_, columns))
+            return f;
         if (m_.stopped())
             break;
-        multiply(first, columns);
+        if (info_.integer && columns >= kPanelColumns)
+            multiply_panel(columns);
+        else
+            multiply(columns);
     }
     return {};
 }
 
-void Product::prepare(std::uint64_t first, std::uint64_t columns, FirstBad& bad) {
-    const std::uint64_t pieces = isa::ceil_div(k_, kPiece);
-    m_.parallel(columns * pieces, std::min<std::uint64_t>(k_, kPiece) / 8,
+void Product::multiply(std::uint64_t columns) {
+    // Few columns are bound by memory, which several streams serve better than one; with more an
+    // activation is to serve two row tiles.
+    const std::uint64_t most = !info_.integer ? 1 : columns == 1 ? IntegerCall::kStreams : 2;
+    const std::uint64_t rows = std::min(most, isa::ceil_div(row_tiles_, 4 * m_.seat.threads()));
+    const std::uint64_t macs = rows * isa::kTileRows * tiles_ * info_.tile_k * columns;
+    const std::uint64_t macs_per_ns = info_.integer ? (columns < 4 ? 32 : 128) : 16;
+    m_.parallel(isa::ceil_div(row_tiles_, rows), macs / macs_per_ns + 1,
                 [&](Worker& worker, std::uint64_t item) {
-                    const std::uint64_t column = item / pieces;
-                    const std::uint64_t piece = item % pieces;
-                    if (!integer())
-                        copy_floats(worker, first + column, column, piece);
-                    else if (quantised_)
-                        copy_quantised(worker, first + column, column, piece);
-                    else
-                        quantise(worker, first + column, column, piece, bad);
+                    const std::uint64_t first = item * rows;
+                    const std::uint64_t count = std::min(rows, row_tiles_ - first);
+                    by_tiles(worker, first, static_cast<unsigned>(count), columns);
                 });
 }
 
-void Product::quantise(Worker& worker, std::uint64_t row, std::uint64_t column, std::uint64_t piece,
-                       FirstBad& bad) {
-    Buffers& buffer = buffers(worker);
-    const std::uint64_t first = piece * kPiece;
-    const auto n = static_cast<std::uint32_t>(std::min<std::uint64_t>(kPiece, k_ - first));
-    const auto padded = static_cast<std::uint32_t>(isa::ceil_div(n, isa::kTileK) * isa::kTileK);
-    float* scale = scale_ + column * tiles_ * 2 + first / isa::kQuantBlock;
-    std::int32_t* offset = offset_ + column * tiles_ * 2 + first / isa::kQuantBlock;
-    if (!m_.kernels.quant(x_.in(row, first * 4, n, buffer.x), n, buffer.q, scale, offset))
-        bad.report(row);
-    const std::uint64_t blocks = isa::ceil_div(n, isa::kQuantBlock);
-    if (blocks * isa::kQuantBlock < padded) {  // the tile's second block is all padding
-        std::memset(buffer.q + blocks * isa::kQuantBlock, 0, isa::kQuantBlock);
-        scale[blocks] = 0.0f;
-        offset[blocks] = 0;
-    }
-    for (std::uint64_t b = 0; b < blocks; ++b)
-        offset[b] *= -128;
-    m_.kernels.pack(buffer.q, padded,
-                    packed_ + column * packed_stride_ + first * m_.kernels.packed_bytes);
-}
-
-// The sums of the program's own s operand are not trusted: they are a function of q.
-void Product::copy_quantised(Worker& worker, std::uint64_t row, std::uint64_t column,
-                             std::uint64_t piece) {
-    Buffers& buffer = buffers(worker);
-    const std::uint64_t first = piece * kPiece;
-    const std::uint64_t n = std::min<std::uint64_t>(kPiece, k_ - first);
-    const std::uint64_t blocks = isa::ceil_div(n, isa::kQuantBlock);
-    const auto padded = static_cast<std::uint32_t>(isa::ceil_div(n, isa::kTileK) * isa::kTileK);
-    float* scale = scale_ + column * tiles_ * 2 + first / isa::kQuantBlock;
-    std::int32_t* offset = offset_ + column * tiles_ * 2 + first / isa::kQuantBlock;
-    const std::int8_t* q = x_.in(row, first, blocks * isa::kQuantBlock, buffer.q);
-    if (q != buffer.q)
-        std::memcpy(buffer.q, q, blocks * isa::kQuantBlock);
-    std::memset(buffer.q + blocks * isa::kQuantBlock, 0, padded - blocks * isa::kQuantBlock);
-    const float* d = d_.in(row, first / isa::kQuantBlock * 4, blocks, buffer.x);
-    for (std::uint64_t b = 0; b < padded / isa::kQuantBlock; ++b) {
-        std::int32_t sum = 0;
-        for (std::uint64_t i = 0; i < isa::kQuantBlock; ++i)
-            sum += buffer.q[b * isa::kQuantBlock + i];
-        scale[b] = b < blocks ? d[b] : 0.0f;
-        offset[b] = -128 * sum;
-    }
-    m_.kernels.pack(buffer.q, padded,
-                    packed_ + column * packed_stride_ + first * m_.kernels.packed_bytes);
-}
-
-void Product::copy_floats(Worker& worker, std::uint64_t row, std::uint64_t column,
-                          std::uint64_t piece) {
-    Buffers& buffer = buffers(worker);
-    const std::uint64_t first = piece * kPiece;
-    const std::uint64_t n = std::min<std::uint64_t>(kPiece, k_ - first);
-    const std::uint64_t padded = isa::ceil_div(n, isa::kTileK) * isa::kTileK;
-    auto* to = reinterpret_cast<float*>(packed_ + column * packed_stride_) + first;
-    std::memcpy(to, x_.in(row, first * 4, n, buffer.x), n * 4);
-    std::memset(to + n, 0, (padded - n) * 4);
-}
-
-void Product::multiply(std::uint64_t first, std::uint64_t columns) {
-    const std::uint64_t tile_rows = isa::ceil_div(n_, isa::kTileRows);
-    const std::uint64_t bytes = tiles_ * tile_bytes_;
-    const std::uint64_t group = columns == 1 ? std::max<std::uint64_t>(1, kItemBytes / bytes) : 1;
-    const std::uint64_t macs = group * isa::kTileRows * tiles_ * isa::kTileK * columns;
-    const std::uint64_t macs_per_ns = integer() ? (columns < 4 ? 32 : 128) : 16;
-    m_.parallel(isa::ceil_div(tile_rows, group), macs / macs_per_ns + 1,
+void Product::multiply_panel(std::uint64_t columns) {
+    const std::uint64_t rows = std::min<std::uint64_t>(kPanelRows, row_tiles_);
+    const std::uint64_t macs = rows * isa::kTileRows * tiles_ * info_.tile_k * columns;
+    m_.parallel(isa::ceil_div(row_tiles_, rows), macs / 256 + 1,
                 [&](Worker& worker, std::uint64_t item) {
-                    const std::uint64_t last = std::min(tile_rows, (item + 1) * group);
-                    for (std::uint64_t i = item * group; i < last; ++i) {
-                        for (std::uint64_t c = 0; c < columns; c += kMaxColumns) {
-                            const auto count = static_cast<unsigned>(
-                                std::min<std::uint64_t>(kMaxColumns, columns - c));
-                            if (!row_tile(worker, i, c, count))
-                                return;
-                            finish(worker, i, first + c, count);
-                        }
-                    }
+                    const std::uint64_t first = item * rows;
+                    const std::uint64_t count = std::min(rows, row_tiles_ - first);
+                    by_panel(worker, first, static_cast<unsigned>(count), columns);
                 });
 }
 
-// 16 outputs of `count` columns into the worker's accumulators. False: stopped.
-bool Product::row_tile(Worker& worker, std::uint64_t tile_row, std::uint64_t column,
-                       unsigned count) {
-    Buffers& buffer = buffers(worker);
-    std::memset(buffer.acc, 0, count * isa::kTileRows * 4);
-    const std::uint64_t offset = tile_row * tiles_ * tile_bytes_;
-    for (std::uint64_t tile = 0; tile < tiles_;) {
-        if (m_.poll(worker))
-            return false;
-        std::uint64_t run = std::min(kSegmentTiles, tiles_ - tile);
-        const std::byte* weights = w_.base + offset + tile * tile_bytes_;
-        if (w_.base == nullptr) {
-            // As many whole tiles as lie in one piece, or a copy of the one that does not.
-            const std::uint64_t va = w_.address(0, offset + tile * tile_bytes_);
-            const Mapping& mapping = w_.extents->find(va, 0, w_.extents->size());
-            const std::uint64_t whole = (mapping.end - va) / tile_bytes_;
-            run = std::clamp<std::uint64_t>(whole, 1, run);
-            weights =
-                w_.in<std::byte>(0, offset + tile * tile_bytes_, run * tile_bytes_, buffer.tile);
+// At most `count` tiles of a row tile from `tile` on: as many as lie in one piece, or a copy of the
+// one that does not.
+const std::byte* Product::weights(Worker& worker, std::uint64_t row_tile, std::uint64_t tile,
+                                  std::uint64_t& count) const {
+    const std::uint64_t offset = row_tile * row_bytes_ + info_.row_header + tile * info_.tile_bytes;
+    if (w_.base != nullptr)
+        return w_.base + offset;
+    const std::uint64_t va = w_.address(0, offset);
+    const Mapping& mapping = w_.extents->find(va, 0, w_.extents->size());
+    count = std::clamp<std::uint64_t>((mapping.end - va) / info_.tile_bytes, 1, count);
+    return w_.in<std::byte>(0, offset, count * info_.tile_bytes, buffers(worker).tile);
+}
+
+// False: stopped.
+bool Product::by_tiles(Worker& worker, std::uint64_t row_tile, unsigned count,
+                       std::uint64_t columns) {
+    float* acc = buffers(worker).acc;
+    const std::size_t acc_stride = count * isa::kTileRows;
+    std::memset(acc, 0, columns * acc_stride * 4);
+    const std::uint64_t bytes = (columns > 4 ? kInnerBytes : kCallBytes) / count;
+    const std::uint64_t most = std::max<std::uint64_t>(1, bytes / info_.tile_bytes);
+    std::uint64_t whole = 0;
+    const std::uint64_t va = w_.address(0, row_tile * row_bytes_);
+    if (w_.base != nullptr || count > 1) {
+        const bool together =
+            w_.base != nullptr ||
+            w_.extents->find(va, 0, w_.extents->size()).end - va >= count * row_bytes_;
+        if (together && info_.integer) {
+            for (; whole < tiles_; whole += std::min(most, tiles_ - whole)) {
+                if (m_.poll(worker))
+                    return false;
+                const std::byte* w[IntegerCall::kStreams] = {};
+                std::uint64_t run = std::min(most, tiles_ - whole);
+                const std::byte* next[IntegerCall::kStreams] = {};
+                for (unsigned s = 0; s < count; ++s) {
+                    w[s] = weights(worker, row_tile + s, whole, run);
+                    if (whole + run < tiles_)
+                        next[s] = w[s] + run * info_.tile_bytes;
+                    else if (w_.base != nullptr && row_tile + count + s < row_tiles_)
+                        next[s] = w_.base + (row_tile + count + s) * row_bytes_;
+                }
+                call(w, next, count, whole, run, columns, acc, acc_stride);
+            }
         }
-        segment(weights, tile, run, column, count, buffer.acc);
-        tile += run;
+    }
+    for (unsigned s = 0; s < count; ++s) {
+        for (std::uint64_t tile = whole; tile < tiles_;) {
+            if (m_.poll(worker))
+                return false;
+            std::uint64_t run = std::min(most, tiles_ - tile);
+            const std::byte* w = weights(worker, row_tile + s, tile, run);
+            if (info_.integer)
+                call(&w, nullptr, 1, tile, run, columns, acc + s * isa::kTileRows, acc_stride);
+            else
+                call_floats(w, tile, run, columns, acc, acc_stride);
+            tile += run;
+        }
+        finish(worker, row_tile + s, columns, acc + s * isa::kTileRows, acc_stride);
     }
     return true;
 }
 
-void Product::segment(const std::byte* weights, std::uint64_t tile, std::uint64_t tiles,
-                      std::uint64_t column, unsigned count, float* acc) const {
-    const std::byte* activations = packed_ + column * packed_stride_;
-    if (integer()) {
-        compute::MatmulInt8 call;
-        call.w = reinterpret_cast<const isa::TileI8B32*>(weights);
-        call.tiles = static_cast<std::uint32_t>(tiles);
-        call.columns = count;
-        call.q = activations + tile * isa::kTileK * m_.kernels.packed_bytes;
-        call.q_stride = packed_stride_;
-        call.d = scale_ + (column * tiles_ + tile) * 2;
-        call.bias = offset_ + (column * tiles_ + tile) * 2;
-        call.block_stride = tiles_ * 2;
-        call.acc = acc;
-        return m_.kernels.matmul_int8(call);
-    }
-    compute::MatmulFloat call;
-    call.w = weights;
-    call.tiles = static_cast<std::uint32_t>(tiles);
-    call.columns = count;
-    call.x = reinterpret_cast<const float*>(activations) + tile * isa::kTileK;
-    call.x_stride = tiles_ * isa::kTileK;
-    call.acc = acc;
-    if (format_ == isa::WeightFormat::F16)
-        m_.kernels.matmul_f16(call);
-    else
-        m_.kernels.matmul_f32(call);
+void Product::call(const std::byte* const* w, const std::byte* const* next, unsigned streams,
+                   std::uint64_t tile, std::uint64_t count, std::uint64_t columns, float* acc,
+                   std::size_t acc_stride) const {
+    IntegerCall c;
+    std::copy_n(w, streams, c.w);
+    if (next != nullptr)
+        std::copy_n(next, streams, c.next);
+    c.streams = streams;
+    c.count = static_cast<std::uint32_t>(count);
+    c.columns = static_cast<unsigned>(columns);
+    c.x = x_.at(0, tile * chunks_);
+    c.x_stride = x_.stride();
+    c.acc = acc;
+    c.acc_stride = acc_stride;
+    kernels_.tiles(c);
 }
 
-void Product::finish(Worker& worker, std::uint64_t tile_row, std::uint64_t row,
-                     unsigned count) const {
+void Product::call_floats(const std::byte* w, std::uint64_t tile, std::uint64_t count,
+                          std::uint64_t columns, float* acc, std::size_t acc_stride) const {
+    compute::MatmulFloat c;
+    c.w = w;
+    c.tiles = static_cast<std::uint32_t>(count);
+    c.x_stride = x_.stride() / 4;
+    for (std::uint64_t first = 0; first < columns; first += kMaxColumns) {
+        c.columns = static_cast<unsigned>(std::min<std::uint64_t>(kMaxColumns, columns - first));
+        c.x = reinterpret_cast<const float*>(x_.at(first, tile));
+        c.acc = acc + first * acc_stride;
+        (info_.format == isa::WeightFormat::F16 ? m_.kernels.matmul_f16 : m_.kernels.matmul_f32)(c);
+    }
+}
+
+bool Product::by_panel(Worker& worker, std::uint64_t row_tile, unsigned count,
+                       std::uint64_t columns) {
     Buffers& buffer = buffers(worker);
-    const std::uint64_t first = tile_row * isa::kTileRows;
+    const std::size_t acc_stride = count * isa::kTileRows;
+    std::memset(buffer.acc, 0, columns * acc_stride * 4);
+    const std::uint64_t most = kPanelChunks / chunks_;  // tiles in a panel
+    IntegerCall c;
+    c.streams = count;
+    c.columns = static_cast<unsigned>(columns);
+    c.x_stride = x_.stride();
+    c.acc = buffer.acc;
+    c.acc_stride = acc_stride;
+    for (std::uint64_t tile = 0; tile < tiles_; tile += most) {
+        if (m_.poll(worker))
+            return false;
+        const std::uint64_t length = std::min(most, tiles_ - tile);
+        for (unsigned s = 0; s < count; ++s) {
+            for (std::uint64_t done = 0; done < length;) {
+                std::uint64_t run = length - done;
+                const std::byte* w = weights(worker, row_tile + s, tile + done, run);
+                kernels_.expand(w, static_cast<std::uint32_t>(run),
+                                buffer.panel[s] + done * chunks_);
+                done += run;
+            }
+            c.w[s] = reinterpret_cast<const std::byte*>(buffer.panel[s]);
+        }
+        c.count = static_cast<std::uint32_t>(length * chunks_);
+        // The weights that come next are fetched while these are multiplied.
+        const bool last = tile + most >= tiles_;
+        const std::uint64_t next = last ? row_tile + count : row_tile;
+        Ahead ahead(w_, next * row_bytes_ + (last ? 0 : (tile + most) * info_.tile_bytes),
+                    next < row_tiles_ ? std::min<std::uint64_t>(count, row_tiles_ - next) : 0,
+                    row_bytes_, most * info_.tile_bytes, isa::ceil_div(columns, kPanelStep));
+        for (std::uint64_t first = 0; first < columns; first += kPanelStep) {
+            ahead.step();
+            c.columns = static_cast<unsigned>(std::min(kPanelStep, columns - first));
+            c.x = x_.at(first, tile * chunks_);
+            c.acc = buffer.acc + first * acc_stride;
+            kernels_.panel(c);
+        }
+    }
+    for (unsigned s = 0; s < count; ++s)
+        finish(worker, row_tile + s, columns, buffer.acc + s * isa::kTileRows, acc_stride);
+    return true;
+}
+
+void Product::finish(Worker& worker, std::uint64_t row_tile, std::uint64_t columns, float* acc,
+                     std::size_t acc_stride) const {
+    Buffers& buffer = buffers(worker);
+    const std::uint64_t first = row_tile * isa::kTileRows;
     const auto n = static_cast<unsigned>(std::min<std::uint64_t>(isa::kTileRows, n_ - first));
     const float* bias = has_bias_ ? bias_.in(0, first * 4, n, buffer.bias) : nullptr;
-    for (unsigned c = 0; c < count; ++c) {
-        const auto out = y_.out(row + c, first * 4, n, buffer.y, accumulate_);
-        m_.kernels.finish(buffer.acc + c * isa::kTileRows, bias, accumulate_, out.data(), n);
+    const float* scale = info_.group == isa::QuantGroup::Row
+                             ? w_.in(0, row_tile * row_bytes_, isa::kTileRows, buffer.scale)
+                             : nullptr;
+    for (std::uint64_t c = 0; c < columns; ++c) {
+        float* sums = acc + c * acc_stride;
+        if (scale != nullptr)
+            m_.kernels.finish_row(sums, scale, x_.sum(c), x_.scale(c));
+        const auto out = y_.out(first_ + c, first * 4, n, buffer.y, accumulate_);
+        m_.kernels.finish(sums, bias, accumulate_, out.data(), n);
         out.commit();
     }
 }

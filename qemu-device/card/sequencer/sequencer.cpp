@@ -101,7 +101,7 @@ JobResult Sequencer::slice() {
     result.micro_ops = job.micro_ops;
     result.cycles = job.cost.cycles;
     result.bytes = job.cost.bytes;
-    result.energy_pj = job.cost.energy / 10;
+    result.energy_pj = job.cost.energy / 100;
     return result;
 }
 

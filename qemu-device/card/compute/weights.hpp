@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+// The integer weight formats as kernels see them, derived from isa::kWeights: where a tile keeps
+// what, and the one form all formats can be expanded to.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "skald/isa.hpp"
+
+namespace skald::card::compute {
+
+// How 32 products join an accumulator.
+enum class Accumulation {
+    kSymmetric,  // acc = fma(f32(isum), scale * d, acc); isum starts from -zero * sum of x
+    kAffine,     // the same from 0, then the minimum's term
+    kRow,        // integers only: one scale for the whole row comes at its end
+};
+
+constexpr std::size_t weight_index(isa::WeightFormat format) {
+    return static_cast<std::size_t>(&isa::weight_info(format) - isa::kWeights.data());
+}
+
+// What a symmetric format subtracts from its unsigned numbers.
+constexpr std::int32_t weight_zero(const isa::WeightInfo& info) {
+    return info.affine ? 0 : info.bits == 8 ? 128 : info.bits == 4 ? 8 : 1;
+}
+
+template <isa::WeightFormat kFormat>
+struct WeightLayout {
+    static constexpr isa::WeightInfo kInfo = isa::weight_info(kFormat);
+    static constexpr unsigned kBits = kInfo.bits;
+    static constexpr unsigned kChunks = kInfo.tile_k / isa::kTileK;
+    static constexpr std::size_t kTileBytes = kInfo.tile_bytes;
+    static constexpr std::size_t kChunkBytes = isa::kTileRows * isa::kTileK * kBits / 8;
+    static constexpr std::size_t kHeader = kTileBytes - kChunks * kChunkBytes;  // scales, minima
+    static constexpr std::size_t kMinimum = kHeader / 2;  // where an affine tile's minima begin
+    static constexpr Accumulation kAccumulation = kInfo.group == isa::QuantGroup::Row
+                                                      ? Accumulation::kRow
+                                                  : kInfo.affine ? Accumulation::kAffine
+                                                                 : Accumulation::kSymmetric;
+    // The tile's block (0 or 1) that 32 k lie in: half `half` of chunk `chunk`.
+    static constexpr unsigned block(unsigned chunk, unsigned half) {
+        return kInfo.block == isa::kQuantBlock ? half : chunk / 2;
+    }
+};
+
+// 16 rows x 64 k of any integer format, a byte a number, in the order of isa::ChunkI8.
+struct PanelChunk {
+    isa::ChunkI8 data;
+    float scale[2][isa::kTileRows];    // of each 32 k
+    float minimum[2][isa::kTileRows];  // affine formats
+};
+
+// One or two row tiles of MATMUL over a range of k, for some activation columns.
+struct IntegerCall {
+    static constexpr unsigned kStreams = 4;
+    const std::byte* w[kStreams] = {};     // adjacent tiles, or PanelChunks, of each row tile
+    const std::byte* next[kStreams] = {};  // where the next call's weights lie; null: unknown
+    unsigned streams = 1;                  // row tiles, 1 .. kStreams
+    std::uint32_t count = 0;               // tiles or PanelChunks along k
+    unsigned columns = 0;
+    const std::byte* x = nullptr;  // activations as Kernels::pack laid them out
+    std::size_t x_stride = 0;      // bytes from column to column
+    float* acc = nullptr;          // [column][acc_stride], in and out; kRow: int32 in their place
+    std::size_t acc_stride = 0;    // elements; row tile s at s * 16
+};
+
+// Packed activations of 64 k: kNumbers bytes of q in the path's own order, then of each 32 k the
+// scale, then -zero * sum as int32 (symmetric) or the sum as f32 (affine).
+template <std::size_t kNumbers>
+struct ActivationLayout {
+    static constexpr std::size_t kScale = kNumbers;
+    static constexpr std::size_t kOffset = kNumbers + 8;
+    static constexpr std::size_t kBytes = kNumbers + 16;
+};
+
+}  // namespace skald::card::compute
