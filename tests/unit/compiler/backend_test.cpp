@@ -136,7 +136,7 @@ TEST(Report, SaysWhatQuantisingCost) {
         return compile(model, options, temporary / "out.skald");
     };
     for (const auto& t : report(WeightChoice::kKeep).tensors)
-        if (t.format == "int8") {
+        if (t.format == "i8b32") {
             EXPECT_GT(t.error.relative(), 0.001) << t.name;
             EXPECT_LT(t.error.relative(), 0.01) << t.name;
         }

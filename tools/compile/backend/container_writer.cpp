@@ -12,7 +12,6 @@
 #include <utility>
 
 #include "error.hpp"
-#include "skald/isa.hpp"
 
 namespace skald::compiler {
 
@@ -22,8 +21,9 @@ struct ContainerWriter::Hash {
     crypto_hash_sha256_state state;
 };
 
-ContainerWriter::ContainerWriter(const std::filesystem::path& path, std::uint32_t sections)
-    : path_(path), expected_(sections), hash_(std::make_unique<Hash>()) {
+ContainerWriter::ContainerWriter(const std::filesystem::path& path, std::uint32_t sections,
+                                 std::uint32_t isa_version)
+    : path_(path), expected_(sections), isa_version_(isa_version), hash_(std::make_unique<Hash>()) {
     // Without a name at first, where the file system can do that: then not even a kill leaves
     // anything behind. Else under a temporary name.
     const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
@@ -105,7 +105,7 @@ void ContainerWriter::commit() {
     ct::FileHeader header{};
     header.magic = ct::kMagic;
     header.version = ct::kVersion;
-    header.isa_version = isa::kVersion;
+    header.isa_version = isa_version_;
     header.file_size = at_;
     header.n_sections = expected_;
     header.header_bytes = sizeof header;
