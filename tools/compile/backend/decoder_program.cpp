@@ -370,9 +370,13 @@ class Program {
         a_.copy(program::kRows, program::kDecodeTable);
         a_.bind(decode);
 
+        // A sequence that has stopped stays where it is while the others go on: it never runs out
+        // of its context, nor into the blocks of another.
         MicroOp op = op_of(Opcode::RowStep, kS);
+        op.flags = isa::kFlagSequences;
         op.imm = 1;
         op.op[0] = at(program::kDecodeTable);
+        op.op[1] = at(program::kSequences);
         a_.emit(op);
 
         op = op_of(Opcode::Sample, kS);
