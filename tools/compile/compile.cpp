@@ -165,11 +165,9 @@ CompileReport compile(const Model& model, const CompileOptions& options,
     write_section(out, ct::SectionType::Tensors, std::span(entries));
 
     WeightImage image(model, p.graph, p.layout);
-    const unsigned threads =
-        options.threads ? options.threads : std::max(1u, std::thread::hardware_concurrency());
     std::uint64_t done = 0;
     out.begin_section(ct::SectionType::Weights);
-    image.write(threads, [&](std::span<const std::byte> bytes) {
+    image.write(thread_count(options), [&](std::span<const std::byte> bytes) {
         out.write(bytes);
         done += bytes.size();
         if (options.progress)
@@ -193,6 +191,10 @@ CompileReport compile(const Model& model, const CompileOptions& options,
     report.file_bytes = out.size();
     report.content_hash = out.content_hash();
     return report;
+}
+
+unsigned thread_count(const CompileOptions& options) {
+    return options.threads ? options.threads : std::max(1u, std::thread::hardware_concurrency());
 }
 
 std::string to_json(const CompileReport& r) {

@@ -77,6 +77,8 @@ MatrixTotals totals(const CompileReport& report);
 
 std::string to_json(const CompileReport& report);
 
+unsigned thread_count(const CompileOptions& options);
+
 // Writes `out` (under a temporary name until complete). Throws CompileError.
 CompileReport compile(const Model& model, const CompileOptions& options,
                       const std::filesystem::path& out);

@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "backend/disassemble.hpp"
+#include "backend/gguf_writer.hpp"
 #include "compile.hpp"
 #include "container/container.hpp"
 #include "error.hpp"
@@ -22,7 +23,10 @@ namespace {
 constexpr int kFailed = 1, kUsage = 2;
 
 struct Arguments {
-    std::filesystem::path model, out;
+    std::filesystem::path model, out, random;
+    std::uint64_t seed = 1;
+    std::vector<std::string> gguf;  // file, then perhaps a type
+    std::optional<DType> gguf_type;
     WeightChoice weights = WeightChoice::kKeep;
     std::string weights_name = "keep", kv_name = "f16";
     std::vector<std::string> tensor_names;  // PATTERN=FORMAT
@@ -100,7 +104,8 @@ void run(const Arguments& args) {
         fmt::print("{}", disassemble(rt::Container(args.model).program()));
         return;
     }
-    const Model model = load_model(args.model);
+    const Model model =
+        args.random.empty() ? load_model(args.model) : load_random(args.random, args.seed);
     CompileOptions options;
     options.weights = args.weights;
     options.tensors = args.tensors;
@@ -111,12 +116,17 @@ void run(const Arguments& args) {
     for (const std::string& rule : args.tensor_names)
         options.tool_options += fmt::format(" --tensor '{}'", rule);
     options.tool_options += fmt::format(" --kv {}", args.kv_name);
+    if (!args.random.empty())
+        options.tool_options += fmt::format(" --random --seed {}", args.seed);
     if (args.context)
         options.tool_options += fmt::format(" --context {}", *args.context);
     options.after_pass = [&](std::string_view pass, const ir::Graph& graph) {
         if (std::find(args.dump.begin(), args.dump.end(), pass) != args.dump.end())
             fmt::print("-- after {}\n{}", pass, ir::to_string(graph));
     };
+    if (!args.gguf.empty())
+        write_gguf(model, choose_formats(model, {options.weights, options.tensors}), args.gguf_type,
+                   thread_count(options), args.gguf.front());
     if (args.out.empty()) {
         const Plan p = plan(model, options);
         if (args.disasm)
@@ -160,6 +170,23 @@ void parse_weights(Arguments& args) {
     }
 }
 
+void check_source(Arguments& args) {
+    if (args.model.empty() == args.random.empty())
+        throw CLI::ValidationError("MODEL", "one model is needed: MODEL or --random CONFIG.json");
+    if (args.gguf.empty())
+        return;
+    if (args.random.empty())
+        throw CLI::ValidationError("--write-gguf", "needs --random");
+    if (args.gguf.size() < 2)
+        return;
+    for (const DType type : {DType::kQ8_0, DType::kQ4_0, DType::kF16})
+        if (name_of(type) == args.gguf[1])
+            args.gguf_type = type;
+    if (!args.gguf_type)
+        throw CLI::ValidationError("--write-gguf",
+                                   args.gguf[1] + " is unknown; there are q8_0, q4_0 and f16");
+}
+
 void check_dump(const Arguments& args) {
     for (const std::string& name : args.dump) {
         const bool known =
@@ -174,8 +201,16 @@ void check_dump(const Arguments& args) {
 Arguments parse(CLI::App& app, int argc, char** argv) {
     Arguments args;
     app.add_option("MODEL", args.model,
-                   "Hugging Face folder or GGUF file; with --disasm also a compiled model")
-        ->required();
+                   "Hugging Face folder or GGUF file; with --disasm also a compiled model");
+    app.add_option("--random", args.random,
+                   "instead of MODEL: random weights in the shape of a config.json");
+    app.add_option("--seed", args.seed, "of the random weights, below 2^32")
+        ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{0xffffffff}))
+        ->capture_default_str();
+    app.add_option("--write-gguf", args.gguf,
+                   "FILE [q8_0|q4_0|f16]: the random model as GGUF; without a type each matrix in "
+                   "the one that holds what --weights makes of it")
+        ->expected(1, 2);
     app.add_option("-o,--output", args.out, "the compiled model to write (OUT.skald)");
     app.add_option("--weights", args.weights_name,
                    "format of the matrices. keep: integers stay as they are, floats become int8. "
@@ -201,7 +236,8 @@ Arguments parse(CLI::App& app, int argc, char** argv) {
     app.parse(argc, argv);
     parse_weights(args);
     check_dump(args);
-    if (args.out.empty() && !args.disasm && args.dump.empty())
+    check_source(args);
+    if (args.out.empty() && args.gguf.empty() && !args.disasm && args.dump.empty())
         throw CLI::ValidationError("-o",
                                    "is required unless --disasm or --dump says what to print");
     if (args.out.empty() && (args.report || args.json))

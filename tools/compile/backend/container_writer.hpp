@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "backend/output_file.hpp"
 #include "skald/container.hpp"
 
 namespace skald::compiler {
@@ -39,14 +40,9 @@ class ContainerWriter {
     struct Hash;
 
     void put(std::span<const std::byte> bytes);
-    void put_at(std::uint64_t offset, std::span<const std::byte> bytes);
     void pad();
-    void give_name();
-    [[noreturn]] void failed(const char* what) const;
 
-    std::filesystem::path path_;
-    std::string temporary_;  // empty while the file has no name
-    int fd_ = -1;
+    OutputFile file_;
     std::uint32_t expected_, isa_version_;
     std::uint64_t at_ = 0;
     std::vector<container::Section> table_;
