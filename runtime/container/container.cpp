@@ -304,7 +304,7 @@ void Container::check_model() const {
     bound("workspace", m.workspace_bytes, 1, std::uint64_t{1} << 48);
     bound("number of stop ids", m.n_stop, 0, ct::kMaxStopIds);
     bound("KV format", m.kv_format, static_cast<std::uint32_t>(isa::KvFormat::F16),
-          static_cast<std::uint32_t>(isa::KvFormat::F16));
+          static_cast<std::uint32_t>(isa::KvFormat::I8));
     const auto kv =
         isa::kv_layer_bytes(static_cast<isa::KvFormat>(m.kv_format), m.kv_heads, m.head_dim);
     bound("KV block", m.block_bytes, m.layers * kv, m.layers * kv);

@@ -4,10 +4,12 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <map>
 #include <thread>
 
 #include "backend/container_writer.hpp"
 #include "backend/decoder_program.hpp"
+#include "backend/isa_version.hpp"
 #include "backend/weight_image.hpp"
 #include "error.hpp"
 #include "input/json.hpp"
@@ -28,18 +30,20 @@ void put_text(char (&field)[N], const std::string& text) {
     std::memcpy(field, text.data(), std::min(text.size(), N - 1));  // the field was zero before
 }
 
-const char* format_name(const ir::Constant& c) {
-    if (c.kind != ir::ConstantKind::kMatrix)
-        return "f32";
-    switch (c.format) {
-        case isa::WeightFormat::I8B32:
-            return "int8";
-        case isa::WeightFormat::F16:
-            return "f16";
-        case isa::WeightFormat::F32:
-            return "f32";
-    }
-    return "?";
+std::string_view format_name(const ir::Constant& c) {
+    return c.kind == ir::ConstantKind::kMatrix ? isa::weight_info(c.format).name : "f32";
+}
+
+// Of most weights in matrices.
+isa::WeightFormat main_format(const Plan& plan) {
+    std::map<isa::WeightFormat, std::uint64_t> weights;
+    for (const WeightLayout::Item& item : plan.layout.items)
+        if (const ir::Constant& c = plan.graph.constants[item.constant];
+            c.kind == ir::ConstantKind::kMatrix)
+            weights[c.format] += std::uint64_t{c.n} * c.k;
+    return std::max_element(weights.begin(), weights.end(),
+                            [](const auto& a, const auto& b) { return a.second < b.second; })
+        ->first;
 }
 
 std::string item_name(const ir::Constant& c, const WeightLayout::Item& item) {
@@ -71,13 +75,11 @@ ct::ModelInfo model_info(const Model& model, const Plan& plan) {
     info.max_selected = g.max_selected;
     info.max_sequences = max_sequences(g);
     info.blocks_per_sequence = blocks_per_sequence(g.context);
-    info.block_bytes = g.layers * isa::kv_layer_bytes(isa::KvFormat::F16, g.kv_heads, g.head_dim);
+    info.block_bytes = g.layers * isa::kv_layer_bytes(g.kv_format, g.kv_heads, g.head_dim);
     info.workspace_bytes = g.workspace_bytes;
     info.parameters = parameters_of(plan);
-    info.kv_format = static_cast<std::uint32_t>(isa::KvFormat::F16);
-    for (const ir::Constant& c : g.constants)
-        if (c.kind == ir::ConstantKind::kMatrix)
-            info.weight_format = static_cast<std::uint32_t>(c.format);
+    info.kv_format = static_cast<std::uint32_t>(g.kv_format);
+    info.weight_format = static_cast<std::uint32_t>(main_format(plan));
     info.bos_id = model.config.bos_id.value_or(ct::kNoToken);
     info.n_stop = static_cast<std::uint32_t>(model.config.eos_ids.size());
     std::copy(model.config.eos_ids.begin(), model.config.eos_ids.end(), info.stop);
@@ -111,10 +113,21 @@ std::vector<TensorReport> tensor_reports(const Plan& plan, const WeightImage& im
     for (std::size_t i = 0; i < plan.layout.items.size(); ++i) {
         const WeightLayout::Item& item = plan.layout.items[i];
         const ir::Constant& c = plan.graph.constants[item.constant];
-        reports.push_back({item_name(c, item), image.source_types(item), format_name(c), c.n, c.k,
-                           item.bytes, image.errors()[i]});
+        reports.push_back({item_name(c, item), image.source_types(item),
+                           std::string(format_name(c)), c.n, c.k, item.bytes, image.errors()[i]});
     }
     return reports;
+}
+
+Json to_json(const TensorReport& t) {
+    return {{"name", t.name},
+            {"source", t.source_types},
+            {"format", t.format},
+            {"shape", {t.n, t.k}},
+            {"bytes", t.bytes},
+            {"bits_per_weight", t.bits_per_weight()},
+            {"relative_error", t.error.relative()},
+            {"largest_error", t.error.largest_error}};
 }
 
 std::string notes(const Model& model, const CompileOptions& options, const CompileReport& report) {
@@ -125,12 +138,7 @@ std::string notes(const Model& model, const CompileOptions& options, const Compi
     j["options"] = options.tool_options;
     Json& tensors = j["tensors"] = Json::array();
     for (const TensorReport& t : report.tensors)
-        tensors.push_back({{"name", t.name},
-                           {"source", t.source_types},
-                           {"format", t.format},
-                           {"shape", {t.n, t.k}},
-                           {"relative_error", t.error.relative()},
-                           {"largest_error", t.error.largest_error}});
+        tensors.push_back(to_json(t));
     return j.dump(1) + "\n";
 }
 
@@ -150,18 +158,16 @@ CompileReport compile(const Model& model, const CompileOptions& options,
     const auto entries = tensor_entries(p);
     const auto tokenizer = rt::serialize(model.tokenizer);
 
-    ContainerWriter out(path, 6);
+    ContainerWriter out(path, 6, isa_version_of(p.program));
     write_section(out, ct::SectionType::Model, std::span(&info, 1));
     write_section(out, ct::SectionType::Program, std::span(p.program));
     write_section(out, ct::SectionType::Tokenizer, std::span(tokenizer));
     write_section(out, ct::SectionType::Tensors, std::span(entries));
 
     WeightImage image(model, p.graph, p.layout);
-    const unsigned threads =
-        options.threads ? options.threads : std::max(1u, std::thread::hardware_concurrency());
     std::uint64_t done = 0;
     out.begin_section(ct::SectionType::Weights);
-    image.write(threads, [&](std::span<const std::byte> bytes) {
+    image.write(thread_count(options), [&](std::span<const std::byte> bytes) {
         out.write(bytes);
         done += bytes.size();
         if (options.progress)
@@ -174,6 +180,10 @@ CompileReport compile(const Model& model, const CompileOptions& options,
     report.parameters = info.parameters;
     report.weight_bytes = p.layout.bytes;
     report.context = p.graph.context;
+    report.max_rows = p.graph.max_rows;
+    report.kv = p.graph.kv_format;
+    report.kv_block_bytes = info.block_bytes;
+    report.isa_version = isa_version_of(p.program);
     report.micro_ops = p.program.size();
     const std::string text = notes(model, options, report);
     write_section(out, ct::SectionType::Notes, std::span(text.data(), text.size()));
@@ -181,6 +191,45 @@ CompileReport compile(const Model& model, const CompileOptions& options,
     report.file_bytes = out.size();
     report.content_hash = out.content_hash();
     return report;
+}
+
+unsigned thread_count(const CompileOptions& options) {
+    return options.threads ? options.threads : std::max(1u, std::thread::hardware_concurrency());
+}
+
+std::string to_json(const CompileReport& r) {
+    Json j;
+    Json& tensors = j["tensors"] = Json::array();
+    for (const TensorReport& t : r.tensors)
+        tensors.push_back(to_json(t));
+    const MatrixTotals m = totals(r);
+    j["matrices"] = {{"weights", m.weights},
+                     {"bytes", m.bytes},
+                     {"bits_per_weight", m.bits_per_weight()},
+                     {"relative_error", m.error.relative()},
+                     {"largest_error", m.error.largest_error}};
+    j["parameters"] = r.parameters;
+    j["weight_bytes"] = r.weight_bytes;
+    j["file_bytes"] = r.file_bytes;
+    j["context"] = r.context;
+    j["max_rows"] = r.max_rows;
+    j["kv"] = r.kv == isa::KvFormat::I8 ? "int8" : "f16";
+    j["kv_block_bytes"] = r.kv_block_bytes;
+    j["isa_version"] = fmt::format("{}.{}", r.isa_version >> 16, r.isa_version & 0xffff);
+    j["micro_ops"] = r.micro_ops;
+    j["content_hash"] = r.content_hash;
+    return j.dump(1) + "\n";
+}
+
+MatrixTotals totals(const CompileReport& report) {
+    MatrixTotals m;
+    for (const TensorReport& t : report.tensors)
+        if (t.n > 1 && !t.source_types.empty()) {
+            m.weights += std::uint64_t{t.n} * t.k;
+            m.bytes += t.bytes;
+            m.error += t.error;
+        }
+    return m;
 }
 
 }  // namespace skald::compiler

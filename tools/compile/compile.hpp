@@ -20,6 +20,8 @@ namespace skald::compiler {
 
 struct CompileOptions {
     WeightChoice weights = WeightChoice::kKeep;
+    std::vector<TensorRule> tensors;  // exceptions; the last that fits a tensor wins
+    isa::KvFormat kv = isa::KvFormat::F16;
     std::optional<std::uint32_t>
         context;  // positions; default: what the model was trained for, at most kDefaultContext
     unsigned threads = 0;      // 0: as many as the machine has
@@ -46,15 +48,36 @@ struct TensorReport {
     std::uint32_t n, k;
     std::uint64_t bytes;
     TileError error;
+
+    double bits_per_weight() const {
+        return 8.0 * static_cast<double>(bytes) / (static_cast<double>(n) * k);
+    }
 };
 
 struct CompileReport {
     std::vector<TensorReport> tensors;
     std::uint64_t parameters = 0, weight_bytes = 0, file_bytes = 0;
-    std::uint32_t context = 0;
+    std::uint32_t context = 0, max_rows = 0, isa_version = 0;
+    isa::KvFormat kv = isa::KvFormat::F16;
+    std::uint64_t kv_block_bytes = 0;  // of 64 positions, all layers
     std::size_t micro_ops = 0;
     std::string content_hash;
 };
+
+// Over all matrices; a tied one counts once.
+struct MatrixTotals {
+    std::uint64_t weights = 0, bytes = 0;
+    TileError error;
+
+    double bits_per_weight() const {
+        return weights ? 8.0 * static_cast<double>(bytes) / static_cast<double>(weights) : 0;
+    }
+};
+MatrixTotals totals(const CompileReport& report);
+
+std::string to_json(const CompileReport& report);
+
+unsigned thread_count(const CompileOptions& options);
 
 // Writes `out` (under a temporary name until complete). Throws CompileError.
 CompileReport compile(const Model& model, const CompileOptions& options,

@@ -8,11 +8,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <map>
 #include <new>
 #include <optional>
 
 #include "backend/disassemble.hpp"
+#include "backend/gguf_writer.hpp"
 #include "compile.hpp"
 #include "container/container.hpp"
 #include "error.hpp"
@@ -23,12 +23,17 @@ namespace {
 constexpr int kFailed = 1, kUsage = 2;
 
 struct Arguments {
-    std::filesystem::path model, out;
+    std::filesystem::path model, out, random;
+    std::uint64_t seed = 1;
+    std::vector<std::string> gguf;  // file, then perhaps a type
+    std::optional<DType> gguf_type;
     WeightChoice weights = WeightChoice::kKeep;
-    std::string weights_name = "keep";
+    std::string weights_name = "keep", kv_name = "f16";
+    std::vector<std::string> tensor_names;  // PATTERN=FORMAT
+    std::vector<TensorRule> tensors;
     std::optional<std::uint32_t> context;
     unsigned threads = 0;
-    bool disasm = false, report = false;
+    bool disasm = false, report = false, json = false;
     std::vector<std::string> dump;
 };
 
@@ -69,17 +74,29 @@ bool is_container(const std::filesystem::path& path) {
 }
 
 void print_report(const CompileReport& r) {
-    fmt::print("{:<28} {:>12} {:<10} {:<6} {:>12} {:>12} {:>12}\n", "tensor", "shape", "source",
-               "stored", "bytes", "rel. error", "max error");
+    constexpr auto kRow = "{:<28} {:>12} {:<10} {:<7} {:>12} {:>6} {:>10} {:>10}\n";
+    const auto row = [&](std::string_view name, const std::string& shape, std::string_view source,
+                         std::string_view format, std::uint64_t bytes, double bits,
+                         const TileError& e) {
+        fmt::print(fmt::runtime(kRow), name, shape, source, format, bytes,
+                   fmt::format("{:.2f}", bits), fmt::format("{:.3g}", e.relative()),
+                   fmt::format("{:.3g}", e.largest_error));
+    };
+    fmt::print(fmt::runtime(kRow), "tensor", "shape", "source", "stored", "bytes", "bits",
+               "rel. error", "max error");
     for (const TensorReport& t : r.tensors)
-        fmt::print("{:<28} {:>12} {:<10} {:<6} {:>12} {:>12.3g} {:>12.3g}\n", t.name,
-                   fmt::format("{}x{}", t.n, t.k),
-                   t.source_types.empty() ? "computed" : t.source_types, t.format, t.bytes,
-                   t.error.relative(), t.error.largest_error);
+        row(t.name, fmt::format("{}x{}", t.n, t.k),
+            t.source_types.empty() ? "computed" : t.source_types, t.format, t.bytes,
+            t.bits_per_weight(), t.error);
+    const MatrixTotals m = totals(r);
+    row("all matrices", std::to_string(m.weights), "", "", m.bytes, m.bits_per_weight(), m.error);
     fmt::print(
-        "parameters {}, weights {} bytes, file {} bytes, context {}, program of {} "
-        "micro-ops\ncontent {}\n",
-        r.parameters, r.weight_bytes, r.file_bytes, r.context, r.micro_ops, r.content_hash);
+        "parameters {}, weights {} bytes, file {} bytes, context {}, {} rows a step, KV {} ({} "
+        "bytes "
+        "for 64 positions)\nprogram of {} micro-ops, version {}.{}\ncontent {}\n",
+        r.parameters, r.weight_bytes, r.file_bytes, r.context, r.max_rows,
+        r.kv == isa::KvFormat::I8 ? "int8" : "f16", r.kv_block_bytes, r.micro_ops,
+        r.isa_version >> 16, r.isa_version & 0xffff, r.content_hash);
 }
 
 void run(const Arguments& args) {
@@ -87,18 +104,29 @@ void run(const Arguments& args) {
         fmt::print("{}", disassemble(rt::Container(args.model).program()));
         return;
     }
-    const Model model = load_model(args.model);
+    const Model model =
+        args.random.empty() ? load_model(args.model) : load_random(args.random, args.seed);
     CompileOptions options;
     options.weights = args.weights;
+    options.tensors = args.tensors;
+    options.kv = args.kv_name == "int8" ? isa::KvFormat::I8 : isa::KvFormat::F16;
     options.context = args.context;
     options.threads = args.threads;
     options.tool_options = fmt::format("--weights {}", args.weights_name);
+    for (const std::string& rule : args.tensor_names)
+        options.tool_options += fmt::format(" --tensor '{}'", rule);
+    options.tool_options += fmt::format(" --kv {}", args.kv_name);
+    if (!args.random.empty())
+        options.tool_options += fmt::format(" --random --seed {}", args.seed);
     if (args.context)
         options.tool_options += fmt::format(" --context {}", *args.context);
     options.after_pass = [&](std::string_view pass, const ir::Graph& graph) {
         if (std::find(args.dump.begin(), args.dump.end(), pass) != args.dump.end())
             fmt::print("-- after {}\n{}", pass, ir::to_string(graph));
     };
+    if (!args.gguf.empty())
+        write_gguf(model, choose_formats(model, {options.weights, options.tensors}), args.gguf_type,
+                   thread_count(options), args.gguf.front());
     if (args.out.empty()) {
         const Plan p = plan(model, options);
         if (args.disasm)
@@ -108,7 +136,9 @@ void run(const Arguments& args) {
     ProgressBar bar;
     options.progress = [&](std::uint64_t done, std::uint64_t total) { bar.show(done, total); };
     const CompileReport report = compile(model, options, args.out);
-    if (args.report)
+    if (args.json)
+        fmt::print("{}", to_json(report));
+    else if (args.report)
         print_report(report);
     if (args.disasm)
         fmt::print("{}", disassemble(rt::Container(args.out).program()));
@@ -121,19 +151,40 @@ std::string pass_names() {
     return names;
 }
 
+WeightChoice parse_format(const char* option, std::string_view text) {
+    const auto choice = parse_weight_choice(text);
+    if (!choice)
+        throw CLI::ValidationError(
+            option, fmt::format("{} is unknown; there are {}", text, weight_choice_names()));
+    return *choice;
+}
+
 void parse_weights(Arguments& args) {
-    static const std::map<std::string, WeightChoice> kChoices{{"keep", WeightChoice::kKeep},
-                                                              {"int8", WeightChoice::kInt8},
-                                                              {"f16", WeightChoice::kF16},
-                                                              {"f32", WeightChoice::kF32}};
-    if (args.weights_name == "int4" || args.weights_name == "ternary")
-        throw CLI::ValidationError(
-            "--weights", args.weights_name + " is not supported yet; keep, int8, f16 and f32 are");
-    const auto it = kChoices.find(args.weights_name);
-    if (it == kChoices.end())
-        throw CLI::ValidationError(
-            "--weights", args.weights_name + " is unknown; keep, int8, f16 and f32 are supported");
-    args.weights = it->second;
+    args.weights = parse_format("--weights", args.weights_name);
+    for (const std::string& rule : args.tensor_names) {
+        const std::size_t equal = rule.rfind('=');
+        if (equal == std::string::npos || equal == 0)
+            throw CLI::ValidationError("--tensor", rule + " is not PATTERN=FORMAT");
+        args.tensors.push_back(
+            {rule.substr(0, equal), parse_format("--tensor", rule.substr(equal + 1))});
+    }
+}
+
+void check_source(Arguments& args) {
+    if (args.model.empty() == args.random.empty())
+        throw CLI::ValidationError("MODEL", "one model is needed: MODEL or --random CONFIG.json");
+    if (args.gguf.empty())
+        return;
+    if (args.random.empty())
+        throw CLI::ValidationError("--write-gguf", "needs --random");
+    if (args.gguf.size() < 2)
+        return;
+    for (const DType type : {DType::kQ8_0, DType::kQ4_0, DType::kF16})
+        if (name_of(type) == args.gguf[1])
+            args.gguf_type = type;
+    if (!args.gguf_type)
+        throw CLI::ValidationError("--write-gguf",
+                                   args.gguf[1] + " is unknown; there are q8_0, q4_0 and f16");
 }
 
 void check_dump(const Arguments& args) {
@@ -150,12 +201,29 @@ void check_dump(const Arguments& args) {
 Arguments parse(CLI::App& app, int argc, char** argv) {
     Arguments args;
     app.add_option("MODEL", args.model,
-                   "Hugging Face folder or GGUF file; with --disasm also a compiled model")
-        ->required();
+                   "Hugging Face folder or GGUF file; with --disasm also a compiled model");
+    app.add_option("--random", args.random,
+                   "instead of MODEL: random weights in the shape of a config.json");
+    app.add_option("--seed", args.seed, "of the random weights, below 2^32")
+        ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{0xffffffff}))
+        ->capture_default_str();
+    app.add_option("--write-gguf", args.gguf,
+                   "FILE [q8_0|q4_0|f16]: the random model as GGUF; without a type each matrix in "
+                   "the one that holds what --weights makes of it")
+        ->expected(1, 2);
     app.add_option("-o,--output", args.out, "the compiled model to write (OUT.skald)");
-    app.add_option(
-           "--weights", args.weights_name,
-           "keep: q8_0 stays as it is, floats become int8; int8; f16, f32: the slow float form")
+    app.add_option("--weights", args.weights_name,
+                   "format of the matrices. keep: integers stay as they are, floats become int8. "
+                   "With fewer than 8 bits embedding and head are int8. One of " +
+                       weight_choice_names())
+        ->capture_default_str();
+    app.add_option("--tensor", args.tensor_names,
+                   "PATTERN=FORMAT: exception for matrices of the source with such names; the last "
+                   "that fits wins")
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    app.add_option("--kv", args.kv_name, "format of the KV cache: f16 or int8")
+        ->check(CLI::IsMember({"f16", "int8"}))
         ->capture_default_str();
     app.add_option(
         "--context", args.context,
@@ -163,14 +231,16 @@ Arguments parse(CLI::App& app, int argc, char** argv) {
     app.add_option("--threads", args.threads, "threads that convert weights (default: all)");
     app.add_flag("--disasm", args.disasm, "print the program");
     app.add_flag("--report", args.report, "print what became of each tensor, with the error");
+    app.add_flag("--json", args.json, "the report as JSON");
     app.add_option("--dump", args.dump, "print the graph after a pass: " + pass_names());
     app.parse(argc, argv);
     parse_weights(args);
     check_dump(args);
-    if (args.out.empty() && !args.disasm && args.dump.empty())
+    check_source(args);
+    if (args.out.empty() && args.gguf.empty() && !args.disasm && args.dump.empty())
         throw CLI::ValidationError("-o",
                                    "is required unless --disasm or --dump says what to print");
-    if (args.out.empty() && args.report)
+    if (args.out.empty() && (args.report || args.json))
         throw CLI::ValidationError("--report",
                                    "needs -o: errors are known once the weights are written");
     return args;

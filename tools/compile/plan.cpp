@@ -9,10 +9,11 @@
 namespace skald::compiler {
 namespace {
 
-// Rows of one step. Larger steps read the weights less often, but hold the card (and the workspace)
-// longer; from about a hundred rows on a matrix product is bound by arithmetic.
-constexpr std::uint32_t kMaxRows = 128;
-constexpr std::uint32_t kMaxSelected = 64;
+// Rows of one step: hundreds, so that a weight decoded once serves many rows of a prompt. The
+// workspace of large models bounds them, card memory being for weights and caches.
+constexpr std::uint32_t kMaxRows = 512;
+constexpr std::uint64_t kMaxWorkspace = 256u << 20;
+constexpr std::uint32_t kMaxSelected = 64;  // sequences that decode together
 
 // The history's row in bytes must fit an operand's pitch, which counts 16 bytes in 16 bits.
 constexpr std::uint32_t kContextUnit = 4;
@@ -25,12 +26,6 @@ std::uint32_t choose_context(const ModelConfig& config, const CompileOptions& op
         (wanted < kContextUnit || wanted > std::min(config.context, kMaxContext)))
         fail("{}: a context of {} is not possible, the model allows {} to {}", config.source,
              wanted, kContextUnit, std::min(config.context, kMaxContext));
-    if (config.sliding_window != 0 && config.sliding_window < wanted)
-        fail(
-            "{}: attention with a sliding window ({} of {} positions) is not supported; --context "
-            "{} compiles the "
-            "model within one window",
-            config.source, config.sliding_window, wanted, config.sliding_window);
     if (wanted < kContextUnit)
         fail("{}: a context of {} positions is too short", config.source, wanted);
     return wanted / kContextUnit * kContextUnit;
@@ -41,7 +36,16 @@ std::uint32_t choose_context(const ModelConfig& config, const CompileOptions& op
 Plan plan(const Model& model, const CompileOptions& options) {
     Plan p;
     p.graph = ir::build(model.config, choose_context(model.config, options));
-    const PassOptions passes{options.weights, kMaxRows, kMaxSelected};
+    p.graph.kv_format = options.kv;
+    if (options.kv == isa::KvFormat::I8 && p.graph.head_dim % 4 != 0)
+        fail("{}: an int8 KV cache needs a head size that is a multiple of 4, this is {}",
+             model.config.source, p.graph.head_dim);
+    // A window that no sequence outgrows changes nothing.
+    if (model.config.sliding_window < p.graph.context)
+        p.graph.window = model.config.sliding_window;
+    const PassOptions passes{kMaxRows, kMaxSelected,
+                             choose_formats(model, {options.weights, options.tensors}),
+                             kMaxWorkspace};
     run_passes(p.graph, passes, options.after_pass);
     p.layout = lay_out(p.graph);
     p.program = decoder_program(p.graph, p.layout);

@@ -8,6 +8,7 @@
 
 #include "backend/assembler.hpp"
 #include "backend/disassemble.hpp"
+#include "backend/isa_version.hpp"
 #include "backend/ordered_pipeline.hpp"
 #include "compile.hpp"
 #include "container/container.hpp"
@@ -81,6 +82,67 @@ TEST(Disassemble, ShowsTheProgramAsWritten) {
         "active\n");
 }
 
+TEST(Disassemble, ShowsWhatVersion11Added) {
+    test::TinyShape shape;
+    shape.heads = 2;
+    CompileOptions options;
+    options.kv = isa::KvFormat::I8;
+    options.weights = WeightChoice::kTernary;
+    test::TemporaryFolder temporary;
+    test::HfOptions hf;
+    hf.config = [](test::Json& j) { j["sliding_window"] = 16; };
+    test::write_hugging_face(temporary / "m", shape, hf);
+    const std::string text = disassemble(plan(load_model(temporary / "m"), options).program);
+    for (const char* part :
+         {"gather      T=r32 [280,32] i8b32", "matmul      T=r32 [48,32] t2row x=",
+          "[2,0,8,6144] i8 k=", "i8 scale=0.35355338 window=16 q=",
+          "row_step    T=r33 imm=1 sequences rows=[decode_table] sequences=[sequences]"})
+        EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
+}
+
+TEST(IsaVersion, IsTheLowestThatHasWhatAProgramUses) {
+    const std::vector<isa::MicroOp> decoder = program_of({});
+    EXPECT_EQ(isa_version_of(decoder), 1u << 16 | 1);  // ROW_STEP with sequences
+    std::vector<isa::MicroOp> plain = decoder;
+    for (isa::MicroOp& op : plain)
+        if (op.opcode == static_cast<std::uint8_t>(isa::Opcode::RowStep))
+            op.flags = 0;
+    EXPECT_EQ(isa_version_of(plain), 1u << 16);
+    const auto with = [&](isa::Opcode opcode, auto change) {
+        std::vector<isa::MicroOp> changed = plain;
+        for (isa::MicroOp& op : changed)
+            if (op.opcode == static_cast<std::uint8_t>(opcode))
+                change(op);
+        return isa_version_of(changed);
+    };
+    using isa::MicroOp;
+    const auto later = [](isa::WeightFormat f) {
+        return [f](MicroOp& op) { op.fmt = static_cast<std::uint8_t>(f); };
+    };
+    EXPECT_EQ(with(isa::Opcode::MatMul, later(isa::WeightFormat::F32)), 1u << 16);
+    EXPECT_EQ(with(isa::Opcode::MatMul, later(isa::WeightFormat::I4B32)), 1u << 16 | 1);
+    EXPECT_EQ(with(isa::Opcode::Gather, later(isa::WeightFormat::I8B32A)), 1u << 16 | 1);
+    EXPECT_EQ(with(isa::Opcode::KvAppend, [](MicroOp& op) { op.fmt = 2; }), 1u << 16 | 1);
+    EXPECT_EQ(with(isa::Opcode::Attention, [](MicroOp& op) { op.imm |= 1ull << 32; }),
+              1u << 16 | 1);
+}
+
+TEST(Container, NamesTheVersionOfItsProgramAndTheCache) {
+    test::TemporaryFolder temporary;
+    test::write_hugging_face(temporary / "m", {});
+    CompileOptions options;
+    options.kv = isa::KvFormat::I8;
+    const CompileReport report = compile(load_model(temporary / "m"), options, temporary / "c");
+    const rt::Container c(temporary / "c");
+    EXPECT_EQ(c.header().isa_version, isa_version_of(c.program()));
+    EXPECT_EQ(c.model().kv_format, static_cast<std::uint32_t>(isa::KvFormat::I8));
+    EXPECT_EQ(c.model().block_bytes, 2u * 2 * 128 * (8 + 4));  // layers, heads, 64 keys and values
+    EXPECT_EQ(report.kv_block_bytes, c.model().block_bytes);
+    EXPECT_EQ(c.model().max_rows, 512u);
+    EXPECT_EQ(c.model().max_selected, 64u);
+    EXPECT_EQ(c.model().max_sequences, 64u);
+}
+
 TEST(Disassemble, ShowsBiasAndFloatFormats) {
     test::TinyShape shape;
     shape.attention_bias = true;
@@ -136,7 +198,7 @@ TEST(Report, SaysWhatQuantisingCost) {
         return compile(model, options, temporary / "out.skald");
     };
     for (const auto& t : report(WeightChoice::kKeep).tensors)
-        if (t.format == "int8") {
+        if (t.format == "i8b32") {
             EXPECT_GT(t.error.relative(), 0.001) << t.name;
             EXPECT_LT(t.error.relative(), 0.01) << t.name;
         }

@@ -86,8 +86,12 @@ TEST_F(Command, SaysInOneLineWhatIsWrong) {
     expect_failure("stderr -o out.skald", 1, "stderr");
     expect_failure("model -o no/such/out.skald", 1, "no/such/out.skald");
     expect_failure("model -o out.skald --context 9999", 1, "4 to 64");
-    expect_failure("model -o out.skald --weights int4", 2, "not supported yet");
-    expect_failure("model -o out.skald --weights ternary", 2, "not supported yet");
+    expect_failure("model -o out.skald --weights int4:64", 2, "int4:64");
+    expect_failure("model -o out.skald --tensor '*q_proj*'", 2, "PATTERN=FORMAT");
+    expect_failure("model -o out.skald --tensor '*q_proj*=int3'", 2, "int3");
+    expect_failure("model -o out.skald --tensor '*nothing*=int8'", 1, "*nothing*");
+    expect_failure("model -o out.skald --tensor '*.0.*=int4'", 1, "in all layers");
+    expect_failure("model -o out.skald --kv int4", 2, "--kv");
     expect_failure("model -o out.skald --weights int3", 2, "int3");
     expect_failure("model -o out.skald --dump nothing", 2, "plan_memory");
     expect_failure("model", 2, "-o");

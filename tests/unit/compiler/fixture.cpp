@@ -146,6 +146,7 @@ Json config_json(const TinyShape& s, Encoding encoding) {
             {"rope_theta", s.rope_theta},
             {"rope_scaling", nullptr},
             {"tie_word_embeddings", s.tied},
+            {"sliding_window", s.window ? Json(s.window) : Json(nullptr)},
             {"attention_bias", s.attention_bias},
             {"mlp_bias", s.mlp_bias},
             {"bos_token_id", 256},

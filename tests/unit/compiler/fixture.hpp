@@ -22,6 +22,7 @@ struct TinyShape {
     bool tied = true, attention_bias = false, mlp_bias = false;
     float norm_eps = 1e-5f;
     double rope_theta = 10000;
+    std::uint32_t window = 0;  // positions attended to; 0: all
 };
 
 // The weights by Hugging Face name; matrices row by row, rotary pairs as halves.

@@ -94,7 +94,8 @@ class Forward {
                 const std::size_t kv = head / group * dim;
                 Row e(p + 1);
                 double total = 0;
-                for (std::size_t i = 0; i <= p; ++i) {
+                const std::size_t first = s_.window != 0 && p >= s_.window ? p + 1 - s_.window : 0;
+                for (std::size_t i = first; i <= p; ++i) {
                     for (std::size_t d = 0; d < dim; ++d)
                         e[i] += q[head * dim + d] * k[i][kv + d];
                     total += e[i] = std::exp(e[i] / std::sqrt(static_cast<double>(dim)));

@@ -28,7 +28,11 @@ ModelConfig tiny() {
     return c;
 }
 
-constexpr PassOptions kOptions{WeightChoice::kKeep, 16, 8};
+const PassOptions kOptions = [] {
+    PassOptions options{16, 8, {}};
+    options.formats.fill(isa::WeightFormat::I8B32);
+    return options;
+}();
 
 std::size_t count(const Graph& g, BlockIndex block, Op op) {
     return static_cast<std::size_t>(std::count_if(g.blocks[block].nodes.begin(),
@@ -55,7 +59,7 @@ TEST(Graph, VerifiesAfterEveryPass) {
                 seen.emplace_back(name);
                 EXPECT_NE(to_string(after).find("block layer x 3"), std::string::npos);
             });
-            EXPECT_EQ(seen, (std::vector<std::string>{"build", "fold", "fuse", "quantise",
+            EXPECT_EQ(seen, (std::vector<std::string>{"build", "fold", "quantise", "fuse",
                                                       "schedule", "plan_memory"}));
         }
 }
@@ -136,6 +140,22 @@ TEST(Fuse, LeavesFourProductsOneRotationAndNoSums) {
     }
 }
 
+TEST(Fuse, KeepsProductsApartThatReadDifferentFormats) {
+    PassOptions options = kOptions;
+    options.formats[static_cast<std::size_t>(Slot::kV)] = isa::WeightFormat::I4B32A;
+    Graph g = build(tiny(), 64);
+    run_passes(g, options);
+    EXPECT_EQ(count(g, kLayer, Op::kMatMul), 5u);  // q|k, v, o, gate|up, down
+    EXPECT_EQ(count(g, kLayer, Op::kRope), 1u);
+    std::vector<std::string> names;
+    for (const Constant& c : g.constants)
+        if (c.kind == ConstantKind::kMatrix && c.per_layer)
+            names.push_back(c.name + " " + std::string(isa::weight_info(c.format).name));
+    std::sort(names.begin(), names.end());
+    EXPECT_EQ(names, (std::vector<std::string>{"down i8b32", "gate|up i8b32", "o i8b32",
+                                               "q|k i8b32", "v i4b32a"}));
+}
+
 TEST(Fuse, KeepsAResidualApartThatIsNotInPlace) {
     Graph g = build(tiny(), 64);
     auto& nodes = g.blocks[kLayer].nodes;
@@ -182,6 +202,21 @@ TEST(PlanMemory, NeverPutsLivingValuesOnTopOfEachOther) {
             EXPECT_LE(v.offset + bytes(static_cast<ValueId>(&v - g.values.data())),
                       g.workspace_bytes);
         }
+}
+
+TEST(PlanMemory, HalvesTheRowsUntilTheWorkspaceFits) {
+    Graph whole = build(tiny(), 64), bounded = build(tiny(), 64), least = build(tiny(), 64);
+    PassOptions options = kOptions;
+    options.max_rows = 512;
+    run_passes(whole, options);
+    EXPECT_EQ(whole.max_rows, 512u);
+    options.max_workspace = whole.workspace_bytes - 1;
+    run_passes(bounded, options);
+    EXPECT_EQ(bounded.max_rows, 256u);
+    EXPECT_LE(bounded.workspace_bytes, options.max_workspace);
+    options.max_workspace = 1;
+    run_passes(least, options);
+    EXPECT_EQ(least.max_rows, 32u);
 }
 
 TEST(PlanMemory, LetsValuesShareStorage) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "compile.hpp"
 #include "decoder.hpp"
@@ -32,17 +33,22 @@ void PrintTo(const Case& c, std::ostream* out) {
 
 class Programs : public ::testing::TestWithParam<Case> {
   protected:
-    std::filesystem::path compiled(WeightChoice weights) {
-        test::write_hugging_face(temporary_ / "model", GetParam().shape);
+    std::filesystem::path compiled(WeightChoice weights, isa::KvFormat kv = isa::KvFormat::F16) {
+        test::HfOptions hf;
+        hf.weights = change_;
+        test::write_hugging_face(temporary_ / "model", GetParam().shape, hf);
         CompileOptions options;
         options.weights = weights;
+        options.kv = kv;
         compile(load_model(temporary_ / "model"), options, temporary_ / "model.skald");
         return temporary_ / "model.skald";
     }
     std::vector<std::vector<double>> expected() const {
         const TinyShape& s = GetParam().shape;
-        return test::forward(s, test::random_weights(s), rope_frequencies(s.rope_theta, s.head_dim),
-                             kText);
+        test::TinyWeights w = test::random_weights(s);
+        if (change_)
+            change_(w);
+        return test::forward(s, w, rope_frequencies(s.rope_theta, s.head_dim), kText);
     }
     // Root mean square of the difference to the expected logits, over their own.
     double error(test::Decoder& decoder, std::uint32_t chunk) {
@@ -61,6 +67,7 @@ class Programs : public ::testing::TestWithParam<Case> {
         return std::sqrt(difference / size);
     }
     test::TemporaryFolder temporary_;
+    std::function<void(test::TinyWeights&)> change_;  // of the model's weights
 };
 
 TEST_P(Programs, ComputeTheModelInF32) {
@@ -71,6 +78,43 @@ TEST_P(Programs, ComputeTheModelInF32) {
 TEST_P(Programs, ComputeTheModelInInt8Nearly) {
     test::Decoder decoder(compiled(WeightChoice::kKeep));
     EXPECT_LT(error(decoder, 64), 0.06);
+}
+
+TEST_P(Programs, ComputeTheModelWithAnInt8CacheNearly) {
+    if (GetParam().shape.head_dim % 4 != 0)
+        GTEST_SKIP() << "int8 keys need a head size that is a multiple of 4";
+    test::Decoder decoder(compiled(WeightChoice::kF32, isa::KvFormat::I8));
+    EXPECT_LT(error(decoder, 64), 0.03);
+    EXPECT_GT(error(decoder, 64), 1e-4);  // it is not the f16 one
+}
+
+// Within what the formats lose: the wrong nibble, scale or minimum anywhere gives noise.
+TEST_P(Programs, ComputeTheModelInEveryFormatNearly) {
+    for (const isa::WeightInfo& info : isa::kWeights) {
+        if (info.bits == 2)
+            continue;
+        test::Decoder decoder(compiled({info.format}));
+        EXPECT_LT(error(decoder, 64), info.bits >= 16  ? 2e-3
+                                      : info.bits == 8 ? 0.06
+                                                       : 0.4)
+            << info.name;
+    }
+}
+
+// Each row of the matrices is a scale times -1, 0 or 1, as in models trained that way.
+TEST_P(Programs, ComputeATernaryModelNearly) {
+    change_ = [](test::TinyWeights& w) {
+        for (auto& [name, t] : w.tensors)
+            for (std::size_t i = 0; t.shape.size() == 2 && i < t.data.size(); ++i) {
+                const std::size_t row = i / t.shape[1];
+                const float scale = 0.125f * static_cast<float>(1 + row % 3);
+                t.data[i] = std::abs(t.data[i]) < 0.1f ? 0 : std::copysign(scale, t.data[i]);
+            }
+    };
+    for (const auto format : {isa::WeightFormat::T2Row, isa::WeightFormat::T2B128}) {
+        test::Decoder decoder(compiled({format}));
+        EXPECT_LT(error(decoder, 64), 0.08) << isa::weight_info(format).name;
+    }
 }
 
 TEST_P(Programs, DoNotDependOnTheChunk) {
@@ -94,6 +138,47 @@ TEST_P(Programs, StopAtAStopToken) {
     EXPECT_EQ(stopped, std::vector<std::uint32_t>(free.begin(), first + 1));
 }
 
+// Sequences that stop early stay where they are; the others' tokens are as if alone.
+TEST_P(Programs, DecodeAFullBatchOfSequencesThatStopAtDifferentTimes) {
+    test::Decoder decoder(compiled(WeightChoice::kKeep));
+    std::vector<std::vector<std::uint32_t>> prompts, alone;
+    for (std::uint32_t s = 0; s < 64; ++s)
+        prompts.push_back({256, s * 3 % 256, s});
+    ASSERT_EQ(decoder.model().max_selected, 64u);
+    const std::uint32_t count = 9;
+    const auto free = decoder.generate(prompts, count, {.chunk = 50});
+    const std::vector<std::uint32_t> stop{free[0][0], free[1][3], free[2][6]};
+    const auto batch = decoder.generate(prompts, count, {.chunk = 50, .stop = stop});
+    std::size_t stopped = 0;
+    for (std::size_t s = 0; s < prompts.size(); ++s) {
+        const auto first =
+            std::find_first_of(free[s].begin(), free[s].end(), stop.begin(), stop.end());
+        const auto end = first == free[s].end() ? first : first + 1;
+        stopped += first != free[s].end();
+        EXPECT_EQ(batch[s], std::vector<std::uint32_t>(free[s].begin(), end)) << s;
+        if (s % 16 == 0) {
+            EXPECT_EQ(decoder.generate({prompts[s]}, count, {}).at(0), free[s]) << s;
+        }
+    }
+    EXPECT_GE(stopped, 3u);
+}
+
+// One goes on to the end of its context, which the other, stopped at once, must not pass.
+TEST(Decoding, LeavesAStoppedSequenceInItsContext) {
+    test::TemporaryFolder temporary;
+    test::write_hugging_face(temporary / "model", {});
+    compile(load_model(temporary / "model"), {}, temporary / "model.skald");
+    test::Decoder decoder(temporary / "model.skald");
+    std::vector<std::uint32_t> longer(decoder.model().context - 1, 't'), shorter{256, 'x'};
+    const auto first = decoder.generate({longer, shorter}, 1, {});
+    ASSERT_EQ(first[0].size(), 1u);
+    ASSERT_NE(first[0][0], first[1][0]);
+    // The sequence near its end stops with its first token; the other needs many steps more.
+    const auto out = decoder.generate({longer, shorter}, 40, {.stop = {first[0][0]}});
+    EXPECT_EQ(out[0].size(), 1u);
+    EXPECT_GT(out[1].size(), 1u);
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Shapes, Programs,
     ::testing::Values(
@@ -102,6 +187,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"OddLengths", {.hidden = 36, .ffn = 50, .vocabulary = 263, .context = 24}},
         Case{"WideHeads", {.hidden = 20, .heads = 3, .kv_heads = 3, .head_dim = 14}},
         Case{"OneKvHead", {.layers = 1, .heads = 5, .kv_heads = 1, .head_dim = 6}},
+        Case{"Windowed", {.window = 5}}, Case{"WindowOfOne", {.layers = 1, .window = 1}},
         Case{"LongRows", {.layers = 1, .hidden = 130, .ffn = 200, .rope_theta = 500000}}),
     [](const auto& param) { return param.param.name; });
 

@@ -8,6 +8,7 @@
 
 #include "input/half.hpp"
 #include "skald/ring.h"
+#include "tile_reader.hpp"
 
 namespace skald::test {
 
@@ -40,6 +41,12 @@ const std::byte* ReferenceMachine::at(std::uint64_t address, std::size_t bytes) 
                                 std::to_string(offset) + " of a buffer of " +
                                 std::to_string(it->second.size()));
     return it->second.data() + offset;
+}
+
+std::span<const std::byte> ReferenceMachine::rest_of_buffer(std::uint64_t address) const {
+    const std::byte* begin = at(address, 0);
+    const auto& buffer = std::prev(buffers_.upper_bound(address))->second;
+    return {begin, static_cast<std::size_t>(buffer.data() + buffer.size() - begin)};
 }
 
 std::uint64_t ReferenceMachine::address(const isa::Operand& o) const {
@@ -161,6 +168,12 @@ void ReferenceMachine::execute(const MicroOp& op) {
         case Opcode::RowStep:
             for (std::uint64_t t = 0; t < r_[op.rows]; ++t) {
                 const std::uint64_t p = row(op, 0, t, sizeof(isa::Row)) + 4;
+                if ((op.flags & isa::kFlagSequences) != 0 &&
+                    (read<isa::Sequence>(address(op.op[1]) +
+                                         read<std::uint32_t>(p - 4) * sizeof(isa::Sequence))
+                         .flags &
+                     isa::kSequenceStopped) != 0)
+                    continue;
                 write(p, static_cast<std::uint32_t>(read<std::uint32_t>(p) + op.imm));
             }
             return;
@@ -187,63 +200,52 @@ void ReferenceMachine::execute(const MicroOp& op) {
     }
 }
 
-float ReferenceMachine::weight(isa::WeightFormat format, std::uint64_t base, std::uint64_t tiles_k,
-                               std::uint64_t n, std::uint64_t k) const {
-    const std::uint64_t lane = n % isa::kTileRows, in_tile = k % isa::kTileK;
-    const std::uint64_t tile =
-        base +
-        (std::uint64_t{n / isa::kTileRows} * tiles_k + k / isa::kTileK) * isa::tile_bytes(format);
-    switch (format) {
-        case isa::WeightFormat::I8B32: {
-            const auto scale = read<std::uint16_t>(
-                tile + 2 * (in_tile / isa::kQuantBlock * isa::kTileRows + lane));
-            const auto q = read<std::uint8_t>(
-                tile + 64 + (in_tile / 4 * isa::kTileRows + lane) * 4 + in_tile % 4);
-            return f16_to_f32(scale) * static_cast<float>(q - 128);
-        }
-        case isa::WeightFormat::F16:
-            return f16_to_f32(read<std::uint16_t>(tile + 2 * (in_tile * isa::kTileRows + lane)));
-        case isa::WeightFormat::F32:
-            return read<float>(tile + 4 * (in_tile * isa::kTileRows + lane));
+namespace {
+
+// Rounds to whole multiples of a step of 1/127 of the largest, group by group; returns the step of
+// the last.
+float quantise(std::span<float> x, std::size_t group) {
+    float step = 0;
+    for (std::size_t begin = 0; begin < x.size(); begin += group) {
+        const auto part = x.subspan(begin, std::min(group, x.size() - begin));
+        float amax = 0;
+        for (const float v : part)
+            amax = std::max(amax, std::abs(v));
+        step = amax / 127;
+        const float id = amax > 0 ? 127 / amax : 0;
+        for (float& v : part)
+            v = std::nearbyint(v * id) * step;
     }
-    throw std::logic_error("weight format");
+    return step;
 }
 
+}  // namespace
+
 void ReferenceMachine::gather(const MicroOp& op) {
-    const std::uint64_t tiles_k = isa::ceil_div(op.dim[1], isa::kTileK);
+    const auto w = rest_of_buffer(address(op.op[1]));
     for (std::uint64_t t = 0; t < r_[op.rows]; ++t) {
         const auto id = read<std::uint32_t>(address(op.op[0]) + 4 * t);
         if (id >= op.dim[0])
             throw std::out_of_range("token id");
         for (std::uint64_t k = 0; k < op.dim[1]; ++k)
-            write(
-                row(op, 2, t, op.dim[1] * 4ull) + 4 * k,
-                weight(static_cast<isa::WeightFormat>(op.fmt), address(op.op[1]), tiles_k, id, k));
+            write(row(op, 2, t, op.dim[1] * 4ull) + 4 * k,
+                  tile_weight(static_cast<isa::WeightFormat>(op.fmt), w, op.dim[1], id, k));
     }
 }
 
 void ReferenceMachine::matmul(const MicroOp& op) {
     const std::uint64_t n_rows = op.dim[0], k_len = op.dim[1];
     const auto format = static_cast<isa::WeightFormat>(op.fmt);
-    const std::uint64_t tiles_k = isa::ceil_div(k_len, isa::kTileK);
+    const auto tiles = rest_of_buffer(address(op.op[1]));
     std::vector<float> w(std::size_t{n_rows} * k_len), x(k_len);
     for (std::uint64_t n = 0; n < n_rows; ++n)
         for (std::uint64_t k = 0; k < k_len; ++k)
-            w[std::size_t{n} * k_len + k] = weight(format, address(op.op[1]), tiles_k, n, k);
+            w[std::size_t{n} * k_len + k] = tile_weight(format, tiles, k_len, n, k);
     for (std::uint64_t t = 0; t < r_[op.rows]; ++t) {
         for (std::uint64_t k = 0; k < k_len; ++k)
             x[k] = read<float>(row(op, 0, t, k_len * 4) + 4 * k);
-        if (format == isa::WeightFormat::I8B32) {
-            for (std::uint64_t b = 0; b < k_len; b += isa::kQuantBlock) {
-                const std::uint64_t end = std::min<std::uint64_t>(k_len, b + isa::kQuantBlock);
-                float amax = 0;
-                for (std::uint64_t k = b; k < end; ++k)
-                    amax = std::max(amax, std::abs(x[k]));
-                const float id = amax > 0 ? 127 / amax : 0;
-                for (std::uint64_t k = b; k < end; ++k)
-                    x[k] = std::nearbyint(x[k] * id) * (amax / 127);
-            }
-        }
+        if (format != isa::WeightFormat::F16 && format != isa::WeightFormat::F32)
+            quantise(x, format == isa::WeightFormat::T2Row ? k_len : isa::kQuantBlock);
         for (std::uint64_t n = 0; n < n_rows; ++n) {
             double sum = 0;
             for (std::uint64_t k = 0; k < k_len; ++k)
@@ -311,55 +313,101 @@ void ReferenceMachine::add(const MicroOp& op) {
                       read<float>(row(op, 1, t, op.dim[0] * 4ull) + 4 * k));
 }
 
-std::uint64_t ReferenceMachine::kv_element(const MicroOp& op, std::size_t pool, std::size_t blocks,
-                                           std::uint64_t sequence, std::uint64_t position,
-                                           std::uint64_t head, bool value, std::uint64_t d) const {
+std::uint64_t ReferenceMachine::kv_head(const MicroOp& op, std::size_t pool, std::size_t blocks,
+                                        std::uint64_t sequence, std::uint64_t position,
+                                        std::uint64_t head) const {
     const std::uint64_t pitch = op.op[blocks].pitch * 16ull;
-    if (position / isa::kKvPositions * 4 >= pitch)
+    if (position / 64 * 4 >= pitch)
         throw std::out_of_range("position beyond the block table's row");
-    const auto block = read<std::uint32_t>(address(op.op[blocks]) + sequence * pitch +
-                                           position / isa::kKvPositions * 4);
+    const auto block =
+        read<std::uint32_t>(address(op.op[blocks]) + sequence * pitch + position / 64 * 4);
     if (block >= r_[op.rb])
         throw std::out_of_range("block");
-    const std::uint64_t dim = op.dim[2], p = position % isa::kKvPositions;
-    const std::uint64_t base = address(op.op[pool]) + std::uint64_t{block} * op.dim[3] +
-                               head * isa::kv_head_bytes(isa::KvFormat::F16, dim);
-    if (value)
-        return base + 2ull * (isa::kKvPositions * dim + p * dim + d);
-    return base + 2ull * ((p / isa::kKvTile * dim + d) * isa::kKvTile + p % isa::kKvTile);
+    const std::uint64_t head_bytes = is_int8(op) ? 128ull * (op.dim[2] + 4) : 256ull * op.dim[2];
+    return address(op.op[pool]) + std::uint64_t{block} * op.dim[3] + head * head_bytes;
 }
+
+bool ReferenceMachine::is_int8(const MicroOp& op) {
+    return op.fmt == static_cast<std::uint8_t>(isa::KvFormat::I8);
+}
+
+namespace {
+
+// Offsets in a head's part of a block; p is the position within it.
+std::uint64_t f16_key(std::uint64_t dim, std::uint64_t p, std::uint64_t d) {
+    return 2 * ((p / 16 * dim + d) * 16 + p % 16);
+}
+std::uint64_t f16_value(std::uint64_t dim, std::uint64_t p, std::uint64_t d) {
+    return 2 * (64 * dim + p * dim + d);
+}
+std::uint64_t int8_key(std::uint64_t dim, std::uint64_t p, std::uint64_t d) {
+    return ((p / 16 * (dim / 4) + d / 4) * 16 + p % 16) * 4 + d % 4;
+}
+std::uint64_t int8_value(std::uint64_t dim, std::uint64_t p, std::uint64_t d) {
+    return 64 * dim + p * dim + d;
+}
+std::uint64_t int8_scale(std::uint64_t dim, std::uint64_t p, bool value) {
+    return 128 * dim + (value ? 256 : 0) + 4 * p;
+}
+
+}  // namespace
 
 void ReferenceMachine::kv_append(const MicroOp& op) {
     const std::uint64_t heads = op.dim[0], dim = op.dim[2];
+    std::vector<float> x(dim);
     for (std::uint64_t t = 0; t < r_[op.rows]; ++t) {
         const auto where = read<isa::Row>(row(op, 3, t, sizeof(isa::Row)));
-        for (std::uint64_t h = 0; h < heads; ++h)
-            for (std::uint64_t d = 0; d < dim; ++d)
-                for (const bool v : {false, true}) {
-                    const float x =
-                        read<float>(row(op, v ? 1 : 0, t, heads * dim * 4) + 4 * (h * dim + d));
-                    write(kv_element(op, 2, 4, where.sequence, where.position, h, v, d),
-                          f32_to_f16(x));
+        const std::uint64_t p = where.position % 64;
+        for (std::uint64_t h = 0; h < heads; ++h) {
+            const std::uint64_t to = kv_head(op, 2, 4, where.sequence, where.position, h);
+            for (const bool v : {false, true}) {
+                for (std::uint64_t d = 0; d < dim; ++d)
+                    x[d] = read<float>(row(op, v ? 1 : 0, t, heads * dim * 4) + 4 * (h * dim + d));
+                if (!is_int8(op)) {
+                    for (std::uint64_t d = 0; d < dim; ++d)
+                        write(to + (v ? f16_value : f16_key)(dim, p, d), f32_to_f16(x[d]));
+                    continue;
                 }
+                const float step = quantise(x, dim);
+                write(to + int8_scale(dim, p, v), step);
+                for (std::uint64_t d = 0; d < dim; ++d) {
+                    const auto q = static_cast<int>(step > 0 ? std::lround(x[d] / step) : 0);
+                    write(to + (v ? int8_value : int8_key)(dim, p, d),
+                          static_cast<std::uint8_t>(v ? q : q + 128));
+                }
+            }
+        }
     }
 }
 
 void ReferenceMachine::attention(const MicroOp& op) {
     const std::uint64_t heads = op.dim[0], group = heads / op.dim[1], dim = op.dim[2];
     const auto scale = std::bit_cast<float>(static_cast<std::uint32_t>(op.imm));
+    const std::uint64_t window = op.imm >> 32;
+    std::vector<float> q(dim);
     for (std::uint64_t t = 0; t < r_[op.rows]; ++t) {
         const auto where = read<isa::Row>(row(op, 3, t, sizeof(isa::Row)));
+        const std::uint64_t end = where.position + 1ull;
+        const std::uint64_t begin = window != 0 && window < end ? end - window : 0;
         const auto kv = [&](std::uint64_t p, std::uint64_t h, bool v, std::uint64_t d) {
-            return double{f16_to_f32(
-                read<std::uint16_t>(kv_element(op, 1, 4, where.sequence, p, h / group, v, d)))};
+            const std::uint64_t at = kv_head(op, 1, 4, where.sequence, p, h / group), i = p % 64;
+            if (!is_int8(op))
+                return double{
+                    f16_to_f32(read<std::uint16_t>(at + (v ? f16_value : f16_key)(dim, i, d)))};
+            const int number = v ? read<std::int8_t>(at + int8_value(dim, i, d))
+                                 : read<std::uint8_t>(at + int8_key(dim, i, d)) - 128;
+            return double{read<float>(at + int8_scale(dim, i, v))} * number;
         };
         for (std::uint64_t h = 0; h < heads; ++h) {
-            std::vector<double> score(where.position + 1ull);
-            for (std::uint64_t p = 0; p < score.size(); ++p) {
+            for (std::uint64_t d = 0; d < dim; ++d)
+                q[d] = read<float>(row(op, 0, t, heads * dim * 4) + 4 * (h * dim + d));
+            if (is_int8(op))
+                quantise(q, dim);
+            std::vector<double> score(end - begin);
+            for (std::uint64_t p = begin; p < end; ++p) {
                 for (std::uint64_t d = 0; d < dim; ++d)
-                    score[p] += kv(p, h, false, d) *
-                                read<float>(row(op, 0, t, heads * dim * 4) + 4 * (h * dim + d));
-                score[p] *= scale;
+                    score[p - begin] += kv(p, h, false, d) * q[d];
+                score[p - begin] *= scale;
             }
             const double most = *std::max_element(score.begin(), score.end());
             double total = 0;
@@ -367,8 +415,8 @@ void ReferenceMachine::attention(const MicroOp& op) {
                 total += s = std::exp(s - most);
             for (std::uint64_t d = 0; d < dim; ++d) {
                 double sum = 0;
-                for (std::uint64_t p = 0; p < score.size(); ++p)
-                    sum += score[p] * kv(p, h, true, d);
+                for (std::uint64_t p = begin; p < end; ++p)
+                    sum += score[p - begin] * kv(p, h, true, d);
                 write(row(op, 2, t, heads * dim * 4) + 4 * (h * dim + d),
                       static_cast<float>(sum / total));
             }

@@ -47,11 +47,11 @@ class ReferenceMachine {
     std::uint64_t address(const isa::Operand& operand) const;
     std::uint64_t row(const isa::MicroOp& op, std::size_t operand, std::uint64_t r,
                       std::uint64_t dense_bytes) const;
-    float weight(isa::WeightFormat format, std::uint64_t base, std::uint64_t tiles_k,
-                 std::uint64_t n, std::uint64_t k) const;
-    std::uint64_t kv_element(const isa::MicroOp& op, std::size_t pool, std::size_t blocks,
-                             std::uint64_t sequence, std::uint64_t position, std::uint64_t head,
-                             bool value, std::uint64_t d) const;
+    std::span<const std::byte> rest_of_buffer(std::uint64_t address) const;
+    // A KV head's part of the block that holds a position.
+    std::uint64_t kv_head(const isa::MicroOp& op, std::size_t pool, std::size_t blocks,
+                          std::uint64_t sequence, std::uint64_t position, std::uint64_t head) const;
+    static bool is_int8(const isa::MicroOp& op);
 
     void alu(const isa::MicroOp& op);
     bool taken(const isa::MicroOp& op) const;

@@ -147,12 +147,6 @@ TEST_F(Sources, SaysWhatIsNotSupportedInAHuggingFaceFolder) {
         },
         {"mixture-of-experts"});
     config_error([](Json& j) { j["num_local_experts"] = 8; }, {"mixture-of-experts"});
-    config_error(
-        [](Json& j) {
-            j["model_type"] = "mistral";
-            j["sliding_window"] = 16;
-        },
-        {"sliding window", "16 of 64", "--context 16"});
     config_error([](Json& j) { j["hidden_act"] = "gelu"; }, {"gelu", "silu"});
     config_error([](Json& j) { j["quantization_config"] = {{"quant_method", "gptq"}}; },
                  {"quantization_config"});
@@ -208,8 +202,6 @@ TEST_F(Sources, SaysWhatIsNotSupportedInAGgufFile) {
     gguf_error([](File& f) { f.values["general.architecture"] = std::string("gemma3"); },
                {"gemma3", "not supported"});
     gguf_error([](File& f) { f.values["llama.expert_count"] = 8u; }, {"mixture-of-experts"});
-    gguf_error([](File& f) { f.values["llama.attention.sliding_window"] = 8u; },
-               {"sliding window"});
     gguf_error([](File& f) { f.values["llama.rope.scaling.type"] = std::string("yarn"); },
                {"yarn"});
     gguf_error([](File& f) { f.values["llama.rope.dimension_count"] = 4u; },
@@ -229,8 +221,8 @@ TEST_F(Sources, SaysWhatIsNotSupportedInAGgufFile) {
         {"merges", "zz"});
     gguf_error([](File& f) { f.values["tokenizer.ggml.eos_token_id"] = 999u; },
                {"eos_token_id", "999"});
-    gguf_error([](File& f) { f.tensors[1].type = 12; },
-               {"blk.0.attn_norm.weight", "q4_k", "not supported"});
+    gguf_error([](File& f) { f.tensors[1].type = 16; },
+               {"blk.0.attn_norm.weight", "iq2_xxs", "not supported"});
     gguf_error([](File& f) { f.tensors.pop_back(); }, {"output_norm.weight", "missing"});
     gguf_error([](File& f) { f.tensors[0].shape = {280, 16}; },
                {"token_embd.weight", "[280,16]", "[280,32]"});

@@ -57,6 +57,16 @@ TEST_P(StoriesProgram, ScoresTheReferenceTextWithinOnePercent) {
     EXPECT_NEAR(decoder.nll(ids, {}), expected, expected * 0.01);
 }
 
+// Blocks of 32, embedding and head int8; a plain int4 of everything costs 10 to 12 %.
+TEST_P(StoriesProgram, ScoresTheReferenceTextWithinEightPercentInInt4) {
+    SKALD_NEED_MODEL(folder, "stories260k");
+    test::Decoder decoder(compiled(folder, WeightChoice::kInt4));
+    const auto nll = reference(folder)["nll"];
+    const std::vector<std::uint32_t> ids = nll["ids"];
+    const double expected = nll["nll"];
+    EXPECT_NEAR(decoder.nll(ids, {}), expected, expected * 0.08);
+}
+
 INSTANTIATE_TEST_SUITE_P(Sources, StoriesProgram,
                          ::testing::Values(".", "stories260K-f32.gguf", "stories260K-q8_0.gguf"));
 

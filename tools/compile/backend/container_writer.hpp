@@ -12,14 +12,16 @@
 #include <string>
 #include <vector>
 
+#include "backend/output_file.hpp"
 #include "skald/container.hpp"
 
 namespace skald::compiler {
 
 class ContainerWriter {
   public:
-    // `sections` is how many there will be.
-    ContainerWriter(const std::filesystem::path& path, std::uint32_t sections);
+    // `sections` is how many there will be, `isa_version` what the program needs.
+    ContainerWriter(const std::filesystem::path& path, std::uint32_t sections,
+                    std::uint32_t isa_version);
     ~ContainerWriter();  // nothing is left of the file unless commit() has run
     ContainerWriter(const ContainerWriter&) = delete;
     ContainerWriter& operator=(const ContainerWriter&) = delete;
@@ -38,15 +40,10 @@ class ContainerWriter {
     struct Hash;
 
     void put(std::span<const std::byte> bytes);
-    void put_at(std::uint64_t offset, std::span<const std::byte> bytes);
     void pad();
-    void give_name();
-    [[noreturn]] void failed(const char* what) const;
 
-    std::filesystem::path path_;
-    std::string temporary_;  // empty while the file has no name
-    int fd_ = -1;
-    std::uint32_t expected_;
+    OutputFile file_;
+    std::uint32_t expected_, isa_version_;
     std::uint64_t at_ = 0;
     std::vector<container::Section> table_;
     std::unique_ptr<Hash> hash_;

@@ -119,7 +119,7 @@ class Program {
     }
 
     std::uint64_t kv_layer_bytes() const {
-        return isa::kv_layer_bytes(isa::KvFormat::F16, g_.kv_heads, g_.head_dim);
+        return isa::kv_layer_bytes(g_.kv_format, g_.kv_heads, g_.head_dim);
     }
     std::uint32_t block_bytes() const {
         const std::uint64_t bytes = g_.layers * kv_layer_bytes();
@@ -220,7 +220,7 @@ class Program {
 
     void kv_append(const ir::Node& node) {
         MicroOp op = op_of(Opcode::KvAppend, kT);
-        op.fmt = static_cast<std::uint8_t>(isa::KvFormat::F16);
+        op.fmt = static_cast<std::uint8_t>(g_.kv_format);
         op.rb = program::kKvBlocks;
         op.dim = {g_.kv_heads, 0, g_.head_dim, block_bytes()};
         op.op[0] = value(node.in[0]);
@@ -233,10 +233,11 @@ class Program {
 
     void attention(const ir::Node& node) {
         MicroOp op = op_of(Opcode::Attention, kT);
-        op.fmt = static_cast<std::uint8_t>(isa::KvFormat::F16);
+        op.fmt = static_cast<std::uint8_t>(g_.kv_format);
         op.rb = program::kKvBlocks;
         op.dim = {g_.heads, g_.kv_heads, g_.head_dim, block_bytes()};
-        op.imm = float_bits(static_cast<float>(1.0 / std::sqrt(static_cast<double>(g_.head_dim))));
+        op.imm = float_bits(static_cast<float>(1.0 / std::sqrt(static_cast<double>(g_.head_dim)))) |
+                 std::uint64_t{g_.window} << 32;
         op.op[0] = value(node.in[0]);
         op.op[1] = pool();
         op.op[2] = value(node.out);
@@ -369,9 +370,13 @@ class Program {
         a_.copy(program::kRows, program::kDecodeTable);
         a_.bind(decode);
 
+        // A sequence that has stopped stays where it is while the others go on: it never runs out
+        // of its context, nor into the blocks of another.
         MicroOp op = op_of(Opcode::RowStep, kS);
+        op.flags = isa::kFlagSequences;
         op.imm = 1;
         op.op[0] = at(program::kDecodeTable);
+        op.op[1] = at(program::kSequences);
         a_.emit(op);
 
         op = op_of(Opcode::Sample, kS);

@@ -71,16 +71,11 @@ std::string format_name(Opcode opcode, std::uint8_t fmt) {
     if (opcode == Opcode::Load || opcode == Opcode::Store)
         return fmt == 1 ? "u32" : fmt == 2 ? "u64" : fmt::format("?{}", fmt);
     if (opcode == Opcode::KvAppend || opcode == Opcode::Attention)
-        return fmt == 1 ? "f16" : fmt::format("?{}", fmt);
-    switch (static_cast<isa::WeightFormat>(fmt)) {
-        case isa::WeightFormat::I8B32:
-            return "i8b32";
-        case isa::WeightFormat::F16:
-            return "f16";
-        case isa::WeightFormat::F32:
-            return "f32";
-    }
-    return fmt::format("?{}", fmt);
+        return fmt == 1 ? "f16" : fmt == 2 ? "i8" : fmt::format("?{}", fmt);
+    if (opcode == Opcode::Quant || opcode == Opcode::Dequant)
+        return fmt == 0 ? "block32" : fmt == 1 ? "row" : fmt::format("?{}", fmt);
+    const isa::WeightInfo* info = isa::find_weight(fmt);
+    return info ? std::string(info->name) : fmt::format("?{}", fmt);
 }
 
 std::string operand_text(const isa::Operand& o) {
@@ -191,6 +186,8 @@ class Listing {
         if ((info.uses & isa::kUseAux) != 0)
             add(info.opcode == Opcode::Glu && op.aux == 1 ? "silu" : fmt::format("aux={}", op.aux));
         add_immediate(op, info, add);
+        if (info.opcode == Opcode::RowStep && (op.flags & isa::kFlagSequences) != 0)
+            add("sequences");
         if (info.opcode == Opcode::MatMul && (op.flags & isa::kFlagAccumulate) != 0)
             add("accumulate");
         for (std::size_t i = 0; i < isa::kOperands; ++i)
@@ -207,13 +204,16 @@ class Listing {
         if (info.opcode == Opcode::RmsNorm)
             add(fmt::format("eps={}", f));
         else if (info.opcode == Opcode::Attention)
-            add(fmt::format("scale={}", f));
+            add(fmt::format("scale={}{}", f,
+                            op.imm >> 32 ? fmt::format(" window={}", op.imm >> 32) : ""));
         else
             add(fmt::format("imm={}", op.imm));
     }
 
-    // Optional operands of MATMUL.
+    // Optional operands of MATMUL and ROW_STEP.
     static bool unused(const MicroOp& op, const isa::OpInfo& info, std::size_t i) {
+        if (info.opcode == Opcode::RowStep)
+            return i == 1 && (op.flags & isa::kFlagSequences) == 0;
         if (info.opcode != Opcode::MatMul)
             return false;
         return (i == 3 && (op.flags & isa::kFlagBias) == 0) ||

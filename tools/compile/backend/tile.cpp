@@ -1,184 +1,111 @@
 // SPDX-License-Identifier: MIT
+// Encoded rows into tiles. The layout of every integer format follows from its WeightInfo: 8 / bits
+// weights share a byte, 16 k apart, so a stretch of 16 * 8 / bits weights of k takes 16 rows x 16
+// bytes; see the drawings in skald/isa.hpp.
 #include "backend/tile.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cmath>
 #include <cstring>
 
-#include "error.hpp"
 #include "input/half.hpp"
 
 namespace skald::compiler {
 namespace {
 
-using isa::kQuantBlock;
 using isa::kTileK;
 using isa::kTileRows;
 
-constexpr float kLargest = 127.0f;
-constexpr std::uint16_t kHalfInfinity = 0x7C00;
-constexpr std::uint8_t kZero = 128;  // the data byte of weight 0
+constexpr std::uint32_t kBlocksOfTile = 2;
 
-// Adding and taking away 1.5 * 2^23 rounds to the nearest whole number, ties to even, for what fits
-// a byte.
-float round_even(float x) {
-    constexpr float kShift = 0x1.8p23f;
-    return (x + kShift) - kShift;
-}
-
-[[noreturn]] void bad_weight(const StackedMatrix::Row& row, const char* what) {
-    fail("tensor {}: row {} has a weight that is {}", row.tensor->name, row.row, what);
-}
-
-std::uint16_t half_at(const std::byte* p) {
-    std::uint16_t h;
-    std::memcpy(&h, p, sizeof h);
-    return h;
-}
-
-void add_error(TileError& e, float weight, float stored) {
-    const double d = double{weight} - double{stored};
-    e.squared_error += d * d;
-    e.squared_weight += double{weight} * double{weight};
-    e.largest_error = std::max(e.largest_error, std::abs(d));
-}
-
-// One row of one block, of either kind of source, as scale and integers.
-class Int8Rows {
+// The bytes of one row tile, of integers.
+class IntegerTiles {
   public:
-    explicit Int8Rows(const StackedMatrix& matrix) : matrix_(matrix), weights_(matrix.k()) {}
-
-    void load(std::uint32_t n) {
-        row_ = matrix_.row(n);
-        exact_ = row_.tensor->type == DType::kQ8_0;
-        if (!exact_)
-            row_to_f32(*row_.tensor, row_.row, weights_);
+    IntegerTiles(const isa::WeightInfo& info, std::byte* bytes, std::uint32_t tiles_k)
+        : info_(info), bytes_(bytes), tiles_k_(tiles_k) {
+        if (info.row_header == 0)
+            data_ = kBlocksOfTile * kTileRows * sizeof(std::uint16_t) * (info.affine ? 2 : 1);
     }
 
-    std::uint16_t block(std::uint32_t index, std::span<std::int8_t, kQuantBlock> q,
-                        TileError& error) const {
-        if (exact_)
-            return copy_block(index, q, error);
-        const std::size_t begin = std::size_t{index} * kQuantBlock;
-        const std::size_t count = std::min<std::size_t>(kQuantBlock, weights_.size() - begin);
-        const std::span<const float> w(weights_.data() + begin, count);
-        const std::uint16_t scale = quantise_block(w, q);
-        if (scale == kHalfInfinity)
-            bad_weight(row_, "not finite, or too large for int8 with an f16 scale");
-        for (std::size_t i = 0; i < count; ++i)
-            add_error(error, w[i], f16_to_f32(scale) * static_cast<float>(q[i]));
-        return scale;
+    // Scales 0, and numbers that stand for weight 0.
+    void clear() {
+        std::uint8_t filler = 0;
+        for (unsigned shift = 0; shift < 8; shift += info_.bits)
+            filler = static_cast<std::uint8_t>(filler | zero_of(info_) << shift);
+        std::memset(bytes_, 0, info_.row_header);
+        for (std::uint32_t t = 0; t < tiles_k_; ++t) {
+            std::memset(tile(t), 0, data_);
+            std::memset(tile(t) + data_, filler, info_.tile_bytes - data_);
+        }
+    }
+
+    void put(std::uint32_t lane, const EncodedRow& row) {
+        put_numbers(lane, row.u);
+        if (info_.block == 0) {
+            std::memcpy(bytes_ + lane * sizeof(float), &row.row_scale, sizeof(float));
+            return;
+        }
+        for (std::uint32_t b = 0; b < row.scale.size(); ++b)
+            put_half(b, lane, 0, row.scale[b]);
+        for (std::uint32_t b = 0; b < row.minimum.size(); ++b)
+            put_half(b, lane, kBlocksOfTile, row.minimum[b]);
     }
 
   private:
-    std::uint16_t copy_block(std::uint32_t index, std::span<std::int8_t, kQuantBlock> q,
-                             TileError& error) const {
-        const std::byte* p = row_.tensor->row(row_.row).data() + std::size_t{index} * kQ8BlockBytes;
-        const std::uint16_t scale = half_at(p);
-        if ((scale & kHalfInfinity) == kHalfInfinity)
-            bad_weight(row_, "not finite");
-        std::memcpy(q.data(), p + sizeof scale, kQuantBlock);
-        const double d = f16_to_f32(scale);
-        std::int32_t sum = 0;
-        for (const std::int8_t v : q)
-            sum += v * v;
-        error.squared_weight += d * d * sum;
-        return scale;
+    std::byte* tile(std::uint32_t t) const {
+        return bytes_ + info_.row_header + std::size_t{t} * info_.tile_bytes;
     }
 
-    const StackedMatrix& matrix_;
-    std::vector<float> weights_;
-    StackedMatrix::Row row_{};
-    bool exact_ = false;
+    // `line`: of 16 halves each at a tile's start, that of the tile's first block.
+    void put_half(std::uint32_t block, std::uint32_t lane, std::uint32_t line, std::uint16_t h) {
+        const std::size_t at = (line + block % kBlocksOfTile) * kTileRows + lane;
+        std::memcpy(tile(block / kBlocksOfTile) + at * sizeof h, &h, sizeof h);
+    }
+
+    void put_numbers(std::uint32_t lane, std::span<const std::uint8_t> u) {
+        const std::uint32_t per_byte = 8u / info_.bits;
+        const std::uint32_t stretch = 16 * per_byte;  // of k
+        std::uint8_t quad[4];
+        for (std::uint32_t begin = 0; begin < u.size(); begin += stretch)
+            for (std::uint32_t j = 0; j < 4 && begin + 4 * j < u.size(); ++j) {
+                for (std::uint32_t i = 0; i < 4; ++i) {
+                    quad[i] = 0;
+                    for (std::uint32_t f = 0; f < per_byte; ++f) {
+                        const std::size_t k = begin + 16 * f + 4 * j + i;
+                        const std::uint8_t number = k < u.size() ? u[k] : zero_of(info_);
+                        quad[i] = static_cast<std::uint8_t>(quad[i] | number << f * info_.bits);
+                    }
+                }
+                const std::uint32_t in_tile = begin % info_.tile_k / stretch;
+                std::memcpy(tile(begin / info_.tile_k) + data_ +
+                                ((in_tile * 4 + j) * kTileRows + lane) * sizeof quad,
+                            quad, sizeof quad);
+            }
+    }
+
+    const isa::WeightInfo& info_;
+    std::byte* bytes_;
+    std::uint32_t tiles_k_;
+    std::size_t data_ = 0;  // offset of the numbers in a tile
 };
 
-TileError write_int8(const StackedMatrix& m, std::uint32_t first, std::uint32_t count,
-                     std::span<std::byte> out) {
-    const auto tiles_k = static_cast<std::uint32_t>(isa::ceil_div(m.k(), kTileK));
-    const auto blocks = static_cast<std::uint32_t>(isa::ceil_div(m.k(), kQuantBlock));
-    TileError error;
-    Int8Rows rows(m);
-    auto* tiles = reinterpret_cast<isa::TileI8B32*>(out.data());
-    for (std::size_t t = 0; t < std::size_t{count} * tiles_k; ++t) {
-        std::memset(tiles[t].scale, 0, sizeof tiles[t].scale);
-        std::memset(tiles[t].data, kZero, sizeof tiles[t].data);
+// Element (row, k) of a tile at k * 16 + row.
+template <typename Element, typename Convert>
+void put_floats(std::byte* bytes, std::uint32_t lane, std::span<const float> row, Convert convert) {
+    for (std::size_t k = 0; k < row.size(); ++k) {
+        const Element e = convert(row[k]);
+        std::memcpy(bytes + (k * kTileRows + lane) * sizeof e, &e, sizeof e);
     }
-    for (std::uint32_t r = 0; r < count * kTileRows; ++r) {
-        const std::uint32_t n = first * kTileRows + r;
-        if (n >= m.n())
-            break;
-        rows.load(n);
-        const std::uint32_t lane = r % kTileRows;
-        isa::TileI8B32* row_tiles = tiles + std::size_t{r / kTileRows} * tiles_k;
-        for (std::uint32_t b = 0; b < blocks; ++b) {
-            std::array<std::int8_t, kQuantBlock> q;
-            isa::TileI8B32& tile = row_tiles[b / 2];
-            tile.scale[b % 2][lane] = rows.block(b, q, error);
-            for (std::uint32_t i = 0; i < kQuantBlock; i += 4) {
-                std::uint8_t* to = tile.data[(b % 2) * (kQuantBlock / 4) + i / 4][lane];
-                for (std::uint32_t j = 0; j < 4; ++j)
-                    to[j] = static_cast<std::uint8_t>(q[i + j] + kZero);
-            }
-        }
-    }
-    return error;
 }
 
-std::uint16_t convert(float w, const StackedMatrix::Row& row, std::uint16_t*) {
-    const std::uint16_t h = f32_to_f16(w);
-    if ((h & kHalfInfinity) == kHalfInfinity)
-        bad_weight(row, "not finite, or too large for f16");
-    return h;
-}
-float convert(float w, const StackedMatrix::Row& row, float*) {
-    if (!std::isfinite(w))
-        bad_weight(row, "not finite");
-    return w;
-}
-float restore(std::uint16_t h) {
-    return f16_to_f32(h);
-}
-float restore(float f) {
-    return f;
-}
-
-template <typename Tile, typename Element>
-TileError write_floats(const StackedMatrix& m, std::uint32_t first, std::uint32_t count,
-                       std::span<std::byte> out) {
-    const auto tiles_k = static_cast<std::uint32_t>(isa::ceil_div(m.k(), kTileK));
-    TileError error;
-    std::fill(out.begin(), out.end(), std::byte{0});
-    auto* tiles = reinterpret_cast<Tile*>(out.data());
-    std::vector<float> weights(m.k());
-    for (std::uint32_t r = 0; r < count * kTileRows; ++r) {
-        const std::uint32_t n = first * kTileRows + r;
-        if (n >= m.n())
-            break;
-        const StackedMatrix::Row row = m.row(n);
-        row_to_f32(*row.tensor, row.row, weights);
-        Tile* row_tiles = tiles + std::size_t{r / kTileRows} * tiles_k;
-        for (std::uint32_t k = 0; k < m.k(); ++k) {
-            Element& to = row_tiles[k / kTileK].data[k % kTileK][r % kTileRows];
-            to = convert(weights[k], row, static_cast<Element*>(nullptr));
-            add_error(error, weights[k], restore(to));
-        }
-    }
-    return error;
+void put_floats(isa::WeightFormat format, std::byte* bytes, std::uint32_t lane,
+                std::span<const float> row) {
+    if (format == isa::WeightFormat::F16)
+        put_floats<std::uint16_t>(bytes, lane, row, f32_to_f16);
+    else
+        put_floats<float>(bytes, lane, row, [](float x) { return x; });
 }
 
 }  // namespace
-
-TileError& TileError::operator+=(const TileError& other) {
-    squared_error += other.squared_error;
-    squared_weight += other.squared_weight;
-    largest_error = std::max(largest_error, other.largest_error);
-    return *this;
-}
-
-double TileError::relative() const {
-    return squared_weight > 0 ? std::sqrt(squared_error / squared_weight) : 0;
-}
 
 StackedMatrix::StackedMatrix(const std::vector<const Weight*>& parts, std::uint32_t k) : k_(k) {
     for (const Weight* weight : parts) {
@@ -195,42 +122,30 @@ StackedMatrix::Row StackedMatrix::row(std::uint32_t n) const {
     return {&weight.tensor(), weight.source_row(n - parts_[part].begin)};
 }
 
-std::uint16_t quantise_block(std::span<const float> weights,
-                             std::span<std::int8_t, kQuantBlock> out) {
-    float amax = 0;
-    bool finite = true;
-    for (const float w : weights) {
-        amax = std::max(amax, std::abs(w));
-        finite &= std::isfinite(w);
-    }
-    std::fill(out.begin(), out.end(), std::int8_t{0});
-    if (!finite)
-        return kHalfInfinity;
-    std::uint16_t scale = f32_to_f16(amax / kLargest);
-    // A scale rounded down must not make the largest weight miss its integer: that happens among
-    // f16's denormals.
-    if (amax > f16_to_f32(scale) * (kLargest + 0.5f))
-        ++scale;
-    if (scale == 0 || scale >= kHalfInfinity)
-        return scale;
-    const float d = f16_to_f32(scale);
-    for (std::size_t i = 0; i < weights.size(); ++i)
-        out[i] =
-            static_cast<std::int8_t>(std::clamp(round_even(weights[i] / d), -kLargest, kLargest));
-    return scale;
-}
-
 TileError write_tiles(const StackedMatrix& matrix, isa::WeightFormat format, std::uint32_t first,
                       std::uint32_t count, std::span<std::byte> out) {
-    switch (format) {
-        case isa::WeightFormat::I8B32:
-            return write_int8(matrix, first, count, out);
-        case isa::WeightFormat::F16:
-            return write_floats<isa::TileF16, std::uint16_t>(matrix, first, count, out);
-        case isa::WeightFormat::F32:
-            return write_floats<isa::TileF32, float>(matrix, first, count, out);
+    const isa::WeightInfo& info = isa::weight_info(format);
+    const std::uint64_t row_tile = isa::row_tile_bytes(format, matrix.k());
+    const auto tiles_k = static_cast<std::uint32_t>(isa::ceil_div(matrix.k(), info.tile_k));
+    RowEncoder encoder(format);
+    for (std::uint32_t t = 0; t < count; ++t) {
+        std::byte* bytes = out.data() + t * row_tile;
+        IntegerTiles tiles(info, bytes, tiles_k);
+        if (info.integer)
+            tiles.clear();
+        else
+            std::memset(bytes, 0, row_tile);
+        const std::uint32_t begin = (first + t) * kTileRows;
+        for (std::uint32_t n = begin; n < std::min(begin + kTileRows, matrix.n()); ++n) {
+            const StackedMatrix::Row row = matrix.row(n);
+            const EncodedRow& encoded = encoder.encode(*row.tensor, row.row);
+            if (info.integer)
+                tiles.put(n - begin, encoded);
+            else
+                put_floats(format, bytes, n - begin, encoded.floats);
+        }
     }
-    return {};
+    return encoder.error();
 }
 
 }  // namespace skald::compiler

@@ -49,30 +49,20 @@ std::uint64_t least_bytes(Type type) {
     }
 }
 
-std::optional<DType> dtype_of(std::uint32_t type) {
-    switch (type) {
-        case 0:
-            return DType::kF32;
-        case 1:
-            return DType::kF16;
-        case 8:
-            return DType::kQ8_0;
-        case 30:
-            return DType::kBF16;
-        default:
-            return std::nullopt;
-    }
+std::optional<DType> dtype_of(std::uint32_t number) {
+    for (const TypeInfo& info : kTypes)
+        if (info.gguf == number && number != kNoNumber)
+            return info.type;
+    return std::nullopt;
 }
 
 // Names of the tensor types people meet, for the message that says what is not supported.
 std::string type_name(std::uint32_t type) {
     static constexpr std::pair<std::uint32_t, std::string_view> kNames[] = {
-        {2, "q4_0"},    {3, "q4_1"},     {6, "q5_0"},    {7, "q5_1"},     {9, "q8_1"},
-        {10, "q2_k"},   {11, "q3_k"},    {12, "q4_k"},   {13, "q5_k"},    {14, "q6_k"},
-        {15, "q8_k"},   {16, "iq2_xxs"}, {17, "iq2_xs"}, {18, "iq3_xxs"}, {19, "iq1_s"},
-        {20, "iq4_nl"}, {21, "iq3_s"},   {22, "iq2_s"},  {23, "iq4_xs"},  {24, "i8"},
-        {25, "i16"},    {26, "i32"},     {27, "i64"},    {28, "f64"},     {29, "iq1_m"},
-        {34, "tq1_0"},  {35, "tq2_0"},   {39, "mxfp4"}};
+        {9, "q8_1"},    {10, "q2_k"},    {11, "q3_k"},  {15, "q8_k"},   {16, "iq2_xxs"},
+        {17, "iq2_xs"}, {18, "iq3_xxs"}, {19, "iq1_s"}, {20, "iq4_nl"}, {21, "iq3_s"},
+        {22, "iq2_s"},  {23, "iq4_xs"},  {24, "i8"},    {25, "i16"},    {26, "i32"},
+        {27, "i64"},    {28, "f64"},     {29, "iq1_m"}, {39, "mxfp4"}};
     for (const auto& [number, name] : kNames)
         if (number == type)
             return std::string(name);

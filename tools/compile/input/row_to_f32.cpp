@@ -3,9 +3,25 @@
 #include <cstring>
 
 #include "input/half.hpp"
+#include "input/quantised.hpp"
+#include "input/random_row.hpp"
 #include "input/tensor.hpp"
 
 namespace skald::compiler {
+namespace {
+
+void quantised_to_f32(const Tensor& tensor, std::uint64_t row, std::span<float> out) {
+    QuantisedRow q;
+    unpack(tensor, row, q);
+    const TypeInfo& info = info_of(tensor.type);
+    for (std::size_t k = 0; k < out.size(); ++k) {
+        const std::size_t g = k / info.group;
+        const float product = q.scale[g] * static_cast<float>(q.u[k] - info.zero);
+        out[k] = info.affine ? product + q.minimum[g] : product;
+    }
+}
+
+}  // namespace
 
 void row_to_f32(const Tensor& tensor, std::uint64_t row, std::span<float> out) {
     const std::byte* p = tensor.row(row).data();
@@ -26,13 +42,11 @@ void row_to_f32(const Tensor& tensor, std::uint64_t row, std::span<float> out) {
             for (std::size_t k = 0; k < out.size(); ++k)
                 out[k] = bf16_to_f32(half_at(2 * k));
             break;
-        case DType::kQ8_0:
-            for (std::size_t k = 0; k < out.size(); ++k) {
-                const std::size_t block = k / kQ8Block * kQ8BlockBytes;
-                const auto q = static_cast<std::int8_t>(p[block + 2 + k % kQ8Block]);
-                out[k] = f16_to_f32(half_at(block)) * static_cast<float>(q);
-            }
+        case DType::kRandom:
+            random_row(tensor.seed, row, tensor.deviation, out);
             break;
+        default:
+            quantised_to_f32(tensor, row, out);
     }
 }
 

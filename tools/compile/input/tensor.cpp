@@ -3,28 +3,11 @@
 
 namespace skald::compiler {
 
-std::string_view name_of(DType type) {
-    switch (type) {
-        case DType::kF32:
-            return "f32";
-        case DType::kF16:
-            return "f16";
-        case DType::kBF16:
-            return "bf16";
-        case DType::kQ8_0:
-            return "q8_0";
-    }
-    return "?";
-}
-
 std::optional<std::uint64_t> row_bytes(DType type, std::uint64_t k) {
-    if (type == DType::kQ8_0) {
-        if (k % kQ8Block != 0)
-            return std::nullopt;
-        return k / kQ8Block * kQ8BlockBytes;
-    }
+    const TypeInfo& info = info_of(type);
     std::uint64_t bytes = 0;
-    if (__builtin_mul_overflow(k, std::uint64_t{type == DType::kF32 ? 4u : 2u}, &bytes))
+    if (k % info.block != 0 ||
+        __builtin_mul_overflow(k / info.block, std::uint64_t{info.block_bytes}, &bytes))
         return std::nullopt;
     return bytes;
 }

@@ -3,6 +3,7 @@
 // matrix is [N,K] with rows of K.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -13,13 +14,67 @@
 
 namespace skald::compiler {
 
-enum class DType : std::uint8_t { kF32, kF16, kBF16, kQ8_0 };
+enum class DType : std::uint8_t {
+    kF32,
+    kF16,
+    kBF16,
+    kQ4_0,
+    kQ4_1,
+    kQ5_0,
+    kQ5_1,
+    kQ8_0,
+    kQ4_K,
+    kQ5_K,
+    kQ6_K,
+    kTQ1_0,
+    kTQ2_0,
+    kRandom,  // not in any file: every row is computed from Tensor::seed (input/random_row.hpp)
+};
 
-std::string_view name_of(DType type);
+// How the weights of a type lie in its blocks, and what a quantised one is made of:
+//   weight = scale of its group * (integer - zero), affine: scale * integer + minimum
+struct TypeInfo {
+    DType type;
+    std::string_view name;
+    std::uint32_t gguf;         // its number in GGUF files, kNoNumber: has none
+    std::uint32_t block;        // weights of a block; a row is whole blocks
+    std::uint32_t block_bytes;  // 0: takes none
+    std::uint8_t bits = 0;      // of the integers; 0: floats
+    std::uint8_t zero = 0;
+    bool affine = false;
+    std::uint32_t group = 0;  // weights that share a scale; divides block
+};
+inline constexpr std::uint32_t kNoNumber = 0xffffffff;
 
-// GGUF's Q8_0: 32 weights as one f16 scale and 32 signed bytes.
-inline constexpr std::size_t kQ8Block = 32;
-inline constexpr std::size_t kQ8BlockBytes = 34;
+inline constexpr auto kTypes = std::to_array<TypeInfo>({
+    {DType::kF32, "f32", 0, 1, 4},
+    {DType::kF16, "f16", 1, 1, 2},
+    {DType::kBF16, "bf16", 30, 1, 2},
+    {DType::kQ4_0, "q4_0", 2, 32, 18, 4, 8, false, 32},
+    {DType::kQ4_1, "q4_1", 3, 32, 20, 4, 0, true, 32},
+    {DType::kQ5_0, "q5_0", 6, 32, 22, 5, 16, false, 32},
+    {DType::kQ5_1, "q5_1", 7, 32, 24, 5, 0, true, 32},
+    {DType::kQ8_0, "q8_0", 8, 32, 34, 8, 128, false, 32},
+    {DType::kQ4_K, "q4_k", 12, 256, 144, 4, 0, true, 32},
+    {DType::kQ5_K, "q5_k", 13, 256, 176, 5, 0, true, 32},
+    {DType::kQ6_K, "q6_k", 14, 256, 210, 6, 32, false, 16},
+    {DType::kTQ1_0, "tq1_0", 34, 256, 54, 2, 1, false, 256},
+    {DType::kTQ2_0, "tq2_0", 35, 256, 66, 2, 1, false, 256},
+    {DType::kRandom, "random", kNoNumber, 1, 0},
+});
+
+constexpr const TypeInfo& info_of(DType type) {
+    return kTypes[static_cast<std::size_t>(type)];
+}
+static_assert([] {
+    for (std::size_t i = 0; i < kTypes.size(); ++i)
+        if (static_cast<std::size_t>(kTypes[i].type) != i)
+            return false;
+    return true;
+}());
+constexpr std::string_view name_of(DType type) {
+    return info_of(type).name;
+}
 
 // Bytes of a row of `k` weights; nullopt if the type cannot hold that length.
 std::optional<std::uint64_t> row_bytes(DType type, std::uint64_t k);
@@ -32,6 +87,8 @@ struct Tensor {
     DType type = DType::kF32;
     std::vector<std::uint64_t> shape;
     std::span<const std::byte> data;
+    std::uint64_t seed = 0;  // kRandom
+    float deviation = 0;     // kRandom: of the weights around 0
 
     std::uint64_t row_length() const { return shape.empty() ? 1 : shape.back(); }
     std::uint64_t rows() const;
@@ -41,7 +98,8 @@ struct Tensor {
 // "[512,64]"
 std::string to_string(std::span<const std::uint64_t> shape);
 
-// One row as f32, exactly (Q8_0: scale times integer, rounded once). out.size() is the row length.
+// One row as f32 (quantised ones as TypeInfo says, each operation rounded once). out.size() is the
+// row length.
 void row_to_f32(const Tensor& tensor, std::uint64_t row, std::span<float> out);
 
 }  // namespace skald::compiler

@@ -91,18 +91,6 @@ const char* name_of_kind(ConstantKind kind) {
     return "?";
 }
 
-const char* name_of_format(isa::WeightFormat format) {
-    switch (format) {
-        case isa::WeightFormat::I8B32:
-            return "i8b32";
-        case isa::WeightFormat::F16:
-            return "f16";
-        case isa::WeightFormat::F32:
-            return "f32";
-    }
-    return "?";
-}
-
 }  // namespace
 
 std::string to_string(const Graph& g) {
@@ -112,7 +100,8 @@ std::string to_string(const Graph& g) {
         s += fmt::format("constant @{}:{} {} [{},{}]{}", i, c.name, name_of_kind(c.kind), c.n, c.k,
                          c.per_layer ? " per layer" : "");
         if (c.kind == ConstantKind::kMatrix)
-            s += fmt::format(" {}", c.quantised ? name_of_format(c.format) : "as in the source");
+            s += fmt::format(" {}",
+                             c.quantised ? isa::weight_info(c.format).name : "as in the source");
         s += '\n';
     }
     for (ValueId id = 0; id < g.values.size(); ++id)

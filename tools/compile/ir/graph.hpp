@@ -89,6 +89,8 @@ struct Graph {
     std::uint32_t heads = 0, kv_heads = 0, head_dim = 0, layers = 0, vocabulary = 0, hidden = 0,
                   ffn = 0;
     std::uint32_t context = 0;  // positions
+    std::uint32_t window = 0;   // positions a row attends to; 0: all up to its own
+    isa::KvFormat kv_format = isa::KvFormat::F16;
     float norm_eps = 0;
     std::vector<Value> values;
     std::vector<Constant> constants;

@@ -141,16 +141,16 @@ void read_generation(const fs::path& folder, ModelConfig& c) {
         c.top_k = u32(g, "top_k", *k);
 }
 
-ModelConfig read_config(const fs::path& folder, const SafeTensors& tensors) {
-    const JsonFile file = read_json(folder / "config.json");
+}  // namespace
+
+ModelConfig read_config(const fs::path& path, bool tied_unless_said) {
+    const JsonFile file = read_json(path);
     const JsonObject j = file.object();
     check_architecture(j);
     ModelConfig c;
-    c.source = folder.string();
+    c.source = path.string();
     c.architecture = j.string("model_type");
-    c.name = fs::absolute(folder).lexically_normal().filename().string();
-    if (c.name.empty())  // the path ends in a slash
-        c.name = fs::absolute(folder).lexically_normal().parent_path().filename().string();
+    c.name = path.stem().string();
     c.layers = u32(j, "num_hidden_layers");
     c.hidden = u32(j, "hidden_size");
     c.ffn = u32(j, "intermediate_size");
@@ -168,26 +168,29 @@ ModelConfig read_config(const fs::path& folder, const SafeTensors& tensors) {
     c.norm_eps = static_cast<float>(j.number("rms_norm_eps"));
     c.attention_bias = j.maybe_bool("attention_bias").value_or(false);
     c.mlp_bias = j.maybe_bool("mlp_bias").value_or(false);
-    c.tied_embeddings = j.maybe_bool("tie_word_embeddings")
-                            .value_or(tensors.find(source_name(SourceKind::kHuggingFace,
-                                                               Slot::kHead, 0)) == nullptr);
+    c.tied_embeddings = j.maybe_bool("tie_word_embeddings").value_or(tied_unless_said);
     c.eos_ids = ids(j, "eos_token_id");
     if (const auto bos = j.maybe_uint("bos_token_id"))
         c.bos_id = u32(j, "bos_token_id", *bos);
-    read_generation(folder, c);
     check(c);
     c.rope_frequencies = read_rope(j, c.head_dim);
     return c;
 }
-
-}  // namespace
 
 Model load_hugging_face(const fs::path& folder) {
     std::error_code ignored;
     if (!fs::exists(folder / "config.json", ignored))
         fail("{}: is a folder without config.json", folder.string());
     auto tensors = std::make_shared<const SafeTensors>(SafeTensors::open_folder(folder));
-    ModelConfig config = read_config(folder, *tensors);
+    const bool has_head =
+        tensors->find(source_name(SourceKind::kHuggingFace, Slot::kHead, 0)) != nullptr;
+    ModelConfig config = read_config(folder / "config.json", !has_head);
+    config.source = folder.string();
+    config.name = fs::absolute(folder).lexically_normal().filename().string();
+    if (config.name.empty())  // the path ends in a slash
+        config.name = fs::absolute(folder).lexically_normal().parent_path().filename().string();
+    read_generation(folder, config);
+    check(config);
     Weights weights(SourceKind::kHuggingFace, config,
                     [&](const std::string& name) { return tensors->find(name); });
     rt::TokenizerSpec tokenizer = load_hf_tokenizer(folder / "tokenizer.json");

@@ -27,7 +27,7 @@ void erase_nodes(Block& block, const std::vector<std::size_t>& indices) {
         block.nodes.erase(block.nodes.begin() + static_cast<std::ptrdiff_t>(*it));
 }
 
-// Plain products of the same input, with or without bias alike.
+// Plain products of the same input and format, with or without bias alike.
 std::vector<std::size_t> parallel_products(const Graph& g, const Block& block, std::size_t first) {
     const Node& a = block.nodes[first];
     std::vector<std::size_t> group;
@@ -38,7 +38,8 @@ std::vector<std::size_t> parallel_products(const Graph& g, const Block& block, s
         const bool alike = b.op == Op::kMatMul && b.in == a.in &&
                            (b.bias == kNone) == (a.bias == kNone) &&
                            g.values[b.out].parent == kNone &&
-                           g.constants[b.weight].per_layer == g.constants[a.weight].per_layer;
+                           g.constants[b.weight].per_layer == g.constants[a.weight].per_layer &&
+                           g.constants[b.weight].format == g.constants[a.weight].format;
         if (alike)
             group.push_back(i);
     }
@@ -59,8 +60,9 @@ void fuse_products(Graph& g, Block& block) {
         if (group.size() < 2)
             continue;
         const Node first = block.nodes[i];
-        Constant weight{"", ConstantKind::kMatrix,      {}, g.constants[first.weight].per_layer,
-                        0,  g.constants[first.weight].k};
+        const Constant& like = g.constants[first.weight];
+        Constant weight{"",          ConstantKind::kMatrix, {}, like.per_layer, 0, like.k,
+                        like.format, like.quantised};
         Constant bias{"", ConstantKind::kVector, {}, weight.per_layer, 1, 0};
         for (const std::size_t m : group) {
             stack(g, weight, block.nodes[m].weight);

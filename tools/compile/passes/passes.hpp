@@ -10,32 +10,32 @@
 #include <string_view>
 
 #include "ir/graph.hpp"
+#include "passes/weight_formats.hpp"
 
 namespace skald::compiler {
 
-// What --weights says.
-enum class WeightChoice : std::uint8_t { kKeep, kInt8, kF16, kF32 };
-
 struct PassOptions {
-    WeightChoice weights = WeightChoice::kKeep;
     std::uint32_t max_rows = 0;      // rows of one step
     std::uint32_t max_selected = 0;  // rows of one step that go through the head
+    WeightFormats formats{};         // of the matrices, by Slot
+    std::uint64_t max_workspace = std::uint64_t{1} << 48;  // bytes; larger: fewer rows
 };
 
 // Equal constants become one (tied embeddings are stored once); what nothing uses goes away.
 void fold(ir::Graph& graph, const PassOptions& options);
 
-// Matrices with the same input become one (q|k|v, gate|up), rotations side by side become one, a
-// residual is added by the matrix product before it.
-void fuse(ir::Graph& graph, const PassOptions& options);
-
-// Decides the format in which each matrix is stored.
+// Sets the format in which each matrix is stored.
 void quantise(ir::Graph& graph, const PassOptions& options);
+
+// Matrices with the same input and format become one (q|k|v, gate|up), rotations side by side
+// become one, a residual is added by the matrix product before it.
+void fuse(ir::Graph& graph, const PassOptions& options);
 
 // Orders the nodes of each block so that few values are alive at a time.
 void schedule(ir::Graph& graph, const PassOptions& options);
 
 // Gives every root value its place in the workspace; values that are not alive together share.
+// Halves the rows of a step until the workspace is within its bounds.
 void plan_memory(ir::Graph& graph, const PassOptions& options);
 
 struct Pass {
@@ -44,8 +44,8 @@ struct Pass {
 };
 inline constexpr std::array<Pass, 5> kPasses{{
     {"fold", fold},
-    {"fuse", fuse},
     {"quantise", quantise},
+    {"fuse", fuse},
     {"schedule", schedule},
     {"plan_memory", plan_memory},
 }};

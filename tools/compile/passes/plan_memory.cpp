@@ -94,18 +94,16 @@ class Lives {
     std::vector<Range> lives_;
 };
 
-}  // namespace
+// Below this many rows a step is bound by reading weights whatever the workspace.
+constexpr std::uint32_t kLeastRows = 32;
 
-void plan_memory(Graph& graph, const PassOptions& options) {
-    graph.max_rows = options.max_rows;
-    graph.max_selected = options.max_selected;
-    std::vector<Life> lives = Lives(graph).roots();
+void place(Graph& graph, std::vector<Life> lives) {
     for (Life& life : lives) {
         Value& v = graph.values[life.root];
         v.pitch = has_narrower_view(graph, life.root)
                       ? static_cast<std::uint32_t>(align(v.width, kPitchAlign))
                       : v.width;
-        const std::uint64_t rows = v.rows == Rows::kBatch ? options.max_rows : options.max_selected;
+        const std::uint64_t rows = v.rows == Rows::kBatch ? graph.max_rows : graph.max_selected;
         life.bytes = align(rows * v.pitch * sizeof(float), kAlign);
     }
     // Largest first, each at the lowest place where it disturbs no value that is alive at the same
@@ -127,6 +125,19 @@ void plan_memory(Graph& graph, const PassOptions& options) {
         end = std::max(end, at + lives[i].bytes);
     }
     graph.workspace_bytes = end;
+}
+
+}  // namespace
+
+void plan_memory(Graph& graph, const PassOptions& options) {
+    graph.max_rows = options.max_rows;
+    graph.max_selected = options.max_selected;
+    const std::vector<Life> lives = Lives(graph).roots();
+    place(graph, lives);
+    while (graph.workspace_bytes > options.max_workspace && graph.max_rows > kLeastRows) {
+        graph.max_rows = std::max(kLeastRows, graph.max_rows / 2);
+        place(graph, lives);
+    }
 }
 
 }  // namespace skald::compiler

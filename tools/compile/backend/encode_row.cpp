@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT
+#include "backend/encode_row.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include "backend/quantise_block.hpp"
+#include "error.hpp"
+#include "input/half.hpp"
+
+namespace skald::compiler {
+namespace {
+
+[[noreturn]] void bad_weight(const Tensor& tensor, std::uint64_t row, std::string_view format) {
+    fail("tensor {}: row {} has a weight that is not finite, or too large for {}", tensor.name, row,
+         format);
+}
+
+bool finite_half(std::uint16_t h) {
+    return (h & 0x7C00) != 0x7C00;
+}
+
+}  // namespace
+
+TileError& TileError::operator+=(const TileError& other) {
+    squared_error += other.squared_error;
+    squared_weight += other.squared_weight;
+    largest_error = std::max(largest_error, other.largest_error);
+    return *this;
+}
+
+double TileError::relative() const {
+    return squared_weight > 0 ? std::sqrt(squared_error / squared_weight) : 0;
+}
+
+const EncodedRow& RowEncoder::encode(const Tensor& tensor, std::uint64_t row) {
+    weights_.resize(tensor.row_length());
+    row_to_f32(tensor, row, weights_);
+    if (!info_.integer)
+        round_floats(tensor, row);
+    else if (!fits(info_of(tensor.type)) || !copy(tensor, row))
+        quantise(tensor, row);
+    add_errors();
+    return out_;
+}
+
+void RowEncoder::round_floats(const Tensor& tensor, std::uint64_t row) {
+    out_.floats = weights_;
+    for (float& w : out_.floats) {
+        if (info_.format == isa::WeightFormat::F16)
+            w = f16_to_f32(f32_to_f16(w));
+        if (!std::isfinite(w))
+            bad_weight(tensor, row, info_.name);
+    }
+}
+
+bool RowEncoder::fits(const TypeInfo& source) const {
+    return source.bits != 0 && source.bits <= info_.bits && (info_.affine || !source.affine) &&
+           (info_.block == 0 || source.group % info_.block == 0);
+}
+
+// False if the row turns out to need more scales than the format has.
+bool RowEncoder::copy(const Tensor& tensor, std::uint64_t row) {
+    const TypeInfo& type = info_of(tensor.type);
+    unpack(tensor, row, source_);
+    const std::size_t k = source_.u.size();
+    const int shift = info_.affine ? 0 : int{zero_of(info_)} - type.zero;
+    out_.u.resize(k);
+    for (std::size_t i = 0; i < k; ++i)
+        out_.u[i] = static_cast<std::uint8_t>(source_.u[i] + shift);
+
+    if (info_.block == 0) {
+        // Groups of nothing but zeros go with any scale.
+        std::optional<float> only;
+        for (std::size_t g = 0; g < source_.scale.size(); ++g) {
+            const auto begin = source_.u.begin() + static_cast<std::ptrdiff_t>(g * type.group);
+            if (std::all_of(begin, begin + type.group, [&](auto u) { return u == type.zero; }))
+                continue;
+            if (only.value_or(source_.scale[g]) != source_.scale[g])
+                return false;
+            only = source_.scale[g];
+        }
+        out_.row_scale = only.value_or(0.0f);
+        if (!std::isfinite(out_.row_scale))
+            bad_weight(tensor, row, info_.name);
+        return true;
+    }
+    const std::size_t blocks = k / info_.block;
+    out_.scale.resize(blocks);
+    out_.minimum.resize(info_.affine ? blocks : 0);
+    for (std::size_t b = 0; b < blocks; ++b) {
+        const std::size_t g = b * info_.block / type.group;
+        out_.scale[b] = f32_to_f16(source_.scale[g]);
+        bool good = finite_half(out_.scale[b]);
+        if (info_.affine) {
+            const float minimum =
+                type.affine ? source_.minimum[g] : -(source_.scale[g] * type.zero);
+            out_.minimum[b] = f32_to_f16(minimum);
+            good &= finite_half(out_.minimum[b]);
+        }
+        if (!good)
+            bad_weight(tensor, row, info_.name);
+    }
+    return true;
+}
+
+void RowEncoder::quantise(const Tensor& tensor, std::uint64_t row) {
+    const std::size_t k = weights_.size();
+    out_.u.resize(k);
+    const std::span<const float> weights(weights_);
+    const std::span<std::uint8_t> u(out_.u);
+    if (info_.block == 0) {
+        out_.row_scale = quantise_ternary(weights, u);
+        if (!std::isfinite(out_.row_scale))
+            bad_weight(tensor, row, info_.name);
+        return;
+    }
+    const std::size_t blocks = isa::ceil_div(k, info_.block);
+    out_.scale.resize(blocks);
+    out_.minimum.resize(info_.affine ? blocks : 0);
+    for (std::size_t b = 0; b < blocks; ++b) {
+        const std::size_t begin = b * info_.block;
+        const std::size_t count = std::min<std::size_t>(info_.block, k - begin);
+        const auto from = weights.subspan(begin, count);
+        const auto to = u.subspan(begin, count);
+        BlockScale s;
+        if (info_.bits == 2)
+            s.scale = f32_to_f16(quantise_ternary(from, to));
+        else
+            s = info_.affine ? quantise_affine(from, info_.bits, to)
+                             : quantise_symmetric(from, info_.bits, to);
+        if (!finite_half(s.scale) || !finite_half(s.minimum))
+            bad_weight(tensor, row, info_.name);
+        out_.scale[b] = s.scale;
+        if (info_.affine)
+            out_.minimum[b] = s.minimum;
+    }
+}
+
+void RowEncoder::add_errors() {
+    const std::size_t k = weights_.size();
+    if (!info_.integer) {
+        for (std::size_t i = 0; i < k; ++i) {
+            const double d = double{weights_[i]} - double{out_.floats[i]};
+            error_ += {d * d, double{weights_[i]} * weights_[i], std::abs(d)};
+        }
+        return;
+    }
+    if (info_.block == 0)
+        return add_error(0, k, out_.row_scale, 0);
+    for (std::size_t begin = 0, b = 0; begin < k; begin += info_.block, ++b)
+        add_error(begin, std::min<std::size_t>(k, begin + info_.block), f16_to_f32(out_.scale[b]),
+                  info_.affine ? f16_to_f32(out_.minimum[b]) : 0);
+}
+
+// As GATHER reads them: the affine form rounds once.
+void RowEncoder::add_error(std::size_t begin, std::size_t end, float scale, float minimum) {
+    const int zero = zero_of(info_);
+    double squared_error = 0, squared_weight = 0, largest = 0;
+    for (std::size_t i = begin; i < end; ++i) {
+        const auto stored =
+            static_cast<float>(double{scale} * (out_.u[i] - zero) + double{minimum});
+        const double d = double{weights_[i]} - double{stored};
+        squared_error += d * d;
+        squared_weight += double{weights_[i]} * weights_[i];
+        largest = std::max(largest, std::abs(d));
+    }
+    error_ += {squared_error, squared_weight, largest};
+}
+
+}  // namespace skald::compiler

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+// One row of a source matrix as the numbers of a weight format: the source's own integers where
+// they fit, else quantised anew. Where the numbers then lie is the writers' affair (tile.cpp,
+// gguf_writer.cpp).
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "input/quantised.hpp"
+#include "input/tensor.hpp"
+#include "skald/isa.hpp"
+
+namespace skald::compiler {
+
+// Squared error and energy of stored weights against the source, summed over some rows.
+struct TileError {
+    double squared_error = 0, squared_weight = 0, largest_error = 0;
+
+    TileError& operator+=(const TileError& other);
+    double relative() const;  // root of squared_error / squared_weight; 0 if all weights are 0
+};
+
+// The number that stands for weight 0 of a symmetric format; 0 of an affine one, whose padding gets
+// scale and minimum 0.
+constexpr std::uint8_t zero_of(const isa::WeightInfo& info) {
+    return info.affine ? 0 : info.bits == 2 ? 1 : static_cast<std::uint8_t>(1u << (info.bits - 1));
+}
+
+struct EncodedRow {
+    std::vector<std::uint8_t> u;                // by weight (integer formats)
+    std::vector<std::uint16_t> scale, minimum;  // f16, by block; minimum only of affine formats
+    float row_scale = 0;                        // of formats with one a row
+    std::vector<float> floats;                  // of float formats: as f32, rounded to the format
+};
+
+class RowEncoder {
+  public:
+    explicit RowEncoder(isa::WeightFormat format) : info_(isa::weight_info(format)) {}
+
+    // Throws CompileError naming tensor and row if a weight is not finite or too large for the
+    // format. The result is good until the next call.
+    const EncodedRow& encode(const Tensor& tensor, std::uint64_t row);
+
+    // Of all rows so far, against the source as row_to_f32 reads it.
+    const TileError& error() const { return error_; }
+
+  private:
+    bool fits(const TypeInfo& source) const;
+    bool copy(const Tensor& tensor, std::uint64_t row);
+    void quantise(const Tensor& tensor, std::uint64_t row);
+    void round_floats(const Tensor& tensor, std::uint64_t row);
+    void add_errors();
+    void add_error(std::size_t begin, std::size_t end, float scale, float minimum);
+
+    const isa::WeightInfo& info_;
+    EncodedRow out_;
+    QuantisedRow source_;
+    std::vector<float> weights_;
+    TileError error_;
+};
+
+}  // namespace skald::compiler

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+// Writes a random model as a GGUF file of architecture llama, with the same weights as in its
+// compiled form where GGUF has a type for them, so that other engines can run what the card runs.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+
+#include "model/model.hpp"
+#include "passes/weight_formats.hpp"
+
+namespace skald::compiler {
+
+// The type that holds a format's numbers exactly: q8_0 for i8b32, q4_0 for i4b32, q4_1 for i4b32a,
+// f16, f32; f16 of the unquantised weights for formats GGUF has no counterpart of.
+DType gguf_counterpart(isa::WeightFormat format);
+
+// Matrices in the counterpart of their format, or all in `type` (q8_0, q4_0, f16); those whose rows
+// are not whole blocks in f16. Vectors in f32. `model` must be from load_random, whose names and
+// order of rows are GGUF's. Throws CompileError.
+void write_gguf(const Model& model, const WeightFormats& formats, std::optional<DType> type,
+                unsigned threads, const std::filesystem::path& out);
+
+}  // namespace skald::compiler

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+#include "backend/output_file.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+#include "error.hpp"
+
+namespace skald::compiler {
+
+OutputFile::OutputFile(const std::filesystem::path& path) : path_(path) {
+    // Without a name at first, where the file system can do that: then not even a kill leaves
+    // anything behind. Else under a temporary name.
+    const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
+    fd_ = ::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
+    if (fd_ < 0) {
+        temporary_ = path.string() + ".XXXXXX";
+        fd_ = ::mkostemp(temporary_.data(), O_CLOEXEC);
+        if (fd_ < 0)
+            fail("{}: cannot create: {}", path_.string(), std::strerror(errno));
+        // Such files are private; the result gets the mode any other new file would have.
+        const mode_t mask = ::umask(0);
+        ::umask(mask);
+        ::fchmod(fd_, 0666 & ~mask);
+    }
+}
+
+OutputFile::~OutputFile() {
+    if (fd_ >= 0)
+        ::close(fd_);
+    if (!temporary_.empty())
+        ::unlink(temporary_.c_str());
+}
+
+void OutputFile::failed(const char* what) const {
+    fail("{}: cannot {}: {}", path_.string(), what, std::strerror(errno));
+}
+
+void OutputFile::put_at(std::uint64_t offset, std::span<const std::byte> bytes) {
+    while (!bytes.empty()) {
+        const ssize_t n = ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            failed("write");
+        bytes = bytes.subspan(static_cast<std::size_t>(n));
+        offset += static_cast<std::uint64_t>(n);
+    }
+}
+
+// No fsync: half a file cannot have the final name unless the machine itself dies, and then the
+// hashes tell.
+void OutputFile::commit() {
+    if (temporary_.empty()) {  // a name can only be given where there is none yet
+        const std::string self = fmt::format("/proc/self/fd/{}", fd_);
+        const std::string name = fmt::format("{}.{}", path_.string(), ::getpid());
+        if (::linkat(AT_FDCWD, self.c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) != 0)
+            failed("finish");
+        temporary_ = name;
+    }
+    if (::close(std::exchange(fd_, -1)) != 0 || ::rename(temporary_.c_str(), path_.c_str()) != 0)
+        failed("finish");
+    temporary_.clear();
+}
+
+}  // namespace skald::compiler
