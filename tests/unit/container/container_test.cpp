@@ -6,6 +6,7 @@
 #include <cstring>
 #include <initializer_list>
 #include <random>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -116,7 +117,9 @@ TEST(Container, RefusesAWrongHeader) {
     refuse_frame([](H& h, T&) { h.magic ^= 1; }, {"not a compiled model"});
     refuse_frame([](H& h, T&) { h.version += 1u << 16; }, {"container version 2.0", "reads 1.0"});
     refuse_frame([](H& h, T&) { h.isa_version += 1u << 16; }, {"micro-op version 2.0"});
-    refuse_frame([](H& h, T&) { h.isa_version += 1; }, {"micro-op version 1.1"});
+    const std::string next = "micro-op version " + std::to_string(isa::kVersion >> 16) + "." +
+                             std::to_string((isa::kVersion & 0xffff) + 1);
+    refuse_frame([](H& h, T&) { h.isa_version += 1; }, {next.c_str()});
     refuse_frame([](H& h, T&) { h.file_size += 1; }, {"should be"});
     refuse_frame([](H& h, T&) { h.header_bytes = 128; }, {"header of 128"});
     refuse_frame([](H& h, T&) { h.n_sections = 0; }, {"0 sections"});
