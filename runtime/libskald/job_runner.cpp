@@ -24,12 +24,15 @@ JobRunner::End JobRunner::run(int cancel_fd, const OnTokens& on_tokens) {
             return end_;
         }
         queue_.clear_event();
+        std::int64_t at_ns = queue_.os().now_ns();
         Progress now = queue_.look();
         watch_completions(now);
         const bool all_ended = now.completed == queue_.submitted();
-        if (all_ended)
-            now = queue_.look();  // the tokens of a job are out before its end is
-        take(now, on_tokens);
+        if (all_ended) {  // the tokens of a job are out before its end is
+            at_ns = queue_.os().now_ns();
+            now = queue_.look();
+        }
+        take(now, at_ns, on_tokens);
         if (ending_ && all_ended)
             return end_;
     }
@@ -53,7 +56,7 @@ void JobRunner::watch_completions(Progress now) {
         ending_ = true;
 }
 
-void JobRunner::take(Progress now, const OnTokens& on_tokens) {
+void JobRunner::take(Progress now, std::int64_t at_ns, const OnTokens& on_tokens) {
     const std::uint64_t count = now.tokens - seen_.tokens;
     seen_.tokens = now.tokens;
     if (stopping_) {
@@ -63,7 +66,7 @@ void JobRunner::take(Progress now, const OnTokens& on_tokens) {
     }
     if (count == 0)
         return;
-    switch (on_tokens(count)) {
+    switch (on_tokens(count, at_ns)) {
         case Next::kMore:
             break;
         case Next::kLast:

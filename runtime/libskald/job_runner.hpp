@@ -24,7 +24,9 @@ class JobRunner {
         kCancelled,  // cancel_fd became readable
     };
     // `count` more entries of the token ring are filled.
-    using OnTokens = std::function<Next(std::uint64_t count)>;
+    // at_ns: the clock just before they were counted, so that a rate is never made of tokens that
+    // came later.
+    using OnTokens = std::function<Next(std::uint64_t count, std::int64_t at_ns)>;
 
     // job: with the argument block of `args`, whose state registers are set.
     JobRunner(Queue& queue, ArgumentBlock args, const drm_skald_job& job)
@@ -41,7 +43,7 @@ class JobRunner {
     static constexpr std::int64_t kPatienceNs = 1'000'000'000;
 
     void top_up(std::uint64_t completed);
-    void take(Progress now, const OnTokens& on_tokens);
+    void take(Progress now, std::int64_t at_ns, const OnTokens& on_tokens);
     void watch_completions(Progress now);
     void request_stop(End why);
     // False when patience is over.

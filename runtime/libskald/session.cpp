@@ -181,10 +181,10 @@ JobRunner::End Session::generate_part(const GenerateRequest& request, std::uint3
     memory_.args.set(program::kDump, memory_.dump.va);
     std::uint64_t taken = 0;
     const std::uint32_t before = result.tokens;
-    const JobRunner::End end = run(request.cancel_fd, [&](std::uint64_t count) {
+    const JobRunner::End end = run(request.cancel_fd, [&](std::uint64_t count, std::int64_t at_ns) {
         const std::uint64_t first = taken;
         taken += count;
-        return deliver(request, first, count, result);
+        return deliver(request, first, count, at_ns, result);
     });
     if (request.on_logits)
         request.on_logits(memory_.dump.items.first(std::size_t{result.tokens - before} *
@@ -193,8 +193,7 @@ JobRunner::End Session::generate_part(const GenerateRequest& request, std::uint3
 }
 
 JobRunner::Next Session::deliver(const GenerateRequest& request, std::uint64_t first,
-                                 std::uint64_t count, GenerateResult& result) {
-    const std::int64_t now = queue_.os().now_ns();
+                                 std::uint64_t count, std::int64_t at_ns, GenerateResult& result) {
     std::vector<Token> tokens;
     tokens.reserve(count);
     for (std::uint64_t i = 0; i < count; i++) {
@@ -209,10 +208,10 @@ JobRunner::Next Session::deliver(const GenerateRequest& request, std::uint64_t f
     tokens.resize(std::min(taken.count, tokens.size()));
     if (!tokens.empty()) {
         if (result.tokens == 0) {
-            result.first_ns = now;
+            result.first_ns = at_ns;
             result.first_tokens = static_cast<std::uint32_t>(tokens.size());
         }
-        result.last_ns = now;
+        result.last_ns = at_ns;
         result.tokens += static_cast<std::uint32_t>(tokens.size());
         if (tokens.back().stop)
             result.reason = StopReason::kStopToken;
@@ -249,7 +248,7 @@ std::optional<std::vector<float>> Session::score(std::span<const TokenId> tokens
         const std::uint32_t steps = std::min(part, left);
         memory_.args.set(program::kStepsLeft, steps);
         memory_.args.set(program::kDump, memory_.dump.va);
-        if (run(cancel_fd, [](std::uint64_t) { return JobRunner::Next::kMore; }) !=
+        if (run(cancel_fd, [](std::uint64_t, std::int64_t) { return JobRunner::Next::kMore; }) !=
             JobRunner::End::kDone)
             return std::nullopt;
         left -= steps;

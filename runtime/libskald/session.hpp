@@ -99,7 +99,7 @@ class Session {
     JobRunner::End generate_part(const GenerateRequest& request, std::uint32_t wanted,
                                  GenerateResult& result);
     JobRunner::Next deliver(const GenerateRequest& request, std::uint64_t first,
-                            std::uint64_t count, GenerateResult& result);
+                            std::uint64_t count, std::int64_t at_ns, GenerateResult& result);
     [[nodiscard]] drm_skald_job job() const;
     void keep(std::uint32_t position, std::optional<TokenId> last);
     JobRunner::End run(int cancel_fd, const JobRunner::OnTokens& on_tokens);
