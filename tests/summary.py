@@ -23,7 +23,7 @@ def read_case(suite: str, element: ElementTree.Element) -> Case:
     group = element.get("classname", "")
     name = element.get("name", "?")
     full = name if group in ("", name) else f"{group}.{name}"
-    text = "\n".join(part for tag in ("failure", "error", "system-out", "system-err")
+    text = "\n".join(part for tag in ("failure", "error", "skipped", "system-out", "system-err")
                      for found in element.findall(tag) for part in (found.get("message"), found.text) if part)
     if element.find("failure") is not None or element.find("error") is not None or element.get("status") == "fail":
         outcome = "failed"
@@ -57,6 +57,15 @@ def suite_cases(directory: Path, suite: str) -> list[Case]:
     return cases
 
 
+def reason_to_skip(output: str) -> str:
+    """What the test says after "FILE:LINE: Skipped", as GoogleTest prints it."""
+    lines = [line.strip() for line in output.splitlines()]
+    for place, line in enumerate(lines[:-1]):
+        if line.endswith("Skipped") and lines[place + 1]:
+            return lines[place + 1]
+    return "no reason given"
+
+
 def show(case: Case) -> None:
     print(f"FAILED {case.name}")
     for line in case.output.rstrip().splitlines()[-TAIL_LINES:]:
@@ -70,7 +79,7 @@ def main() -> int:
     counts = {outcome: sum(case.outcome == outcome for case in cases) for outcome in ("passed", "failed", "skipped")}
     for case in cases:
         if case.outcome == "skipped":
-            print(f"skipped {case.name}")
+            print(f"skipped {case.name}: {reason_to_skip(case.output)}")
     for case in cases:
         if case.outcome == "failed":
             show(case)
