@@ -12,7 +12,6 @@
 namespace skald::compiler {
 namespace {
 
-using isa::kTileK;
 using isa::kTileRows;
 
 constexpr std::uint32_t kBlocksOfTile = 2;

@@ -56,25 +56,27 @@ struct Chosen {
 
 WeightFormat choose(const Model& model, const WeightRules& rules, const SlotInfo& slot) {
     const bool vocabulary = slot.slot == Slot::kEmbedding || slot.slot == Slot::kHead;
-    std::optional<Chosen> all;
-    for (std::uint32_t layer = 0; layer < (slot.per_layer ? model.config.layers : 1); ++layer) {
-        const Tensor& tensor = model.weights.at(slot.slot, layer).tensor();
+    const auto tensor_of = [&](std::uint32_t layer) -> const Tensor& {
+        return model.weights.at(slot.slot, layer).tensor();
+    };
+    const auto chosen = [&](const Tensor& tensor) {
         const auto choice = rules.choice(tensor.name, vocabulary);
-        const Chosen one{choice.format ? *choice.format : natural_format(tensor),
-                         choice.format.has_value()};
-        if (!all) {
-            all = one;
-            continue;
-        }
-        if (one.by_rule != all->by_rule || (one.by_rule && one.format != all->format))
+        return Chosen{choice.format ? *choice.format : natural_format(tensor),
+                      choice.format.has_value()};
+    };
+    Chosen all = chosen(tensor_of(0));
+    for (std::uint32_t layer = 1; layer < (slot.per_layer ? model.config.layers : 1); ++layer) {
+        const Tensor& tensor = tensor_of(layer);
+        const Chosen one = chosen(tensor);
+        if (one.by_rule != all.by_rule || (one.by_rule && one.format != all.format))
             fail(
                 "{}: tensor {} would be {}, in the layers before it {}; a weight has one format "
                 "in all layers",
                 model.config.source, tensor.name, isa::weight_info(one.format).name,
-                isa::weight_info(all->format).name);
-        all->format = join(all->format, one.format);
+                isa::weight_info(all.format).name);
+        all.format = join(all.format, one.format);
     }
-    return all->format;
+    return all.format;
 }
 
 void check_patterns(const Model& model, const WeightRules& rules) {
