@@ -15,7 +15,6 @@ using compute::kPiece;
 // outer caches; but so many columns that weights are read seldom.
 constexpr std::uint64_t kHeldBytes = 2u << 20;
 constexpr std::uint64_t kLeastColumns = 64;
-constexpr std::uint64_t kMostColumns = 512;
 
 struct Buffers {
     float x[kPiece];

@@ -11,6 +11,8 @@ namespace skald::card {
 
 class Activations {
   public:
+    static constexpr std::uint64_t kMostColumns = 512;  // of a chunk; accumulators rely on it
+
     Activations(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
 
     // Translates x (op[0]), before the other operands.

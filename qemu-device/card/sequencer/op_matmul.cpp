@@ -14,7 +14,7 @@ namespace {
 using compute::IntegerCall;
 using compute::kMaxColumns;
 
-constexpr std::uint64_t kMostColumns = 512;
+constexpr std::uint64_t kMostColumns = Activations::kMostColumns;
 // From this many columns on tiles are expanded.
 constexpr std::uint64_t kPanelColumns = 24;
 constexpr std::uint64_t kPanelStep = 12;   // columns between looks ahead
