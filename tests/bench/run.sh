@@ -30,11 +30,13 @@ round() {
     # shellcheck disable=SC2016 # $m and $p are the guest's
     "$BIN/skald-vm" --share "$MODELS" --card memory-size=1G --env "p=$PROMPT" -- sh -c \
         'for m in '"$MODELS"'/*.skald; do
-             llm-run $m -p "$p" -n '"$TOKENS"' --temp 0 --ignore-eos --json 2>/dev/null | sed -n "\$ s|^{|{\"file\": \"$m\", |p"
+             llm-run $m -p "$p" -n '"$TOKENS"' --temp 0 --ignore-eos --json >/tmp/out 2>/tmp/err || { cat /tmp/err >&2; exit 1; }
+             sed -n "\$ s|^{|{\"file\": \"$m\", |p" /tmp/out
          done'
     [[ -z $PEER ]] && return
     for model in "$MODELS"/*.gguf; do
-        "$PEER" -m "$model" -p 512 -n 128 -r 1 -t 1,"$(nproc)" -o jsonl 2>/dev/null
+        "$PEER" -m "$model" -p 512 -n 128 -r 1 -t 1,"$(nproc)" -o jsonl 2>>"$SKALD_BUILD/logs/llama-bench.log" ||
+            die "$PEER failed on $model; see $SKALD_BUILD/logs/llama-bench.log"
     done
 }
 
@@ -42,7 +44,7 @@ rounds() {
     local number
     for ((number = 1; number <= REPEATS; number++)); do
         say "  round $number of $REPEATS"
-        round >>"$1"
+        round >>"$1" || die "a model did not run to its end in the guest, see above"
     done
 }
 
