@@ -3,6 +3,7 @@
 //   mkimage --name NAME --version MAJOR.MINOR.PATCH --load ADDRESS --entry ADDRESS PAYLOAD IMAGE
 #include <sodium.h>
 
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -81,7 +82,7 @@ std::vector<char> read_file(const std::string& path) {
 }
 
 skald_fw_header header_of(const Arguments& arguments, const std::vector<char>& payload) {
-    const std::string& name = option(arguments, "name");
+    const std::string name = option(arguments, "name");
     skald_fw_header header{};
     if (name.size() >= sizeof(header.name)) {
         throw std::runtime_error("the name is too long");
