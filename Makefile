@@ -42,8 +42,8 @@ endif
 setup: ## packages, QEMU's source and the guest's kernel, nothing built
 	@$(MAKE) stage-kernel
 
-test: ## all checks and tests; ends with one line of counts
-	@tests/run-all.sh
+test: ## all checks and tests; ends with one line of counts. SUITES="lint host sanitized qtest vm threads": only those
+	@tests/run-all.sh $(SUITES)
 
 lint: ## formatters, checkpatch, sparse, clang-tidy over everything: some minutes more than in test
 	@$(PARALLEL) stage-driver stage-host stage-qemu
@@ -96,5 +96,8 @@ stage-guest-debug: stage-driver-debug stage-programs stage-firmware
 stage-sanitized: stage-packages
 	@$(SETUP)/host.sh host-sanitized "building the host tests with ASan and UBSan" all \
 		-DSKALD_SANITIZE=address,undefined
+
+stage-threads: stage-packages
+	@$(SETUP)/host.sh host-threads "building the host tests with TSan" all -DSKALD_SANITIZE=thread
 
 .PHONY: help run shell build setup test lint bench clean $(shell sed -n 's/^\(stage-[a-z-]*\):.*/\1/p' Makefile)

@@ -1,17 +1,20 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# run-all.sh [SUITE...]: every suite of `make test`, or the named ones. A suite leaves JUnit XML in
+# run-all.sh [SUITE...]: every suite of `make test`, or the named ones, which may be of those that
+# take too long for every run (MORE). A suite leaves JUnit XML in
 # build/test-results/; the summary counts what is in there, and a suite that left none or ended
 # badly with no failed test to show for it counts as a failure of its own.
 . "$(dirname "$0")/../tools/setup/lib.sh"
 
 RESULTS=$SKALD_BUILD/test-results
 ALL=(lint host sanitized qtest vm)
+MORE=(threads)
 
 export SKALD_QEMU=$SKALD_BUILD/qemu/qemu-system-x86_64
 export SKALD_FIRMWARE=$SKALD_BUILD/firmware/skald_fw.bin
 export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
 export UBSAN_OPTIONS=print_stacktrace=1
+export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
 
 make_stages() { make -C "$SKALD_ROOT" --no-print-directory -j "$SKALD_JOBS" "$@"; }
 
@@ -23,6 +26,7 @@ host_tests() {
 suite_lint() { make_stages stage-host stage-driver stage-qemu && "$SKALD_ROOT/tests/lint/lint.sh" "$RESULTS/lint.xml"; }
 suite_host() { make_stages stage-host stage-firmware && host_tests host host; }
 suite_sanitized() { make_stages stage-sanitized stage-firmware && host_tests host-sanitized sanitized; }
+suite_threads() { make_stages stage-threads stage-firmware && host_tests host-threads threads; }
 suite_qtest() {
     make_stages stage-host stage-qemu stage-firmware &&
         "$SKALD_BUILD/host/test-bin/skald_qtest" --gtest_output="xml:$RESULTS/qtest.xml"
@@ -42,7 +46,8 @@ main() {
     rm -rf "$RESULTS" && mkdir -p "$RESULTS"
     "$SKALD_ROOT/tools/setup/packages.sh"
     for suite in "${suites[@]}"; do
-        [[ " ${ALL[*]} " == *" $suite "* ]] || die "there is no suite '$suite'; there are: ${ALL[*]}"
+        [[ " ${ALL[*]} ${MORE[*]} " == *" $suite "* ]] ||
+            die "there is no suite '$suite'; there are: ${ALL[*]} ${MORE[*]}"
         started=$SECONDS status=0
         say "suite $suite"
         if [[ ${V:-0} != 0 ]]; then

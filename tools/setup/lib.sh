@@ -14,6 +14,8 @@ SKALD_CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/skald
 SKALD_LOGS=$SKALD_CACHE/logs
 SKALD_JOBS=${SKALD_JOBS:-$(nproc)}
 mkdir -p "$SKALD_CACHE" "$SKALD_LOGS"
+# What one checkout compiled serves the next one too: paths below a checkout count as relative.
+export CCACHE_BASEDIR=${CCACHE_BASEDIR:-$SKALD_ROOT} CCACHE_NOHASHDIR=${CCACHE_NOHASHDIR:-1}
 
 say() { printf '%s\n' "$*" >&2; }
 

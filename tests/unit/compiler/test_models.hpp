@@ -3,16 +3,11 @@
 // one skip where it is absent.
 #pragma once
 
-#include <cstdlib>
 #include <filesystem>
 
 namespace skald::test {
 
-inline std::filesystem::path test_models() {
-    if (const char* path = std::getenv("SKALD_TEST_MODELS"))
-        return path;
-    return SKALD_SOURCE_DIR "/../shared/models";
-}
+std::filesystem::path test_models();
 
 }  // namespace skald::test
 
