@@ -2,6 +2,7 @@
 // The model's buffers, weights and program.
 #include "llama.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 #include <random>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The same model in different cuts: chunks, batches, pages, paths, threads, preemption. And the
 // same program with bytes flipped, which may fault but must never do worse.
+#include <algorithm>
+
 #include "llama.hpp"
 
 #include "setup.hpp"

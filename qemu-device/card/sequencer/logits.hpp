@@ -2,6 +2,7 @@
 // One row of logits, walked in pieces.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Ranges: extents, the TLB, scratch, permissions.
+#include <algorithm>
+
 #include "card/mmu/address_space.hpp"
 
 #include <gtest/gtest.h>

@@ -2,6 +2,7 @@
 // Preemption, cancellation, invalidation and reset of running jobs.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <ctime>
 #include <thread>

@@ -168,7 +168,8 @@ class Reader {
                 continue;
             }
             const std::string name = entry.object("SpecialToken").string("id");
-            for (const Json& id : tokens.object(name).array("ids")) {
+            const JsonObject token = tokens.object(name);
+            for (const Json& id : token.array("ids")) {
                 if (!id.is_number_unsigned() || id.get<std::uint64_t>() >= spec_.pieces.size())
                     tokens.reject(name, "has an id that is not in the vocabulary");
                 (behind ? spec_.suffix_ids : spec_.prefix_ids).push_back(id.get<rt::TokenId>());
