@@ -222,7 +222,7 @@ TEST_F(Sources, SaysWhatIsNotSupportedInAGgufFile) {
     gguf_error([](File& f) { f.values["tokenizer.ggml.eos_token_id"] = 999u; },
                {"eos_token_id", "999"});
     gguf_error([](File& f) { f.tensors[1].type = 16; },
-               {"blk.0.attn_norm.weight", "iq2_xxs", "not supported"});
+               {"blk.0.attn_norm.weight", "iq2_xxs", "not supported", "q4_k, q5_k"});
     gguf_error([](File& f) { f.tensors.pop_back(); }, {"output_norm.weight", "missing"});
     gguf_error([](File& f) { f.tensors[0].shape = {280, 16}; },
                {"token_embd.weight", "[280,16]", "[280,32]"});

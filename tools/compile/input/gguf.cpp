@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "input/gguf.hpp"
 
+#include <fmt/ranges.h>
+
 #include <bit>
 
 #include "error.hpp"
@@ -67,6 +69,14 @@ std::string type_name(std::uint32_t type) {
         if (number == type)
             return std::string(name);
     return fmt::format("number {}", type);
+}
+
+std::vector<std::string_view> supported_types() {
+    std::vector<std::string_view> names;
+    for (const TypeInfo& info : kTypes)
+        if (info.gguf != kNoNumber)
+            names.push_back(info.name);
+    return names;
 }
 
 }  // namespace
@@ -325,8 +335,8 @@ const Tensor* Gguf::find(const std::string& name) const {
     if (it == tensors_.end())
         return nullptr;
     if (!it->second.supported)
-        fail("{}: tensor {} has type {}, which is not supported (f32, f16, bf16, q8_0 are)", file(),
-             name, type_name(it->second.unsupported_type));
+        fail("{}: tensor {} has type {}, which is not supported ({} are)", file(), name,
+             type_name(it->second.unsupported_type), fmt::join(supported_types(), ", "));
     return &it->second.tensor;
 }
 
