@@ -35,8 +35,9 @@ enum Reg : std::uint8_t {
     kDecodeTokens = 22,  // host: VA of u32 [kDecodeRows]: sampled tokens, input of the next decode step
     kDecodeTable = 23,   // host: VA of Row [kDecodeRows]: rows of the decode steps; the program fills and advances it
     kActive = 24,      // state: sequences not stopped yet; a job that starts with 0 falls through with DONE
-    kStop = 25,        // state: nonzero ends the request at the next token boundary. The program re-reads the word from
-                       // the argument block at every boundary, so the host may write it while a job runs.
+    kStop = 25,        // host: nonzero ends the request at the next token boundary. The program re-reads the word from
+                       // the argument block at every boundary, and END does not save it: the host may write it while
+                       // a job runs.
 };
 
 inline constexpr std::uint64_t kModeSample = 1;   // last prefill step samples, decode loop runs
