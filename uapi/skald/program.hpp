@@ -7,7 +7,8 @@
 
 namespace skald::program {
 
-// Registers of the ragged decoder program; the argument block holds their values as u64 words.
+// Registers of the ragged decoder program; the argument block holds their values as u64 words. VAs are bytes; tables lie at
+// multiples of what skald/isa.hpp asks of their elements, in card memory unless said otherwise.
 // "host" = set by the runtime before the first job of a request; "state" = saved back by END, so that the next job
 // goes on where this one stopped; unlisted registers are the program's own.
 enum Reg : std::uint8_t {
@@ -46,7 +47,7 @@ inline constexpr std::uint64_t kModeDump = 4;     // logits of all selected rows
 
 // One prefill step: rows to process, and how many of them (indices at kSelect) go through the head.
 struct StepDesc {
-    std::uint32_t rows;      // 1 .. model_info.max_rows
+    std::uint32_t rows;      // 1 .. model_info.max_rows; the card does not check it: more would overrun the workspace's buffers
     std::uint32_t selected;  // 0 .. model_info.max_selected
 };
 static_assert(sizeof(StepDesc) == 8);
