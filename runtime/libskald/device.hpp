@@ -29,13 +29,15 @@ struct NewBuffer {
     std::uint64_t bytes;  // rounded up to the page size of the kind
 };
 
+// Scratch is a multiple of 4 KiB, at most info().scratch_max. Progress wakes after so many tokens,
+// or so many microseconds after the last wake-up; both 0: the driver's default.
 struct QueueConfig {
     VmId vm{};
     std::uint32_t priority = DRM_SKALD_PRIORITY_NORMAL;
-    std::uint32_t scratch_bytes = 0;    // a multiple of 4 KiB, at most info().scratch_max
-    std::uint32_t coalesce_tokens = 0;  // wake after so many tokens ...
-    std::uint32_t coalesce_us = 0;      // ... or so long after the last wake-up; 0 0: the default
-    int eventfd = -1;                   // must live as long as the queue
+    std::uint32_t scratch_bytes = 0;
+    std::uint32_t coalesce_tokens = 0;
+    std::uint32_t coalesce_us = 0;
+    int eventfd = -1;  // must live as long as the queue
 };
 
 // A point of a syncobj; point 0 stands for a binary one.
