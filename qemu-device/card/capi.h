@@ -62,7 +62,8 @@ struct skald_card_config {
     unsigned threads;     /* workers of the process-wide pool this card uses, 0: all */
 };
 
-/* NULL on failure, with a sentence in error. The card is idle, as after a reset. */
+/* NULL on failure, with a sentence in error (zero-terminated, cut to error_size bytes). The card is
+ * idle, as after a reset. */
 struct skald_card* skald_card_create(const struct skald_card_config* config,
                                      const struct skald_card_callbacks* callbacks, char* error,
                                      size_t error_size) SKALD_CARD_NOEXCEPT;

@@ -21,12 +21,14 @@ class HostMemory {
     virtual ~HostMemory() = default;
     [[nodiscard]] virtual bool read(DmaAddr from, std::span<std::byte> to) = 0;
     [[nodiscard]] virtual bool write(DmaAddr to, std::span<const std::byte> from) = 0;
-    // One naturally aligned 64-bit access: single, acquire or release.
+    // One naturally aligned 64-bit access: single, acquire or release. The word is little-endian in
+    // memory, `value` is the number.
     [[nodiscard]] virtual bool load64(DmaAddr from, std::uint64_t& value) = 0;
     [[nodiscard]] virtual bool store64(DmaAddr to, std::uint64_t value) = 0;
 };
 
-// MSI-X. Only notes the request (a bottom half delivers it): called with card locks held.
+// MSI-X, vector 0 .. SKALD_NUM_VECTORS - 1. Only notes the request (a bottom half delivers it):
+// called with card locks held.
 class InterruptSink {
   public:
     virtual ~InterruptSink() = default;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A compiled model, `.skald`, mapped and validated (uapi/skald/container.hpp). Everything handed
-// out points into the mapping and lives as long as the Container.
+// out points into the mapping and lives as long as the Container; sections begin at multiples of
+// 4096 and are little-endian, read in place.
 #pragma once
 
 #include <cstddef>

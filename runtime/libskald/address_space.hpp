@@ -21,11 +21,13 @@ class AddressSpace {
     [[nodiscard]] VmId id() const { return id_; }
     [[nodiscard]] Device& device() const { return device_; }
 
-    // Room for addresses, aligned as the buffer's kind needs it; nothing is bound there yet.
+    // Room for addresses, aligned as the buffer's kind needs it (Buffer::page(), a power of two);
+    // nothing is bound there yet. Bytes are whole pages. Throws Error with ENOSPC.
     [[nodiscard]] std::uint64_t reserve(std::uint64_t bytes, std::uint64_t alignment);
     void release(std::uint64_t va, std::uint64_t bytes);
 
-    // Binds the whole buffer at a reserved address; what was bound there before goes.
+    // Binds the whole buffer at a reserved address; what was bound there before goes. Both are
+    // done when they return.
     void bind_at(std::uint64_t va, const Buffer& buffer);
     void unbind(std::uint64_t va, std::uint64_t bytes);
 
@@ -44,7 +46,7 @@ class Binding {
     Binding(Binding&& other) noexcept;
     Binding& operator=(Binding&& other) noexcept;
 
-    [[nodiscard]] std::uint64_t va() const { return va_; }
+    [[nodiscard]] std::uint64_t va() const { return va_; }  // a multiple of the buffer's page
 
   private:
     AddressSpace* space_ = nullptr;

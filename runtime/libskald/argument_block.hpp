@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The argument block of a job: 64 registers in memory that card and host both reach. Single loads
-// and stores, because the card may read a word (kStop) while a job runs.
+// The argument block of a job: 64 registers in memory that card and host both reach, u64 each,
+// little-endian (as this host is; nothing is swapped). Single loads and stores, because the card
+// may read a word (kStop) while a job runs.
 #pragma once
 
 #include <atomic>
@@ -17,6 +18,7 @@ inline constexpr std::size_t kArgumentBytes = isa::kRegisters * sizeof(std::uint
 class ArgumentBlock {
   public:
     ArgumentBlock() = default;
+    // At least kArgumentBytes, at a multiple of 64 for the card.
     explicit ArgumentBlock(std::span<std::byte> memory)
         : words_(reinterpret_cast<std::uint64_t*>(memory.first(kArgumentBytes).data())) {}
 

@@ -12,9 +12,12 @@ namespace skald::rt {
 
 class Buffer {
   public:
+    // Zeroed, and rounded up to whole pages: bytes() says how long it became. Throw Error; ENOSPC
+    // where card memory is used up.
     [[nodiscard]] static Buffer card(Device& device, std::uint64_t bytes);
     [[nodiscard]] static Buffer system(Device& device, std::uint64_t bytes);
-    // Read-only for the card. The memory must outlive the buffer and its bindings.
+    // Read-only for the card. Whole pages, page aligned; must outlive the buffer and its bindings.
+    // Throws Error: ENOMEM over the memlock limit, EFAULT where pages cannot be pinned.
     [[nodiscard]] static Buffer over(Device& device, std::span<const std::byte> memory);
 
     Buffer() = default;
@@ -24,7 +27,7 @@ class Buffer {
 
     [[nodiscard]] BufferId id() const { return id_; }
     [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
-    // Alignment of its bindings.
+    // Bytes of a page of its kind: the alignment of its bindings.
     [[nodiscard]] std::uint64_t page() const { return page_; }
     [[nodiscard]] bool read_only() const { return read_only_; }
 

@@ -2,6 +2,9 @@
 // A card as the runtime sees it: the operations of uapi/drm/skald_accel.h as methods that throw
 // Error. DrmDevice makes them ioctls, LocalDevice (tools/local) carries them out in process. Ids
 // are raw here; Buffer, AddressSpace, Queue and Syncobj own them.
+//
+// Error::code() is the errno that header gives for the call. All lengths and addresses are bytes,
+// all times CLOCK_MONOTONIC nanoseconds; a deadline that has passed means: just look.
 #pragma once
 
 #include <cstddef>
@@ -26,6 +29,8 @@ struct NewBuffer {
     std::uint64_t bytes;  // rounded up to the page size of the kind
 };
 
+// Scratch is a multiple of 4 KiB, at most info().scratch_max. Progress wakes after so many tokens,
+// or so many microseconds after the last wake-up; both 0: the driver's default.
 struct QueueConfig {
     VmId vm{};
     std::uint32_t priority = DRM_SKALD_PRIORITY_NORMAL;
@@ -61,23 +66,26 @@ class Device {
     [[nodiscard]] virtual drm_skald_query_firmware firmware() = 0;
     [[nodiscard]] virtual drm_skald_query_usage usage() = 0;
 
+    // Zeroed. ENOSPC: out of card memory.
     [[nodiscard]] virtual NewBuffer create_buffer(BufferKind kind, std::uint64_t bytes) = 0;
     // Read-only for the card; page aligned, whole pages; must live until the buffer and its
     // bindings are gone.
     [[nodiscard]] virtual NewBuffer wrap_memory(std::span<const std::byte> memory) = 0;
     virtual void release_buffer(BufferId id) noexcept = 0;
+    // bytes: all of it, as NewBuffer says.
     [[nodiscard]] virtual std::span<std::byte> map_buffer(BufferId id, std::uint64_t bytes) = 0;
     virtual void unmap_buffer(std::span<std::byte> mapping) noexcept = 0;
 
     [[nodiscard]] virtual VmId create_vm() = 0;
     virtual void destroy_vm(VmId id) noexcept = 0;
-    // With syncs the bind is asynchronous.
+    // All of `ops` or none, in their order. With syncs the bind is asynchronous.
     virtual void bind(VmId id, std::span<const drm_skald_bind_op> ops,
                       std::span<const SyncPoint> syncs) = 0;
     [[nodiscard]] virtual drm_skald_vm_query query_vm(VmId id) = 0;
 
     [[nodiscard]] virtual QueueId create_queue(const QueueConfig& config) = 0;
-    virtual void destroy_queue(QueueId id) noexcept = 0;
+    virtual void destroy_queue(QueueId id) noexcept = 0;  // kills its jobs
+    // Waits go before the first job, signals behind the last. ENOTRECOVERABLE: banned by a fault.
     virtual void submit(QueueId id, std::span<const drm_skald_job> jobs,
                         std::span<const SyncPoint> syncs) = 0;
     // Returns at once what differs from `seen`, else when something does or the deadline

@@ -12,7 +12,7 @@
 
 namespace skald::rt {
 
-// "no translation for the address", for a SKALD_FAULT_* number.
+// "access to an unmapped address", for a SKALD_FAULT_* number.
 [[nodiscard]] std::string_view fault_reason_text(std::uint32_t reason);
 // "DONE", for a SKALD_JOB_* number.
 [[nodiscard]] std::string_view job_status_text(std::uint32_t status);

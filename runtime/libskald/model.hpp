@@ -22,7 +22,7 @@ struct ModelImage {
 
 class Model {
   public:
-    // Uploads. Throws Error, also when the card's memory is too small.
+    // Uploads. Throws Error, with ENOSPC when the card's memory is too small.
     Model(Device& device, const ModelImage& image);
 
     [[nodiscard]] Device& device() const { return space_.device(); }

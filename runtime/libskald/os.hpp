@@ -20,7 +20,9 @@ struct CardNode {
     unsigned index = 0;       // N of accelN
 };
 
-// Failures come back as -errno. Calls that only a signal interrupted are repeated, except poll.
+// Failures come back as -errno; open and eventfd give a descriptor, poll the number that is ready,
+// the others 0. Calls that only a signal interrupted are repeated, except poll. Deadlines are
+// CLOCK_MONOTONIC nanoseconds, kNoDeadline waits for ever.
 class Os {
   public:
     virtual ~Os() = default;

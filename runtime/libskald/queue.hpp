@@ -13,10 +13,13 @@ namespace skald::rt {
 
 struct QueueOptions {
     std::uint32_t priority = DRM_SKALD_PRIORITY_NORMAL;
-    std::uint32_t scratch_bytes = 0;
+    std::uint32_t scratch_bytes = 0;    // a multiple of 4 KiB
     std::uint32_t coalesce_tokens = 0;  // both 0: the driver's defaults
     std::uint32_t coalesce_us = 0;
 };
+
+// Throws Error: ENOTRECOVERABLE once a job of the address space has faulted, with the fault in
+// words; ECANCELED where a job was killed.
 
 class Queue {
   public:

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// First fit over a range of numbers: virtual addresses here, card memory in tools/local.
+// First fit over a range of numbers: virtual addresses here, card memory in tools/local. Not zero
+// bytes at a time; no rounding, so whoever wants whole pages asks for them.
 #pragma once
 
 #include <cstdint>

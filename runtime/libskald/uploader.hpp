@@ -20,8 +20,9 @@ class Uploader {
 
     explicit Uploader(AddressSpace& space);
 
-    // Returns when the bytes are there. Whole pages of the source are read by the card in place if
-    // the driver allows, anything else goes through a buffer.
+    // Returns when the bytes are there; any number, at any address on either side. Whole pages of
+    // the source are read by the card in place if the driver allows, anything else goes through a
+    // buffer. Throws what Queue does.
     void copy(std::uint64_t destination_va, std::span<const std::byte> source);
 
   private:

@@ -18,8 +18,9 @@ class Merger {
     // `spec` must outlive the merger.
     explicit Merger(const TokenizerSpec& spec);
 
-    // Appends the ids of `word`, well-formed UTF-8. A character that has neither piece, byte pieces
-    // nor unknown token is left out.
+    // Appends the ids of `word`, well-formed UTF-8 (uapi/doc/tokenizer.md, Encode 4; equals go
+    // leftmost first). A character that has neither piece, byte pieces nor unknown token is left
+    // out.
     void merge(std::string_view word, std::vector<TokenId>& ids) const;
 
   private:

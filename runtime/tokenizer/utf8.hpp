@@ -19,7 +19,7 @@ enum class Prefix : std::uint8_t {
 
 struct Scan {
     Prefix prefix;
-    std::size_t length;
+    std::size_t length;  // bytes, never 0
 };
 
 // Looks at the first character of `text`, which must not be empty. An invalid run is as long as the

@@ -3,12 +3,13 @@
  * What the control core (RV32IMC_Zicsr, machine mode only) sees: its memory map and the peripherals through which
  * the firmware drives the card. Shared by the card model and the firmware; the host never sees these.
  *
- *   0x1000_0000  SRAM, SKALD_SRAM_SIZE, private: image, data, stack
+ *   0x1000_0000  SRAM, SKALD_SRAM_SIZE, private: image, data, stack; code runs from here only
  *   0x2000_0000  peripherals below, 32-bit aligned accesses only
  *   0x3000_0000  shared SRAM, SKALD_SHARED_SIZE, which the host reads through BAR0: log ring
  *   0x8000_0000  window of 2 GiB on card memory at WIN_BASE
- * Anything else traps with an access fault: so do peripheral registers that do not exist, accesses in the direction
- * a register does not have, and commands against the rules below (queue 256, launch while running ...).
+ * All of it is little-endian. Anything else traps with an access fault: so do peripheral registers that do not exist,
+ * accesses in the direction a register does not have, and commands against the rules below (queue 256, launch while
+ * running ...).
  * The core starts at the image's entry with interrupts off, sp undefined.
  * An exception before mtvec is set, or inside a trap handler, stops the core: DEAD, BOOT_TRAP. A handler that has
  * nothing better to do with one ends the same way through CORE_TRAP.

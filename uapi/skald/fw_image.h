@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Firmware image file: this header, then payload_size bytes that the boot ROM copies to load_addr in the control
- * core's SRAM. Little-endian. Checked in the order of enum skald_boot_error; nothing else may follow the payload.
+ * core's SRAM. Little-endian. Checked in the order of enum skald_boot_error; nothing else may follow the payload, and
+ * none of it may be missing (BOOT_SIZE). What is missing of the header itself counts as zeros.
  */
 #ifndef SKALD_FW_IMAGE_H
 #define SKALD_FW_IMAGE_H

@@ -119,6 +119,8 @@ inline constexpr std::uint8_t kFlagSequences = 1;   // RowStep: op[1] holds the 
 
 // ---- Limits ---------------------------------------------------------------------------------------------------------
 
+// A dimension above its limit faults ENCODING, a row count ROWS, a stop count VALUE. In elements unless said otherwise.
+
 inline constexpr std::uint64_t kMaxRows = 65536;      // T
 inline constexpr std::uint32_t kMaxN = 1u << 24;      // outputs of a matmul, vocabulary
 inline constexpr std::uint32_t kMaxK = 1u << 20;      // reduced length, row length
@@ -133,14 +135,16 @@ inline constexpr double kClockHz = 1e9;
 
 // ---- Data layouts ---------------------------------------------------------------------------------------------------
 
-// Row table, one entry per row of a ragged batch: which sequence, at which position.
+// All layouts are little-endian; f16 is IEEE binary16, f32 binary32.
+
+// Row table, at a multiple of 8, one entry per row of a ragged batch: which sequence, at which position.
 struct Row {
     std::uint32_t sequence;
     std::uint32_t position;
 };
 static_assert(sizeof(Row) == 8);
 
-// Sequence table, indexed by Row::sequence. SAMPLE reads it, TOKEN_OUT updates remaining and flags.
+// Sequence table, at a multiple of 8, indexed by Row::sequence. SAMPLE reads it, TOKEN_OUT updates remaining and flags.
 struct Sequence {
     std::uint64_t seed;           // Philox key
     std::uint64_t request;        // high half of the Philox counter; the low half is the position
@@ -250,6 +254,7 @@ constexpr const WeightInfo* find_weight(std::uint8_t fmt) {
     return nullptr;
 }
 constexpr const WeightInfo& weight_info(WeightFormat f) { return *find_weight(static_cast<std::uint8_t>(f)); }  // f is one of the enum
+// Bytes of a tile, of a row tile (16 rows of k), of a matrix [n,k].
 constexpr std::uint64_t tile_bytes(WeightFormat f) { return weight_info(f).tile_bytes; }
 constexpr std::uint64_t ceil_div(std::uint64_t a, std::uint64_t b) { return (a + b - 1) / b; }
 constexpr std::uint64_t row_tile_bytes(WeightFormat f, std::uint64_t k) {
@@ -269,6 +274,7 @@ constexpr std::uint64_t matrix_bytes(WeightFormat f, std::uint64_t n, std::uint6
 inline constexpr std::uint32_t kKvPositions = 64;
 inline constexpr std::uint32_t kKvTile = 16;
 inline constexpr std::uint32_t kAttentionChunk = 256;  // absolute positions merged at a time
+// Bytes of 64 positions, keys and values: of one KV head, of all KV heads of a layer.
 constexpr std::uint64_t kv_head_bytes(KvFormat f, std::uint64_t head_dim) {
     const std::uint64_t per_position = f == KvFormat::I8 ? head_dim + sizeof(float) : 2 * head_dim;
     return 2 * kKvPositions * per_position;
@@ -278,7 +284,8 @@ constexpr std::uint64_t kv_layer_bytes(KvFormat f, std::uint64_t kv_heads, std::
 }
 // Block table: u32 block[sequence][pitch * 4], entry p / 64 is the block of position p.
 
-// Rotary table: f32 [position][rot_dim]: rot_dim/2 cosines, then rot_dim/2 sines.
+// Rotary table: f32 [position][rot_dim]: rot_dim/2 cosines, then rot_dim/2 sines, number i of both of the angle by which
+// the pair (i, i + rot_dim/2) of a head is turned at that position: position * theta^(-2i/rot_dim) where a model scales nothing.
 
 // ---- The micro-op table ---------------------------------------------------------------------------------------------
 

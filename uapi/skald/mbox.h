@@ -3,6 +3,9 @@
  * Mailbox commands between driver and firmware: 16 words each way, one command at a time.
  * Command: word 0 opcode, word 1 a tag of the sender's choice, words 2.. arguments, unused words 0.
  * Response: word 0 status, word 1 the tag, words 2.. results. The response raises SKALD_INTR_MBOX.
+ * 64-bit values are a low and a high word. Any command may fail UNKNOWN, or INVALID for an unused word that is not 0;
+ * one that names a queue or a context INVALID (no such number) or NOENT (none created). A command that fails has
+ * changed nothing.
  */
 #ifndef SKALD_MBOX_H
 #define SKALD_MBOX_H
@@ -15,7 +18,7 @@ enum skald_mbox_cmd {
 	SKALD_MBOX_QUEUE_DESTROY = 0x11, /* answers when no job of the queue runs or will run */
 	SKALD_MBOX_QUEUE_STATUS = 0x12,
 	SKALD_MBOX_CTX_CREATE = 0x20,
-	SKALD_MBOX_CTX_DESTROY = 0x21,    /* BUSY while queues exist */
+	SKALD_MBOX_CTX_DESTROY = 0x21,    /* BUSY_CTX while queues exist */
 	SKALD_MBOX_CTX_INVALIDATE = 0x22, /* answers when no engine holds an older translation */
 	SKALD_MBOX_CTX_KILL = 0x23,       /* bans the context; running and queued jobs end CANCELLED */
 	SKALD_MBOX_CTX_FAULT = 0x24,      /* first fault of the context */
@@ -28,8 +31,8 @@ enum skald_mbox_status {
 	SKALD_MBOX_UNKNOWN = 1, /* no such command */
 	SKALD_MBOX_INVALID = 2, /* an argument is out of range; result word 2 names its word index */
 	SKALD_MBOX_NOENT = 3,   /* no such queue or context */
-	SKALD_MBOX_EXISTS = 4,  /* queue or context id already in use */
-	SKALD_MBOX_BUSY_CTX = 5,
+	SKALD_MBOX_EXISTS = 4,  /* QUEUE_CREATE, CTX_CREATE: id already in use */
+	SKALD_MBOX_BUSY_CTX = 5, /* CTX_DESTROY: the context has queues */
 };
 
 /* Word indices. */
@@ -80,11 +83,14 @@ enum {
 
 /* CTX_CREATE: word 2 the context, 3/4 root table (card memory offset, 4 KiB aligned). CTX_DESTROY, CTX_KILL: word 2. */
 enum { SKALD_CC_CTX = 2, SKALD_CC_ROOT_LO = 3, SKALD_CC_ROOT_HI = 4 };
-/* CTX_KILL: word 3 the enum skald_fault_reason to record (WATCHDOG), 0 for none. */
+/* CTX_KILL: word 3 the enum skald_fault_reason to record (WATCHDOG), 0 for none; INVALID if there is no such reason. */
 enum { SKALD_CK_REASON = 3 };
 /* CTX_INVALIDATE: word 2 the context; the whole context is invalidated. */
 
-/* CTX_FAULT results; reason NONE when nothing happened */
+/*
+ * CTX_FAULT results; reason NONE when nothing happened. Queue, seq and op are 0 for a context that was killed while no
+ * job of it ran.
+ */
 enum {
 	SKALD_CF_REASON = 2,
 	SKALD_CF_QUEUE = 3,

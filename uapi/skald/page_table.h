@@ -10,6 +10,10 @@
  *
  * An entry of level 3, 2 or 1 without LEAF holds the card memory offset of the next table. LEAF at level 1 maps
  * 2 MiB, an entry of level 0 (LEAF set as well) maps 4 KiB. WRITE counts at the leaf only.
+ *
+ * Entries are 64-bit little-endian and read whole. An access that meets an entry without VALID faults UNMAPPED. It
+ * faults TABLE where a valid entry has a reserved bit, LEAF at level 3 or 2, no LEAF at level 0, HOST without LEAF, an
+ * address that is not aligned to what it maps, or (without HOST) one outside of card memory.
  */
 #ifndef SKALD_PAGE_TABLE_H
 #define SKALD_PAGE_TABLE_H

@@ -7,7 +7,8 @@
 
 namespace skald::program {
 
-// Registers of the ragged decoder program; the argument block holds their values as u64 words.
+// Registers of the ragged decoder program; the argument block holds their values as u64 words. VAs are bytes; tables lie at
+// multiples of what skald/isa.hpp asks of their elements, in card memory unless said otherwise.
 // "host" = set by the runtime before the first job of a request; "state" = saved back by END, so that the next job
 // goes on where this one stopped; unlisted registers are the program's own.
 enum Reg : std::uint8_t {
@@ -35,8 +36,9 @@ enum Reg : std::uint8_t {
     kDecodeTokens = 22,  // host: VA of u32 [kDecodeRows]: sampled tokens, input of the next decode step
     kDecodeTable = 23,   // host: VA of Row [kDecodeRows]: rows of the decode steps; the program fills and advances it
     kActive = 24,      // state: sequences not stopped yet; a job that starts with 0 falls through with DONE
-    kStop = 25,        // state: nonzero ends the request at the next token boundary. The program re-reads the word from
-                       // the argument block at every boundary, so the host may write it while a job runs.
+    kStop = 25,        // host: nonzero ends the request at the next token boundary. The program re-reads the word from
+                       // the argument block at every boundary, and END does not save it: the host may write it while
+                       // a job runs.
 };
 
 inline constexpr std::uint64_t kModeSample = 1;   // last prefill step samples, decode loop runs
@@ -45,7 +47,7 @@ inline constexpr std::uint64_t kModeDump = 4;     // logits of all selected rows
 
 // One prefill step: rows to process, and how many of them (indices at kSelect) go through the head.
 struct StepDesc {
-    std::uint32_t rows;      // 1 .. model_info.max_rows
+    std::uint32_t rows;      // 1 .. model_info.max_rows; the card does not check it: more would overrun the workspace's buffers
     std::uint32_t selected;  // 0 .. model_info.max_selected
 };
 static_assert(sizeof(StepDesc) == 8);

@@ -66,7 +66,7 @@ struct skald_queue_page {
 };
 SKALD_STATIC_ASSERT(sizeof(struct skald_queue_page) == 64, "queue page header");
 
-/* TOKEN_OUT writes these to a ring in host memory that the program names. Entry n is at n % entries. */
+/* TOKEN_OUT writes these to a ring that the program names: at a multiple of 16, 2^n entries. Entry n is at n % entries. */
 struct skald_token {
 	__le32 token;    /* vocabulary id */
 	__le32 sequence; /* row of the sequence table */

@@ -10,15 +10,17 @@
 namespace skald::card::compute {
 
 inline constexpr std::uint32_t kCanonicalNan = 0x7fc00000u;
-inline constexpr float kLog2e = 0x1.715476p+0f;
-inline constexpr float kLn2High = 0x1.63p-1f;  // few bits: n * kLn2High is exact
-inline constexpr float kLn2Low = -0x1.bd0106p-13f;
+inline constexpr float kLog2e = 0x1.715476p+0f;  // 1 / ln 2
+// ln 2 in two parts (Cody and Waite): the high one has few bits, so that n * kLn2High is exact.
+inline constexpr float kLn2High = 0x1.63p-1f;
+inline constexpr float kLn2Low = -0x1.bd0106p-13f;  // ln 2 - kLn2High
 
-// exp(r) on |r| <= ln2 / 2, ascending powers; the first two are exact.
+// exp(r) on |r| <= ln2 / 2, ascending powers; the first two are exact, the others fitted to the
+// interval (Taylor's would be 1 / k!). tests/unit/compute/math_test.cpp measures both functions.
 inline constexpr float kExp[7] = {0x1p+0f,        0x1p+0f,        0x1p-1f,        0x1.5554dcp-3f,
                                   0x1.555518p-5f, 0x1.120be2p-7f, 0x1.6d117cp-10f};
 inline constexpr float kExpLow = -87.0f;        // below: +0, so that no result is subnormal
-inline constexpr float kExpHigh = 88.37626f;    // above: +inf
+inline constexpr float kExpHigh = 88.37626f;    // 127.5 ln 2; above n would be 128: +inf
 inline constexpr float kExpRound = 0x1.8p+23f;  // x + this rounds x to an integer
 
 // x * log2(e) is rounded to an integer n that stays in the low bits of t, from where it goes into
@@ -43,7 +45,8 @@ template <class V>
     return V::keep_nan(x, p);
 }
 
-// (log(1 + f) - f + f^2 / 2) / f^3 on [sqrt(1/2) - 1, sqrt(2) - 1], ascending powers.
+// (log(1 + f) - f + f^2 / 2) / f^3 on [sqrt(1/2) - 1, sqrt(2) - 1], ascending powers; fitted
+// likewise.
 inline constexpr float kLog[8] = {0x1.555554p-2f, -0x1.0000cep-2f, 0x1.999f14p-3f, -0x1.54d03ep-3f,
                                   0x1.231ce6p-3f, -0x1.0a33eap-3f, 0x1.02814ep-3f, -0x1.43b246p-4f};
 
@@ -73,7 +76,7 @@ inline float canonical(float x) {
     return x != x ? std::bit_cast<float>(kCanonicalNan) : x;
 }
 
-// QUANT's factor 127 / amax.
+// QUANT's factor 127 / amax: numbers are -127 .. 127, so that a value and its negative are alike.
 inline float quant_inverse(float amax) {
     const float id = amax != 0.0f ? 127.0f / amax : 0.0f;
     return std::bit_cast<std::uint32_t>(id) == 0x7f800000u ? 0.0f : id;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Philox4x32-10, the counter-based random numbers of Salmon et al. (SC 2011), as SAMPLE uses them.
+// Philox4x32-10, the counter-based random numbers of Salmon et al. ("Parallel random numbers: as
+// easy as 1, 2, 3", SC 2011), as SAMPLE uses them. Multipliers and key steps (the golden ratio and
+// sqrt(3) - 1, in 32 bits) are the paper's; word 0 of counter, key and result comes first.
 #pragma once
 
 #include <array>

@@ -19,8 +19,10 @@ struct BootResult {
     std::uint32_t entry = 0;  // where the core starts, when OK
 };
 
-// Takes one private copy of the image first, so that what was checked is what gets loaded. `sram`
-// is untouched unless the result is OK.
+// Header and payload are each copied once before they are checked, so that what was checked is what
+// gets loaded, whatever the guest writes meanwhile. `sram` (SKALD_SRAM_SIZE bytes) is untouched
+// unless the result is OK. An image that is not as long as its header says is SIZE; of one shorter
+// than a header the missing bytes count as zeros (uapi/doc/device.md, From reset to running).
 [[nodiscard]] BootResult boot_image(std::span<const std::byte> card_memory, CardOffset image,
                                     std::uint32_t image_bytes, std::span<std::byte> sram);
 

@@ -26,14 +26,16 @@ struct CardPorts {
 
 class Card final : private EngineEvents {
   public:
-    // memory: card memory, a power of two, page aligned, outlives the card.
+    // memory: card memory, a power of two, page aligned, outlives the card. Throws
+    // std::runtime_error if this processor lacks the SIMD path, or at the 65th card of a process.
     Card(std::span<std::byte> memory, const CardPorts& ports, Hooks hooks,
          const CardOptions& options, const EngineFactory& factory = make_engine);
     ~Card() override;
     Card(const Card&) = delete;
     Card& operator=(const Card&) = delete;
 
-    // BAR0 and BAR2.
+    // BAR0 and BAR2. Offsets in bytes; accesses of other widths or to what is not there read 0,
+    // have no effect, and are logged as guest errors.
     [[nodiscard]] std::uint32_t reg_read(std::uint32_t offset, unsigned bytes = 4);
     void reg_write(std::uint32_t offset, std::uint32_t value, unsigned bytes = 4);
     [[nodiscard]] std::uint32_t doorbell_read(std::uint32_t offset, unsigned bytes = 4);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Memory the control core reaches that others touch at the same time: the shared SRAM, which the
 // host reads through BAR0, and card memory behind the window, which the host writes through BAR4.
-// Aligned accesses are single.
+// Aligned accesses are single. Memory is little-endian, and so is this host: nothing is swapped.
 #pragma once
 
 #include <cstddef>

@@ -13,8 +13,8 @@
 namespace skald::card {
 
 struct CoreRegisterRange {
-    std::uint32_t first;
-    std::uint32_t count;
+    std::uint32_t first;  // byte offset, as in core.h
+    std::uint32_t count;  // of words
     bool readable;
     bool writable;
 };

@@ -17,7 +17,7 @@ enum class Access : std::uint8_t { RO, RW, WO, W1C };
 
 struct HostRegister {
     std::string_view name;
-    std::uint32_t offset;
+    std::uint32_t offset;  // bytes from the start of BAR0
     Access access;
     std::uint32_t reset;
     std::uint32_t mask;         // writable bits

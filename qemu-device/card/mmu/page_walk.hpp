@@ -25,8 +25,10 @@ struct Mapping {
     [[nodiscard]] std::byte* at(std::uint64_t va) const { return card + (va - first); }
 };
 
-// Translates va and as many neighbours within its 2 MiB as continue the same run. Anything but
-// SKALD_FAULT_NONE leaves the mapping alone.
+// Translates va and as many neighbours within its 2 MiB as continue the same run. Otherwise
+// UNMAPPED (an entry that is not valid, or outside of SKALD_VA_START .. SKALD_VA_END) or TABLE (an
+// entry that breaks a rule of page_table.h); then the mapping is left alone. Whether a write is
+// allowed is the caller's question.
 [[nodiscard]] skald_fault_reason walk(std::span<std::byte> memory, CardOffset root, VirtAddr va,
                                       Mapping& mapping);
 

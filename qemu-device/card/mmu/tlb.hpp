@@ -38,7 +38,7 @@ class Tlb {
   private:
     static constexpr unsigned kRegionShift = 21;
     static constexpr unsigned kPageShift = 12;
-    static constexpr std::uint64_t kLong = 1u << 16;
+    static constexpr std::uint64_t kLong = 1u << 16;  // bytes of a run that counts as long
     static constexpr std::size_t kRegions = 128;
     static constexpr std::size_t kPages = 512;
 

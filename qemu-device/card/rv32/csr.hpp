@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The control and status registers of a machine-mode-only hart.
+// The control and status registers of a machine-mode-only hart (privileged specification, chapters
+// 2 and 3).
 #pragma once
 
 #include <array>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Instruction formats of RV32: taking immediates out of instructions and putting them in.
+// Instruction formats of RV32: taking immediates out of instructions and putting them in
+// (unprivileged specification, "Base Instruction Formats" and "Immediate Encoding Variants").
 #pragma once
 
 #include <cstdint>

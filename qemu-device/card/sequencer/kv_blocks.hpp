@@ -18,6 +18,8 @@ struct BlockRef {
     std::uint32_t last = 0;
 };
 
+// Offsets and lengths are bytes, from the start of the layer's part of a block; KV head h begins at
+// h * head_bytes(), laid out as isa.hpp draws it.
 class KvBlocks {
   public:
     KvBlocks(Machine& m, const isa::MicroOp& op, const isa::Operand& pool,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// One row of logits, walked in pieces.
+// One row of logits, f32 [N], walked in pieces of compute::kPiece.
 #pragma once
 
 #include <algorithm>

@@ -141,9 +141,12 @@ struct Machine {
     }
 
   private:
+    // Waking a helper and waiting for the last one costs microseconds: less work than this is done
+    // sooner alone, and an item of a few nanoseconds is not worth fetching by itself.
     static constexpr std::uint64_t kParallelNs = 20000;
     static constexpr std::uint64_t kBundleNs = 4000;
 
+    // How many times as long as AVX-512 a path takes, roughly: item_ns is an estimate anyway.
     [[nodiscard]] std::uint64_t slowness() const {
         return kernels.simd == Simd::kScalar ? 16 : kernels.simd == Simd::kAvx2 ? 2 : 1;
     }

@@ -33,8 +33,8 @@ class OutPiece {
 struct View {
     std::byte* base = nullptr;         // row 0, if all rows lie in one run
     const Extents* extents = nullptr;  // else
-    std::uint64_t va = 0;
-    std::uint64_t pitch = 0;  // bytes
+    std::uint64_t va = 0;              // of row 0
+    std::uint64_t pitch = 0;           // bytes from row to row
 
     [[nodiscard]] std::uint64_t address(std::uint64_t row, std::uint64_t offset = 0) const {
         return va + row * pitch + offset;
