@@ -23,7 +23,7 @@ help: ## this list
 	@echo "Skald: an emulated LLM inference card, its driver, runtime and compiler."; echo
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 	@echo; echo "  run takes PROMPT=\"...\" N=tokens MODEL=Hugging Face folder or GGUF file, ARGS=\"llm-run options\";"
-	@echo "  run, shell and vm-test take KERNEL=stock|debug. V=1 shows every command's output."
+	@echo "  run and shell take KERNEL=stock|debug. V=1 shows every command's output."
 
 run: build ## boot a guest with the card and let a model write: PROMPT= MODEL= N=
 	@tools/vm/run-model.sh "$(MODEL)" "$$SKALD_PROMPT" "$(N)" $(ARGS)

@@ -14,9 +14,7 @@
 #ifndef _SKALD_ACCEL_H_
 #define _SKALD_ACCEL_H_
 
-#ifdef SKALD_DRM_HEADER
-#include SKALD_DRM_HEADER
-#elif defined(__KERNEL__)
+#ifdef __KERNEL__
 #include <drm/drm.h>
 #else
 #include <libdrm/drm.h>
