@@ -79,7 +79,7 @@ static inline int skald_compat_sm_map(struct drm_gpuvm *gpuvm, void *priv,
 #define drm_gpuvm_sm_map skald_compat_sm_map
 #endif
 
-#if KERNEL_VERSION(7, 0, 0) > LINUX_VERSION_CODE
+#ifndef SKALD_HAVE_GPU_BUDDY
 #include <drm/drm_buddy.h>
 
 #define gpu_buddy drm_buddy

@@ -24,10 +24,14 @@ compile() {
 }
 
 main() {
-    local state
+    local state fd
     [[ -e $SKALD_ROOT/driver/Kbuild ]] || return 0
     HEADERS=$(sed -n 's/^KERNEL_HEADERS := //p' "$SKALD_BUILD/kernel/$KIND.mk")
     export HEADERS
+    # Two runs of make in one checkout must not meet in one tree.
+    mkdir -p "$TREE"
+    exec {fd}>"$TREE/.lock"
+    flock "$fd"
     # kbuild takes seconds to find out that nothing changed; the sources' times tell it at once.
     state=$HEADERS$(find -L "$SKALD_ROOT/driver" "$SKALD_ROOT/uapi" -type f -printf '%p %s %T@\n' |
         LC_ALL=C sort | sha256sum)
