@@ -2,6 +2,7 @@
 // The boot ROM: every way an image can be wrong, in the order in which the checks are made, and
 // trying again.
 #include <sodium.h>
+#include <algorithm>
 
 #include <cstring>
 
@@ -191,8 +192,8 @@ TEST_F(BootTest, TheMemoryOfTheImageIsFreeOnceItRuns) {
 // An image of a few instructions.
 Image program(const std::vector<std::uint32_t>& words) {
     const auto code = std::as_bytes(std::span(words));
-    Image made(sizeof(skald_fw_header));
-    made.insert(made.end(), code.begin(), code.end());
+    Image made(sizeof(skald_fw_header) + code.size());
+    std::ranges::copy(code, made.begin() + sizeof(skald_fw_header));
     return resigned(made, [&](skald_fw_header& h) {
         h.magic = SKALD_FW_MAGIC;
         h.header_size = sizeof(h);
