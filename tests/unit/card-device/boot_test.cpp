@@ -2,7 +2,8 @@
 // The boot ROM: every way an image can be wrong, in the order in which the checks are made, and
 // trying again.
 #include <sodium.h>
-#include <algorithm>
+#include <array>
+#include <bit>
 
 #include <cstring>
 
@@ -191,9 +192,12 @@ TEST_F(BootTest, TheMemoryOfTheImageIsFreeOnceItRuns) {
 
 // An image of a few instructions.
 Image program(const std::vector<std::uint32_t>& words) {
-    const auto code = std::as_bytes(std::span(words));
-    Image made(sizeof(skald_fw_header) + code.size());
-    std::ranges::copy(code, made.begin() + sizeof(skald_fw_header));
+    Image made(sizeof(skald_fw_header));
+    for (const std::uint32_t word : words) {
+        const auto bytes = std::bit_cast<std::array<std::byte, sizeof word>>(word);
+        for (const std::byte byte : bytes)
+            made.push_back(byte);
+    }
     return resigned(made, [&](skald_fw_header& h) {
         h.magic = SKALD_FW_MAGIC;
         h.header_size = sizeof(h);
