@@ -65,7 +65,9 @@ void expect_same(const std::vector<Member>& got, const std::vector<Member>& expe
 class BatchTest : public JobTest {
   protected:
     static constexpr std::uint32_t kRoom = 128;
-    LoadedModel loaded{*device};
+    explicit BatchTest(const char* model = kDefaultModel.model) : loaded(*device, model) {}
+
+    LoadedModel loaded;
     Ids words = loaded.tokenizer.encode(
         "And the king said unto his servants, Go ye and bring me the men that came out of the "
         "land, that I may know what they have seen and what the people of the city say of it");
@@ -284,6 +286,24 @@ TEST_F(BatchTest, AfterARollbackTheSameBitsComeAgain) {
     other[2].tokens = 30;
     run(batch, other);
     EXPECT_EQ(other[2].ids, first[2].ids);
+}
+
+class BatchWithInt8Keys : public BatchTest {
+  protected:
+    BatchWithInt8Keys() : BatchTest(kInt8Keys) {}
+};
+
+TEST_F(BatchWithInt8Keys, SaysWhatEachSaysAloneAlsoAfterARollback) {
+    const auto expected = alone(members(8), true);
+    rt::Batch batch(loaded.model, options_for(8, 64));
+    auto all = members(8);
+    run(batch, all, true);
+    expect_same(all, expected);
+    for (std::uint32_t q = 0; q < 8; q++)
+        batch.rollback(q, 0);
+    all = members(8);
+    run(batch, all, true);
+    expect_same(all, expected);
 }
 
 TEST_F(BatchTest, ARollbackForwardIsRefused) {
