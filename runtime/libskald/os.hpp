@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Every system call the runtime makes, behind one seam that tests can fake. No policy here: each
-// method is one call (through libdrm or libudev where those have it).
+// Every system call that concerns a card, behind one seam that tests can fake; plain files are read
+// and written without it. No policy here: each method is one call (through libdrm or libudev where
+// those have it).
 #pragma once
 
 #include <poll.h>

@@ -25,6 +25,8 @@ struct Case {
     const char* reference;  // NAME.json in data/
 };
 inline constexpr Case kDefaultModel{"default.skald", "default.json"};
+// The default model with int8 keys and values: another model, and another format of the cache.
+inline constexpr const char* kInt8Keys = "default-kv8.skald";
 [[nodiscard]] const std::vector<Case>& all_models();
 
 // A container, its tokenizer, and the model on a card.

@@ -129,15 +129,51 @@ TEST(RunReport, DecodeSpeedCountsFromTheFirstTokenSeen) {
     report.result.first_ns = 1'100'000'000;
     report.result.last_ns = 3'100'000'000;
     report.result.first_tokens = 1;
-    EXPECT_DOUBLE_EQ(*report.prefill_tps(), 100);
-    EXPECT_DOUBLE_EQ(*report.decode_tps(), 100);
+    EXPECT_DOUBLE_EQ(*prefill_tps(report.result), 100);
+    EXPECT_DOUBLE_EQ(*decode_tps(report.result), 100);
     report.result.first_tokens = 101;  // they came together: half of them in no time at all
-    EXPECT_DOUBLE_EQ(*report.decode_tps(), 50);
+    EXPECT_DOUBLE_EQ(*decode_tps(report.result), 50);
     report.result.first_tokens = 201;
     report.result.first_ns = report.result.last_ns;
-    EXPECT_DOUBLE_EQ(*report.decode_tps(), 200 / 2.1);
+    EXPECT_DOUBLE_EQ(*decode_tps(report.result), 200 / 2.1);
     report.result.tokens = 1;
-    EXPECT_FALSE(report.decode_tps());
+    EXPECT_FALSE(decode_tps(report.result));
+}
+
+TEST(RunReport, ALongWayToTheFirstTokenIsToldByPart) {
+    GenerateReport report;
+    report.startup = {0, 100'000'000, 150'000'000, 900'000'000};
+    report.result.tokens = 1;
+    report.result.start_ns = 950'000'000;
+    report.result.first_ns = 999'000'000;
+    EXPECT_EQ(timings(report).find("after the start"), std::string::npos);
+    report.result.first_ns = 1'250'000'000;
+    EXPECT_TRUE(timings(report).starts_with(
+        "first token 1.25 s after the start of the program: open 0.10, card 0.05, upload 0.75, "
+        "prepare 0.05, prefill 0.30 s\nemulation here: "))
+        << timings(report);
+    report.result.tokens = 0;
+    report.result.first_ns = 0;  // there was none
+    EXPECT_EQ(timings(report).find("after the start"), std::string::npos);
+}
+
+TEST(RunReport, ABatchIsTheSumOfItsSequences) {
+    BatchReport report;
+    for (int i = 0; i < 3; i++) {
+        SequenceReport one;
+        one.result.prompt_tokens = 5;
+        one.result.tokens = 101 - 50 * static_cast<unsigned>(i);
+        one.result.first_tokens = 1;
+        one.result.start_ns = 1'000'000'000;
+        one.result.first_ns = 2'000'000'000;
+        one.result.last_ns = 4'000'000'000 - i * 500'000'000;
+        report.sequences.push_back(one);
+    }
+    const rt::GenerateResult total = report.total();
+    EXPECT_EQ(total.prompt_tokens, 15u);
+    EXPECT_EQ(total.tokens, 153u);
+    EXPECT_DOUBLE_EQ(*prefill_tps(total), 15);
+    EXPECT_DOUBLE_EQ(*decode_tps(total), 150 / 2.0);
 }
 
 TEST(RunProfile, SumsByKindAndListsWhatRan) {
