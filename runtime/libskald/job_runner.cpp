@@ -59,18 +59,19 @@ void JobRunner::watch_completions(Progress now) {
 void JobRunner::take(Progress now, std::int64_t at_ns, const OnTokens& on_tokens) {
     const std::uint64_t count = now.tokens - seen_.tokens;
     seen_.tokens = now.tokens;
-    if (stopping_) {
-        // Set it again: a job that just ended may have saved the word it had read before.
+    if (stopping_)  // again: a job that just ended may have saved the word it had read before
         args_.set(program::kStop, 1);
-        return;
-    }
-    if (count == 0)
+    const bool wanted = !stopping_ || end_ == End::kPaused;
+    if (count == 0 || !wanted)
         return;
     switch (on_tokens(count, at_ns)) {
         case Next::kMore:
             break;
         case Next::kLast:
             ending_ = true;
+            break;
+        case Next::kPause:
+            request_stop(End::kPaused);
             break;
         case Next::kStop:
             request_stop(End::kStopped);

@@ -15,11 +15,13 @@ class JobRunner {
   public:
     enum class Next {
         kMore,
-        kLast,  // nothing follows: submit no more
-        kStop,  // whatever follows is not wanted
+        kLast,   // nothing follows: submit no more
+        kPause,  // stop at the next token boundary; what comes until then is wanted
+        kStop,   // whatever follows is not wanted
     };
     enum class End {
         kDone,       // the program said so
+        kPaused,     // on_tokens asked for it
         kStopped,    // on_tokens asked for it
         kCancelled,  // cancel_fd became readable
     };

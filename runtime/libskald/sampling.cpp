@@ -30,6 +30,7 @@ void check(const Sampling& s) {
 
 void apply(const Sampling& s, isa::Sequence& sequence) {
     sequence.seed = s.seed;
+    sequence.request = s.request;
     sequence.temperature = s.temperature;
     sequence.top_k = s.top_k;
     sequence.top_p = s.top_p;

@@ -17,6 +17,7 @@ struct Sampling {
     float repeat_penalty = 1;  // 1: off
     std::uint32_t repeat_last_n = 64;
     std::uint64_t seed = 0;
+    std::uint64_t request = 0;  // tells apart requests of one seed
 };
 
 // Throws Error naming the parameter that cannot be.

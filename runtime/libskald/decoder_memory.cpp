@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 // One card buffer is carved into tables: a first pass measures, a second one hands out.
-#include "libskald/session_memory.hpp"
+#include "libskald/decoder_memory.hpp"
 
 #include <algorithm>
 #include <bit>
 
 namespace skald::rt {
 
-class SessionMemory::Layout {
+class DecoderMemory::Layout {
   public:
     Layout() = default;  // measures
     Layout(std::uint64_t va, std::span<std::byte> memory) : va_(va), memory_(memory) {}
@@ -35,18 +35,27 @@ class SessionMemory::Layout {
     std::uint64_t used_ = 0;
 };
 
-void SessionMemory::lay_out(const Model& model, std::uint32_t positions, Layout& layout) {
+namespace {
+
+std::uint32_t blocks_for(std::uint32_t positions) {
+    return static_cast<std::uint32_t>(isa::ceil_div(positions, isa::kKvPositions));
+}
+
+}  // namespace
+
+void DecoderMemory::lay_out(const Model& model, std::size_t sequences_n, std::uint64_t positions,
+                            Layout& layout) {
     const container::ModelInfo& info = model.info();
     Table<std::byte> arguments;
     layout.take(arguments, kArgumentBytes);
     if (!arguments.items.empty())
         args = ArgumentBlock(arguments.items);
     args_va = arguments.va;
-    layout.take(sequences, 1);
-    layout.take(blocks, info.blocks_per_sequence);
-    layout.take(history, info.context);
-    layout.take(decode_tokens, 1);
-    layout.take(decode_table, 1);
+    layout.take(sequences, sequences_n);
+    layout.take(blocks, sequences_n * info.blocks_per_sequence);
+    layout.take(history, sequences_n * info.context);
+    layout.take(decode_tokens, sequences_n);
+    layout.take(decode_table, sequences_n);
     layout.take(steps, positions);
     layout.take(tokens, positions);
     layout.take(rows, positions);
@@ -59,24 +68,42 @@ void SessionMemory::lay_out(const Model& model, std::uint32_t positions, Layout&
     work_va = work.va;
 }
 
-SessionMemory::SessionMemory(Model& model, std::uint32_t positions, std::uint32_t dump_rows) {
+// Each sequence has blocks of its own, for as long as the batch lives.
+void DecoderMemory::assign_blocks(std::span<const std::uint32_t> positions,
+                                  std::uint32_t per_sequence) {
+    // Beyond the pool: a position that has no room faults instead of using another's.
+    std::ranges::fill(blocks.items, UINT32_MAX);
+    std::uint32_t next = 0;
+    for (std::size_t q = 0; q < positions.size(); q++)
+        for (std::uint32_t i = 0; i < blocks_for(positions[q]); i++)
+            blocks.items[q * per_sequence + i] = next++;
+}
+
+DecoderMemory::DecoderMemory(Model& model, std::span<const std::uint32_t> positions,
+                             std::uint32_t dump_rows)
+    : context_(model.info().context) {
     const container::ModelInfo& info = model.info();
     Device& device = model.device();
     AddressSpace& space = model.space();
+    std::uint64_t all = 0;
+    for (const std::uint32_t room : positions) {
+        all += room;
+        kv_blocks += blocks_for(room);
+    }
 
     Layout measure;
-    lay_out(model, positions, measure);
+    lay_out(model, positions.size(), all, measure);
     state_ = Buffer::card(device, measure.used());
     state_binding_ = Binding(space, state_);
     Layout hand_out(state_binding_.va(), state_.map());
-    lay_out(model, positions, hand_out);
+    lay_out(model, positions.size(), all, hand_out);
+    assign_blocks(positions, info.blocks_per_sequence);
 
-    kv_blocks = static_cast<std::uint32_t>(isa::ceil_div(positions, isa::kKvPositions));
     kv_ = Buffer::card(device, kv_blocks * info.block_bytes);
     kv_binding_ = Binding(space, kv_);
     kv_va = kv_binding_.va();
 
-    const std::uint64_t entries = std::bit_ceil<std::uint64_t>(std::max(positions, 2u));
+    const std::uint64_t entries = std::bit_ceil<std::uint64_t>(std::max<std::uint64_t>(all, 2));
     ring_ = Buffer::system(device, entries * sizeof(skald_token));
     ring_binding_ = Binding(space, ring_);
     ring = {ring_binding_.va(), {reinterpret_cast<skald_token*>(ring_.map().data()), entries}};
