@@ -42,20 +42,20 @@ class ModelBench {
             progress_.show(fmt::format("{}: {}: {}", record.model_filename, test.name(), what));
         };
         say("filling to its depth");
-        const auto runner = make_runner(model, test, options_.chunk);
+        Runner runner(model, test, options_.chunk);
         record.test = test;
-        record.chunk = runner->chunk();
-        record.work = traffic.of(test, runner->chunk());
+        record.chunk = runner.chunk();
+        record.work = traffic.of(test, runner.chunk());
         if (options_.warm_up) {
             say("warming up");
-            static_cast<void>(runner->repeat());
+            static_cast<void>(runner.repeat());
         }
         record.test_time = now_utc();
         for (std::uint32_t i = 0; i < options_.repetitions; ++i) {
             say(fmt::format("{} of {}", i + 1, options_.repetitions));
             if (limits_)
                 record.limits.keep_best(limits_->measure());
-            record.samples_ns.push_back(static_cast<double>(runner->repeat()));
+            record.samples_ns.push_back(static_cast<double>(runner.repeat()));
         }
         progress_.clear();
         printer_.print(to_json(record), test_cells(record, options_));

@@ -4,80 +4,60 @@
 
 #include <fmt/format.h>
 
-#include <random>
-#include <vector>
+#include <algorithm>
 
 #include "libskald/error.hpp"
-#include "libskald/session.hpp"
 
 namespace skald::bench {
-namespace {
+RandomTokens::RandomTokens(const container::ModelInfo& info)
+    : bos_(info.bos_id), any_(0, info.vocabulary - 1) {}
 
-// The same tokens in every run of the program, others in every repetition.
-class RandomTokens {
-  public:
-    explicit RandomTokens(const container::ModelInfo& info)
-        : bos_(info.bos_id), any_(0, info.vocabulary - 1) {}
+std::vector<rt::TokenId> RandomTokens::next(std::size_t count, bool from_the_start) {
+    std::vector<rt::TokenId> tokens(count);
+    for (rt::TokenId& token : tokens)
+        token = any_(random_);
+    if (from_the_start && bos_ != container::kNoToken && count != 0)
+        tokens[0] = bos_;
+    return tokens;
+}
 
-    std::vector<rt::TokenId> next(std::size_t count, bool from_the_start) {
-        std::vector<rt::TokenId> tokens(count);
-        for (rt::TokenId& token : tokens)
-            token = any_(random_);
-        if (from_the_start && bos_ != container::kNoToken && count != 0)
-            tokens[0] = bos_;
-        return tokens;
+Runner::Runner(rt::Model& model, const Case& test, std::uint32_t chunk)
+    : test_(test), tokens_(model.info()), batch_(model, [&] {
+          rt::BatchOptions options;
+          options.positions.assign(test.parallel, static_cast<std::uint32_t>(test.positions()));
+          options.chunk = chunk;
+          return options;
+      }()) {
+    const Prompts prompts = make_prompts(test.depth);
+    const std::vector<std::span<const rt::TokenId>> spans(prompts.begin(), prompts.end());
+    batch_.prefill(spans);
+}
+
+Runner::Prompts Runner::make_prompts(std::uint32_t count) {
+    Prompts prompts;
+    for (std::uint32_t q = 0; q < batch_.size(); ++q)
+        prompts.push_back(tokens_.next(count, batch_.position(q) == 0));
+    return prompts;
+}
+
+std::int64_t Runner::repeat() {
+    for (std::uint32_t q = 0; q < batch_.size(); ++q)
+        batch_.rollback(q, test_.depth);
+    const Prompts prompts = make_prompts(test_.given());
+    std::vector<rt::SequenceRequest> requests(batch_.size());
+    for (std::uint32_t q = 0; q < batch_.size(); ++q) {
+        requests[q].prompt = prompts[q];
+        requests[q].max_tokens = test_.chosen();
     }
-
-  private:
-    rt::TokenId bos_;
-    std::mt19937 random_;
-    std::uniform_int_distribution<rt::TokenId> any_;
-};
-
-class SessionRunner final : public Runner {
-  public:
-    SessionRunner(rt::Model& model, const Case& test, std::uint32_t chunk)
-        : test_(test), tokens_(model.info()), session_(model, session_options(test, chunk)) {
-        if (test.depth != 0)
-            generate(test.depth, 1);
-    }
-
-    std::int64_t repeat() override {
-        session_.rollback(test_.depth);
-        const rt::GenerateResult result = generate(test_.given(), test_.chosen());
-        return result.last_ns - result.start_ns;
-    }
-    [[nodiscard]] std::uint32_t chunk() const override { return session_.chunk(); }
-
-  private:
-    static rt::SessionOptions session_options(const Case& test, std::uint32_t chunk) {
-        rt::SessionOptions options;
-        options.positions = static_cast<std::uint32_t>(test.positions());
-        options.chunk = chunk;
-        return options;
-    }
-
-    rt::GenerateResult generate(std::uint32_t given, std::uint32_t chosen) {
-        const auto prompt = tokens_.next(given, session_.position() == 0);
-        rt::GenerateRequest request;
-        request.prompt = prompt;
-        request.max_tokens = chosen;
-        const rt::GenerateResult result = session_.generate(request);
-        if (result.tokens != chosen)
+    std::int64_t last_ns = 0, start_ns = 0;
+    for (const rt::GenerateResult& result : batch_.generate(requests)) {
+        if (result.tokens != test_.chosen())
             throw rt::Error(fmt::format("{}: the card wrote {} tokens instead of {}", test_.name(),
-                                        result.tokens, chosen));
-        return result;
+                                        result.tokens, test_.chosen()));
+        start_ns = result.start_ns;
+        last_ns = std::max(last_ns, result.last_ns);
     }
-
-    Case test_;
-    RandomTokens tokens_;
-    rt::Session session_;
-};
-
-}  // namespace
-
-std::unique_ptr<Runner> make_runner(rt::Model& model, const Case& test, std::uint32_t chunk) {
-    return std::make_unique<SessionRunner>(model, test, chunk);
+    return last_ns - start_ns;
 }
 
 }  // namespace skald::bench

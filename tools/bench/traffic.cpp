@@ -48,11 +48,12 @@ void Traffic::add_step(Work& work, std::uint64_t rows, std::uint64_t chosen,
     work.macs += rows * layers_.macs + chosen * head_.macs;
 }
 
-// Prompts follow each other in steps of whole chunks; a step may end one and begin the next.
+// Prompts follow each other in steps of whole chunks; a step may end one and begin the next. Their
+// last rows are kept for the last step, so that the head is read once.
 void Traffic::add_prompt(Work& work, const Case& test, std::uint32_t chunk) const {
     std::uint32_t sequence = 0, position = 0;
     while (sequence < test.parallel) {
-        std::uint64_t rows = 0, ends = 0, positions = 0;
+        std::uint64_t rows = 0, positions = 0;
         while (rows < chunk && sequence < test.parallel) {
             const auto now = static_cast<std::uint32_t>(
                 std::min<std::uint64_t>(chunk - rows, test.prompt - position));
@@ -62,10 +63,9 @@ void Traffic::add_prompt(Work& work, const Case& test, std::uint32_t chunk) cons
             if (position == test.prompt) {
                 position = 0;
                 ++sequence;
-                ++ends;
             }
         }
-        add_step(work, rows, ends, positions);
+        add_step(work, rows, sequence == test.parallel ? test.parallel : 0, positions);
     }
 }
 

@@ -60,9 +60,10 @@ TEST(BenchTraffic, ABatchSharesWeightsAndNothingElse) {
     const Work work = traffic.of({0, 1, 9, 8}, 512);
     EXPECT_EQ(work.bytes, kMatrix + kHead + 8 * 10 * kPosition);
     EXPECT_EQ(work.macs, 8u * (192 + kVocabulary) * kHidden);
-    // Two prompts of 96 tokens in steps of 128 rows: the second begins in the first step.
+    // Two prompts of 96 tokens in steps of 128 rows: the second begins in the first step, both
+    // choose their token in the last.
     const Work prompts = traffic.of({96, 0, 0, 2}, 128);
-    EXPECT_EQ(prompts.bytes, 2 * (kMatrix + kHead) + (96 + 32 + 96) * kPosition);
+    EXPECT_EQ(prompts.bytes, 2 * kMatrix + kHead + (96 + 32 + 96) * kPosition);
     EXPECT_EQ(prompts.macs, (192u * 192 + 2 * kVocabulary) * kHidden);
 }
 
