@@ -3,7 +3,7 @@
 # run.sh: what `make bench` runs. Models with random weights in a guest; the machine's limits and, where LLAMA_BENCH or the
 # PATH has a llama-bench, the same weights in it, on the host, in turns with the guest. What it takes:
 #
-#   BENCH        which parts: tiny 15m 134m 1.1b (shapes), batch context (of the largest shape), latency, plots
+#   BENCH        which parts: tiny 15m 134m 1.1b (shapes), batch context (of 1.1b if it is named, else of 134m), latency, plots
 #   REPEATS      rounds (3); every figure is a median over them
 #   LLAMA_BENCH  a llama-bench, or a command that is one; "none": no peer
 #
@@ -71,15 +71,11 @@ shapes() {
     true
 }
 
-largest_shape() {
-    local shape
-    for shape in 1.1b 134m 15m tiny; do wants "$shape" && { echo "$shape"; return; }; done
-    echo 134m
-}
-
+# Batches and contexts are a matter of large models.
 of_largest() {
-    local format
-    for format in "$@"; do echo "$(largest_shape):$format"; done
+    local format shape=134m
+    wants 1.1b && shape=1.1b
+    for format in "$@"; do echo "$shape:$format"; done
 }
 
 # model_names ENTRY...: file names without their endings.
