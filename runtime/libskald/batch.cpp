@@ -8,8 +8,10 @@
 #include <string>
 
 #include "libskald/decoding.hpp"
+#include "libskald/downloader.hpp"
 #include "libskald/error.hpp"
 #include "libskald/step_plan.hpp"
+#include "libskald/uploader.hpp"
 
 namespace skald::rt {
 namespace {
@@ -57,6 +59,10 @@ void check_request(const SequenceRequest& request, const std::string& who, const
         throw Error("logits were asked of a session without room for them", EINVAL);
 }
 
+std::uint64_t kv_bytes(const container::ModelInfo& info, std::size_t positions) {
+    return isa::ceil_div(positions, isa::kKvPositions) * info.block_bytes;
+}
+
 }  // namespace
 
 Batch::Batch(Model& model, const BatchOptions& options)
@@ -69,6 +75,33 @@ void Batch::rollback(std::uint32_t sequence, std::uint32_t position) {
                                 label(states_, sequence), position, state.position),
                     EINVAL);
     state = {position, std::nullopt};
+}
+
+std::vector<std::byte> Batch::save(std::uint32_t sequence, std::uint32_t positions) {
+    if (positions > states_[sequence].position)
+        throw Error(fmt::format("{}cannot save {} positions: the sequence has {}",
+                                label(states_, sequence), positions, position(sequence)),
+                    EINVAL);
+    std::vector<std::byte> kv(kv_bytes(decoder_.info(), positions));
+    Downloader(decoder_.space()).copy(kv, decoder_.memory().kv_of(sequence));
+    return kv;
+}
+
+void Batch::restore(std::uint32_t sequence, std::span<const TokenId> tokens,
+                    std::span<const std::byte> kv) {
+    if (tokens.size() > capacity(sequence))
+        throw Error(fmt::format("{}{} tokens do not fit: the context has {} positions",
+                                label(states_, sequence), tokens.size(), capacity(sequence)),
+                    EMSGSIZE);
+    const std::uint64_t bytes = kv_bytes(decoder_.info(), tokens.size());
+    if (kv.size() < bytes)
+        throw Error(fmt::format("{}{} bytes cannot be the keys and values of {} tokens",
+                                label(states_, sequence), kv.size(), tokens.size()),
+                    EINVAL);
+    Uploader(decoder_.space()).copy(decoder_.memory().kv_of(sequence), kv.first(bytes));
+    for (std::uint32_t position = 0; position < tokens.size(); position++)
+        decoder_.memory().history_of(sequence, position) = tokens[position];
+    states_[sequence] = {static_cast<std::uint32_t>(tokens.size()), std::nullopt};
 }
 
 std::vector<GenerateResult> Batch::generate(std::span<const SequenceRequest> requests,

@@ -4,6 +4,7 @@
 // others, on chunks, budgets or timing.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -49,6 +50,14 @@ class Batch {
     // was cancelled: then nothing was appended.
     bool prefill(std::span<const std::span<const TokenId>> prompts, int cancel_fd = -1);
 
+    // The keys and values of the first `positions` positions, as restore() takes them: whole blocks
+    // in the model's format. Throws Error (EINVAL) where the sequence has fewer.
+    [[nodiscard]] std::vector<std::byte> save(std::uint32_t sequence, std::uint32_t positions);
+    // The sequence is where it was when these were saved: behind `tokens`, or their first ones if
+    // more were saved. Throws Error (EINVAL, EMSGSIZE) if they do not fit.
+    void restore(std::uint32_t sequence, std::span<const TokenId> tokens,
+                 std::span<const std::byte> kv);
+
     // Sums over all jobs of this batch so far.
     [[nodiscard]] drm_skald_queue_query stats() { return decoder_.stats(); }
     // Per micro-op of the program, if options.profile.
@@ -56,7 +65,6 @@ class Batch {
 
     // For what else can be done with the program and these sequences.
     [[nodiscard]] Decoder& decoder() { return decoder_; }
-    void set_state(std::uint32_t sequence, SequenceState state) { states_[sequence] = state; }
 
   private:
     Decoder decoder_;

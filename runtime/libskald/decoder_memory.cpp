@@ -2,8 +2,13 @@
 // One card buffer is carved into tables: a first pass measures, a second one hands out.
 #include "libskald/decoder_memory.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <bit>
+#include <cerrno>
+
+#include "libskald/error.hpp"
 
 namespace skald::rt {
 
@@ -41,6 +46,20 @@ std::uint32_t blocks_for(std::uint32_t positions) {
     return static_cast<std::uint32_t>(isa::ceil_div(positions, isa::kKvPositions));
 }
 
+Buffer allocate(Device& device, std::uint64_t bytes, std::size_t sequences) {
+    try {
+        return Buffer::card(device, bytes);
+    } catch (const Error& error) {
+        if (error.code() != ENOSPC)
+            throw;
+        throw Error(fmt::format("the keys and values of {} sequence{} do not fit: they need {} "
+                                "MiB, the card has {} MiB of memory, of which {} MiB are in use",
+                                sequences, sequences == 1 ? "" : "s", bytes >> 20,
+                                device.info().mem_size >> 20, device.usage().mem_used >> 20),
+                    ENOSPC);
+    }
+}
+
 }  // namespace
 
 void DecoderMemory::lay_out(const Model& model, std::size_t sequences_n, std::uint64_t positions,
@@ -74,14 +93,16 @@ void DecoderMemory::assign_blocks(std::span<const std::uint32_t> positions,
     // Beyond the pool: a position that has no room faults instead of using another's.
     std::ranges::fill(blocks.items, UINT32_MAX);
     std::uint32_t next = 0;
-    for (std::size_t q = 0; q < positions.size(); q++)
+    for (std::size_t q = 0; q < positions.size(); q++) {
+        first_blocks_.push_back(next);
         for (std::uint32_t i = 0; i < blocks_for(positions[q]); i++)
             blocks.items[q * per_sequence + i] = next++;
+    }
 }
 
 DecoderMemory::DecoderMemory(Model& model, std::span<const std::uint32_t> positions,
                              std::uint32_t dump_rows)
-    : context_(model.info().context) {
+    : context_(model.info().context), block_bytes_(model.info().block_bytes) {
     const container::ModelInfo& info = model.info();
     Device& device = model.device();
     AddressSpace& space = model.space();
@@ -99,7 +120,7 @@ DecoderMemory::DecoderMemory(Model& model, std::span<const std::uint32_t> positi
     lay_out(model, positions.size(), all, hand_out);
     assign_blocks(positions, info.blocks_per_sequence);
 
-    kv_ = Buffer::card(device, kv_blocks * info.block_bytes);
+    kv_ = allocate(device, kv_blocks * info.block_bytes, positions.size());
     kv_binding_ = Binding(space, kv_);
     kv_va = kv_binding_.va();
 

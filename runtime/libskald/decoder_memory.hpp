@@ -33,6 +33,11 @@ class DecoderMemory {
         return history.items[std::size_t{sequence} * context_ + position];
     }
 
+    // The blocks of a sequence lie side by side: their address.
+    [[nodiscard]] std::uint64_t kv_of(std::uint32_t sequence) const {
+        return kv_va + first_blocks_[sequence] * block_bytes_;
+    }
+
     ArgumentBlock args;
     std::uint64_t args_va = 0;
     Table<isa::Sequence> sequences;      // [sequences]
@@ -63,6 +68,8 @@ class DecoderMemory {
     void assign_blocks(std::span<const std::uint32_t> positions, std::uint32_t per_sequence);
 
     std::uint32_t context_;
+    std::uint64_t block_bytes_;
+    std::vector<std::uint64_t> first_blocks_;  // of each sequence in the pool
     Buffer state_, kv_, ring_, dump_;
     Binding state_binding_, kv_binding_, ring_binding_, dump_binding_;
 };

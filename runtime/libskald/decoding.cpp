@@ -74,24 +74,30 @@ void Lane::deliver(std::int64_t at_ns) {
         result_.last_ns = at_ns;
         result_.tokens += static_cast<std::uint32_t>(fresh_.size());
         state_ = {fresh_.back().position, fresh_.back().id};
-        live_ = !fresh_.back().stop && wanted() != 0;
         if (fresh_.back().stop)
             result_.reason = StopReason::kStopToken;
     }
-    if (!taken.more || fresh_.size() < offered) {
+    const bool enough = !taken.more || fresh_.size() < offered;
+    if (enough)
         result_.reason = StopReason::kCaller;
-        live_ = false;
-    }
     fresh_.clear();
+    if (enough || result_.reason == StopReason::kStopToken || wanted() == 0)
+        end();
+}
+
+void Lane::end() {
+    live_ = false;
+    if (request_.on_end)
+        request_.on_end(result_);
 }
 
 void Lane::cancel() {
     if (!live_)
         return;
-    live_ = false;
     result_.reason = StopReason::kCancelled;
     if (!begun_)
         state_ = before_prompt_;  // who knows how much of the prompt the card has read
+    end();
 }
 
 // ---- All of them -----------------------------------------------------------------------------
@@ -162,6 +168,9 @@ void Decoding::begin_round(std::vector<Lane*> lanes) {
 void Decoding::fill_decode_tables() {
     for (std::size_t i = 0; i < rows_.size(); i++) {
         const SequenceState& state = rows_[i]->state();
+        if (!state.pending)
+            throw Error(fmt::format("the model's program made no token for sequence {}",
+                                    rows_[i]->sequence()));
         memory_.decode_tokens.items[i] = *state.pending;
         memory_.decode_table.items[i] = {rows_[i]->sequence(), state.position};
     }

@@ -42,6 +42,7 @@ class Lane {
 
   private:
     [[nodiscard]] std::uint32_t wanted() const;
+    void end();
 
     std::uint32_t sequence_;
     const SequenceRequest& request_;

@@ -28,17 +28,6 @@ struct Taken {
 // Logits rows [n][vocabulary], in order; valid during the call.
 using OnLogits = std::function<void(std::span<const float>)>;
 
-// Continues one sequence: what it has so far, the token it generated last, then the prompt. An
-// empty prompt is possible where the sequence has something to continue.
-struct SequenceRequest {
-    std::span<const TokenId> prompt;
-    Sampling sampling;
-    std::uint32_t max_tokens = 0;
-    std::span<const std::uint32_t> stop_ids;                 // at most isa::kMaxStop
-    std::function<Taken(std::span<const Token>)> on_tokens;  // empty: takes all
-    OnLogits on_logits;  // of the rows tokens are chosen from; may be empty
-};
-
 enum class StopReason { kStopToken, kLength, kContext, kCaller, kCancelled };
 
 // Times are CLOCK_MONOTONIC nanoseconds as this process saw them.
@@ -50,6 +39,19 @@ struct GenerateResult {
     std::int64_t first_ns = 0;       // first token; 0 if there is none
     std::uint32_t first_tokens = 0;  // that were there at first_ns: several come at a time
     std::int64_t last_ns = 0;
+};
+
+// Continues one sequence: what it has so far, the token it generated last, then the prompt. An
+// empty prompt is possible where the sequence has something to continue.
+struct SequenceRequest {
+    std::span<const TokenId> prompt;
+    Sampling sampling;
+    std::uint32_t max_tokens = 0;
+    std::span<const std::uint32_t> stop_ids;                 // at most isa::kMaxStop
+    std::function<Taken(std::span<const Token>)> on_tokens;  // empty: takes all
+    OnLogits on_logits;  // of the rows tokens are chosen from; may be empty
+    // Called once, when the sequence has ended, though others may go on; not if it wants no tokens.
+    std::function<void(const GenerateResult&)> on_end;
 };
 
 }  // namespace skald::rt

@@ -23,6 +23,13 @@ BatchOptions batch_of_one(const SessionOptions& options) {
     return batch;
 }
 
+// The program has counted where the next one would go.
+std::vector<float> scores_so_far(DecoderMemory& memory) {
+    const std::uint64_t bytes = memory.args.get(program::kLogProbs) - memory.log_probs.va;
+    const auto scored = memory.log_probs.items.first(bytes / sizeof(float));
+    return {scored.begin(), scored.end()};
+}
+
 }  // namespace
 
 Session::Session(Model& model, const SessionOptions& options)
@@ -37,8 +44,7 @@ bool Session::prefill(std::span<const TokenId> tokens, int cancel_fd) {
     return batch_.prefill({&tokens, 1}, cancel_fd);
 }
 
-std::optional<std::vector<float>> Session::score(std::span<const TokenId> tokens, int cancel_fd,
-                                                 const OnLogits& on_logits) {
+Score Session::score(std::span<const TokenId> tokens, int cancel_fd, const OnLogits& on_logits) {
     if (tokens.size() < 2)
         throw Error("a text needs at least two tokens to be scored", EINVAL);
     Decoder& decoder = batch_.decoder();
@@ -65,7 +71,7 @@ std::optional<std::vector<float>> Session::score(std::span<const TokenId> tokens
         memory.args.set(program::kStepsLeft, steps);
         memory.args.set(program::kDump, memory.dump.va);
         if (!decoder.run_silent(cancel_fd))
-            return std::nullopt;
+            return {scores_so_far(memory), true};
         left -= steps;
         const std::uint32_t done = std::min(inputs, rows + steps * chunk);
         if (on_logits)
@@ -73,8 +79,7 @@ std::optional<std::vector<float>> Session::score(std::span<const TokenId> tokens
                 memory.dump.items.first(std::size_t{done - rows} * decoder.info().vocabulary));
         rows = done;
     }
-    const auto scored = memory.log_probs.items.first(inputs);
-    return std::vector<float>(scored.begin(), scored.end());
+    return {scores_so_far(memory), false};
 }
 
 }  // namespace skald::rt

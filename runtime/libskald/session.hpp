@@ -3,8 +3,8 @@
 // on the tokens and the sampling alone, never on chunks, budgets or timing.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -26,6 +26,11 @@ struct GenerateRequest : SequenceRequest {
     int cancel_fd = -1;  // readable: stop at the next token
 };
 
+struct Score {
+    std::vector<float> log_probs;  // of the tokens after the first; fewer after a cancel
+    bool cancelled = false;
+};
+
 class Session {
   public:
     Session(Model& model, const SessionOptions& options);
@@ -44,11 +49,18 @@ class Session {
     // Appends tokens and generates nothing. False if it was cancelled: then nothing was appended.
     bool prefill(std::span<const TokenId> tokens, int cancel_fd = -1);
 
+    // Keys and values of the first positions, and back: Batch::save and Batch::restore.
+    [[nodiscard]] std::vector<std::byte> save(std::uint32_t positions) {
+        return batch_.save(0, positions);
+    }
+    void restore(std::span<const TokenId> tokens, std::span<const std::byte> kv) {
+        batch_.restore(0, tokens, kv);
+    }
+
     // Log-probability of each token after the first, given those before it. Starts from position 0
-    // and leaves the session empty. Nothing if it was cancelled.
-    [[nodiscard]] std::optional<std::vector<float>> score(std::span<const TokenId> tokens,
-                                                          int cancel_fd = -1,
-                                                          const OnLogits& on_logits = {});
+    // and leaves the session empty.
+    [[nodiscard]] Score score(std::span<const TokenId> tokens, int cancel_fd = -1,
+                              const OnLogits& on_logits = {});
 
     // Sums over all jobs of this session so far.
     [[nodiscard]] drm_skald_queue_query stats() { return batch_.stats(); }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The copy program and the pipeline around it.
+// The pipeline around the copies.
 #include "libskald/uploader.hpp"
 
 #include <algorithm>
@@ -11,45 +11,11 @@
 namespace skald::rt {
 namespace {
 
-// Registers of the copy program: whole rows first, then single bytes.
-constexpr std::uint8_t kTo = 1, kFrom = 2, kRows = 3, kTailTo = 4, kTailFrom = 5, kTailBytes = 6;
-
-isa::MicroOp copy_op(std::uint8_t to, std::uint8_t from, std::uint8_t rows,
-                     std::uint32_t row_bytes) {
-    isa::MicroOp op;
-    op.opcode = static_cast<std::uint8_t>(isa::Opcode::Copy);
-    op.rows = rows;
-    op.dim[0] = row_bytes;
-    op.op[0].base = to;
-    op.op[1].base = from;
-    return op;
-}
-
-isa::MicroOp end_op() {
-    isa::MicroOp op;
-    op.opcode = static_cast<std::uint8_t>(isa::Opcode::End);
-    op.aux = static_cast<std::uint8_t>(isa::EndStatus::Done);
-    return op;
-}
-
-constexpr std::uint64_t kArgumentsOffset = 4096;  // program before, argument blocks from here
-
 std::uint64_t whole_pages(std::uint64_t bytes, std::uint64_t page) {
     return (bytes + page - 1) / page * page;
 }
 
 }  // namespace
-
-Uploader::Uploader(AddressSpace& space)
-    : space_(space),
-      control_(Buffer::card(space.device(), kArgumentsOffset + kSlots * kArgumentBytes)),
-      control_binding_(space, control_),
-      program_{copy_op(kTo, kFrom, kRows, kRow), copy_op(kTailTo, kTailFrom, kTailBytes, 1),
-               end_op()},
-      queue_(space, QueueOptions{}) {
-    queue_.set_program(program_);
-    std::memcpy(control_.map().data(), program_.data(), sizeof program_);
-}
 
 void Uploader::copy(std::uint64_t destination_va, std::span<const std::byte> source) {
     for (Slot& slot : slots_)
@@ -60,14 +26,14 @@ void Uploader::copy(std::uint64_t destination_va, std::span<const std::byte> sou
             source.subspan(at, std::min<std::size_t>(kWindowBytes, source.size() - at));
         const std::size_t index = turn % kSlots;
         Slot& slot = slots_[index];
-        finish(slot);
+        finish(index);
         if (!pin(slot, window))
             stage(slot, window);
-        submit(index, destination_va + at, window.size());
+        jobs_.start(index, destination_va + at, slot.va, window.size());
         at += window.size();
     }
-    for (Slot& slot : slots_)
-        finish(slot);
+    for (std::size_t index = 0; index < kSlots; index++)
+        finish(index);
 }
 
 bool Uploader::pin(Slot& slot, std::span<const std::byte> window) {
@@ -97,28 +63,9 @@ void Uploader::stage(Slot& slot, std::span<const std::byte> window) {
     slot.bound = kWindowBytes;
 }
 
-void Uploader::submit(std::size_t index, std::uint64_t destination_va, std::uint64_t bytes) {
+void Uploader::finish(std::size_t index) {
+    jobs_.wait(index);
     Slot& slot = slots_[index];
-    const std::uint64_t offset = kArgumentsOffset + index * kArgumentBytes;
-    ArgumentBlock arguments(control_.map().subspan(offset));
-    const std::uint64_t rows = bytes / kRow;
-    arguments.set(kTo, destination_va);
-    arguments.set(kFrom, slot.va);
-    arguments.set(kRows, rows);
-    arguments.set(kTailTo, destination_va + rows * kRow);
-    arguments.set(kTailFrom, slot.va + rows * kRow);
-    arguments.set(kTailBytes, bytes % kRow);
-    drm_skald_job job{};
-    job.program_va = control_binding_.va();
-    job.args_va = control_binding_.va() + offset;
-    job.program_ops = program_.size();
-    slot.job = queue_.submit(job);
-}
-
-void Uploader::finish(Slot& slot) {
-    if (slot.job != 0)
-        queue_.wait_job(slot.job);
-    slot.job = 0;
     if (slot.bound != 0)
         space_.unbind(slot.va, slot.bound);
     slot.bound = 0;

@@ -8,9 +8,8 @@
 #include <span>
 
 #include "libskald/address_space.hpp"
-#include "libskald/argument_block.hpp"
 #include "libskald/buffer.hpp"
-#include "libskald/queue.hpp"
+#include "libskald/copy_jobs.hpp"
 
 namespace skald::rt {
 
@@ -18,19 +17,17 @@ class Uploader {
   public:
     static constexpr std::uint64_t kWindowBytes = 16ull << 20;
 
-    explicit Uploader(AddressSpace& space);
+    explicit Uploader(AddressSpace& space) : space_(space), jobs_(space) {}
 
     // Returns when the bytes are there. Whole pages of the source are read by the card in place if
     // the driver allows, anything else goes through a buffer.
     void copy(std::uint64_t destination_va, std::span<const std::byte> source);
 
   private:
-    static constexpr std::size_t kSlots = 2;
-    static constexpr std::uint64_t kRow = 4096;
+    static constexpr std::size_t kSlots = CopyJobs::kSlots;
 
     struct Slot {
         std::uint64_t va = 0;     // where the window of the source is bound
-        std::uint64_t job = 0;    // that reads it
         std::uint64_t bound = 0;  // bytes bound there
         Buffer source;            // pinned memory of the caller, or
         Buffer staging;           // system memory that stays bound
@@ -39,16 +36,12 @@ class Uploader {
     // False if the driver cannot pin this memory.
     [[nodiscard]] bool pin(Slot& slot, std::span<const std::byte> window);
     void stage(Slot& slot, std::span<const std::byte> window);
-    void submit(std::size_t index, std::uint64_t destination_va, std::uint64_t bytes);
-    void finish(Slot& slot);
+    void finish(std::size_t index);
 
     AddressSpace& space_;
-    Buffer control_;  // program and argument blocks
-    Binding control_binding_;
-    std::array<isa::MicroOp, 3> program_;
     std::array<Slot, kSlots> slots_;
     bool can_pin_ = true;
-    Queue queue_;  // last: its jobs use all of the above
+    CopyJobs jobs_;  // last: they use all of the above
 };
 
 }  // namespace skald::rt

@@ -1,15 +1,24 @@
 // SPDX-License-Identifier: MIT
-// The two things llm-run does with a loaded model. Both return an exit status.
+// What llm-run does with a loaded model. All return an exit status.
 #pragma once
 
 #include "libskald/model.hpp"
+#include "libskald/prompt_cache.hpp"
 #include "run/options.hpp"
+#include "run/startup.hpp"
 #include "tokenizer/tokenizer.hpp"
 
 namespace skald::run {
 
-[[nodiscard]] int generate(const Options& options, rt::Model& model,
-                           const rt::Tokenizer& tokenizer);
-[[nodiscard]] int score(const Options& options, rt::Model& model, const rt::Tokenizer& tokenizer);
+struct Loaded {
+    rt::Model& model;
+    const rt::Tokenizer& tokenizer;
+    rt::PromptCacheKey key;
+    Startup startup;
+};
+
+[[nodiscard]] int generate(const Options& options, const Loaded& loaded);
+[[nodiscard]] int generate_batch(const Options& options, const Loaded& loaded);
+[[nodiscard]] int score(const Options& options, const Loaded& loaded);
 
 }  // namespace skald::run

@@ -3,21 +3,21 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdint>
 #include <cstdio>
-#include <limits>
 #include <optional>
 #include <vector>
 
-#include "libskald/error.hpp"
+#include "libskald/session.hpp"
+#include "run/cached_prompt.hpp"
 #include "run/commands.hpp"
 #include "run/interruption.hpp"
 #include "run/logits_file.hpp"
 #include "run/profile_table.hpp"
 #include "run/prompt.hpp"
 #include "run/report.hpp"
-#include "run/text_output.hpp"
+#include "run/sequence.hpp"
+#include "run/standard_output.hpp"
 
 namespace skald::run {
 namespace {
@@ -29,10 +29,7 @@ constexpr std::uint64_t kDumpRowsMax = 256;
 rt::SessionOptions session_options(const Options& options, const container::ModelInfo& info,
                                    std::size_t prompt) {
     rt::SessionOptions session;
-    // At least one more than the prompt has: the card chooses a token behind it.
-    const std::uint64_t more = std::max(1u, options.max_tokens.value_or(info.context));
-    session.positions =
-        static_cast<std::uint32_t>(std::min<std::uint64_t>(prompt + more, info.context));
+    session.positions = room_for(options, info, prompt);
     session.chunk = options.chunk;
     session.profile = options.profile;
     if (!options.dump_file.empty())
@@ -41,94 +38,68 @@ rt::SessionOptions session_options(const Options& options, const container::Mode
     return session;
 }
 
-std::string stop_text(const rt::GenerateResult& result, const TextOutput& output) {
-    switch (result.reason) {
-        case rt::StopReason::kStopToken:
-            return "eos";
-        case rt::StopReason::kLength:
-            return "length";
-        case rt::StopReason::kContext:
-            return "context";
-        case rt::StopReason::kCaller:
-            return output.stopped() ? "stop" : "closed";
-        case rt::StopReason::kCancelled:
-            return "interrupted";
+// With a prompt cache the prompt is prepared first; the times are those of both parts.
+rt::GenerateResult run(const Options& options, const Loaded& loaded, rt::Session& session,
+                       rt::GenerateRequest& request, std::uint32_t& cached) {
+    if (options.prompt_cache.empty())
+        return session.generate(request);
+    const auto prompt = request.prompt;
+    const std::int64_t start_ns = loaded.model.device().os().now_ns();
+    CachedPrompt cache(options.prompt_cache, loaded.key);
+    const bool prepared = cache.prepare(session, prompt, request.cancel_fd);
+    cached = cache.found();
+    rt::GenerateResult result;
+    result.reason = rt::StopReason::kCancelled;
+    if (prepared) {
+        request.prompt = prompt.last(1);
+        result = session.generate(request);
     }
-    return "";
-}
-
-// The model's own end tokens; the tokenizer may know more of them than the container's table.
-std::vector<std::uint32_t> stop_ids(const container::ModelInfo& info,
-                                    const rt::Tokenizer& tokenizer) {
-    std::vector<std::uint32_t> ids(info.stop, info.stop + info.n_stop);
-    for (const rt::TokenId id : tokenizer.eos_ids())
-        if (std::find(ids.begin(), ids.end(), id) == ids.end() && ids.size() < isa::kMaxStop)
-            ids.push_back(id);
-    return ids;
-}
-
-void check_fits(const Options& options, const container::ModelInfo& info, std::size_t prompt) {
-    if (prompt == 0)
-        throw UsageError("the prompt is empty");
-    if (prompt >= info.context && options.max_tokens.value_or(1) != 0)
-        throw rt::Error(fmt::format("the prompt of {} tokens does not fit the model's context of "
-                                    "{} tokens, of which one is for the answer",
-                                    prompt, info.context),
-                        EMSGSIZE);
-}
-
-int exit_status(const Options& options, const rt::GenerateResult& result,
-                const Interruption& interruption, std::uint32_t context) {
-    if (result.reason == rt::StopReason::kCancelled)
-        return kExitSignal + interruption.signal();
-    if (result.reason == rt::StopReason::kContext && options.max_tokens) {
-        fmt::print(
-            stderr,
-            "llm-run: the context of {} tokens is full after {} of the {} tokens asked for\n",
-            context, result.tokens, *options.max_tokens);
-        return kExitContextFull;
-    }
-    return kExitDone;
+    result.start_ns = start_ns;
+    result.prompt_tokens = static_cast<std::uint32_t>(prompt.size());
+    return result;
 }
 
 }  // namespace
 
-int generate(const Options& options, rt::Model& model, const rt::Tokenizer& tokenizer) {
+int generate(const Options& options, const Loaded& loaded) {
+    rt::Model& model = loaded.model;
+    const rt::Tokenizer& tokenizer = loaded.tokenizer;
     const container::ModelInfo& info = model.info();
     const std::string prompt_text = read_prompt(options);
     const std::vector<rt::TokenId> prompt = tokenizer.encode(prompt_text);
-    check_fits(options, info, prompt.size());
-    check_chunk(options, info);
+    check_fits(options, info, prompt.size(), "");
+    check_chunk(options, info, 1);
     std::optional<LogitsFile> logits;
     if (!options.dump_file.empty())
         logits.emplace(options.dump_file);
 
     rt::Session session(model, session_options(options, info, prompt.size()));
-    TextOutput output(tokenizer, prompt, options.stop);
+    TextMaker text(tokenizer, prompt, options.stop);
+    StandardOutput output;
     if (options.echo)
         output.write(prompt_text);
 
     const Interruption interruption;
-    const std::vector<std::uint32_t> stops = stop_ids(info, tokenizer);
-    rt::GenerateRequest request;
-    request.prompt = prompt;
-    request.sampling = options.sampling.with_defaults_of(info);
-    request.max_tokens = options.max_tokens.value_or(std::numeric_limits<std::uint32_t>::max());
-    if (!options.ignore_eos)
-        request.stop_ids = stops;
-    request.cancel_fd = interruption.fd();
-    request.on_tokens = [&](std::span<const rt::Token> tokens) { return output.push(tokens); };
+    const std::vector<std::uint32_t> stops = stop_ids(options, info, tokenizer);
+    rt::GenerateRequest request{request_for(options, info, prompt, stops), interruption.fd()};
+    request.on_tokens = [&](std::span<const rt::Token> tokens) {
+        rt::Taken taken;
+        output.write(text.push(tokens, taken));
+        taken.more = taken.more && !output.closed();
+        return taken;
+    };
     if (logits)
         request.on_logits = [&](std::span<const float> rows) { logits->append(rows); };
 
-    const CounterSpan counters(model.device(), session);
+    const CounterSpan counters(model.device(), [&] { return session.stats(); });
     GenerateReport report;
-    report.result = session.generate(request);
-    output.finish();
+    report.result = run(options, loaded, session, request, report.cached);
+    output.write(text.finish() + "\n");
     report.counters = counters.read();
-    report.stop_reason = stop_text(report.result, output);
-    report.text = output.text();
-    report.ids = output.ids();
+    report.startup = loaded.startup;
+    report.stop_reason = stop_text(report.result, text);
+    report.text = text.text();
+    report.ids = text.ids();
     report.seed = request.sampling.seed;
     report.chunk = session.chunk();
     if (options.json)
@@ -138,7 +109,9 @@ int generate(const Options& options, rt::Model& model, const rt::Tokenizer& toke
     if (options.profile)
         fmt::print(stderr, "{}", profile_table(model.program(), session.profile()));
     fmt::print(stderr, "{}", timings(report));
-    return exit_status(options, report.result, interruption, info.context);
+    if (report.result.reason == rt::StopReason::kCancelled)
+        return kExitSignal + interruption.signal();
+    return context_was_full(options, info, report.result, "") ? kExitContextFull : kExitDone;
 }
 
 }  // namespace skald::run

@@ -34,18 +34,25 @@ std::unique_ptr<rt::Device> open_device(const Options& options, const rt::Contai
     return local::open_local_card(rt::linux_os(), local);
 }
 
-int run(const Options& options) {
+int run(const Options& options, Startup startup) {
+    const auto now_ns = [] { return rt::linux_os().now_ns(); };
     const rt::Container container(options.model);
     const rt::Tokenizer tokenizer(container.tokenizer());
+    startup.opened_ns = now_ns();
     const std::unique_ptr<rt::Device> device = open_device(options, container);
+    startup.card_ns = now_ns();
     rt::Model model(*device, {container.model(), container.program(), container.weights()});
-    return options.nll_file.empty() ? generate(options, model, tokenizer)
-                                    : score(options, model, tokenizer);
+    startup.uploaded_ns = now_ns();
+    const Loaded loaded{model, tokenizer,
+                        rt::PromptCacheKey::of(container.header(), container.model()), startup};
+    if (!options.nll_file.empty())
+        return score(options, loaded);
+    return options.batch() ? generate_batch(options, loaded) : generate(options, loaded);
 }
 
-int guarded(const Options& options) {
+int guarded(const Options& options, const Startup& startup) {
     try {
-        return run(options);
+        return run(options, startup);
     } catch (const rt::Error& error) {
         fmt::print(stderr, "llm-run: {}\n", error.what());
         return error.code() == EMSGSIZE ? kExitContextFull : kExitFailed;
@@ -62,9 +69,11 @@ int guarded(const Options& options) {
 }  // namespace skald::run
 
 int main(int argc, char** argv) {
+    skald::run::Startup startup;
+    startup.begin_ns = skald::rt::linux_os().now_ns();
     // A reader that goes away ends the text, not the process.
     std::signal(SIGPIPE, SIG_IGN);
     int status = 0;
     const auto options = skald::run::parse_options(argc, argv, status);
-    return options ? skald::run::guarded(*options) : status;
+    return options ? skald::run::guarded(*options, startup) : status;
 }

@@ -18,7 +18,10 @@ The prompt comes from -p, from -f, or from standard input when that is a pipe or
 the end of -f and standard input is not part of it. The text goes to standard output as it is made,
 errors and timings go to standard error. With --json the last line of standard output is a JSON object
 with the text, its token ids and the figures. Without a model's own advice on sampling, the temperature
-is 0.8, top-k 40, top-p 0.95. The same seed gives the same text on every machine.
+is 0.8, top-k 40, top-p 0.95. The same seed gives the same text on every machine, alone and among
+others: with --parallel and --prompts up to 64 sequences decode together, each text comes out whole
+under a line that names it, and --json has them all in "sequences", with the totals beside. A prompt
+cache is of one model; it may begin like the prompt or like a longer one. It changes no text.
 
 Exit status: 0 done; 1 a file, the card or the driver failed; 2 wrong command line; 3 the context is
 full (the prompt does not fit, or the text ended before -n tokens); 130 ended by Ctrl-C.
@@ -29,6 +32,9 @@ Examples:
   echo "The little dog" | llm-run story.skald --temp 0.7 --seed 42 --stop "The end"
   llm-run story.skald --local --threads 2 -p "A cat" --profile
   llm-run story.skald --nll text.txt --json
+  llm-run story.skald -f long.txt -n 50 --prompt-cache long.kv
+  llm-run story.skald -p "Once upon a time" -n 100 --parallel 8 --seed 1
+  llm-run story.skald --prompts questions.txt -n 64 --temp 0 --json | tail -1 | jq .sequences
 )";
 
 void add_sampling(CLI::App& app, SamplingChoice& choice) {
@@ -76,6 +82,18 @@ void add_text(CLI::App& app, Options& options) {
                                 "standard input")
                      ->type_name("FILE")
                      ->excludes(prompt);
+    auto* prompts = app.add_option("--prompts", options.prompts_file,
+                                   "Several at a time: a file with one prompt a line; - reads "
+                                   "standard input")
+                        ->type_name("FILE")
+                        ->excludes(prompt)
+                        ->excludes(file);
+    auto* parallel = app.add_option("--parallel", options.parallel,
+                                    "Several at a time: the prompt N times, with the seeds S, S + "
+                                    "1, ...")
+                         ->type_name("N")
+                         ->check(CLI::PositiveNumber)
+                         ->excludes(prompts);
     app.add_option("-n,--tokens", options.max_tokens,
                    "Tokens to generate at most (until the model ends or the context is full)")
         ->type_name("N");
@@ -88,15 +106,26 @@ void add_text(CLI::App& app, Options& options) {
     app.add_option("--chunk", options.chunk,
                    "Rows of a prefill step (as many as the model takes); no effect on the text")
         ->type_name("N");
-    app.add_option(
-           "--nll", options.nll_file,
-           "Generate nothing: mean negative log-likelihood of a text; - reads standard input")
-        ->type_name("FILE")
-        ->excludes(prompt)
-        ->excludes(file);
-    app.add_option("--dump-logits", options.dump_file,
-                   "Write the logits that tokens are chosen from (raw 32-bit floats, row by row)")
-        ->type_name("FILE");
+    auto* nll =
+        app.add_option(
+               "--nll", options.nll_file,
+               "Generate nothing: mean negative log-likelihood of a text; - reads standard input")
+            ->type_name("FILE")
+            ->excludes(prompt)
+            ->excludes(file);
+    auto* dump =
+        app.add_option("--dump-logits", options.dump_file,
+                       "Write the logits that tokens are chosen from (raw 32-bit floats, row by "
+                       "row)")
+            ->type_name("FILE");
+    auto* cache =
+        app.add_option("--prompt-cache", options.prompt_cache,
+                       "Keep what was computed of the prompt in this file, and begin with "
+                       "what it has")
+            ->type_name("FILE")
+            ->excludes(nll);
+    for (CLI::Option* several : {prompts, parallel})
+        several->excludes(nll)->excludes(dump)->excludes(cache);
     app.add_flag("--json", options.json, "One JSON line at the end of standard output");
     app.add_flag("--profile", options.profile, "Table of micro-ops on standard error");
 }
@@ -122,12 +151,18 @@ rt::Sampling SamplingChoice::with_defaults_of(const container::ModelInfo& info) 
     return s;
 }
 
-void check_chunk(const Options& options, const container::ModelInfo& info) {
+void check_chunk(const Options& options, const container::ModelInfo& info, std::size_t sequences) {
     if (options.chunk > info.max_rows)
         throw UsageError(
             fmt::format("--chunk {} is too much: the model takes at most {} rows in a "
                         "step",
                         options.chunk, info.max_rows));
+    const std::uint32_t chunk = options.chunk != 0 ? options.chunk : info.max_rows;
+    if (sequences > chunk)
+        throw UsageError(
+            fmt::format("steps of {} rows are too small for {} sequences, which need "
+                        "a row each (--chunk)",
+                        chunk, sequences));
 }
 
 std::optional<Options> parse_options(int argc, char** argv, int& status) {

@@ -2,6 +2,7 @@
 // What a user may ask of llm-run, and its exit statuses.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <stdexcept>
@@ -41,11 +42,14 @@ struct Options {
     std::string model;
     std::optional<std::string> prompt;
     std::string prompt_file;
+    std::uint32_t parallel = 0;  // 0: not said
+    std::string prompts_file;
     std::optional<std::uint32_t> max_tokens;
     SamplingChoice sampling;
     std::vector<std::string> stop;
     bool ignore_eos = false;
     std::uint32_t chunk = 0;
+    std::string prompt_cache;
     bool echo = false;
 
     bool json = false;
@@ -58,10 +62,13 @@ struct Options {
     unsigned threads = 0;
     std::uint64_t memory_mib = 0;
     int device = -1;
+
+    // Several sequences at a time.
+    [[nodiscard]] bool batch() const { return parallel != 0 || !prompts_file.empty(); }
 };
 
-// Throws UsageError if the model cannot do steps of that many rows.
-void check_chunk(const Options& options, const container::ModelInfo& info);
+// Throws UsageError if the model cannot do steps of that many rows, or so many sequences need more.
+void check_chunk(const Options& options, const container::ModelInfo& info, std::size_t sequences);
 
 // Nothing if the program is done already (--help, or a mistake that has been reported): then
 // `status` says how to exit.

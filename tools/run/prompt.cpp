@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cerrno>
+#include <sstream>
 
 #include "libskald/error.hpp"
 
@@ -48,6 +49,14 @@ std::string read_text(const std::string& path) {
     if (text.ends_with('\n'))
         text.pop_back();
     return text;
+}
+
+std::vector<std::string> read_lines(const std::string& path) {
+    std::vector<std::string> lines;
+    std::istringstream text(read_text(path));
+    for (std::string line; std::getline(text, line);)
+        lines.push_back(line);
+    return lines;
 }
 
 std::string read_prompt(const Options& options) {

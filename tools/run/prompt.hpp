@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "run/options.hpp"
 
@@ -12,5 +13,7 @@ namespace skald::run {
 [[nodiscard]] std::string read_prompt(const Options& options);
 // A whole file, "-" for standard input, without one newline at its end.
 [[nodiscard]] std::string read_text(const std::string& path);
+// The lines of one; none if it is empty.
+[[nodiscard]] std::vector<std::string> read_lines(const std::string& path);
 
 }  // namespace skald::run

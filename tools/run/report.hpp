@@ -4,13 +4,16 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include <nlohmann/json_fwd.hpp>
 
-#include "libskald/session.hpp"
+#include "libskald/device.hpp"
+#include "libskald/request.hpp"
+#include "run/startup.hpp"
 
 namespace skald::run {
 
@@ -27,42 +30,65 @@ struct Counters {
 // Takes the counters between its construction and read().
 class CounterSpan {
   public:
-    CounterSpan(rt::Device& device, rt::Session& session);
+    using Stats = std::function<drm_skald_queue_query()>;
+    CounterSpan(rt::Device& device, Stats stats);
     [[nodiscard]] Counters read() const;
 
   private:
     rt::Device& device_;
-    rt::Session& session_;
+    Stats stats_;
     drm_skald_queue_query queue_;
     std::uint64_t interrupts_;
 };
 
-struct GenerateReport {
+[[nodiscard]] double first_token_s(const rt::GenerateResult& result);  // 0 if there is none
+// Of the tokens that were computed.
+[[nodiscard]] std::optional<double> prefill_tps(const rt::GenerateResult& result,
+                                                std::uint32_t cached = 0);
+// From the first to the last token.
+[[nodiscard]] std::optional<double> decode_tps(const rt::GenerateResult& result);
+
+struct SequenceReport {
     rt::GenerateResult result;
-    Counters counters;
     std::string stop_reason;
     std::string text;
     std::vector<std::uint32_t> ids;
     std::uint64_t seed = 0;
+};
+
+struct GenerateReport : SequenceReport {
+    Counters counters;
+    Startup startup;
+    std::uint32_t cached = 0;  // tokens of the prompt that a prompt cache had
+    std::uint32_t chunk = 0;
+};
+
+struct BatchReport {
+    std::vector<SequenceReport> sequences;
+    Counters counters;
+    Startup startup;
     std::uint32_t chunk = 0;
 
-    [[nodiscard]] double first_token_s() const;
-    [[nodiscard]] std::optional<double> prefill_tps() const;
-    [[nodiscard]] std::optional<double> decode_tps() const;  // from first to last token
+    // All sequences as if they were one: sums of tokens, from the first start to the last end.
+    [[nodiscard]] rt::GenerateResult total() const;
 };
 
 struct ScoreReport {
     double nll = 0;            // mean over `tokens`
     std::uint64_t tokens = 0;  // that were predicted
     double seconds = 0;
+    bool interrupted = false;  // nll and tokens are those until then
     Counters counters;
 };
 
 // Lines for standard error.
 [[nodiscard]] std::string timings(const GenerateReport& report);
+[[nodiscard]] std::string timings(const BatchReport& report);
 [[nodiscard]] std::string timings(const ScoreReport& report);
 // One line without its newline. model: name for people; device: the card.
 [[nodiscard]] std::string json_line(const GenerateReport& report, const std::string& model,
+                                    const rt::Device& device);
+[[nodiscard]] std::string json_line(const BatchReport& report, const std::string& model,
                                     const rt::Device& device);
 [[nodiscard]] std::string json_line(const ScoreReport& report, const std::string& model,
                                     const rt::Device& device);

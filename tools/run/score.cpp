@@ -11,13 +11,14 @@
 #include <vector>
 
 #include "libskald/error.hpp"
+#include "libskald/session.hpp"
 #include "run/commands.hpp"
 #include "run/interruption.hpp"
 #include "run/logits_file.hpp"
 #include "run/profile_table.hpp"
 #include "run/prompt.hpp"
 #include "run/report.hpp"
-#include "run/text_output.hpp"
+#include "run/standard_output.hpp"
 
 namespace skald::run {
 namespace {
@@ -63,9 +64,11 @@ rt::SessionOptions session_options(const Options& options, const container::Mode
 
 }  // namespace
 
-int score(const Options& options, rt::Model& model, const rt::Tokenizer& tokenizer) {
+int score(const Options& options, const Loaded& loaded) {
+    rt::Model& model = loaded.model;
+    const rt::Tokenizer& tokenizer = loaded.tokenizer;
     const container::ModelInfo& info = model.info();
-    check_chunk(options, info);
+    check_chunk(options, info, 1);
     rt::Tokenizer::EncodeOptions encoding;
     encoding.parse_special = false;
     const std::vector<rt::TokenId> ids = tokenizer.encode(read_text(options.nll_file), encoding);
@@ -80,31 +83,34 @@ int score(const Options& options, rt::Model& model, const rt::Tokenizer& tokeniz
         on_logits = [&](std::span<const float> rows) { logits->append(rows); };
     }
     rt::Session session(model, session_options(options, info, ids.size()));
-    TextOutput output(tokenizer, {}, {});
+    StandardOutput output;
     const Interruption interruption;
-    const CounterSpan counters(model.device(), session);
+    const CounterSpan counters(model.device(), [&] { return session.stats(); });
     const std::int64_t start_ns = model.device().os().now_ns();
     ScoreReport report;
     double sum = 0;
     for (const std::vector<rt::TokenId>& window : windows(ids, prefix, info.context)) {
-        const auto scored = session.score(window, interruption.fd(), on_logits);
-        if (!scored)
-            return kExitSignal + interruption.signal();
-        for (const float value : *scored)
+        const rt::Score scored = session.score(window, interruption.fd(), on_logits);
+        for (const float value : scored.log_probs)
             sum -= value;
-        report.tokens += scored->size();
+        report.tokens += scored.log_probs.size();
+        report.interrupted = scored.cancelled;
+        if (report.interrupted)
+            break;
     }
-    report.nll = sum / static_cast<double>(report.tokens);
+    if (report.tokens != 0)
+        report.nll = sum / static_cast<double>(report.tokens);
     report.seconds = static_cast<double>(model.device().os().now_ns() - start_ns) * 1e-9;
     report.counters = counters.read();
-    output.write(options.json
-                     ? json_line(report, info.name, model.device()) + "\n"
-                     : fmt::format("nll {:.4f} per token, perplexity {:.3f}, over {} tokens\n",
-                                   report.nll, std::exp(report.nll), report.tokens));
+    if (options.json)
+        output.write(json_line(report, info.name, model.device()) + "\n");
+    else if (report.tokens != 0)
+        output.write(fmt::format("nll {:.4f} per token, perplexity {:.3f}, over {} tokens\n",
+                                 report.nll, std::exp(report.nll), report.tokens));
     if (options.profile)
         fmt::print(stderr, "{}", profile_table(model.program(), session.profile()));
     fmt::print(stderr, "{}", timings(report));
-    return kExitDone;
+    return report.interrupted ? kExitSignal + interruption.signal() : kExitDone;
 }
 
 }  // namespace skald::run

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "job_fixture.hpp"
@@ -176,6 +177,25 @@ TEST_F(BatchTest, MembersThatEndEarlyDoNotDisturbTheOthers) {
     EXPECT_EQ(reason(2), rt::StopReason::kStopToken);
     EXPECT_EQ(reason(4), rt::StopReason::kContext);
     EXPECT_EQ(reason(6), rt::StopReason::kLength);
+}
+
+TEST_F(BatchTest, TellsOfEachEndOnce) {
+    auto all = members(4);
+    all[2].take = 2;
+    all[3].tokens = 0;
+    std::vector<int> ends(4);
+    std::vector<rt::SequenceRequest> requests;
+    for (std::size_t i = 0; i < 4; i++) {
+        rt::SequenceRequest request = all[i].request(false);
+        request.on_end = [&, i](const rt::GenerateResult& result) {
+            ends[i]++;
+            EXPECT_EQ(result.tokens, all[i].ids.size());
+        };
+        requests.push_back(std::move(request));
+    }
+    rt::Batch batch(loaded.model, options_for(4));
+    (void)batch.generate(requests);
+    EXPECT_EQ(ends, (std::vector<int>{1, 1, 1, 0}));
 }
 
 TEST_F(BatchTest, RowsOfMembersThatEndedAreDropped) {

@@ -16,7 +16,7 @@
 #include <string>
 #include <vector>
 
-#include "process.hpp"
+#include "llm_run.hpp"
 #include "test_card.hpp"
 #include "test_model.hpp"
 
@@ -25,42 +25,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
-using Words = std::vector<std::string>;
-
-constexpr int kDone = 0, kFailed = 1, kUsage = 2, kContextFull = 3;
-
-std::string path_of(const char* model) {
-    return data_file(model).string();
-}
-
-Words command(const std::string& model, const Words& options) {
-    Words words = run_command();
-    words.insert(words.begin() + 1, model);
-    words.insert(words.end(), options.begin(), options.end());
-    return words;
-}
-
-Finished llm_run(const Words& options, const std::string& input = "",
-                 const std::string& model = path_of(kDefaultModel.model)) {
-    return run(command(model, options), input);
-}
-
-// The last line of standard output.
-json json_of(const Finished& done) {
-    EXPECT_EQ(done.status, kDone) << done.err;
-    const std::string text = done.out.substr(0, done.out.find_last_not_of('\n') + 1);
-    return json::parse(text.substr(text.rfind('\n') + 1));
-}
-
-std::string read_file(const fs::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
-}
-
-void expect_one_line(const std::string& text) {
-    EXPECT_EQ(std::ranges::count(text, '\n'), 1) << text;
-    EXPECT_TRUE(text.starts_with("llm-run: ")) << text;
-}
 
 // ---- What the models say ----------------------------------------------------------------------
 
@@ -104,13 +68,6 @@ INSTANTIATE_TEST_SUITE_P(Models, RunModel, testing::ValuesIn(all_models()),
 
 // ---- What a run looks like --------------------------------------------------------------------
 
-const Words kShort = {"-p", "And the king said", "-n", "20", "--temp", "0.8", "--seed", "3"};
-
-Words with(Words words, const Words& more) {
-    words.insert(words.end(), more.begin(), more.end());
-    return words;
-}
-
 TEST(Run, WritesTheTextAndATimingLine) {
     const Finished done = llm_run(kShort);
     EXPECT_EQ(done.status, kDone);
@@ -134,6 +91,12 @@ TEST(Run, TheJsonLineHoldsTextIdsAndFigures) {
     EXPECT_GT(line["decode_tps"].get<double>(), 0);
     EXPECT_LE(line["submissions"].get<int>(), 10);
     EXPECT_GT(line["modelled"]["cycles"].get<double>(), 0);
+    double sum = 0;
+    for (const char* part : {"open_ms", "card_ms", "upload_ms", "prepare_ms", "prefill_ms"}) {
+        EXPECT_GT(line["startup"][part].get<double>(), 0) << part;
+        sum += line["startup"][part].get<double>();
+    }
+    EXPECT_NEAR(line["startup"]["total_ms"].get<double>(), sum, 0.01);
 }
 
 TEST(Run, TheSameSeedGivesTheSameTextAndAnotherAnother) {
@@ -235,14 +198,14 @@ TEST(Run, TheProfileGoesToStandardErrorInTwoParts) {
 // The logits go to a pipe that nobody reads: so the run cannot be over when the signal comes.
 class BlockedRun {
   public:
-    BlockedRun()
+    explicit BlockedRun(Words options = {"-p", "And", "--temp", "0", "--ignore-eos"},
+                        const std::string& input = "")
         : fifo_((fs::path(scratch_folder()) / ("skald-fifo-" + std::to_string(::getpid())))
                     .string()) {
         ::unlink(fifo_.c_str());
         EXPECT_EQ(::mkfifo(fifo_.c_str(), 0600), 0);
-        process_.emplace(command(
-            path_of(kDefaultModel.model),
-            {"-p", "And", "--temp", "0", "--ignore-eos", "--json", "--dump-logits", fifo_}));
+        options = with(options, {"--json", "--dump-logits", fifo_});
+        process_.emplace(command(default_model(), options), input);
         fd_ = ::open(fifo_.c_str(), O_RDONLY | O_CLOEXEC);
     }
     ~BlockedRun() {
@@ -250,6 +213,10 @@ class BlockedRun {
         ::unlink(fifo_.c_str());
     }
     Process& process() { return *process_; }
+    void wait_for_logits() {
+        char first = 0;
+        EXPECT_EQ(::read(fd_, &first, 1), 1);
+    }
     void drain() {
         std::vector<char> part(1 << 16);
         while (::read(fd_, part.data(), part.size()) > 0) {
@@ -261,6 +228,25 @@ class BlockedRun {
     std::optional<Process> process_;
     int fd_ = -1;
 };
+
+TEST(Run, CtrlCWhileATextIsScoredEndsWithTimings) {
+    std::string text;
+    for (int i = 0; i < 300; i++)
+        text += "and the king said unto him, ";
+    BlockedRun blocked({"--nll", "-"}, text);
+    blocked.wait_for_logits();
+    blocked.process().signal(SIGINT);
+    blocked.drain();
+    const Finished done = blocked.process().wait();
+    EXPECT_EQ(done.status, 130);
+    EXPECT_NE(done.err.find("emulation here: "), std::string::npos) << done.err;
+    EXPECT_NE(done.err.find("; interrupted\n"), std::string::npos) << done.err;
+    const json figures = json::parse(done.out);
+    EXPECT_EQ(figures["stop_reason"], "interrupted");
+    EXPECT_GT(figures["n_prompt"].get<int>(), 0);  // what was scored until then counts
+    EXPECT_LT(figures["n_prompt"].get<int>(), 1024);
+    EXPECT_GT(figures["nll"].get<double>(), 0);
+}
 
 TEST(Run, ShowsTextAsItIsMade) {
     BlockedRun blocked;

@@ -146,6 +146,46 @@ TEST_F(SessionTest, ARollbackForgets) {
     EXPECT_EQ(error_of([&] { session.rollback(500); }).code(), EINVAL);
 }
 
+TEST_F(SessionTest, AfterARollbackIntoTheAnswerTheSameTokensComeAgain) {
+    rt::Session session(loaded.model, {});
+    const Outcome first = generate(session, request_for(prompt, 25));
+    for (const std::uint32_t keep : {24u, 10u, 0u}) {
+        session.rollback(static_cast<std::uint32_t>(prompt.size()) + keep);
+        EXPECT_EQ(generate(session, request_for({}, 25 - keep)).ids,
+                  Ids(first.ids.begin() + keep, first.ids.end()))
+            << keep;
+    }
+}
+
+TEST_F(SessionTest, SavedKeysAndValuesGiveTheSameBitsInAnotherSession) {
+    rt::SessionOptions options;
+    options.dump_rows = 16;
+    Ids text;  // more than one block of the cache
+    while (text.size() < 150)
+        text.insert(text.end(), prompt.begin(), prompt.end());
+    rt::Session writer(loaded.model, options);
+    const Outcome whole = generate(writer, request_for(text, 30), true);
+    for (const std::uint32_t kept : {1u, 63u, 64u, 65u, 149u}) {
+        const auto kv = writer.save(kept);
+        EXPECT_EQ(kv.size(), (kept + 63) / 64 * loaded.model.info().block_bytes);
+        rt::Session reader(loaded.model, options);
+        reader.restore(std::span(text).first(kept), kv);
+        EXPECT_EQ(reader.position(), kept);
+        const Ids rest(text.begin() + kept, text.end());
+        const Outcome again = generate(reader, request_for(rest, 30), true);
+        EXPECT_EQ(again.ids, whole.ids) << kept;
+        EXPECT_TRUE(again.logits == whole.logits) << kept;
+    }
+    const auto kv = writer.save(100);
+    rt::Session reader(loaded.model, options);
+    EXPECT_EQ(error_of([&] { reader.restore(std::span(text).first(129), kv); }).code(), EINVAL);
+    EXPECT_EQ(error_of([&] { (void)reader.save(1); }).code(), EINVAL);
+    const Ids huge(loaded.model.info().context + 1, 5);
+    EXPECT_EQ(error_of([&] { reader.restore(huge, kv); }).code(), EMSGSIZE);
+    EXPECT_EQ(reader.position(), 0u);
+    EXPECT_EQ(generate(reader, request_for(text, 30)).ids, whole.ids);
+}
+
 TEST_F(SessionTest, SessionsOfOneModelDoNotDisturbEachOther) {
     const Outcome alone = generate({}, 20);
     rt::Session one(loaded.model, {}), two(loaded.model, {});
@@ -206,7 +246,9 @@ TEST_F(SessionTest, ACancelEndsARequestAtATokenBoundary) {
     rt::GenerateRequest request = request_for(prompt, 400);
     request.cancel_fd = event;
     EXPECT_EQ(generate(session, request).result.reason, rt::StopReason::kCancelled);
-    EXPECT_FALSE(session.score(prompt, event).has_value());
+    const rt::Score cancelled = session.score(prompt, event);
+    EXPECT_TRUE(cancelled.cancelled);
+    EXPECT_LE(cancelled.log_probs.size(), prompt.size() - 1);
     device->os().close(event);
     // And the session still works.
     session.rollback(0);
@@ -252,25 +294,28 @@ TEST_F(SessionTest, ScoresDoNotDependOnChunksAndMatchTheLogits) {
     options.dump_rows = 5;
     rt::Session session(loaded.model, options);
     std::vector<float> logits;
-    const auto whole = session.score(prompt, -1, [&](std::span<const float> rows) {
-        logits.insert(logits.end(), rows.begin(), rows.end());
-    });
-    ASSERT_TRUE(whole);
-    ASSERT_EQ(whole->size(), prompt.size() - 1);
+    const std::vector<float> whole =
+        session
+            .score(prompt, -1,
+                   [&](std::span<const float> rows) {
+                       logits.insert(logits.end(), rows.begin(), rows.end());
+                   })
+            .log_probs;
+    ASSERT_EQ(whole.size(), prompt.size() - 1);
     const std::size_t vocabulary = loaded.model.info().vocabulary;
-    ASSERT_EQ(logits.size(), whole->size() * vocabulary);
-    for (std::size_t i = 0; i < whole->size(); i++) {
+    ASSERT_EQ(logits.size(), whole.size() * vocabulary);
+    for (std::size_t i = 0; i < whole.size(); i++) {
         const auto row = std::span(logits).subspan(i * vocabulary, vocabulary);
         double sum = 0;
         for (const float logit : row)
             sum += std::exp(double{logit});
-        EXPECT_NEAR((*whole)[i], row[prompt[i + 1]] - std::log(sum), 1e-4);
+        EXPECT_NEAR(whole[i], row[prompt[i + 1]] - std::log(sum), 1e-4);
     }
     for (const std::uint32_t chunk : {1u, 4u}) {
         options.chunk = chunk;
         options.dump_rows = 0;
         rt::Session cut(loaded.model, options);
-        EXPECT_EQ(cut.score(prompt), whole) << "chunk " << chunk;
+        EXPECT_EQ(cut.score(prompt).log_probs, whole) << "chunk " << chunk;
     }
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "job_fixture.hpp"
+#include "libskald/downloader.hpp"
 #include "libskald/uploader.hpp"
 
 namespace skald::test {
@@ -65,6 +66,26 @@ TEST_F(JobTest, AnUploaderCanBeUsedAgain) {
     }
     for (unsigned round = 1; round < 4; round++)
         EXPECT_EQ(card.map()[round * 100 + 99], std::byte(round));
+}
+
+TEST_F(JobTest, WhatWentUpComesDownAgain) {
+    constexpr std::uint64_t kBytes = 2 * rt::Downloader::kWindowBytes + 4097;
+    std::vector<std::byte> bytes(kBytes);
+    std::mt19937_64 random(1);
+    for (std::size_t i = 0; i + 8 <= kBytes; i += 8) {
+        const std::uint64_t word = random();
+        std::memcpy(bytes.data() + i, &word, 8);
+    }
+    rt::AddressSpace space(*device);
+    rt::Buffer card = rt::Buffer::card(*device, kBytes + 100);
+    const rt::Binding binding(space, card);
+    rt::Uploader(space).copy(binding.va() + 3, bytes);
+    rt::Downloader downloader(space);
+    for (const std::uint64_t count : {kBytes, std::uint64_t{1}, std::uint64_t{0}}) {
+        std::vector<std::byte> got(count);
+        downloader.copy(got, binding.va() + 3);
+        EXPECT_TRUE(std::ranges::equal(got, std::span(bytes).first(count))) << count;
+    }
 }
 
 }  // namespace

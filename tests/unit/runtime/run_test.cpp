@@ -129,15 +129,15 @@ TEST(RunReport, DecodeSpeedCountsFromTheFirstTokenSeen) {
     report.result.first_ns = 1'100'000'000;
     report.result.last_ns = 3'100'000'000;
     report.result.first_tokens = 1;
-    EXPECT_DOUBLE_EQ(*report.prefill_tps(), 100);
-    EXPECT_DOUBLE_EQ(*report.decode_tps(), 100);
+    EXPECT_DOUBLE_EQ(*prefill_tps(report.result), 100);
+    EXPECT_DOUBLE_EQ(*decode_tps(report.result), 100);
     report.result.first_tokens = 101;  // they came together: half of them in no time at all
-    EXPECT_DOUBLE_EQ(*report.decode_tps(), 50);
+    EXPECT_DOUBLE_EQ(*decode_tps(report.result), 50);
     report.result.first_tokens = 201;
     report.result.first_ns = report.result.last_ns;
-    EXPECT_DOUBLE_EQ(*report.decode_tps(), 200 / 2.1);
+    EXPECT_DOUBLE_EQ(*decode_tps(report.result), 200 / 2.1);
     report.result.tokens = 1;
-    EXPECT_FALSE(report.decode_tps());
+    EXPECT_FALSE(decode_tps(report.result));
 }
 
 TEST(RunProfile, SumsByKindAndListsWhatRan) {

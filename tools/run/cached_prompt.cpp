@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+#include "run/cached_prompt.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <optional>
+
+#include "libskald/error.hpp"
+
+namespace skald::run {
+
+// The last token is left to the request, which chooses the next one from its logits.
+bool CachedPrompt::prepare(rt::Session& session, std::span<const rt::TokenId> prompt,
+                           int cancel_fd) {
+    const auto head = prompt.first(prompt.size() - 1);
+    const bool writable = load(session, head);
+    if (!session.prefill(head.subspan(found_), cancel_fd))
+        return false;
+    if (writable && found_ < head.size())
+        save(session, head);
+    return true;
+}
+
+bool CachedPrompt::load(rt::Session& session, std::span<const rt::TokenId> head) {
+    const rt::PromptCacheRead file = rt::read_prompt_cache(path_, key_);
+    if (file.fault)
+        fmt::print(stderr, "llm-run: {}: {}; the prompt is computed\n", path_,
+                   file.fault->sentence);
+    if (!file.prompt)
+        return !file.fault || !file.fault->foreign;
+    const auto same = std::ranges::mismatch(head, file.prompt->tokens).in1 - head.begin();
+    found_ = static_cast<std::uint32_t>(same);
+    if (found_ == 0 && !head.empty())
+        fmt::print(stderr, "llm-run: {}: it is of another prompt; the prompt is computed\n", path_);
+    session.restore(head.first(found_), file.prompt->kv);
+    return true;
+}
+
+void CachedPrompt::save(rt::Session& session, std::span<const rt::TokenId> head) const {
+    try {
+        rt::write_prompt_cache(
+            path_, key_,
+            {{head.begin(), head.end()}, session.save(static_cast<std::uint32_t>(head.size()))});
+    } catch (const rt::Error& error) {
+        fmt::print(stderr, "llm-run: {}\n", error.what());
+    }
+}
+
+}  // namespace skald::run

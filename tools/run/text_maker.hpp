@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+// Tokens of a sequence become text: whole characters, up to a stop string.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "libskald/request.hpp"
+#include "libskald/stop_strings.hpp"
+#include "tokenizer/stream_decoder.hpp"
+
+namespace skald::run {
+
+class TextMaker {
+  public:
+    // prompt: the ids the text continues.
+    TextMaker(const rt::Tokenizer& tokenizer, std::span<const rt::TokenId> prompt,
+              std::vector<std::string> stop);
+
+    // The text that these tokens add. Takes none after a stop string.
+    [[nodiscard]] std::string push(std::span<const rt::Token> tokens, rt::Taken& taken);
+    // What was held back.
+    [[nodiscard]] std::string finish();
+
+    [[nodiscard]] const std::string& text() const { return text_; }
+    [[nodiscard]] const std::vector<rt::TokenId>& ids() const { return ids_; }
+    [[nodiscard]] bool stopped() const { return stop_.matched(); }
+
+  private:
+    rt::StreamDecoder decoder_;
+    rt::StopStrings stop_;
+    std::string text_;
+    std::vector<rt::TokenId> ids_;
+};
+
+}  // namespace skald::run
