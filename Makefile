@@ -49,7 +49,7 @@ lint: ## formatters, checkpatch, sparse, clang-tidy over everything: some minute
 	@$(PARALLEL) stage-driver stage-host stage-qemu
 	@SKALD_LINT_ALL=1 tests/lint/lint.sh
 
-bench: build ## speed of decode and prefill, see tests/bench
+bench: build ## speed, beside llama-bench where there is one: BENCH= REPEATS= LLAMA_BENCH=, see tests/bench
 	@tests/bench/run.sh
 
 clean: ## remove build/; what is cached outside stays (see tools/setup)

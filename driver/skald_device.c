@@ -350,6 +350,10 @@ static int skald_device_init_sw(struct skald_device *sdev)
 	if (ret)
 		return ret;
 
+	ret = drmm_mutex_init(&sdev->base, &sdev->clock_lock);
+	if (ret)
+		return ret;
+
 	ret = drmm_mutex_init(&sdev->base, &sdev->dma_bos.lock);
 	if (ret)
 		return ret;

@@ -127,6 +127,9 @@ struct skald_device {
 	/** @caps: CAPS register */
 	u32 caps;
 
+	/** @clock_lock: keeps the two halves of the CLOCK registers together */
+	struct mutex clock_lock;
+
 	/** @num_queues: NUM_QUEUES register, at most SKALD_MAX_QUEUES */
 	u32 num_queues;
 

@@ -20,6 +20,7 @@
 #include "skald_gem.h"
 #include "skald_queue.h"
 #include "skald_sched.h"
+#include "skald_stamps.h"
 #include "skald_vm.h"
 
 /* Ends VMs and queues, one after the other; drained when the module goes. */
@@ -87,6 +88,15 @@ static int skald_query_usage(struct skald_device *sdev, struct drm_skald_query *
 	return skald_query_copy(args, &info, sizeof(info));
 }
 
+static int skald_query_clock(struct skald_device *sdev, struct drm_skald_query *args)
+{
+	struct drm_skald_query_clock clock;
+	int ret;
+
+	ret = skald_stamps_clock(sdev, &clock);
+	return ret ?: skald_query_copy(args, &clock, sizeof(clock));
+}
+
 static int skald_ioctl_query(struct skald_file *sfile, void *data, struct drm_file *file)
 {
 	struct drm_skald_query *args = data;
@@ -98,6 +108,8 @@ static int skald_ioctl_query(struct skald_file *sfile, void *data, struct drm_fi
 		return skald_query_firmware(sfile->sdev, args);
 	case DRM_SKALD_QUERY_USAGE:
 		return skald_query_usage(sfile->sdev, args);
+	case DRM_SKALD_QUERY_CLOCK:
+		return skald_query_clock(sfile->sdev, args);
 	default:
 		return -EINVAL;
 	}
@@ -201,6 +213,11 @@ static int skald_ioctl_queue_query(struct skald_file *sfile, void *data, struct 
 	return skald_queue_query(sfile, data);
 }
 
+static int skald_ioctl_queue_stamps(struct skald_file *sfile, void *data, struct drm_file *file)
+{
+	return skald_stamps_query(sfile, data);
+}
+
 /* Sleeps, so it must not hold up an unplug: not entered. */
 static int skald_wait_progress_ioctl(struct drm_device *ddev, void *data, struct drm_file *file)
 {
@@ -237,6 +254,7 @@ SKALD_ENTERED(vm_query)
 SKALD_ENTERED(queue_create)
 SKALD_ENTERED(queue_destroy)
 SKALD_ENTERED(queue_query)
+SKALD_ENTERED(queue_stamps)
 
 static const struct drm_ioctl_desc skald_ioctls[] = {
 	DRM_IOCTL_DEF_DRV(SKALD_QUERY, skald_query_ioctl, 0),
@@ -252,6 +270,7 @@ static const struct drm_ioctl_desc skald_ioctls[] = {
 	DRM_IOCTL_DEF_DRV(SKALD_QUEUE_QUERY, skald_queue_query_ioctl, 0),
 	DRM_IOCTL_DEF_DRV(SKALD_SUBMIT, skald_sched_submit_ioctl, 0),
 	DRM_IOCTL_DEF_DRV(SKALD_WAIT_PROGRESS, skald_wait_progress_ioctl, 0),
+	DRM_IOCTL_DEF_DRV(SKALD_QUEUE_STAMPS, skald_queue_stamps_ioctl, 0),
 };
 
 /* ---- Files -------------------------------------------------------------------------------- */

@@ -14,6 +14,8 @@ static irqreturn_t skald_irq_hard(int irq, void *data)
 	struct skald_vector *vector = data;
 
 	atomic_long_inc(&vector->count);
+	if (READ_ONCE(vector->stamped))
+		WRITE_ONCE(vector->time, ktime_get());
 	return IRQ_WAKE_THREAD;
 }
 
@@ -70,6 +72,8 @@ void skald_irq_add_queue(struct skald_queue *queue)
 
 	spin_lock(&vector->lock);
 	list_add_tail(&queue->vector_node, &vector->queues);
+	if (queue->stamps)
+		WRITE_ONCE(vector->stamped, vector->stamped + 1);
 	spin_unlock(&vector->lock);
 }
 
@@ -83,6 +87,8 @@ void skald_irq_del_queue(struct skald_queue *queue)
 
 	spin_lock(&vector->lock);
 	list_del_init(&queue->vector_node);
+	if (queue->stamps)
+		WRITE_ONCE(vector->stamped, vector->stamped - 1);
 	spin_unlock(&vector->lock);
 }
 

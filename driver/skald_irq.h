@@ -6,6 +6,7 @@
 #define __SKALD_IRQ_H__
 
 #include <linux/atomic.h>
+#include <linux/ktime.h>
 #include <linux/list.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
@@ -36,6 +37,12 @@ struct skald_vector {
 
 	/** @count: interrupts taken */
 	atomic_long_t count;
+
+	/** @stamped: queues among @queues that keep stamps; written under @lock */
+	unsigned int stamped;
+
+	/** @time: when the last interrupt came, while there are such queues */
+	ktime_t time;
 };
 
 /**

@@ -16,6 +16,7 @@
 #include "skald_device.h"
 #include "skald_queue.h"
 #include "skald_sched.h"
+#include "skald_stamps.h"
 #include "skald_trace.h"
 #include "skald_vm.h"
 
@@ -55,6 +56,16 @@ static void skald_queue_end_job(struct skald_queue *queue, struct skald_job *job
 
 	/* The job may be gone once its fence has signalled. */
 	dma_fence_put(skald_fence_end(fence, error));
+}
+
+static void skald_queue_note_stamps(struct skald_queue *queue, const struct skald_job *job)
+{
+	struct skald_vector *vector = &queue->sdev->irq.vectors[queue->vector];
+	const struct skald_stamps *slots = queue->page + SKALD_STAMPS_OFFSET;
+	u64 seq = le64_to_cpu(job->entry.seq);
+
+	skald_stamps_note(queue->stamps, job, &slots[(seq - 1) % SKALD_COMPLETION_SLOTS],
+			  READ_ONCE(vector->time), ktime_get());
 }
 
 static void skald_queue_note_fault(struct skald_queue *queue, const struct skald_completion *cpl)
@@ -116,6 +127,9 @@ static bool skald_queue_reap(struct skald_queue *queue)
 		queue->sums.energy_pj += le64_to_cpu(cpl.energy_pj);
 		queue->sums.last_status = le32_to_cpu(cpl.status);
 		atomic64_add(le64_to_cpu(cpl.micro_ops), &queue->sdev->stats.micro_ops);
+
+		if (queue->stamps)
+			skald_queue_note_stamps(queue, job);
 
 		error = skald_queue_job_error(queue, &cpl);
 		skald_queue_end_job(queue, job, error);
@@ -402,6 +416,7 @@ static void skald_queue_free(struct skald_queue *queue)
 		eventfd_ctx_put(queue->eventfd);
 	skald_vm_put(queue->vm);
 	mutex_destroy(&queue->submit_lock);
+	kvfree(queue->stamps);
 	kfree(queue);
 
 	skald_object_sub(sdev, SKALD_OBJECT_QUEUE, 1);
@@ -482,8 +497,11 @@ u32 skald_queue_id_by_hw(struct skald_file *sfile, u32 hw)
 
 static int skald_queue_check(struct skald_device *sdev, const struct drm_skald_queue_create *args)
 {
-	if (args->flags || args->priority > DRM_SKALD_PRIORITY_HIGH)
+	if (args->flags & ~DRM_SKALD_QUEUE_KEEP_STAMPS ||
+	    args->priority > DRM_SKALD_PRIORITY_HIGH)
 		return -EINVAL;
+	if (args->flags & DRM_SKALD_QUEUE_KEEP_STAMPS && !(sdev->caps & SKALD_CAP_STAMPS))
+		return -EOPNOTSUPP;
 	if (args->scratch_size > sdev->scratch_max ||
 	    !IS_ALIGNED(args->scratch_size, SKALD_PAGE_SIZE))
 		return -EINVAL;
@@ -497,7 +515,7 @@ static int skald_queue_check(struct skald_device *sdev, const struct drm_skald_q
 
 /* A queue that is not on the card yet. Takes over the reference of the address space on success. */
 static struct skald_queue *skald_queue_alloc(struct skald_device *sdev, struct skald_vm *vm,
-					     s32 eventfd)
+					     const struct drm_skald_queue_create *args)
 {
 	struct skald_queue *queue;
 	int ret;
@@ -516,12 +534,20 @@ static struct skald_queue *skald_queue_alloc(struct skald_device *sdev, struct s
 	INIT_LIST_HEAD(&queue->vector_node);
 	INIT_WORK(&queue->free_work, skald_queue_free_work);
 
-	if (eventfd >= 0) {
-		queue->eventfd = eventfd_ctx_fdget(eventfd);
+	if (args->flags & DRM_SKALD_QUEUE_KEEP_STAMPS) {
+		queue->stamps = kvzalloc(sizeof(*queue->stamps), GFP_KERNEL);
+		if (!queue->stamps) {
+			ret = -ENOMEM;
+			goto err_free;
+		}
+	}
+
+	if (args->eventfd >= 0) {
+		queue->eventfd = eventfd_ctx_fdget(args->eventfd);
 		if (IS_ERR(queue->eventfd)) {
 			/* Not an eventfd is EINVAL there. */
 			ret = -EBADF;
-			goto err_free;
+			goto err_stamps_free;
 		}
 	}
 
@@ -536,6 +562,8 @@ static struct skald_queue *skald_queue_alloc(struct skald_device *sdev, struct s
 err_eventfd_put:
 	if (queue->eventfd)
 		eventfd_ctx_put(queue->eventfd);
+err_stamps_free:
+	kvfree(queue->stamps);
 err_free:
 	mutex_destroy(&queue->submit_lock);
 	kfree(queue);
@@ -603,7 +631,7 @@ int skald_queue_create(struct skald_file *sfile, struct drm_skald_queue_create *
 	if (skald_vm_is_banned(vm))
 		goto err_vm_put;
 
-	queue = skald_queue_alloc(sdev, vm, args->eventfd);
+	queue = skald_queue_alloc(sdev, vm, args);
 	if (IS_ERR(queue)) {
 		ret = PTR_ERR(queue);
 		goto err_vm_put;

@@ -24,6 +24,7 @@ struct skald_device;
 struct skald_file;
 struct skald_job;
 struct skald_scheduler;
+struct skald_stamp_log;
 struct skald_vm;
 
 /* Every job has a completion slot of its own. */
@@ -128,6 +129,9 @@ struct skald_queue {
 
 	/** @sums: over ended jobs */
 	struct skald_queue_sums sums;
+
+	/** @stamps: of the last jobs, or NULL; the pointer is constant */
+	struct skald_stamp_log *stamps;
 
 	/** @watchdog: what the watchdog knows; belongs to its work item */
 	struct skald_watchdog_mark watchdog;

@@ -131,7 +131,7 @@ static int skald_job_check(const struct drm_skald_job *args)
 }
 
 static struct skald_job *skald_job_create(struct skald_queue *queue, struct drm_file *file,
-					  const struct drm_skald_job *args)
+					  const struct drm_skald_job *args, ktime_t submit)
 {
 	struct skald_job *job;
 	int ret;
@@ -146,6 +146,7 @@ static struct skald_job *skald_job_create(struct skald_queue *queue, struct drm_
 
 	skald_queue_get(queue);
 	job->queue = queue;
+	job->submit = submit;
 	INIT_LIST_HEAD(&job->node);
 	skald_object_add(queue->sdev, SKALD_OBJECT_JOB, 1);
 
@@ -173,6 +174,8 @@ static struct skald_job *skald_job_create(struct skald_queue *queue, struct drm_
 struct skald_submit {
 	/** @syncs: what to wait for and what to signal */
 	struct skald_syncs syncs;
+	/** @time: when it was called, if the queue keeps stamps */
+	ktime_t time;
 	/** @num_jobs: jobs made so far */
 	u32 num_jobs;
 	/** @jobs: in order */
@@ -190,7 +193,7 @@ static int skald_submit_prepare(struct skald_submit *submit, struct skald_queue 
 		return args ? PTR_ERR(args) : -EINVAL;
 
 	for (u32 i = 0; i < array->count; i++) {
-		struct skald_job *job = skald_job_create(queue, file, &args[i]);
+		struct skald_job *job = skald_job_create(queue, file, &args[i], submit->time);
 
 		if (IS_ERR(job)) {
 			ret = PTR_ERR(job);
@@ -239,6 +242,7 @@ static void skald_submit_abort(struct skald_submit *submit)
 static int skald_submit(struct skald_queue *queue, struct drm_file *file,
 			const struct drm_skald_submit *args)
 {
+	ktime_t now = queue->stamps ? ktime_get() : 0;
 	struct skald_submit *submit;
 	int ret;
 
@@ -249,6 +253,7 @@ static int skald_submit(struct skald_queue *queue, struct drm_file *file,
 	if (!submit)
 		return -ENOMEM;
 
+	submit->time = now;
 	ret = skald_syncs_get(&submit->syncs, file, &args->syncs);
 	if (ret)
 		goto out_free;

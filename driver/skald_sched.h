@@ -34,7 +34,10 @@ struct skald_job {
 	/** @fence: end of the job; started when its turn comes */
 	struct skald_fence *fence;
 
-	/** @start: when that was */
+	/** @submit: when SUBMIT was called, if the queue keeps stamps */
+	ktime_t submit;
+
+	/** @start: when its turn came */
 	ktime_t start;
 
 	/** @entry: for the ring; seq is filled in last */

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "drm/skald_accel.h"
 #include "libskald/os.hpp"
@@ -38,6 +39,7 @@ struct QueueConfig {
     std::uint32_t coalesce_tokens = 0;
     std::uint32_t coalesce_us = 0;
     int eventfd = -1;  // must live as long as the queue
+    bool keep_stamps = false;
 };
 
 // A point of a syncobj; point 0 stands for a binary one.
@@ -65,6 +67,7 @@ class Device {
     [[nodiscard]] virtual const drm_skald_query_device& info() const = 0;
     [[nodiscard]] virtual drm_skald_query_firmware firmware() = 0;
     [[nodiscard]] virtual drm_skald_query_usage usage() = 0;
+    [[nodiscard]] virtual drm_skald_query_clock clock() = 0;
 
     // Zeroed. ENOSPC: out of card memory.
     [[nodiscard]] virtual NewBuffer create_buffer(BufferKind kind, std::uint64_t bytes) = 0;
@@ -93,6 +96,10 @@ class Device {
     [[nodiscard]] virtual Progress wait_progress(QueueId id, Progress seen,
                                                  std::int64_t deadline_ns) = 0;
     [[nodiscard]] virtual drm_skald_queue_query query_queue(QueueId id) = 0;
+    // Of the ended jobs from number `first` on, as far as they are still known (the last
+    // DRM_SKALD_STAMPS_KEPT), oldest first. The queue was made with keep_stamps.
+    [[nodiscard]] virtual std::vector<drm_skald_job_stamps> queue_stamps(QueueId id,
+                                                                         std::uint64_t first) = 0;
 
     [[nodiscard]] virtual SyncobjId create_syncobj() = 0;
     virtual void destroy_syncobj(SyncobjId id) noexcept = 0;

@@ -94,6 +94,10 @@ drm_skald_query_usage DrmDevice::usage() {
     return query<drm_skald_query_usage>(DRM_SKALD_QUERY_USAGE, "cannot query the usage counters");
 }
 
+drm_skald_query_clock DrmDevice::clock() {
+    return query<drm_skald_query_clock>(DRM_SKALD_QUERY_CLOCK, "cannot read the card's clock");
+}
+
 NewBuffer DrmDevice::create_buffer(BufferKind kind, std::uint64_t bytes) {
     drm_skald_bo_create args{};
     args.size = bytes;
@@ -175,6 +179,7 @@ QueueId DrmDevice::create_queue(const QueueConfig& config) {
     args.coalesce_tokens = config.coalesce_tokens;
     args.coalesce_us = config.coalesce_us;
     args.eventfd = config.eventfd;
+    args.flags = config.keep_stamps ? DRM_SKALD_QUEUE_KEEP_STAMPS : 0;
     call(DRM_IOCTL_SKALD_QUEUE_CREATE, &args, "cannot create a queue");
     return QueueId{args.queue_id};
 }
@@ -212,6 +217,17 @@ drm_skald_queue_query DrmDevice::query_queue(QueueId id) {
     args.queue_id = static_cast<std::uint32_t>(id);
     call(DRM_IOCTL_SKALD_QUEUE_QUERY, &args, "cannot query a queue");
     return args;
+}
+
+std::vector<drm_skald_job_stamps> DrmDevice::queue_stamps(QueueId id, std::uint64_t first) {
+    std::vector<drm_skald_job_stamps> stamps(DRM_SKALD_STAMPS_KEPT);
+    drm_skald_queue_stamps args{};
+    args.queue_id = static_cast<std::uint32_t>(id);
+    args.first = first;
+    args.stamps = array_of(std::span<const drm_skald_job_stamps>(stamps));
+    call(DRM_IOCTL_SKALD_QUEUE_STAMPS, &args, "cannot query the stamps of a queue");
+    stamps.resize(args.stamps.count);
+    return stamps;
 }
 
 SyncobjId DrmDevice::create_syncobj() {

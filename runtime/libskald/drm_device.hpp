@@ -23,6 +23,7 @@ class DrmDevice final : public Device {
     [[nodiscard]] const drm_skald_query_device& info() const override { return info_; }
     [[nodiscard]] drm_skald_query_firmware firmware() override;
     [[nodiscard]] drm_skald_query_usage usage() override;
+    [[nodiscard]] drm_skald_query_clock clock() override;
 
     [[nodiscard]] NewBuffer create_buffer(BufferKind kind, std::uint64_t bytes) override;
     [[nodiscard]] NewBuffer wrap_memory(std::span<const std::byte> memory) override;
@@ -43,6 +44,8 @@ class DrmDevice final : public Device {
     [[nodiscard]] Progress wait_progress(QueueId id, Progress seen,
                                          std::int64_t deadline_ns) override;
     [[nodiscard]] drm_skald_queue_query query_queue(QueueId id) override;
+    [[nodiscard]] std::vector<drm_skald_job_stamps> queue_stamps(QueueId id,
+                                                                 std::uint64_t first) override;
 
     [[nodiscard]] SyncobjId create_syncobj() override;
     void destroy_syncobj(SyncobjId id) noexcept override;

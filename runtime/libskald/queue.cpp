@@ -24,6 +24,7 @@ Queue::Queue(AddressSpace& space, const QueueOptions& options)
           config.coalesce_tokens = options.coalesce_tokens;
           config.coalesce_us = options.coalesce_us;
           config.eventfd = event_.fd();
+          config.keep_stamps = options.keep_stamps;
           return device_.create_queue(config);
       }()) {}
 

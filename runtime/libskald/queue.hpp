@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "libskald/address_space.hpp"
 #include "libskald/device.hpp"
@@ -16,6 +17,7 @@ struct QueueOptions {
     std::uint32_t scratch_bytes = 0;    // a multiple of 4 KiB
     std::uint32_t coalesce_tokens = 0;  // both 0: the driver's defaults
     std::uint32_t coalesce_us = 0;
+    bool keep_stamps = false;  // for stamps()
 };
 
 // Throws Error: ENOTRECOVERABLE once a job of the address space has faulted, with the fault in
@@ -50,6 +52,10 @@ class Queue {
 
     [[nodiscard]] Os& os() const { return device_.os(); }
     [[nodiscard]] drm_skald_queue_query stats() { return device_.query_queue(id_); }
+    // When jobs from number `first` on passed which place; see Device::queue_stamps().
+    [[nodiscard]] std::vector<drm_skald_job_stamps> stamps(std::uint64_t first) {
+        return device_.queue_stamps(id_, first);
+    }
 
   private:
     class Event {

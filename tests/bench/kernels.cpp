@@ -10,10 +10,10 @@
 #include <cstring>
 #include <string>
 
+#include "bench/limits/peak.hpp"
+#include "bench/limits/stream.hpp"
 #include "card/compute/kernels.hpp"
-#include "peak.hpp"
 #include "rig.hpp"
-#include "stream.hpp"
 
 namespace skald::bench {
 namespace {
@@ -97,8 +97,8 @@ void product(benchmark::State& state, isa::WeightFormat format, card::Simd simd,
         const double took = seconds([&] { rig->run(job); });
         state.SetIterationTime(took);
         best = std::min(best, took);
-        stream =
-            std::max(stream, read_speed(rig->memory().subspan(64u << 20, 128u << 20), threads));
+        stream = std::max(stream,
+                          best_read_speed(rig->memory().subspan(64u << 20, 128u << 20), threads));
         peak = std::max(peak, int8_peak(threads));
     }
     const double speed = static_cast<double>(bytes * matrices) / best;

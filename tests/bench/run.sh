@@ -1,59 +1,238 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# run.sh [REPEATS]: what `make bench` runs. Models with random weights write in one guest, in turns; where LLAMA_BENCH
-# or the PATH has a llama-bench, it runs the same weights on the host between them. Prints medians as a table.
+# run.sh: what `make bench` runs. Models with random weights in a guest; the machine's limits and, where LLAMA_BENCH or the
+# PATH has a llama-bench, the same weights in it, on the host, in turns with the guest. What it takes:
+#
+#   BENCH        which parts: tiny 15m 134m 1.1b (shapes), batch context (of 1.1b if it is named, else of 134m), latency, plots
+#   REPEATS      rounds (3); every figure is a median over them
+#   LLAMA_BENCH  a llama-bench, or a command that is one; "none": no peer
+#
+# Everything measured goes to build/bench/results.jsonl, a JSON object a line; table.py and plot.py read it.
 . "$(dirname "$0")/../../tools/setup/lib.sh"
 
-REPEATS=${1:-5}
+BENCH=${BENCH:-tiny 15m 134m latency plots}
+REPEATS=${REPEATS:-3}
 BIN=$SKALD_BUILD/bin
-MODELS=$SKALD_CACHE/bench
-SHAPES=(15m 134m)
-FORMATS=(int8:q8_0 int4:q4_0)
-TOKENS=256
-PROMPT=$(printf 'a%.0s' {1..1022})  # 512 tokens
-PEER=${LLAMA_BENCH:-$(command -v llama-bench || true)}
+OUT=$SKALD_BUILD/bench
+HERE=$SKALD_ROOT/tests/bench
+RESULTS=$OUT/results.jsonl
+JOBS=5000  # of --latency
+
+# Name, llm-compile's options, and the peer's type ("-": it has none like it).
+FORMATS=("int8|--weights int8|q8_0" "int4|--weights int4|q4_0")
+TERNARY="ternary|--weights ternary|-"
+KV_INT8=("int8-kv8|--weights int8 --kv int8|q8_0" "int4-kv8|--weights int4 --kv int8|q4_0")
+
+wants() { [[ " $BENCH " == *" $1 "* ]]; }
+
+find_peer() {
+    local found=${LLAMA_BENCH:-$(command -v llama-bench || true)}
+    PEER=()
+    [[ -z $found || $found == none ]] && return
+    read -ra PEER <<<"$found"
+    command -v "${PEER[0]}" >/dev/null || die "LLAMA_BENCH: there is no ${PEER[0]}"
+}
+
+# ---- Models ------------------------------------------------------------------------------------
+
+# A model depends on its shape and on what compiles it: the cache has one folder for each state of both.
+models_key() {
+    cd "$SKALD_ROOT" && find tools/compile uapi/skald runtime/container tests/bench/shapes -type f -print0 | sort -z |
+        xargs -0 cat | sha256sum | cut -c1-16
+}
+
+# make_model SHAPE FORMAT-LINE: MODELS/SHAPE-FORMAT.skald, and the same weights as .gguf.
+make_model() {
+    local name options type
+    IFS='|' read -r name options type <<<"$2"
+    [[ -e $MODELS/$1-$name.skald ]] && return
+    local gguf=()
+    [[ $type != - ]] && gguf=(--write-gguf "$MODELS/$1-$name.gguf" "$type")
+    # shellcheck disable=SC2086 # options are words
+    "$BIN/llm-compile" --random "$HERE/shapes/$(shape_file "$1").json" $options -o "$MODELS/new.skald" "${gguf[@]}"
+    mv "$MODELS/new.skald" "$MODELS/$1-$name.skald"
+}
+
+shape_file() { [[ $1 == tiny ]] && echo 260k || echo "$1"; }
 
 make_models() {
+    local entry
+    for entry in "$@"; do make_model "${entry%%:*}" "${entry#*:}"; done
+}
+
+# Sets of models, as "shape:format line".
+shapes() {
     local shape format
-    mkdir -p "$MODELS"
-    for shape in "${SHAPES[@]}"; do
-        for format in "${FORMATS[@]}"; do
-            "$BIN/llm-compile" --random "$SKALD_ROOT/tests/bench/shapes/$shape.json" --weights "${format%:*}" \
-                -o "$MODELS/$shape-${format%:*}.skald" --write-gguf "$MODELS/$shape-${format%:*}.gguf" "${format#*:}"
-        done
+    for shape in tiny 15m 134m 1.1b; do
+        wants "$shape" || continue
+        for format in "${FORMATS[@]}"; do echo "$shape:$format"; done
+        [[ $shape == 1.1b ]] && echo "$shape:$TERNARY"
+    done
+    true
+}
+
+# Batches and contexts are a matter of large models.
+of_largest() {
+    local format shape=134m
+    wants 1.1b && shape=1.1b
+    for format in "$@"; do echo "$shape:$format"; done
+}
+
+# model_names ENTRY...: file names without their endings.
+model_names() {
+    local entry rest
+    for entry in "$@"; do rest=${entry#*:} && echo "${entry%%:*}-${rest%%|*}"; done
+}
+
+# ---- Measuring ---------------------------------------------------------------------------------
+
+# Lines of JSON on standard input, marked with who measured what in which round.
+record() { sed -n "s/^{/{\"run\": \"$1\", \"set\": \"$2\", \"round\": $ROUND, /p" >>"$RESULTS"; }
+
+limits() { "$BIN/llm-bench" --limits -r 3 -o jsonl | record limits "$1"; }
+
+# Card memory for the largest of these files twice over, a power of two.
+card_memory() {
+    local most size=1073741824
+    most=$(stat -c %s "$@" | sort -n | tail -n 1)
+    while ((size < 2 * most)); do size=$((2 * size)); done
+    echo $size
+}
+
+# card SET THREADS MODEL... -- OPTION...: llm-bench in a guest, all models one after the other. They are disks there, the fast
+# way in; links give them their names back.
+card() {
+    local set=$1 threads=$2 names=() disks=() files=() links='' list='' letter
+    shift 2
+    while [[ $1 != -- ]]; do names+=("$1") && shift; done
+    shift
+    for ((i = 0; i < ${#names[@]}; i++)); do
+        letter=$(printf "\\x$(printf %x $((97 + i)))")
+        files+=("$MODELS/${names[i]}.skald")
+        disks+=(--disk "$MODELS/${names[i]}.skald")
+        links+="ln -s /dev/vd$letter /tmp/${names[i]}.skald; "
+        list+=${list:+,}/tmp/${names[i]}.skald
+    done
+    "$BIN/skald-vm" "${disks[@]}" --card "memory-size=$(card_memory "${files[@]}"),threads=$threads" -- \
+        sh -c "$links exec llm-bench -m $list -o jsonl $*" >"$OUT/guest.jsonl" ||
+        die "llm-bench failed in the guest, see above"
+    record card "$set" <"$OUT/guest.jsonl"
+}
+
+# peer SET THREADS MODEL... -- OPTION...
+peer() {
+    local set=$1 threads=$2 names=() name
+    shift 2
+    while [[ $1 != -- ]]; do names+=("$1") && shift; done
+    shift
+    ((${#PEER[@]})) || return 0
+    for name in "${names[@]}"; do
+        [[ -e $MODELS/$name.gguf ]] || continue
+        "${PEER[@]}" -m "$MODELS/$name.gguf" -t "$threads" -o jsonl "$@" 2>>"$OUT/peer.log" >"$OUT/peer.jsonl" ||
+            die "${PEER[*]} failed on $name; see $OUT/peer.log"
+        record peer "$set" <"$OUT/peer.jsonl"
     done
 }
 
-# A round: every model once in the guest, then every model once at the peer. JSON lines.
-round() {
-    local model
-    # shellcheck disable=SC2016 # $m and $p are the guest's
-    "$BIN/skald-vm" --share "$MODELS" --card memory-size=1G --env "p=$PROMPT" -- sh -c \
-        'for m in '"$MODELS"'/*.skald; do
-             llm-run $m -p "$p" -n '"$TOKENS"' --temp 0 --ignore-eos --json >/tmp/out 2>/tmp/err || { cat /tmp/err >&2; exit 1; }
-             sed -n "\$ s|^{|{\"file\": \"$m\", |p" /tmp/out
-         done'
-    [[ -z $PEER ]] && return
-    for model in "$MODELS"/*.gguf; do
-        "$PEER" -m "$model" -p 512 -n 128 -r 1 -t 1,"$(nproc)" -o jsonl 2>>"$SKALD_BUILD/logs/llama-bench.log" ||
-            die "$PEER failed on $model; see $SKALD_BUILD/logs/llama-bench.log"
+# turns SET THREADS PEER-THREADS MODEL... -- OPTION...: guest, limits, peer, limits.
+turns() {
+    local set=$1 threads=$2 peer_threads=$3
+    shift 3
+    limits "$set"
+    card "$set" "$threads" "$@"
+    limits "$set"
+    peer "$set" "$peer_threads" "$@"
+}
+
+measure_shapes() {
+    local entries=() small=() large=()
+    local entry all
+    all=$(nproc)
+    mapfile -t entries < <(shapes)
+    for entry in "${entries[@]}"; do
+        [[ $entry == tiny:* ]] && small+=("$(model_names "$entry")") || large+=("$(model_names "$entry")")
+    done
+    # Where a token takes microseconds, one thread may be best.
+    if ((${#small[@]})); then
+        card shapes 1 "${small[@]}" -- -p 512 -n 512 -r 3
+        turns shapes "$all" "1,$all" "${small[@]}" -- -p 512 -n 512 -r 3
+    fi
+    ((${#large[@]})) && turns shapes "$all" "$all" "${large[@]}" -- -p 512 -n 128 -r 1
+    true
+}
+
+measure_batch() {
+    local names
+    mapfile -t names < <(of_largest "${FORMATS[@]}")
+    mapfile -t names < <(model_names "${names[@]}")
+    limits batch
+    card batch "$(nproc)" "${names[@]}" -- -p 0 -n 32 -r 1 -b 1,2,4,8,16,32,64
+}
+
+measure_context() {
+    local names
+    mapfile -t names < <(of_largest "${KV_INT8[@]}")
+    mapfile -t names < <(model_names "${names[@]}")
+    turns context "$(nproc)" "$(nproc)" "${names[@]}" -- -p 512,4096 -n 0 -r 1
+    turns context "$(nproc)" "$(nproc)" "${names[@]}" -- -p 0 -n 32 -r 1 -d 128,512,1024,2048,4096
+}
+
+# Empty jobs, in turns with reads of an NVMe disk that is nothing but its queues. Its node comes some time after its driver.
+measure_latency() {
+    "$BIN/skald-vm" --card memory-size=256M --qemu=-blockdev --qemu=driver=null-co,node-name=null,size=1073741824,read-zeroes=on \
+        --qemu=-device --qemu=nvme,serial=null,drive=null -- \
+        sh -c 'modprobe nvme && for i in $(seq 100); do [ -b /dev/nvme0n1 ] && break; sleep 0.1; done
+            exec llm-bench --latency --disk /dev/nvme0n1 --jobs '"$JOBS"' -o jsonl' >"$OUT/guest.jsonl" ||
+        die "llm-bench --latency failed in the guest, see above"
+    record card latency <"$OUT/guest.jsonl"
+}
+
+measure_round() {
+    [[ -n $(shapes) ]] && measure_shapes
+    wants batch && measure_batch
+    wants context && measure_context
+    wants latency && measure_latency
+    true
+}
+
+# ---- All of it ---------------------------------------------------------------------------------
+
+check_arguments() {
+    local part
+    [[ $REPEATS =~ ^[1-9][0-9]*$ ]] || die "REPEATS '$REPEATS' is not a number of rounds"
+    for part in $BENCH; do
+        [[ " tiny 15m 134m 1.1b batch context latency plots " == *" $part "* ]] ||
+            die "BENCH: there is no '$part'; there are tiny 15m 134m 1.1b batch context latency plots"
     done
 }
 
-rounds() {
-    local number
-    for ((number = 1; number <= REPEATS; number++)); do
-        say "  round $number of $REPEATS"
-        round >>"$1" || die "a model did not run to its end in the guest, see above"
-    done
+wanted_models() {
+    shapes
+    wants batch && of_largest "${FORMATS[@]}"
+    wants context && of_largest "${KV_INT8[@]}"
+    true
 }
 
 main() {
-    local results=$SKALD_BUILD/bench.jsonl
-    [[ $REPEATS =~ ^[1-9][0-9]*$ ]] || die "REPEATS '$REPEATS' is not a number of rounds"
-    step bench-models "making models with random weights" make_models
-    : >"$results"
-    rounds "$results"
-    python3 "$SKALD_ROOT/tests/bench/table.py" "$results"
+    local entries
+    check_arguments
+    find_peer
+    MODELS=$SKALD_CACHE/bench/$(models_key)
+    mkdir -p "$OUT" "$MODELS"
+    touch "$MODELS"
+    find "$SKALD_CACHE/bench" -mindepth 1 -maxdepth 1 -mtime +7 -exec rm -rf {} +
+    mapfile -t entries < <(wanted_models)
+    export MODELS
+    ((${#entries[@]})) && step bench-models "making models with random weights" make_models "${entries[@]}"
+    : >"$RESULTS"
+    : >"$OUT/peer.log"
+    ((${#PEER[@]})) || say "  no llama-bench: set LLAMA_BENCH for a comparison"
+    for ((ROUND = 1; ROUND <= REPEATS; ROUND++)); do
+        say "  round $ROUND of $REPEATS"
+        measure_round
+    done
+    python3 "$HERE/table.py" "$RESULTS"
+    if wants plots; then python3 "$HERE/plot.py" "$RESULTS" "$OUT"; fi
+    say "  all figures: $RESULTS"
 }
-case ${1:-} in make_models) "$@" ;; *) main "$@" ;; esac
+run "$@"

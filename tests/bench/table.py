@@ -1,53 +1,76 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""table.py RESULTS.jsonl: medians of what run.sh collected, one line for each model; beside them the best thread count
-of llama-bench and the ratio, where it ran."""
+"""table.py RESULTS.jsonl: medians of what run.sh collected. Each side at the thread count that is best for it; ratios and parts
+of limits are taken within a round, then their median."""
 
-import json
 import statistics
 import sys
-from collections import defaultdict
 from pathlib import Path
 
-Samples = dict[str, list[float]]
+from results import Results, Test, median, ratio
 
 
-def read(path: Path) -> tuple[dict[str, Samples], dict[str, Samples]]:
-    """(ours, the peer's): model -> "prefill", "decode" -> tokens/s of each round."""
-    ours: dict[str, Samples] = defaultdict(lambda: defaultdict(list))
-    peer: dict[str, Samples] = defaultdict(lambda: defaultdict(list))
-    for line in path.read_text().splitlines():
-        if not line.startswith("{"):
-            continue
-        record = json.loads(line)
-        if "model_filename" in record:
-            kind = "decode" if record["n_gen"] else "prefill"
-            peer[Path(record["model_filename"]).stem][f"{kind} -t {record['n_threads']}"].append(record["avg_ts"])
-        else:
-            name = Path(record["file"]).stem
-            for kind in ("prefill", "decode"):
-                if record[f"{kind}_tps"] is not None:
-                    ours[name][kind].append(record[f"{kind}_tps"])
-    return ours, peer
+def percent(part: float | None) -> str:
+    return "-" if part is None else f"{100 * part:.0f} %"
 
 
-def best(samples: Samples, kind: str) -> float | None:
-    medians = [statistics.median(values) for name, values in samples.items() if name.startswith(kind) and values]
-    return max(medians, default=None)
+def test_line(results: Results, test: Test) -> str:
+    threads, mine = Results.best(results.card[test])
+    theirs = Results.best(results.peer.get(test, {}))
+    line = f"{test.model:<16}{test.name():<18}{threads:>8}{median(mine):>12.1f}"
+    if theirs:
+        quotient = ratio(mine, theirs[1])
+        line += f"{theirs[0]:>9}{median(theirs[1]):>13.1f}" + (f"{quotient:>8.2f}" if quotient else f"{'-':>8}")
+    else:
+        line += f"{'-':>9}{'-':>13}{'-':>8}"
+    return line + "".join(f"{percent(results.part_of_limit(test, threads, figure)):>9}"
+                          for figure in ("bytes_per_s", "macs_per_s"))
+
+
+def print_tests(results: Results) -> None:
+    print(f"{'model':<16}{'test':<18}{'threads':>8}{'tokens/s':>12}{'llama -t':>9}{'tokens/s':>13}{'ratio':>8}"
+          f"{'of read':>9}{'of int8':>9}")
+    order = ("shapes", "batch", "context")
+    for test in sorted(results.card, key=lambda t: (order.index(t.part), t.model, not t.prompt, t)):
+        print(test_line(results, test))
+
+
+def print_limits(results: Results) -> None:
+    if not results.limits:
+        return
+    reads = [best["limit_bytes_per_s"] for best in results.limits.values()]
+    macs = [best["limit_macs_per_s"] for best in results.limits.values()]
+    print(f"\nlimits of the host meanwhile: reads {min(reads) / 1e9:.1f} to {max(reads) / 1e9:.1f} GB/s, "
+          f"int8 {2 * min(macs) / 1e12:.2f} to {2 * max(macs) / 1e12:.2f} TOPS")
+
+
+def print_latency(results: Results) -> None:
+    if not results.latency:
+        return
+    print(f"\n{'submission, us':<26}{'p50':>9}{'p99':>9}")
+    for what, rounds in results.latency.items():
+        print(f"{what:<26}" + "".join(f"{statistics.median(r[key] for r in rounds) / 1e3:>9.1f}"
+                                      for key in ("p50_ns", "p99_ns")))
+    full = statistics.median(r["p50_ns"] for r in results.latency["empty job, queue full"])
+    print(f"{1e9 / full:.0f} jobs/s with a full queue")
+    reads, jobs = results.latency.get("4 KiB direct read"), results.latency["empty job"]
+    if reads:
+        quotient = statistics.median(job["p50_ns"] / read["p50_ns"] for job, read in zip(jobs, reads))
+        print(f"an empty job takes {quotient:.2f} x a 4 KiB direct read of a null NVMe disk (p50)")
 
 
 def main() -> int:
-    ours, peer = read(Path(sys.argv[1]))
-    if not ours:
+    if len(sys.argv) != 2:
+        print(__doc__, file=sys.stderr)
+        return 2
+    results = Results(Path(sys.argv[1]))
+    if not results.card and not results.latency:
         print(f"{sys.argv[1]}: no run ended with figures", file=sys.stderr)
         return 1
-    print(f"{'model':<14}{'what':<9}{'card, tokens/s':>16}{'llama-bench':>14}{'ratio':>8}")
-    for name in sorted(ours):
-        for kind in ("prefill", "decode"):
-            mine, theirs = best(ours[name], kind), best(peer.get(name, {}), kind)
-            if mine is not None:
-                ratio = f"{theirs:>14.1f}{mine / theirs:>8.2f}" if theirs else f"{'-':>14}{'-':>8}"
-                print(f"{name:<14}{kind:<9}{mine:>16.1f}{ratio}")
+    if results.card:
+        print_tests(results)
+    print_limits(results)
+    print_latency(results)
     return 0
 
 

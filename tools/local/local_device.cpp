@@ -105,6 +105,14 @@ drm_skald_query_usage LocalDevice::usage() {
     return answer;
 }
 
+drm_skald_query_clock LocalDevice::clock() {
+    drm_skald_query_clock answer{};
+    answer.before_ns = os_.now_ns();
+    answer.card_ns = card_.read_pair(SKALD_REG_CLOCK_LO);
+    answer.after_ns = os_.now_ns();
+    return answer;
+}
+
 rt::NewBuffer LocalDevice::create_buffer(rt::BufferKind kind, std::uint64_t bytes) {
     if (bytes == 0)
         throw rt::Error("a buffer cannot have 0 bytes", EINVAL);
@@ -246,7 +254,7 @@ rt::QueueId LocalDevice::create_queue(const rt::QueueConfig& config) {
         config.priority > DRM_SKALD_PRIORITY_HIGH)
         throw rt::Error("bad queue parameters", EINVAL);
     const std::uint32_t id = free_id<rt::QueueId>(queues_, SKALD_MAX_QUEUES, "queue");
-    queues_.emplace(rt::QueueId{id}, std::make_unique<LocalQueue>(card_, vm, id, config));
+    queues_.emplace(rt::QueueId{id}, std::make_unique<LocalQueue>(os_, card_, vm, id, config));
     return rt::QueueId{id};
 }
 
@@ -258,6 +266,7 @@ void LocalDevice::destroy_queue(rt::QueueId id) noexcept {
 
 void LocalDevice::submit(rt::QueueId id, std::span<const drm_skald_job> jobs,
                          std::span<const rt::SyncPoint> syncs) {
+    const std::int64_t now_ns = os_.now_ns();
     const std::scoped_lock guard(lock_);
     LocalQueue& queue = *find(queues_, id, "queue");
     if (jobs.empty() || jobs.size() > 64)
@@ -269,6 +278,7 @@ void LocalDevice::submit(rt::QueueId id, std::span<const drm_skald_job> jobs,
     for (std::size_t i = 0; i < jobs.size(); i++) {
         LocalQueue::Job job;
         job.job = jobs[i];
+        job.submit_ns = now_ns;
         for (const rt::SyncPoint& point : points) {
             if (point.signal && i + 1 == jobs.size())
                 job.signals.push_back(point);
@@ -303,6 +313,11 @@ rt::Progress LocalDevice::wait_progress(rt::QueueId id, rt::Progress seen,
 drm_skald_queue_query LocalDevice::query_queue(rt::QueueId id) {
     const std::scoped_lock guard(lock_);
     return find(queues_, id, "queue")->stats();
+}
+
+std::vector<drm_skald_job_stamps> LocalDevice::queue_stamps(rt::QueueId id, std::uint64_t first) {
+    const std::scoped_lock guard(lock_);
+    return find(queues_, id, "queue")->stamps(first);
 }
 
 rt::SyncobjId LocalDevice::create_syncobj() {
@@ -370,15 +385,16 @@ void LocalDevice::pump_all() {
 
 void LocalDevice::deliver() {
     while (const std::uint32_t vectors = card_.interrupts().take(kQueueVectors)) {
+        const std::int64_t now_ns = os_.now_ns();
         const std::scoped_lock guard(lock_);
-        collect(vectors);
+        collect(vectors, now_ns);
     }
 }
 
-void LocalDevice::collect(std::uint32_t vectors) {
+void LocalDevice::collect(std::uint32_t vectors, std::int64_t interrupt_ns) {
     std::vector<rt::SyncPoint> signals;
     for (auto& [id, queue] : queues_) {
-        if ((vectors >> queue->vector() & 1) == 0 || !queue->collect(signals))
+        if ((vectors >> queue->vector() & 1) == 0 || !queue->collect(signals, interrupt_ns))
             continue;
         if (queue->eventfd() >= 0)
             os_.signal_event(queue->eventfd());

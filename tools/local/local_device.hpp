@@ -31,6 +31,7 @@ class LocalDevice final : public rt::Device {
     [[nodiscard]] const drm_skald_query_device& info() const override { return info_; }
     [[nodiscard]] drm_skald_query_firmware firmware() override;
     [[nodiscard]] drm_skald_query_usage usage() override;
+    [[nodiscard]] drm_skald_query_clock clock() override;
 
     [[nodiscard]] rt::NewBuffer create_buffer(rt::BufferKind kind, std::uint64_t bytes) override;
     [[nodiscard]] rt::NewBuffer wrap_memory(std::span<const std::byte> memory) override;
@@ -51,6 +52,8 @@ class LocalDevice final : public rt::Device {
     [[nodiscard]] rt::Progress wait_progress(rt::QueueId id, rt::Progress seen,
                                              std::int64_t deadline_ns) override;
     [[nodiscard]] drm_skald_queue_query query_queue(rt::QueueId id) override;
+    [[nodiscard]] std::vector<drm_skald_job_stamps> queue_stamps(rt::QueueId id,
+                                                                 std::uint64_t first) override;
 
     [[nodiscard]] rt::SyncobjId create_syncobj() override;
     void destroy_syncobj(rt::SyncobjId id) noexcept override;
@@ -76,7 +79,7 @@ class LocalDevice final : public rt::Device {
     void announce(std::span<const rt::SyncPoint> syncs);
     void pump_all();
     void deliver();  // thread: queue vectors to waiters
-    void collect(std::uint32_t vectors);
+    void collect(std::uint32_t vectors, std::int64_t interrupt_ns);
 
     rt::Os& os_;
     std::string name_ = "local card";

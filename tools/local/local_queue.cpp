@@ -3,9 +3,11 @@
 #include "local/local_queue.hpp"
 
 #include <atomic>
+#include <cerrno>
 #include <cstring>
 #include <utility>
 
+#include "libskald/error.hpp"
 #include "skald/fault.h"
 #include "skald/mbox.h"
 
@@ -42,15 +44,17 @@ std::uint64_t load_acquire(std::byte* at) {
 
 }  // namespace
 
-LocalQueue::LocalQueue(CardLink& card, std::shared_ptr<LocalVm> vm, std::uint32_t id,
+LocalQueue::LocalQueue(rt::Os& os, CardLink& card, std::shared_ptr<LocalVm> vm, std::uint32_t id,
                        const rt::QueueConfig& config)
-    : card_(card),
+    : os_(os),
+      card_(card),
       vm_(std::move(vm)),
       id_(id),
       vector_(1 + id % (SKALD_NUM_VECTORS - 1)),
       eventfd_(config.eventfd),
       ring_(card.memory().allocate(kRingEntries * sizeof(skald_ring_entry), 4096)),
-      page_(make_host_buffer(card.dma(), SKALD_QUEUE_PAGE_SIZE)) {
+      page_(make_host_buffer(card.dma(), SKALD_QUEUE_PAGE_SIZE)),
+      keep_stamps_(config.keep_stamps) {
     const bool defaults = config.coalesce_tokens == 0 && config.coalesce_us == 0;
     const std::uint64_t page = page_->dma.address();
     stats_.queue_id = id;
@@ -83,7 +87,8 @@ void LocalQueue::pump(const std::function<bool(const rt::SyncPoint&)>& ready) {
         if (!next.waits.empty())
             break;
         write_entry(next);
-        in_card_.push_back(std::move(next.signals));
+        in_card_.push_back(
+            {std::move(next.signals), next.submit_ns, keep_stamps_ ? os_.now_ns() : 0});
         waiting_.pop_front();
     }
     if (tail_ != before)
@@ -104,7 +109,7 @@ void LocalQueue::write_entry(const Job& job) {
     tail_++;
 }
 
-bool LocalQueue::collect(std::vector<rt::SyncPoint>& signals) {
+bool LocalQueue::collect(std::vector<rt::SyncPoint>& signals, std::int64_t interrupt_ns) {
     const rt::Progress before = progress();
     std::byte* page = page_->host.data();
     while (stats_.completed < tail_) {
@@ -114,10 +119,37 @@ bool LocalQueue::collect(std::vector<rt::SyncPoint>& signals) {
             break;
         skald_completion done;
         std::memcpy(&done, slot, sizeof done);
+        if (keep_stamps_)
+            note_stamps(interrupt_ns);
         account(done, signals);
     }
     stats_.progress = load_acquire(page + offsetof(skald_queue_page, progress));
     return progress() != before;
+}
+
+// Of the job after the last that was accounted for.
+void LocalQueue::note_stamps(std::int64_t interrupt_ns) {
+    skald_stamps card;
+    std::memcpy(&card,
+                page_->host.data() + SKALD_STAMPS_OFFSET +
+                    stats_.completed % SKALD_COMPLETION_SLOTS * sizeof card,
+                sizeof card);
+    const InCard& job = in_card_.front();
+    stamps_.push_back({stats_.completed + 1, job.submit_ns, job.doorbell_ns, interrupt_ns,
+                       os_.now_ns(), card.doorbell, card.launched, card.began, card.ended,
+                       card.written});
+    if (stamps_.size() > DRM_SKALD_STAMPS_KEPT)
+        stamps_.pop_front();
+}
+
+std::vector<drm_skald_job_stamps> LocalQueue::stamps(std::uint64_t first) const {
+    if (!keep_stamps_)
+        throw rt::Error("the queue keeps no stamps", EOPNOTSUPP);
+    std::vector<drm_skald_job_stamps> wanted;
+    for (const drm_skald_job_stamps& job : stamps_)
+        if (job.seq >= first)
+            wanted.push_back(job);
+    return wanted;
 }
 
 void LocalQueue::account(const skald_completion& done, std::vector<rt::SyncPoint>& signals) {
@@ -127,7 +159,8 @@ void LocalQueue::account(const skald_completion& done, std::vector<rt::SyncPoint
     stats_.cycles += done.cycles;
     stats_.bytes += done.bytes;
     stats_.energy_pj += done.energy_pj;
-    signals.insert(signals.end(), in_card_.front().begin(), in_card_.front().end());
+    const std::vector<rt::SyncPoint>& announced = in_card_.front().signals;
+    signals.insert(signals.end(), announced.begin(), announced.end());
     in_card_.pop_front();
     if (done.status == SKALD_JOB_FAULT && vm_->fault.banned == 0) {
         vm_->fault.reason = done.reason;

@@ -19,11 +19,12 @@ class LocalQueue {
   public:
     struct Job {
         drm_skald_job job{};
+        std::int64_t submit_ns = 0;
         std::vector<rt::SyncPoint> waits;
         std::vector<rt::SyncPoint> signals;
     };
 
-    LocalQueue(CardLink& card, std::shared_ptr<LocalVm> vm, std::uint32_t id,
+    LocalQueue(rt::Os& os, CardLink& card, std::shared_ptr<LocalVm> vm, std::uint32_t id,
                const rt::QueueConfig& config);
     ~LocalQueue();  // kills its jobs
     LocalQueue(const LocalQueue&) = delete;
@@ -34,8 +35,10 @@ class LocalQueue {
     // goes.
     void pump(const std::function<bool(const rt::SyncPoint&)>& ready);
     // Looks at the queue page. True if there is something new; `signals` collects what ended jobs
-    // announce.
-    bool collect(std::vector<rt::SyncPoint>& signals);
+    // announce. interrupt_ns: when its vector was raised, as the caller saw it.
+    bool collect(std::vector<rt::SyncPoint>& signals, std::int64_t interrupt_ns);
+    // As rt::Device::queue_stamps(). Throws Error if the queue keeps none.
+    [[nodiscard]] std::vector<drm_skald_job_stamps> stamps(std::uint64_t first) const;
 
     [[nodiscard]] std::uint32_t vector() const { return vector_; }
     [[nodiscard]] int eventfd() const { return eventfd_; }
@@ -46,7 +49,16 @@ class LocalQueue {
   private:
     void write_entry(const Job& job);
     void account(const skald_completion& done, std::vector<rt::SyncPoint>& signals);
+    void note_stamps(std::int64_t interrupt_ns);
 
+    // What the card has of a job.
+    struct InCard {
+        std::vector<rt::SyncPoint> signals;
+        std::int64_t submit_ns;
+        std::int64_t doorbell_ns;
+    };
+
+    rt::Os& os_;
     CardLink& card_;
     std::shared_ptr<LocalVm> vm_;
     std::uint32_t id_;
@@ -55,8 +67,10 @@ class LocalQueue {
     CardMemory::Block ring_;
     std::shared_ptr<LocalBuffer> page_;
     std::deque<Job> waiting_;
-    std::deque<std::vector<rt::SyncPoint>> in_card_;  // signals of the jobs the card has
-    std::uint64_t tail_ = 0;                          // jobs ever given to the card
+    std::deque<InCard> in_card_;
+    std::uint64_t tail_ = 0;  // jobs ever given to the card
+    bool keep_stamps_;
+    std::deque<drm_skald_job_stamps> stamps_;  // of the last jobs that ended
     drm_skald_queue_query stats_{};
 };
 

@@ -26,9 +26,10 @@ extern "C" {
 
 /*
  * 1.0: first version.
+ * 1.1: DRM_SKALD_QUERY_CLOCK, DRM_SKALD_QUEUE_KEEP_STAMPS, DRM_IOCTL_SKALD_QUEUE_STAMPS.
  */
 #define SKALD_DRIVER_MAJOR 1
-#define SKALD_DRIVER_MINOR 0
+#define SKALD_DRIVER_MINOR 1
 
 /**
  * enum drm_skald_ioctl_id - numbers relative to DRM_COMMAND_BASE
@@ -47,6 +48,7 @@ enum drm_skald_ioctl_id {
 	DRM_SKALD_QUEUE_QUERY,
 	DRM_SKALD_SUBMIT,
 	DRM_SKALD_WAIT_PROGRESS,
+	DRM_SKALD_QUEUE_STAMPS,
 };
 
 /**
@@ -67,11 +69,13 @@ struct drm_skald_array {
  * @DRM_SKALD_QUERY_DEVICE: struct drm_skald_query_device
  * @DRM_SKALD_QUERY_FIRMWARE: struct drm_skald_query_firmware
  * @DRM_SKALD_QUERY_USAGE: struct drm_skald_query_usage
+ * @DRM_SKALD_QUERY_CLOCK: struct drm_skald_query_clock; EOPNOTSUPP if the card has no clock
  */
 enum drm_skald_query_type {
 	DRM_SKALD_QUERY_DEVICE = 0,
 	DRM_SKALD_QUERY_FIRMWARE,
 	DRM_SKALD_QUERY_USAGE,
+	DRM_SKALD_QUERY_CLOCK,
 };
 
 /**
@@ -125,6 +129,18 @@ struct drm_skald_query_usage {
 	__u32 vms;          /** @vms: VMs of all clients */
 	__u32 queues;       /** @queues: queues of all clients */
 	__u32 pad;          /** @pad: 0 */
+};
+
+/**
+ * struct drm_skald_query_clock - the card's clock beside ours
+ *
+ * The card's was read between the two readings of ours. Clocks drift: relate what happened between
+ * two such queries, not far apart.
+ */
+struct drm_skald_query_clock {
+	__u64 card_ns;   /** @card_ns: CLOCK registers: ns since the card was reset */
+	__s64 before_ns; /** @before_ns: CLOCK_MONOTONIC */
+	__s64 after_ns;  /** @after_ns: CLOCK_MONOTONIC */
 };
 
 /* Card memory, 2 MiB blocks; mmap goes through BAR4, write-combined. */
@@ -295,6 +311,10 @@ enum drm_skald_priority {
 	DRM_SKALD_PRIORITY_HIGH, /* needs CAP_SYS_NICE */
 };
 
+/* Keep stamps of the last DRM_SKALD_STAMPS_KEPT jobs for DRM_IOCTL_SKALD_QUEUE_STAMPS. */
+#define DRM_SKALD_QUEUE_KEEP_STAMPS (1 << 0)
+#define DRM_SKALD_STAMPS_KEPT 256
+
 /**
  * struct drm_skald_queue_create - a queue of jobs in an address space
  * @vm_id: id
@@ -303,11 +323,11 @@ enum drm_skald_priority {
  * @coalesce_tokens: progress wakes waiters after so many tokens ...
  * @coalesce_us: ... or so long after the last wake-up; both 0: the default of 16 tokens or 60 ms
  * @eventfd: eventfd that is signalled with every progress wake-up and end of a job, or -1
- * @flags: 0
+ * @flags: 0 or DRM_SKALD_QUEUE_KEEP_STAMPS
  * @queue_id: out: id in this file
  *
  * Errors: EUSERS (the card has no queue left), EACCES (priority), EBADF (eventfd),
- * ENOTRECOVERABLE (VM banned).
+ * ENOTRECOVERABLE (VM banned), EOPNOTSUPP (stamps of a card that makes none).
  */
 struct drm_skald_queue_create {
 	__u32 vm_id;
@@ -416,6 +436,51 @@ struct drm_skald_wait_progress {
 	__u64 completed;
 };
 
+/**
+ * struct drm_skald_job_stamps - when a job passed which place
+ * @seq: number of the job in its queue, from 1; jobs that never reached the card have none
+ * @submit_ns: CLOCK_MONOTONIC: SUBMIT was called
+ * @doorbell_ns: CLOCK_MONOTONIC: its turn had come, its doorbell was about to be written
+ * @interrupt_ns: CLOCK_MONOTONIC: last interrupt of the queue's vector before @seen_ns
+ * @seen_ns: CLOCK_MONOTONIC: the driver found its completion
+ * @card_doorbell_ns: clock of the card: the doorbell was written
+ * @card_launched_ns: clock of the card: the firmware gave it to the engine, 0: it did not run
+ * @card_began_ns: clock of the card: the engine began it, 0: it did not run
+ * @card_ended_ns: clock of the card: the engine ended it, 0: it did not run
+ * @card_written_ns: clock of the card: its completion was on its way
+ */
+struct drm_skald_job_stamps {
+	__u64 seq;
+	__s64 submit_ns;
+	__s64 doorbell_ns;
+	__s64 interrupt_ns;
+	__s64 seen_ns;
+	__u64 card_doorbell_ns;
+	__u64 card_launched_ns;
+	__u64 card_began_ns;
+	__u64 card_ended_ns;
+	__u64 card_written_ns;
+};
+
+/**
+ * struct drm_skald_queue_stamps - stamps of ended jobs
+ * @queue_id: id
+ * @flags: 0
+ * @first: in: number of the first job wanted; out: number of the first returned, later where the
+ *	wanted ones are forgotten
+ * @stamps: array of struct drm_skald_job_stamps; count: in: room, out: jobs returned, oldest first.
+ *	Of elements that are shorter than the kernel's as much as fits is written, the rest of
+ *	longer ones is left alone.
+ *
+ * Errors: EOPNOTSUPP (the queue keeps none).
+ */
+struct drm_skald_queue_stamps {
+	__u32 queue_id;
+	__u32 flags;
+	__u64 first;
+	struct drm_skald_array stamps;
+};
+
 #define DRM_IOCTL_SKALD_QUERY DRM_IOWR(DRM_COMMAND_BASE + DRM_SKALD_QUERY, struct drm_skald_query)
 #define DRM_IOCTL_SKALD_BO_CREATE \
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_SKALD_BO_CREATE, struct drm_skald_bo_create)
@@ -441,6 +506,8 @@ struct drm_skald_wait_progress {
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_SKALD_SUBMIT, struct drm_skald_submit)
 #define DRM_IOCTL_SKALD_WAIT_PROGRESS \
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_SKALD_WAIT_PROGRESS, struct drm_skald_wait_progress)
+#define DRM_IOCTL_SKALD_QUEUE_STAMPS \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_SKALD_QUEUE_STAMPS, struct drm_skald_queue_stamps)
 
 /* The layout is part of the contract on every architecture. */
 #if defined(__cplusplus)
@@ -468,6 +535,9 @@ SKALD_UAPI_SIZE(struct drm_skald_queue_query, 64);
 SKALD_UAPI_SIZE(struct drm_skald_job, 48);
 SKALD_UAPI_SIZE(struct drm_skald_submit, 40);
 SKALD_UAPI_SIZE(struct drm_skald_wait_progress, 48);
+SKALD_UAPI_SIZE(struct drm_skald_query_clock, 24);
+SKALD_UAPI_SIZE(struct drm_skald_job_stamps, 80);
+SKALD_UAPI_SIZE(struct drm_skald_queue_stamps, 32);
 #undef SKALD_UAPI_SIZE
 
 #if defined(__cplusplus)

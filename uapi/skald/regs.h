@@ -28,7 +28,11 @@
 #define SKALD_SCRATCH_MAX (4u << 20) /* bytes of scratch a queue may ask for */
 
 #define SKALD_DEVICE_ID_VALUE 0x31414b53u /* "SKA1" */
-#define SKALD_DEVICE_ABI SKALD_ABI(1, 0)  /* registers, rings, mailbox transport, page tables */
+/*
+ * Registers, rings, mailbox transport, page tables.
+ * 1.1: CLOCK_LO/HI and the stamps of jobs (SKALD_CAP_STAMPS)
+ */
+#define SKALD_DEVICE_ABI SKALD_ABI(1, 1)
 #define SKALD_FW_ABI SKALD_ABI(1, 0)      /* mailbox commands and firmware behaviour */
 
 /*
@@ -69,6 +73,8 @@
 	X(PROGRESS_HI, 0x18c, RO, 0, 0, "high")                                                       \
 	X(RETIRED_LO, 0x190, RO, 0, 0, "micro-ops retired since reset, low")                          \
 	X(RETIRED_HI, 0x194, RO, 0, 0, "high")                                                        \
+	X(CLOCK_LO, 0x198, RO, 0, 0, "the card's clock, ns since reset, low: see device.md, Stamps")  \
+	X(CLOCK_HI, 0x19c, RO, 0, 0, "high")                                                          \
 	X(MBOX_DOORBELL, 0x280, WO, 0, 0xffffffff, "any write posts the 16 command words")            \
 	X(MBOX_STATUS, 0x284, RO, 0, 0, "SKALD_MBOX_BUSY while a command waits for its response")
 
@@ -87,6 +93,7 @@ enum skald_reg {
 /* CAPS */
 #define SKALD_CAP_HOST_COPY (1u << 0) /* COPY, semaphores and token-out reach host memory */
 #define SKALD_CAP_PROFILE (1u << 1)   /* ring entries with a profile buffer */
+#define SKALD_CAP_STAMPS (1u << 2)    /* CLOCK, and struct skald_stamps in queue pages */
 
 /* ENGINE_INFO */
 #define SKALD_ENGINE_INFO_SIMD(v) ((v) & 0xfu) /* 0 scalar, 1 AVX2, 2 AVX-512 */

@@ -4,7 +4,8 @@
  *
  *   card memory                       host memory (DMA), one 4 KiB page per queue
  *   ring: 2^n entries of 64 bytes     +0     struct skald_queue_page   progress counter
- *   [0][1][2]...                      +2048  struct skald_completion[SKALD_COMPLETION_SLOTS]
+ *   [0][1][2]...                      +768   struct skald_stamps[SKALD_COMPLETION_SLOTS]
+ *                                     +2048  struct skald_completion[SKALD_COMPLETION_SLOTS]
  *
  * The driver writes an entry, then the new tail (free-running 32-bit count of entries ever written) to the
  * queue's doorbell. Job number seq (1, 2, ...) uses entry (seq - 1) % entries and completion slot
@@ -18,6 +19,7 @@
 
 #define SKALD_COMPLETION_SLOTS 32u
 #define SKALD_COMPLETION_OFFSET 2048u
+#define SKALD_STAMPS_OFFSET 768u
 #define SKALD_QUEUE_PAGE_SIZE 4096u
 #define SKALD_RING_LOG2_MIN 1u
 #define SKALD_RING_LOG2_MAX 5u
@@ -58,6 +60,22 @@ SKALD_STATIC_ASSERT(sizeof(struct skald_completion) == 64, "completion");
 SKALD_STATIC_ASSERT(SKALD_OFFSETOF(struct skald_completion, seq) == 56, "seq is last");
 SKALD_STATIC_ASSERT(SKALD_COMPLETION_OFFSET + SKALD_COMPLETION_SLOTS * sizeof(struct skald_completion) ==
 		    SKALD_QUEUE_PAGE_SIZE, "completion slots fill the page");
+
+/*
+ * When a job passed which place, by the card's clock (the CLOCK registers). Written before the completion's seq, in
+ * the slot of the same number. A place that the job never saw is 0: one that did not run has only doorbell and written.
+ * A job that was preempted has the begin of its first run and the end of its last.
+ */
+struct skald_stamps {
+	__le64 doorbell; /* the doorbell that announced it was written */
+	__le64 launched; /* the firmware gave it to the engine */
+	__le64 began;    /* the engine began to run it */
+	__le64 ended;    /* the engine ended it */
+	__le64 written;  /* its completion was on its way */
+};
+SKALD_STATIC_ASSERT(sizeof(struct skald_stamps) == 40, "stamps");
+SKALD_STATIC_ASSERT(SKALD_STAMPS_OFFSET + SKALD_COMPLETION_SLOTS * sizeof(struct skald_stamps) ==
+		    SKALD_COMPLETION_OFFSET, "stamps end where completions begin");
 
 /* Owned by the driver, never mapped to user space. progress counts the tokens TOKEN_OUT ever put out on the queue. */
 struct skald_queue_page {

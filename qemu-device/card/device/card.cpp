@@ -50,6 +50,8 @@ void Card::refresh(std::uint32_t offset) {
         state_.host.set64(SKALD_REG_PROGRESS_LO, engine_->progress());
     } else if (offset == SKALD_REG_RETIRED_LO || offset == SKALD_REG_RETIRED_HI) {
         state_.host.set64(SKALD_REG_RETIRED_LO, engine_->retired());
+    } else if (offset == SKALD_REG_CLOCK_LO || offset == SKALD_REG_CLOCK_HI) {
+        state_.host.set64(SKALD_REG_CLOCK_LO, state_.now_ns());
     }
 }
 
@@ -134,10 +136,12 @@ void Card::doorbell_write(std::uint32_t offset, std::uint32_t value, unsigned by
     if (state_.status() == SKALD_STATE_RESETTING) {
         return;
     }
+    const std::uint32_t before = state_.doorbells.tail(queue);
     if (state_.status() != SKALD_STATE_RUNNING || !state_.doorbells.ring(queue, value)) {
         state_.log.guest_error("doorbell of queue %u rung: no such queue", queue);
         return;
     }
+    state_.stamps.rung(queue, before, value, state_.now_ns());
     state_.update_lines();
 }
 
@@ -155,6 +159,10 @@ void Card::job_ended(const JobResult& result) {
     const std::scoped_lock guard(state_.lock);
     if (state_.status() == SKALD_STATE_RESETTING) {
         return;
+    }
+    if (result.queue < SKALD_MAX_QUEUES) {
+        state_.stamps.ran(result.queue, state_.since_reset(result.began_ns),
+                          state_.since_reset(result.ended_ns));
     }
     state_.engine.job_ended(result);
     state_.update_lines();

@@ -43,7 +43,7 @@ void CardState::begin_reset() {
 void CardState::finish_reset(EngineInfo engine_info) {
     host.reset();
     host.set64(SKALD_REG_MEM_SIZE_LO, memory_bytes_);
-    host.set(SKALD_REG_CAPS, SKALD_CAP_HOST_COPY | SKALD_CAP_PROFILE);
+    host.set(SKALD_REG_CAPS, SKALD_CAP_HOST_COPY | SKALD_CAP_PROFILE | SKALD_CAP_STAMPS);
     host.set(SKALD_REG_ENGINE_INFO,
              static_cast<std::uint32_t>(engine_info.simd) | (engine_info.threads & 0xffu) << 8);
     reset_core();
@@ -54,6 +54,7 @@ void CardState::finish_reset(EngineInfo engine_info) {
 void CardState::reset_core() {
     core.reset(memory_bytes_);
     doorbells.reset();
+    stamps.reset();
     engine.reset();
     // Host-visible words that the firmware fills in.
     for (const std::uint32_t reg :
@@ -61,10 +62,6 @@ void CardState::reset_core() {
           SKALD_REG_BOOT_ERROR, SKALD_REG_BOOT_DETAIL}) {
         host.set(reg, 0);
     }
-}
-
-std::uint64_t CardState::mtime() const {
-    return (clock_.now_ns() - reset_ns_) / 1000;
 }
 
 void CardState::update_lines() {

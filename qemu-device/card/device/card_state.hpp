@@ -16,6 +16,7 @@
 #include "card/device/host_registers.hpp"
 #include "card/device/interrupt_controller.hpp"
 #include "card/device/interrupt_gate.hpp"
+#include "card/device/job_stamps.hpp"
 #include "card/device/log.hpp"
 #include "card/device/mailbox.hpp"
 #include "card/ports.hpp"
@@ -47,6 +48,7 @@ class CardState {
     Doorbells doorbells{core, irqs};
     Mailbox mailbox{host, core, irqs, events};
     EngineUnit engine{host, core, irqs, doorbells, log};
+    JobStamps stamps;
 
     // Requests to the control core's thread. attention tells its interpreter to look at them.
     bool stop_wanted = false;
@@ -68,7 +70,12 @@ class CardState {
     // The peripherals as a firmware image finds them.
     void reset_core();
 
-    [[nodiscard]] std::uint64_t mtime() const;  // microseconds since reset
+    [[nodiscard]] std::uint64_t mtime() const { return now_ns() / 1000; }  // us since reset
+    [[nodiscard]] std::uint64_t now_ns() const { return since_reset(clock_.now_ns()); }
+    // A reading of the clock port as time of the card; what was before the reset is its beginning.
+    [[nodiscard]] std::uint64_t since_reset(std::uint64_t port_ns) const {
+        return port_ns > reset_ns_ ? port_ns - reset_ns_ : 0;
+    }
     // After anything that may change them.
     void update_lines();
     void wake() {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Writes completion records to queue pages in host memory: fields, then the sequence number, then
-// the interrupt. Runs on the control core's thread without the card's lock: DMA may take its time.
+// Writes completion records to queue pages in host memory: stamps and fields, then the sequence
+// number, then the interrupt. Runs on the control core's thread without the card's lock: DMA may
+// take its time.
 #pragma once
 
 #include "card/device/log.hpp"
@@ -15,7 +16,7 @@ class CompletionWriter {
     CompletionWriter(HostMemory& host, InterruptSink& interrupts, const Log& log)
         : host_(host), interrupts_(interrupts), log_(log) {}
 
-    void post(const QueueHw& queue, const skald_completion& record);
+    void post(const QueueHw& queue, const skald_completion& record, const skald_stamps& stamps);
 
   private:
     HostMemory& host_;

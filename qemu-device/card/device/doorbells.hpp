@@ -22,6 +22,10 @@ class Doorbells {
 
     // From the host; false if the queue has none.
     [[nodiscard]] bool ring(std::uint32_t queue, std::uint32_t tail);
+    // The value last written, 0 at first; also for numbers that are no queue's.
+    [[nodiscard]] std::uint32_t tail(std::uint32_t queue) const {
+        return queue < live_.size() ? regs_.get(SKALD_CORE_DB_TAIL0 + 4 * queue) : 0;
+    }
     // From the firmware: clears pending bits of one word.
     void acknowledge(std::uint32_t word, std::uint32_t bits);
 

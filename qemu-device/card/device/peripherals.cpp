@@ -150,11 +150,21 @@ bool Peripherals::context_command(std::uint32_t, std::uint32_t value, After& aft
 }
 
 bool Peripherals::queue_command(std::uint32_t, std::uint32_t value, After& after) {
-    return plan(state_.engine.queue_command(value), after);
+    if (!plan(state_.engine.queue_command(value), after)) {
+        return false;
+    }
+    state_.stamps.forget(state_.core.get(SKALD_CORE_QH_ID));
+    return true;
 }
 
 bool Peripherals::engine_command(std::uint32_t, std::uint32_t value, After& after) {
-    return plan(state_.engine.engine_command(value), after);
+    if (!plan(state_.engine.engine_command(value), after)) {
+        return false;
+    }
+    if (value == SKALD_CORE_ENG_LAUNCH) {
+        state_.stamps.launched(state_.core.get(SKALD_CORE_ENG_QUEUE), state_.now_ns());
+    }
+    return true;
 }
 
 bool Peripherals::completion(std::uint32_t, std::uint32_t value, After& after) {
@@ -171,7 +181,9 @@ bool Peripherals::completion(std::uint32_t, std::uint32_t value, After& after) {
     if (record.seq == 0) {
         return false;
     }
-    after = [this, hw = *queue, record] { completions_.post(hw, record); };
+    skald_stamps stamps = state_.stamps.take(state_.core.get(SKALD_CORE_CPL_QUEUE), record.seq);
+    stamps.written = state_.now_ns();
+    after = [this, hw = *queue, record, stamps] { completions_.post(hw, record, stamps); };
     return true;
 }
 

@@ -168,6 +168,7 @@ void Engine::thread_main() {
 }
 
 void Engine::run(Command command, Queue& queue) {
+    const std::uint64_t began_ns = env_.clock.now_ns();
     Context& context = contexts_[queue.hw.context];
     if (context.tlb == nullptr)
         context.tlb = std::make_unique<Tlb>();
@@ -175,6 +176,8 @@ void Engine::run(Command command, Queue& queue) {
     machine_.space.enter(context.root, *context.tlb, queue.scratch);
     JobResult result =
         command == Command::kStart ? sequencer_.start(queue) : sequencer_.resume(queue);
+    result.began_ns = began_ns;
+    result.ended_ns = env_.clock.now_ns();
     const std::uint32_t context_id = queue.hw.context;
     std::uint32_t owed = 0;
     {

@@ -53,6 +53,9 @@ struct JobResult {
     std::uint64_t cycles = 0;
     std::uint64_t bytes = 0;
     std::uint64_t energy_pj = 0;
+    // This run's, by the clock port.
+    std::uint64_t began_ns = 0;
+    std::uint64_t ended_ns = 0;
 };
 
 class EngineEvents {

@@ -84,6 +84,54 @@ TEST_F(RealEngineTest, AProgramStoresItsResultAndItsCounters) {
     EXPECT_EQ(driver->reg(SKALD_REG_RETIRED_LO), 3u);
 }
 
+TEST_F(RealEngineTest, StampsSayWhenAJobPassedWhichPlace) {
+    start({.id = 3});
+    std::uint64_t last = 0;
+    // More jobs than there are slots.
+    for (std::uint64_t n = 1; n <= SKALD_COMPLETION_SLOTS + 3; ++n) {
+        driver->completion(3, submit(3, counting(100, kData)));
+        const skald_stamps stamps = driver->stamps(3, n);
+        EXPECT_GT(stamps.doorbell, last);
+        EXPECT_GE(stamps.launched, stamps.doorbell);
+        EXPECT_GE(stamps.began, stamps.launched);
+        EXPECT_GT(stamps.ended, stamps.began);
+        EXPECT_GE(stamps.written, stamps.ended);
+        last = stamps.written;
+    }
+}
+
+TEST_F(RealEngineTest, APreemptedJobKeepsItsFirstBegin) {
+    start({.id = 0, .priority = SKALD_FW_PRIO_LOW});
+    start({.id = 1, .priority = SKALD_FW_PRIO_HIGH});
+    const std::uint64_t slow = submit(0, counting(3'000'000, kData));
+    wait_until_running(0);
+    driver->completion(1, submit(1, counting(1, kData + 8)));
+    driver->completion(0, slow);
+    const skald_stamps low = driver->stamps(0, 1), high = driver->stamps(1, 1);
+    EXPECT_LT(low.began, high.began);
+    EXPECT_GE(low.ended, high.ended);
+    EXPECT_GE(high.began, high.doorbell);
+}
+
+TEST_F(RealEngineTest, AJobThatDidNotRunHasNoStampsOfTheEngine) {
+    start({.id = 0});
+    submit(0, hanging());
+    wait_until_running(0);
+    const std::uint64_t behind = submit(0, counting(1, kData));
+    EXPECT_EQ(driver->command({SKALD_MBOX_CTX_KILL, 0, 0})[SKALD_MBOX_W_STATUS], SKALD_MBOX_OK);
+    // BANNED where the firmware saw its doorbell after the kill.
+    const std::uint32_t status = driver->completion(0, behind).status;
+    EXPECT_TRUE(status == SKALD_JOB_CANCELLED || status == SKALD_JOB_BANNED) << status;
+    const skald_stamps ran = driver->stamps(0, 1), waited = driver->stamps(0, 2);
+    EXPECT_GT(ran.began, 0u);
+    EXPECT_GE(ran.ended, ran.began);
+    EXPECT_GT(waited.doorbell, 0u);
+    EXPECT_EQ(waited.launched, 0u);
+    EXPECT_EQ(waited.began, 0u);
+    EXPECT_EQ(waited.ended, 0u);
+    EXPECT_GE(waited.written, ran.ended);
+}
+
 TEST_F(RealEngineTest, ArgumentsArriveAndLeave) {
     start({.id = 0});
     set_card_word(host, args(0) + 5 * 8, 1000);

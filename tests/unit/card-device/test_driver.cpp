@@ -131,6 +131,14 @@ std::optional<skald_completion> TestDriver::poll(std::uint32_t queue, std::uint6
     return record;
 }
 
+skald_stamps TestDriver::stamps(std::uint32_t queue, std::uint64_t seq) {
+    const std::uint64_t slot = (seq - 1) % SKALD_COMPLETION_SLOTS;
+    skald_stamps stamps;
+    host_.copy_from_host(page_of(queue) + SKALD_STAMPS_OFFSET + slot * sizeof(stamps), &stamps,
+                         sizeof(stamps));
+    return stamps;
+}
+
 skald_completion TestDriver::completion(std::uint32_t queue, std::uint64_t seq) {
     std::optional<skald_completion> record;
     EXPECT_TRUE(host_.wait([&] {

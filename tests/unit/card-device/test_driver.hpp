@@ -62,6 +62,8 @@ class TestDriver {
     [[nodiscard]] std::optional<skald_completion> poll(std::uint32_t queue, std::uint64_t seq);
     // Waits; fails the test if there is none.
     skald_completion completion(std::uint32_t queue, std::uint64_t seq);
+    // Of a job whose completion is there, while its slot is not used again.
+    skald_stamps stamps(std::uint32_t queue, std::uint64_t seq);
 
     [[nodiscard]] static std::uint64_t page_of(std::uint32_t queue) {
         return kHostBase + (queue % 60) * 4096ull;

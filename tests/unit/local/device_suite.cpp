@@ -303,6 +303,46 @@ TEST_F(Device, NothingWaitsForWhatWasNotSubmitted) {
     EXPECT_EQ(queue.stats().submitted, 0u);
 }
 
+TEST_F(Device, TellsWhenJobsPassedWhichPlace) {
+    Workbench bench(*device);
+    rt::QueueOptions options;
+    options.keep_stamps = true;
+    rt::Queue queue(bench.space, options);
+    const std::int64_t began = device->os().now_ns();
+    const drm_skald_query_clock before = device->clock();
+    EXPECT_LE(before.before_ns, before.after_ns);
+    for (int i = 0; i < 5; i++)
+        queue.wait_job(queue.submit(bench.job(Program().end())));
+    EXPECT_TRUE(queue.stamps(6).empty());
+    const auto stamps = queue.stamps(2);
+    ASSERT_EQ(stamps.size(), 4u);
+    std::int64_t last = began;
+    std::uint64_t card_last = before.card_ns;
+    for (std::size_t i = 0; i < stamps.size(); i++) {
+        const drm_skald_job_stamps& job = stamps[i];
+        EXPECT_EQ(job.seq, i + 2);
+        EXPECT_LE(last, job.submit_ns);
+        EXPECT_LE(job.submit_ns, job.doorbell_ns);
+        EXPECT_LT(job.doorbell_ns, job.interrupt_ns);
+        EXPECT_LE(job.interrupt_ns, job.seen_ns);
+        EXPECT_LT(card_last, job.card_doorbell_ns);
+        EXPECT_LE(job.card_doorbell_ns, job.card_launched_ns);
+        EXPECT_LE(job.card_launched_ns, job.card_began_ns);
+        EXPECT_LE(job.card_began_ns, job.card_ended_ns);
+        EXPECT_LE(job.card_ended_ns, job.card_written_ns);
+        last = job.seen_ns;
+        card_last = job.card_written_ns;
+    }
+    EXPECT_LT(card_last, device->clock().card_ns);
+}
+
+TEST_F(Device, AQueueKeepsNoStampsUnlessAsked) {
+    Workbench bench(*device);
+    rt::Queue queue(bench.space, {});
+    queue.wait_job(queue.submit(bench.job(Program().end())));
+    EXPECT_EQ(error_of([&] { (void)queue.stamps(1); }).code(), EOPNOTSUPP);
+}
+
 TEST_F(Device, BinarySyncobjsOrderTwoQueues) {
     Workbench bench(*device), other(*device);
     const rt::Syncobj sync(*device);

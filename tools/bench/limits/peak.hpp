@@ -4,8 +4,9 @@
 
 namespace skald::bench {
 
-// Multiply-accumulates per second of `threads` threads that do nothing but vpdpbusd on registers;
-// 0 where the processor has no AVX-512 VNNI.
+// Multiply-accumulates of 8-bit numbers per second of `threads` threads that do nothing else, on
+// registers: vpdpbusd where the processor has AVX-512 VNNI, else vpmaddubsw and vpmaddwd of AVX2;
+// 0 where it has neither.
 double int8_peak(unsigned threads);
 
 }  // namespace skald::bench

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+// --limits: the yardsticks alone, to be measured on the machine that emulates the card.
+#include "bench/limits/limits.hpp"
+
+#include <fmt/format.h>
+
+#include <thread>
+
+#include "bench/commands.hpp"
+#include "bench/printer.hpp"
+#include "bench/record.hpp"
+
+namespace skald::bench {
+
+void bench_limits(const Options& options) {
+    const Limits limits(options.threads != 0 ? options.threads
+                                             : std::thread::hardware_concurrency());
+    LimitFigures best;
+    for (std::uint32_t i = 0; i < options.repetitions; ++i)
+        best.keep_best(limits.measure());
+    Printer printer(stdout, options.format,
+                    {{"threads", 7, true}, {"read, GB/s", 10, true}, {"int8, TOPS", 10, true}});
+    printer.print({{"cpu_info", cpu_info()},
+                   {"n_threads", limits.threads()},
+                   {"test_time", now_utc()},
+                   {"limit_bytes_per_s", best.bytes_per_s},
+                   {"limit_macs_per_s", best.macs_per_s}},
+                  {std::to_string(limits.threads()), fmt::format("{:.2f}", best.bytes_per_s * 1e-9),
+                   fmt::format("{:.3f}", 2 * best.macs_per_s * 1e-12)});
+}
+
+}  // namespace skald::bench

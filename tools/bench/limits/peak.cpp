@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+// The loops of multiply-adds. Inline assembly needs no special build of this file; who calls has
+// asked the processor.
+#include "bench/limits/peak.hpp"
+
+#include <cstdint>
+
+#include "bench/limits/threads.hpp"
+
+namespace skald::bench {
+namespace {
+
+struct Path {
+    void (*run)(std::uint64_t rounds);
+    std::uint64_t rounds;
+    std::uint64_t macs;  // of a round
+};
+
+// 16 accumulators hide the latency of two pipes.
+void multiply_avx512(std::uint64_t rounds) {
+    for (std::uint64_t i = 0; i < rounds; ++i)
+        asm volatile(
+            "vpdpbusd %%zmm30, %%zmm31, %%zmm0\n vpdpbusd %%zmm30, %%zmm31, %%zmm1\n"
+            "vpdpbusd %%zmm30, %%zmm31, %%zmm2\n vpdpbusd %%zmm30, %%zmm31, %%zmm3\n"
+            "vpdpbusd %%zmm30, %%zmm31, %%zmm4\n vpdpbusd %%zmm30, %%zmm31, %%zmm5\n"
+            "vpdpbusd %%zmm30, %%zmm31, %%zmm6\n vpdpbusd %%zmm30, %%zmm31, %%zmm7\n"
+            "vpdpbusd %%zmm30, %%zmm31, %%zmm8\n vpdpbusd %%zmm30, %%zmm31, %%zmm9\n"
+            "vpdpbusd %%zmm30, %%zmm31, %%zmm10\n vpdpbusd %%zmm30, %%zmm31, %%zmm11\n"
+            "vpdpbusd %%zmm30, %%zmm31, %%zmm12\n vpdpbusd %%zmm30, %%zmm31, %%zmm13\n"
+            "vpdpbusd %%zmm30, %%zmm31, %%zmm14\n vpdpbusd %%zmm30, %%zmm31, %%zmm15\n" ::
+                : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9",
+                  "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
+}
+
+// Bytes to pairs, pairs to words, words to the sum: what an int8 product costs without VNNI.
+void multiply_avx2(std::uint64_t rounds) {
+    for (std::uint64_t i = 0; i < rounds; ++i)
+        asm volatile(
+            "vpmaddubsw %%ymm14, %%ymm15, %%ymm8\n vpmaddubsw %%ymm14, %%ymm15, %%ymm9\n"
+            "vpmaddubsw %%ymm14, %%ymm15, %%ymm10\n vpmaddubsw %%ymm14, %%ymm15, %%ymm11\n"
+            "vpmaddwd %%ymm13, %%ymm8, %%ymm8\n vpmaddwd %%ymm13, %%ymm9, %%ymm9\n"
+            "vpmaddwd %%ymm13, %%ymm10, %%ymm10\n vpmaddwd %%ymm13, %%ymm11, %%ymm11\n"
+            "vpaddd %%ymm8, %%ymm0, %%ymm0\n vpaddd %%ymm9, %%ymm1, %%ymm1\n"
+            "vpaddd %%ymm10, %%ymm2, %%ymm2\n vpaddd %%ymm11, %%ymm3, %%ymm3\n" ::
+                : "xmm0", "xmm1", "xmm2", "xmm3", "xmm8", "xmm9", "xmm10", "xmm11");
+}
+
+Path best_path() {
+    if (__builtin_cpu_supports("avx512vnni"))
+        return {multiply_avx512, 400'000, 16 * 64};
+    if (__builtin_cpu_supports("avx2"))
+        return {multiply_avx2, 800'000, 4 * 32};
+    return {nullptr, 0, 0};
+}
+
+}  // namespace
+
+double int8_peak(unsigned threads) {
+    const Path path = best_path();
+    if (path.run == nullptr)
+        return 0;
+    const double seconds = timed_together(threads, [&](unsigned) { path.run(path.rounds); });
+    return static_cast<double>(path.rounds * path.macs * threads) / seconds;
+}
+
+}  // namespace skald::bench

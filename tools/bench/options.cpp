@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MIT
+// Names, defaults and help of each option, declared once.
+#include "bench/options.hpp"
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <map>
+
+#include "bench/ranges.hpp"
+
+namespace skald::bench {
+namespace {
+
+constexpr const char* kFooter = R"(
+Options and output follow llama-bench. Numbers are lists (1,2,4) with ranges (128-512+128, 1-64*2);
+every combination is a test: ppN reads a prompt of N tokens, tgN writes N tokens one by one, ppP+tgN
+does both. Tokens are random, the best token is taken, end tokens are ignored. Times are those of
+this process, from the request to its last token. GB/s counts the weights and the keys and values
+that a step must read, TOPS two operations for each multiply-add with a weight; both come from the
+model's own tables. With --local the machine's limits are measured between the repetitions and the
+table shows which part of them was reached; in a guest such figures would be those of an emulated
+processor, so there are none: run `llm-bench --limits` on the host meanwhile.
+
+The table goes to standard output when a test is done, progress to standard error if that is a
+terminal.
+
+Exit status: 0 done; 1 a file, the card or the driver failed; 2 wrong command line, or a test that
+the model has no room for.
+
+Examples:
+  llm-bench -m story.skald
+  llm-bench -m a.skald,b.skald -p 128-512*2 -n 0 -o csv
+  llm-bench -m story.skald -p 0 -n 64 -d 0,1024,4096 -b 1,8
+  llm-bench -m story.skald -pg 512,128 -r 3 -o json --local --threads 2
+  llm-bench --latency --jobs 5000 --disk /dev/nvme0n1
+  llm-bench --limits -o json
+)";
+
+const std::map<std::string, Format> kFormats{{"md", Format::kMarkdown},
+                                             {"json", Format::kJson},
+                                             {"jsonl", Format::kJsonLines},
+                                             {"csv", Format::kCsv}};
+
+// Lists as they were typed.
+struct Lists {
+    std::string prompts = "512";
+    std::string answers = "128";
+    std::vector<std::string> mixed;
+    std::string depths = "0";
+    std::string parallel = "1";
+
+    void read_into(Options& options) const {
+        options.prompts = parse_numbers("-p", prompts);
+        options.answers = parse_numbers("-n", answers);
+        for (const std::string& text : mixed)
+            options.mixed.push_back(parse_pair("-pg", text));
+        options.depths = parse_numbers("-d", depths);
+        options.parallel = parse_numbers("-b", parallel);
+        for (const std::uint32_t b : options.parallel)
+            if (b == 0)
+                throw UsageError("-b 0: there is no batch of none");
+    }
+};
+
+void add_tests(CLI::App& app, Options& options, Lists& lists) {
+    app.add_option("-m,--model", options.models, "Compiled model (.skald), or a disk that is one")
+        ->type_name("FILE[,FILE...]")
+        ->delimiter(',')
+        ->allow_extra_args(false)
+        ->take_all();
+    app.add_option("-p,--n-prompt", lists.prompts, "Prompts of so many tokens; 0: none")
+        ->type_name("LIST")
+        ->capture_default_str();
+    app.add_option("-n,--n-gen", lists.answers, "Answers of so many tokens; 0: none")
+        ->type_name("LIST")
+        ->capture_default_str();
+    app.add_option("--pg", lists.mixed, "A prompt and its answer in one test (-pg works as well)")
+        ->type_name("P,N")
+        ->allow_extra_args(false)
+        ->take_all();
+    app.add_option("-d,--n-depth", lists.depths, "Tokens that are there before the test begins")
+        ->type_name("LIST")
+        ->capture_default_str();
+    app.add_option("-b,--parallel", lists.parallel, "Sequences at a time")
+        ->type_name("LIST")
+        ->capture_default_str();
+    app.add_option("-r,--repetitions", options.repetitions, "Repetitions of each test")
+        ->type_name("N")
+        ->check(CLI::Range(1u, 1000u))
+        ->capture_default_str();
+    app.add_option("--chunk", options.chunk,
+                   "Rows of a prefill step; 0: as many as the model takes")
+        ->type_name("N");
+    app.add_flag("!--no-warmup", options.warm_up, "Measure from the first run on");
+    app.add_option("-o,--output", options.format, "md, json, jsonl or csv")
+        ->type_name("FORMAT")
+        ->transform(CLI::CheckedTransformer(kFormats))
+        ->default_str("md");
+}
+
+void add_other_commands(CLI::App& app, Options& options) {
+    app.add_flag(
+        "--latency", [&options](std::int64_t) { options.command = Command::kLatency; },
+        "Instead of models: empty jobs, hop by hop from the ioctl to the wake-up");
+    app.add_option("--jobs", options.jobs, "With --latency: empty jobs to measure")
+        ->type_name("N")
+        ->check(CLI::Range(10u, 10'000'000u))
+        ->capture_default_str();
+    app.add_option("--disk", options.disk,
+                   "With --latency: time 4 KiB direct reads of this disk in turns with the jobs")
+        ->type_name("FILE");
+    app.add_flag(
+        "--limits", [&options](std::int64_t) { options.command = Command::kLimits; },
+        "Instead of models: how fast this machine reads memory and multiplies");
+}
+
+void add_card(CLI::App& app, Options& options) {
+    auto* device = app.add_option("--device", options.device, "Card N of /dev/accel/accelN")
+                       ->type_name("N")
+                       ->check(CLI::NonNegativeNumber);
+    auto* local = app.add_flag("--local", options.local, "The card in this process, no driver")
+                      ->excludes(device);
+    app.add_option("--simd", options.simd, "With --local: scalar, avx2, avx512")
+        ->type_name("PATH")
+        ->needs(local);
+    app.add_option("--threads", options.threads,
+                   "With --local, --limits: threads that compute (all cores)")
+        ->type_name("N")
+        ->check(CLI::Range(1u, 256u));
+    app.add_option("--memory", options.memory_mib,
+                   "With --local: card memory in MiB, a power of two")
+        ->type_name("MIB")
+        ->needs(local);
+}
+
+void check(const Options& options) {
+    if (options.command == Command::kModels && options.models.empty())
+        throw UsageError("no model: give one with -m");
+    if (options.command != Command::kModels && !options.models.empty())
+        throw UsageError("--latency and --limits need no model");
+    if (options.command != Command::kLatency && !options.disk.empty())
+        throw UsageError("--disk goes with --latency");
+    if (options.threads != 0 && !options.local && options.command != Command::kLimits)
+        throw UsageError("--threads goes with --local or --limits: a card has what it has");
+}
+
+// llama-bench's -pg would be -p with the value g here.
+std::vector<std::string> arguments(int argc, char** argv) {
+    std::vector<std::string> words;
+    for (int i = argc - 1; i > 0; --i)  // CLI11 takes them from the back
+        words.emplace_back(std::string(argv[i]) == "-pg" ? "--pg" : argv[i]);
+    return words;
+}
+
+}  // namespace
+
+std::optional<Options> parse_options(int argc, char** argv, int& status) {
+    Options options;
+    Lists lists;
+    CLI::App app("Measure compiled models on a Skald card.", "llm-bench");
+    app.footer(kFooter);
+    add_tests(app, options, lists);
+    add_other_commands(app, options);
+    add_card(app, options);
+    try {
+        app.parse(arguments(argc, argv));
+        lists.read_into(options);
+        check(options);
+    } catch (const CLI::ParseError& error) {
+        if (error.get_exit_code() == 0) {
+            status = app.exit(error);
+        } else {
+            std::cerr << "llm-bench: " << error.what() << " (llm-bench --help explains)\n";
+            status = kExitUsage;
+        }
+        return std::nullopt;
+    } catch (const UsageError& error) {
+        std::cerr << "llm-bench: " << error.what() << " (llm-bench --help explains)\n";
+        status = kExitUsage;
+        return std::nullopt;
+    }
+    return options;
+}
+
+}  // namespace skald::bench

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+// One test on a model in card memory: filled to its depth once, then repeated from there.
+#pragma once
+
+#include <cstdint>
+#include <random>
+#include <vector>
+
+#include "bench/cases.hpp"
+#include "libskald/batch.hpp"
+#include "libskald/model.hpp"
+#include "tokenizer/spec.hpp"
+
+namespace skald::bench {
+
+// The same tokens in every run of the program, others in every repetition.
+class RandomTokens {
+  public:
+    explicit RandomTokens(const container::ModelInfo& info);
+    // from_the_start: with the model's first token, where it has one.
+    [[nodiscard]] std::vector<rt::TokenId> next(std::size_t count, bool from_the_start);
+
+  private:
+    rt::TokenId bos_;
+    std::mt19937 random_;
+    std::uniform_int_distribution<rt::TokenId> any_;
+};
+
+class Runner {
+  public:
+    // Reads `test.depth` tokens. chunk: as Options has it. The model outlives the runner. Throws
+    // rt::Error, as repeat() does.
+    Runner(rt::Model& model, const Case& test, std::uint32_t chunk);
+
+    // Nanoseconds from the request to the last token of a repetition.
+    [[nodiscard]] std::int64_t repeat();
+    // Rows of a prefill step.
+    [[nodiscard]] std::uint32_t chunk() const { return batch_.chunk(); }
+
+  private:
+    using Prompts = std::vector<std::vector<rt::TokenId>>;
+
+    // One for each sequence.
+    [[nodiscard]] Prompts make_prompts(std::uint32_t count);
+
+    Case test_;
+    RandomTokens tokens_;
+    rt::Batch batch_;
+};
+
+}  // namespace skald::bench
