@@ -63,7 +63,7 @@ void multiply_tiles(const IntegerCall& call) {
     for (unsigned s = 0; s < call.streams; ++s) {
         part.acc = call.acc + s * isa::kTileRows;
         for (std::uint32_t t = 0; t < call.count; ++t) {
-            part.x = call.x + std::size_t{t} * Layout::kChunks * Path::kActivationBytes;
+            part.x = call.x + std::size_t{t} * Layout::kChunks * call.x_step;
             Expand<Path, kFormat>::tiles(call.w[s] + t * Layout::kTileBytes, 1, panel);
             Path::template panel<Layout::kAccumulation>(part);
         }

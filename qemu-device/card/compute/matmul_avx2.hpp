@@ -42,21 +42,21 @@ struct Avx2Integer {
     [[gnu::always_inline]] static void columns(const IntegerCall& call, unsigned s,
                                                unsigned first) {
         const auto* w = reinterpret_cast<const PanelChunk*>(call.w[s]);
-        const std::byte* x0 = call.x + first * call.x_stride;
+        const std::byte* x0 = call.x + first * kActivationBytes;
         float* out = call.acc + first * call.acc_stride + s * isa::kTileRows;
         __m256 acc[kCols][2];
         for (unsigned c = 0; c < kCols; ++c)
             for (unsigned part = 0; part < 2; ++part)
                 acc[c][part] = _mm256_loadu_ps(out + c * call.acc_stride + part * 8);
         const __m256i low_bytes = _mm256_set1_epi16(0xff);
-        for (std::uint32_t t = 0; t < call.count; ++t, x0 += kActivationBytes) {
+        for (std::uint32_t t = 0; t < call.count; ++t, x0 += call.x_step) {
             for (unsigned half = 0; half < 2; ++half) {
                 const std::byte* offset = x0 + Activations::kOffset + half * 4;
                 __m256i isum[kCols][2];
                 for (unsigned c = 0; c < kCols; ++c)
                     for (unsigned part = 0; part < 2; ++part)
                         isum[c][part] =
-                            kHow == Accumulation::kSymmetric ? word(offset + c * call.x_stride)
+                            kHow == Accumulation::kSymmetric ? word(offset + c * kActivationBytes)
                             : kHow == Accumulation::kRow     ? _mm256_castps_si256(acc[c][part])
                                                              : _mm256_setzero_si256();
                 for (unsigned k4 = 0; k4 < 8; ++k4) {
@@ -68,7 +68,7 @@ struct Avx2Integer {
                         const __m256i even = _mm256_and_si256(bytes, low_bytes);
                         const __m256i odd = _mm256_srli_epi16(bytes, 8);
                         for (unsigned c = 0; c < kCols; ++c) {
-                            const std::byte* xc = x + c * call.x_stride;
+                            const std::byte* xc = x + c * kActivationBytes;
                             const __m256i sum =
                                 _mm256_add_epi32(_mm256_madd_epi16(even, word(xc)),
                                                  _mm256_madd_epi16(odd, word(xc + 4)));
@@ -86,11 +86,11 @@ struct Avx2Integer {
                     const __m256 minimum = _mm256_loadu_ps(w[t].minimum[half] + part * 8);
                     for (unsigned c = 0; c < kCols; ++c) {
                         const __m256 d =
-                            number(x0 + Activations::kScale + half * 4 + c * call.x_stride);
+                            number(x0 + Activations::kScale + half * 4 + c * kActivationBytes);
                         acc[c][part] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(isum[c][part]),
                                                        _mm256_mul_ps(scale, d), acc[c][part]);
                         if constexpr (kHow == Accumulation::kAffine)
-                            acc[c][part] = _mm256_fmadd_ps(number(offset + c * call.x_stride),
+                            acc[c][part] = _mm256_fmadd_ps(number(offset + c * kActivationBytes),
                                                            _mm256_mul_ps(minimum, d), acc[c][part]);
                     }
                 }

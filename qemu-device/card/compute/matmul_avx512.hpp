@@ -138,7 +138,7 @@ struct Avx512Integer {
 
     template <class Source, unsigned kS, unsigned kC, Ask kAsk>
     static void columns(const IntegerCall& call, unsigned stream, unsigned column) {
-        const std::size_t stride = call.x_stride;
+        constexpr std::size_t stride = kActivationBytes;
         const std::byte* x = call.x + column * stride;
         float* out = call.acc + column * call.acc_stride + stream * isa::kTileRows;
         const std::byte* w[kS];
@@ -178,7 +178,7 @@ struct Avx512Integer {
             for (unsigned chunk = 0; chunk < Source::kChunks; ++chunk) {
                 block<Source, kS, kC>(w, chunk, 0, x, stride, acc);
                 block<Source, kS, kC>(w, chunk, 1, x, stride, kTwice ? more : acc);
-                x += kActivationBytes;
+                x += call.x_step;
             }
             for (unsigned s = 0; s < kS; ++s)
                 w[s] += Source::kBytes;

@@ -67,7 +67,7 @@ struct ScalarInteger {
             for (unsigned c = 0; c < call.columns; ++c)
                 for (std::uint32_t t = 0; t < call.count; ++t)
                     for (unsigned half = 0; half < 2; ++half)
-                        block<kHow>(w[t], half, call.x + c * call.x_stride + t * kActivationBytes,
+                        block<kHow>(w[t], half, call.x + c * kActivationBytes + t * call.x_step,
                                     call.acc + c * call.acc_stride + s * isa::kTileRows);
         }
     }

@@ -16,9 +16,9 @@ namespace skald::card::compute {
 
 template <class Path>
 void pack(const std::int8_t* q, const float* d, const std::int32_t* s, std::uint32_t n,
-          std::int32_t zero, std::byte* packed) {
+          std::int32_t zero, std::byte* packed, std::size_t step) {
     using Layout = typename Path::Activations;
-    for (std::uint32_t k = 0; k < n; k += isa::kTileK, packed += Layout::kBytes) {
+    for (std::uint32_t k = 0; k < n; k += isa::kTileK, packed += step) {
         Path::pack_numbers(q + k, packed);
         for (unsigned half = 0; half < 2; ++half) {
             const std::uint32_t b = k / isa::kQuantBlock + half;

@@ -60,10 +60,11 @@ struct IntegerCall {
     unsigned streams = 1;                  // row tiles, 1 .. kStreams
     std::uint32_t count = 0;               // tiles or PanelChunks along k
     unsigned columns = 0;
-    const std::byte* x = nullptr;  // activations as Kernels::pack laid them out
-    std::size_t x_stride = 0;      // bytes from column to column
-    float* acc = nullptr;          // [column][acc_stride], in and out; kRow: int32 in their place
-    std::size_t acc_stride = 0;    // elements; row tile s at s * 16
+    // Activations as Kernels::pack laid them out: 64 k of all columns side by side, and so on.
+    const std::byte* x = nullptr;
+    std::size_t x_step = 0;      // bytes from 64 k to the next
+    float* acc = nullptr;        // [column][acc_stride], in and out; kRow: int32 in their place
+    std::size_t acc_stride = 0;  // elements; row tile s at s * 16
 };
 
 // Packed activations of 64 k: kNumbers bytes of q in the path's own order, then of each 32 k the

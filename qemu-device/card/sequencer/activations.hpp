@@ -12,6 +12,10 @@ namespace skald::card {
 class Activations {
   public:
     static constexpr std::uint64_t kMostColumns = 512;  // of a chunk; accumulators rely on it
+    // How quantised columns lie: one stretch of k after the other; in it, groups of columns (the
+    // last may be smaller); in a group, 64 k of all its columns side by side, then the next. So a
+    // panel of weights as long as a stretch meets all columns in the order they lie in.
+    static constexpr std::uint64_t kStretch = 8;  // in 64 k
 
     Activations(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
 
@@ -22,19 +26,35 @@ class Activations {
 
     // Columns that one chunk should hold.
     [[nodiscard]] std::uint64_t chunk() const { return chunk_; }
-    // Makes rows [first, first + columns) of x columns 0 .. of the chunk.
-    [[nodiscard]] Fault prepare(std::uint64_t first, std::uint64_t columns);
+    // Makes rows [first, first + columns) of x columns 0 .. of the chunk, in groups of `group`.
+    [[nodiscard]] Fault prepare(std::uint64_t first, std::uint64_t columns, std::uint64_t group);
 
-    // Column `column` from the 64 k number `chunk` on.
+    // Quantised column `column` from the 64 k number `chunk` on.
     [[nodiscard]] const std::byte* at(std::uint64_t column, std::uint64_t chunk) const {
-        return packed_ + column * stride_ + chunk * chunk_bytes_;
+        return packed_ + offset(column, chunk);
     }
-    [[nodiscard]] std::uint64_t stride() const { return stride_; }  // bytes, column to column
-    // With QuantGroup::Row: sum and scale of a column.
-    [[nodiscard]] std::int32_t sum(std::uint64_t column) const { return sum_[column]; }
-    [[nodiscard]] float scale(std::uint64_t column) const { return scale_[column]; }
+    // Bytes from 64 k of a column to the next 64, to the end of the stretch, or, if all columns are
+    // one group, to the end of the row.
+    [[nodiscard]] std::uint64_t step(std::uint64_t column) const {
+        return std::min(group_, columns_ - column / group_ * group_) * chunk_bytes_;
+    }
+    // The same where weights are floats: rows of floats.
+    [[nodiscard]] const float* floats(std::uint64_t column, std::uint64_t chunk) const {
+        return reinterpret_cast<const float*>(packed_ + column * stride_ + chunk * chunk_bytes_);
+    }
+    [[nodiscard]] std::uint64_t stride() const { return stride_; }  // bytes
+    // With QuantGroup::Row: sum and scale of every column.
+    [[nodiscard]] const std::int32_t* sums() const { return sum_; }
+    [[nodiscard]] const float* scales() const { return scale_; }
 
   private:
+    [[nodiscard]] std::uint64_t offset(std::uint64_t column, std::uint64_t chunk) const {
+        const std::uint64_t begin = chunk / kStretch * kStretch;
+        const std::uint64_t length = std::min(kStretch, padded_ / isa::kTileK - begin);
+        const std::uint64_t first = column / group_ * group_;
+        return (begin * columns_ + length * first + column - first) * chunk_bytes_ +
+               (chunk - begin) * step(column);
+    }
     void quantise(Worker& worker, std::uint64_t row, std::uint64_t column, std::uint64_t piece,
                   FirstBad& bad);
     void quantise_row(Worker& worker, std::uint64_t row, std::uint64_t column, FirstBad& bad);
@@ -51,6 +71,8 @@ class Activations {
     std::uint64_t chunk_bytes_;  // of 64 k
     std::uint64_t stride_;
     std::uint64_t chunk_;
+    std::uint64_t columns_ = 0;  // made by prepare()
+    std::uint64_t group_ = 1;
     View x_, d_, s_;
     std::byte* packed_ = nullptr;
     float* scale_ = nullptr;

@@ -17,20 +17,22 @@ using compute::kMaxColumns;
 constexpr std::uint64_t kMostColumns = Activations::kMostColumns;
 // From this many columns on tiles are expanded.
 constexpr std::uint64_t kPanelColumns = 24;
-constexpr std::uint64_t kPanelStep = 12;   // columns between looks ahead
-constexpr unsigned kPanelRows = 2;         // row tiles of a panel
-constexpr std::uint64_t kPanelChunks = 8;  // its length in 64 k: half of the innermost cache
+constexpr std::uint64_t kPanelStep = 6;                        // columns of one call
+constexpr unsigned kPanelRows = 2;                             // row tiles of a panel
+constexpr std::uint64_t kPanelChunks = Activations::kStretch;  // its length in 64 k
 // Bytes of weights in one kernel call; between calls the cancel flag is polled.
 constexpr std::uint64_t kCallBytes = 128u << 10;
 constexpr std::uint64_t kInnerBytes = 16u << 10;  // what several passes find in the inner cache
+
+constexpr std::uint64_t kMostOutputs = IntegerCall::kStreams * isa::kTileRows;  // of an item
 
 struct Buffers {
     alignas(64) std::byte tile[sizeof(isa::TileI8B128A)];  // one that straddles pages
     alignas(64) compute::PanelChunk panel[kPanelRows][kPanelChunks];
     alignas(64) float acc[kMostColumns * kPanelRows * isa::kTileRows];
     alignas(64) float scale[isa::kTileRows];  // T2Row
-    float bias[isa::kTileRows];
-    float y[isa::kTileRows];
+    float bias[kMostOutputs];
+    float y[kMostOutputs];
 };
 static_assert(sizeof(Buffers) <= Worker::kBufferBytes);
 static_assert(kPanelColumns * IntegerCall::kStreams <= kMostColumns * kPanelRows);
@@ -101,8 +103,8 @@ class Product {
               std::size_t acc_stride) const;
     void call_floats(const std::byte* w, std::uint64_t tile, std::uint64_t count,
                      std::uint64_t columns, float* acc, std::size_t acc_stride) const;
-    void finish(Worker& worker, std::uint64_t row_tile, std::uint64_t columns, float* acc,
-                std::size_t acc_stride) const;
+    void finish(Worker& worker, std::uint64_t row_tile, unsigned count,
+                std::uint64_t columns) const;
 
     Machine& m_;
     std::uint64_t rows_, n_;
@@ -134,11 +136,12 @@ Fault Product::resolve(const isa::MicroOp& op) {
 Fault Product::run() {
     for (; first_ < rows_ && !m_.stopped(); first_ += x_.chunk()) {
         const std::uint64_t columns = std::min(x_.chunk(), rows_ - first_);
-        if (const Fault f = x_.prepare(first_, columns))
+        const bool panel = info_.integer && columns >= kPanelColumns;
+        if (const Fault f = x_.prepare(first_, columns, panel ? kPanelStep : columns))
             return f;
         if (m_.stopped())
             break;
-        if (info_.integer && columns >= kPanelColumns)
+        if (panel)
             multiply_panel(columns);
         else
             multiply(columns);
@@ -229,8 +232,8 @@ bool Product::by_tiles(Worker& worker, std::uint64_t row_tile, unsigned count,
                 call_floats(w, tile, run, columns, acc, acc_stride);
             tile += run;
         }
-        finish(worker, row_tile + s, columns, acc + s * isa::kTileRows, acc_stride);
     }
+    finish(worker, row_tile, count, columns);
     return true;
 }
 
@@ -245,7 +248,7 @@ void Product::call(const std::byte* const* w, const std::byte* const* next, unsi
     c.count = static_cast<std::uint32_t>(count);
     c.columns = static_cast<unsigned>(columns);
     c.x = x_.at(0, tile * chunks_);
-    c.x_stride = x_.stride();
+    c.x_step = x_.step(0);
     c.acc = acc;
     c.acc_stride = acc_stride;
     kernels_.tiles(c);
@@ -259,7 +262,7 @@ void Product::call_floats(const std::byte* w, std::uint64_t tile, std::uint64_t 
     c.x_stride = x_.stride() / 4;
     for (std::uint64_t first = 0; first < columns; first += kMaxColumns) {
         c.columns = static_cast<unsigned>(std::min<std::uint64_t>(kMaxColumns, columns - first));
-        c.x = reinterpret_cast<const float*>(x_.at(first, tile));
+        c.x = x_.floats(first, tile);
         c.acc = acc + first * acc_stride;
         (info_.format == isa::WeightFormat::F16 ? m_.kernels.matmul_f16 : m_.kernels.matmul_f32)(c);
     }
@@ -274,7 +277,6 @@ bool Product::by_panel(Worker& worker, std::uint64_t row_tile, unsigned count,
     IntegerCall c;
     c.streams = count;
     c.columns = static_cast<unsigned>(columns);
-    c.x_stride = x_.stride();
     c.acc = buffer.acc;
     c.acc_stride = acc_stride;
     for (std::uint64_t tile = 0; tile < tiles_; tile += most) {
@@ -302,30 +304,44 @@ bool Product::by_panel(Worker& worker, std::uint64_t row_tile, unsigned count,
             ahead.step();
             c.columns = static_cast<unsigned>(std::min(kPanelStep, columns - first));
             c.x = x_.at(first, tile * chunks_);
+            c.x_step = x_.step(first);
             c.acc = buffer.acc + first * acc_stride;
             kernels_.panel(c);
         }
     }
-    for (unsigned s = 0; s < count; ++s)
-        finish(worker, row_tile + s, columns, buffer.acc + s * isa::kTileRows, acc_stride);
+    finish(worker, row_tile, count, columns);
     return true;
 }
 
-void Product::finish(Worker& worker, std::uint64_t row_tile, std::uint64_t columns, float* acc,
-                     std::size_t acc_stride) const {
+// From sums to outputs, of `count` row tiles.
+void Product::finish(Worker& worker, std::uint64_t row_tile, unsigned count,
+                     std::uint64_t columns) const {
     Buffers& buffer = buffers(worker);
+    compute::MatmulEnd end;
+    end.acc = buffer.acc;
+    end.acc_stride = count * isa::kTileRows;
+    if (info_.group == isa::QuantGroup::Row) {
+        for (unsigned s = 0; s < count; ++s) {
+            const float* scale =
+                w_.in(0, (row_tile + s) * row_bytes_, isa::kTileRows, buffer.scale);
+            m_.kernels.finish_row(buffer.acc + s * isa::kTileRows, end.acc_stride, scale, x_.sums(),
+                                  x_.scales(), static_cast<std::uint32_t>(columns));
+        }
+    }
     const std::uint64_t first = row_tile * isa::kTileRows;
-    const auto n = static_cast<unsigned>(std::min<std::uint64_t>(isa::kTileRows, n_ - first));
-    const float* bias = has_bias_ ? bias_.in(0, first * 4, n, buffer.bias) : nullptr;
-    const float* scale = info_.group == isa::QuantGroup::Row
-                             ? w_.in(0, row_tile * row_bytes_, isa::kTileRows, buffer.scale)
-                             : nullptr;
-    for (std::uint64_t c = 0; c < columns; ++c) {
-        float* sums = acc + c * acc_stride;
-        if (scale != nullptr)
-            m_.kernels.finish_row(sums, scale, x_.sum(c), x_.scale(c));
-        const auto out = y_.out(first_ + c, first * 4, n, buffer.y, accumulate_);
-        m_.kernels.finish(sums, bias, accumulate_, out.data(), n);
+    end.outputs = static_cast<std::uint32_t>(std::min<std::uint64_t>(end.acc_stride, n_ - first));
+    end.bias = has_bias_ ? bias_.in(0, first * 4, end.outputs, buffer.bias) : nullptr;
+    end.accumulate = accumulate_;
+    if (y_.base != nullptr && y_.pitch % 4 == 0) {
+        end.columns = static_cast<std::uint32_t>(columns);
+        end.y = y_.out(first_, first * 4, end.outputs, buffer.y).data();
+        end.y_stride = y_.pitch / 4;
+        return m_.kernels.finish(end);
+    }
+    for (std::uint64_t c = 0; c < columns; ++c, end.acc += end.acc_stride) {
+        const auto out = y_.out(first_ + c, first * 4, end.outputs, buffer.y, accumulate_);
+        end.y = out.data();
+        m_.kernels.finish(end);
         out.commit();
     }
 }
