@@ -21,13 +21,7 @@ inline constexpr std::uint32_t kPiece = 4096;
 inline constexpr unsigned kMaxColumns = 8;  // activation columns of one matmul call
 inline constexpr unsigned kMaxQueries = 8;  // query heads of one attention call
 
-// The matmuls of one integer format. tiles reads weights as they lie, best for few columns; panel
-// reads what expand made of them, best for many.
-struct IntegerKernels {
-    void (*tiles)(const IntegerCall& call) = nullptr;
-    void (*panel)(const IntegerCall& call) = nullptr;
-    void (*expand)(const std::byte* tiles, std::uint32_t count, PanelChunk* to) = nullptr;
-};
+using MatmulInteger = void (*)(const IntegerCall& call);
 
 struct MatmulFloat {
     const void* w = nullptr;  // TileF16 or TileF32
@@ -93,7 +87,8 @@ struct Kernels {
     std::size_t activation_bytes;  // per 64
     void (*pack)(const std::int8_t* q, const float* d, const std::int32_t* s, std::uint32_t n,
                  std::int32_t zero, std::byte* packed, std::size_t step);
-    std::array<IntegerKernels, isa::kWeights.size()> integer;  // by weight_index(), floats empty
+    std::array<MatmulInteger, isa::kWeights.size()> integer;  // by weight_index(), null for floats
+    unsigned (*group)(isa::WeightFormat format, unsigned columns);  // that suits so many columns
     // kRow's end, 16 outputs of some columns: acc = f32(isum - sum) * (scale * d), in place.
     void (*finish_row)(float* acc, std::size_t stride, const float* scale, const std::int32_t* sum,
                        const float* d, std::uint32_t columns);

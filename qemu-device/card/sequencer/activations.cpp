@@ -59,10 +59,11 @@ Fault Activations::resolve_scales(const isa::MicroOp& op) {
     return m_.view(op, 5, rows_, groups * 4, 4, Access::kRead, s_);
 }
 
-Fault Activations::prepare(std::uint64_t first, std::uint64_t columns, std::uint64_t group) {
+Fault Activations::prepare(std::uint64_t first, std::uint64_t columns) {
     columns_ = columns;
-    group_ = group;
-    packed_ = m_.arena[0].get(chunk_ * stride_);
+    if (info_.integer)
+        group_ = m_.kernels.group(info_.format, static_cast<unsigned>(columns));
+    packed_ = m_.arena[0].get((chunk_ + kMostGroup) * stride_);
     scale_ = reinterpret_cast<float*>(m_.arena[1].get(chunk_ * 4));
     sum_ = reinterpret_cast<std::int32_t*>(m_.arena[2].get(chunk_ * 4));
     FirstBad bad;
@@ -100,7 +101,7 @@ void Activations::store(std::uint64_t column, std::uint64_t first, std::uint64_t
         m_.kernels.pack(
             q + (k - first), d + (k - first) / isa::kQuantBlock, s + (k - first) / isa::kQuantBlock,
             static_cast<std::uint32_t>(std::min(kLength, end - k)), compute::weight_zero(info_),
-            packed_ + offset(column, k / isa::kTileK), step(column));
+            packed_ + offset(column, k / isa::kTileK), group_ * chunk_bytes_);
 }
 
 void Activations::quantise(Worker& worker, std::uint64_t row, std::uint64_t column,

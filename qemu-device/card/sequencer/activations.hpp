@@ -12,10 +12,10 @@ namespace skald::card {
 class Activations {
   public:
     static constexpr std::uint64_t kMostColumns = 512;  // of a chunk; accumulators rely on it
-    // How quantised columns lie: one stretch of k after the other; in it, groups of columns (the
-    // last may be smaller); in a group, 64 k of all its columns side by side, then the next. So a
-    // panel of weights as long as a stretch meets all columns in the order they lie in.
-    static constexpr std::uint64_t kStretch = 8;  // in 64 k
+    // How quantised columns lie: one stretch of k after the other; in it, groups of columns; in a
+    // group, 64 k of all its columns side by side, then the next. So kernels, which do a part of a
+    // stretch for one group after the other, read memory in order.
+    static constexpr std::uint64_t kStretch = 8;  // in 64 k; whole tiles of every format
 
     Activations(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
 
@@ -26,18 +26,19 @@ class Activations {
 
     // Columns that one chunk should hold.
     [[nodiscard]] std::uint64_t chunk() const { return chunk_; }
-    // Makes rows [first, first + columns) of x columns 0 .. of the chunk, in groups of `group`.
-    [[nodiscard]] Fault prepare(std::uint64_t first, std::uint64_t columns, std::uint64_t group);
+    // Makes rows [first, first + columns) of x columns 0 .. of the chunk.
+    [[nodiscard]] Fault prepare(std::uint64_t first, std::uint64_t columns);
 
-    // Quantised column `column` from the 64 k number `chunk` on.
-    [[nodiscard]] const std::byte* at(std::uint64_t column, std::uint64_t chunk) const {
-        return packed_ + offset(column, chunk);
+    // Quantised columns from the 64 k number `chunk` on, for a kernel call that ends in the same
+    // stretch, or, if there is one group, anywhere.
+    void point(compute::IntegerCall& call, std::uint64_t chunk) const {
+        call.x = packed_ + offset(0, chunk);
+        call.group = static_cast<unsigned>(group_);
+        call.x_step = group_ * chunk_bytes_;
+        call.x_group = stretch(chunk) * call.x_step;
     }
-    // Bytes from 64 k of a column to the next 64, to the end of the stretch, or, if all columns are
-    // one group, to the end of the row.
-    [[nodiscard]] std::uint64_t step(std::uint64_t column) const {
-        return std::min(group_, columns_ - column / group_ * group_) * chunk_bytes_;
-    }
+    [[nodiscard]] std::uint64_t columns() const { return columns_; }
+    [[nodiscard]] std::uint64_t groups() const { return isa::ceil_div(columns_, group_); }
     // The same where weights are floats: rows of floats.
     [[nodiscard]] const float* floats(std::uint64_t column, std::uint64_t chunk) const {
         return reinterpret_cast<const float*>(packed_ + column * stride_ + chunk * chunk_bytes_);
@@ -48,12 +49,18 @@ class Activations {
     [[nodiscard]] const float* scales() const { return scale_; }
 
   private:
+    static constexpr std::uint64_t kMostGroup = 8;  // of more than one
+
+    // Length of the stretch that a chunk lies in.
+    [[nodiscard]] std::uint64_t stretch(std::uint64_t chunk) const {
+        return std::min(kStretch, padded_ / isa::kTileK - chunk / kStretch * kStretch);
+    }
     [[nodiscard]] std::uint64_t offset(std::uint64_t column, std::uint64_t chunk) const {
         const std::uint64_t begin = chunk / kStretch * kStretch;
-        const std::uint64_t length = std::min(kStretch, padded_ / isa::kTileK - begin);
-        const std::uint64_t first = column / group_ * group_;
-        return (begin * columns_ + length * first + column - first) * chunk_bytes_ +
-               (chunk - begin) * step(column);
+        const std::uint64_t group = column / group_;
+        return ((begin * groups() + stretch(chunk) * group + chunk - begin) * group_ +
+                column % group_) *
+               chunk_bytes_;
     }
     void quantise(Worker& worker, std::uint64_t row, std::uint64_t column, std::uint64_t piece,
                   FirstBad& bad);
@@ -72,7 +79,7 @@ class Activations {
     std::uint64_t stride_;
     std::uint64_t chunk_;
     std::uint64_t columns_ = 0;  // made by prepare()
-    std::uint64_t group_ = 1;
+    std::uint64_t group_ = 1;    // columns of one kernel pass
     View x_, d_, s_;
     std::byte* packed_ = nullptr;
     float* scale_ = nullptr;
