@@ -7,8 +7,8 @@
 
 namespace skald::bench {
 
-// Bytes per second when `threads` threads read the memory once, each its own part as several
-// adjacent streams.
+// Bytes per second when `threads` threads read the memory, each its own part as 1, 2, 4 or 8
+// adjacent streams, whichever is best.
 double read_speed(std::span<const std::byte> memory, unsigned threads);
 
 }  // namespace skald::bench
