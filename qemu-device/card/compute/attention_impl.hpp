@@ -93,8 +93,9 @@ struct Attention {
     template <unsigned kQ>
     static void scores(const AttentionChunk& chunk, const AttentionQuery* query, std::uint32_t tile,
                        std::uint32_t tiles, float (*out)[kChunk]) {
-        for (; tile + V::kTiles <= tiles; tile += V::kTiles)
-            Kv::template dot<kQ, V::kTiles>(chunk, query, tile, out);
+        constexpr unsigned kTiles = kQ > 4 ? V::kTiles / 2 : V::kTiles;
+        for (; tile + kTiles <= tiles; tile += kTiles)
+            Kv::template dot<kQ, kTiles>(chunk, query, tile, out);
         for (; tile < tiles; ++tile)
             Kv::template dot<kQ, 1>(chunk, query, tile, out);
     }
@@ -107,32 +108,36 @@ struct Attention {
     }
 
     // Scores to exponentials in place, with their maximum and sum. False: a score is not finite.
+    // All are, or the result does not count, so the simplest maximum will do: the sign of a zero
+    // does not show in an exponential.
     static bool softmax(float* s, float scale, std::uint32_t hidden, std::uint32_t visible,
                         float& max, float& sum) {
         const V minus_inf = V::set(-std::numeric_limits<float>::infinity());
         const V zero = V::set(0.0f);
         const std::uint32_t first = hidden / 16 * 16;
-        alignas(64) float lanes[16];
         V top = minus_inf;
-        bool finite = true;
+        V check = zero;  // NaN once a score is not finite
         for (std::uint32_t p = first; p < visible; p += 16) {
-            const V v = V::load(s + p) * V::set(scale);
-            finite &= V::all_finite(within(p, hidden, visible, v, zero));
-            const V masked = within(p, hidden, visible, v, minus_inf);
-            masked.store(s + p);
-            top = V::max_number(top, masked);
+            V v = V::load(s + p) * V::set(scale);
+            if (p < hidden || visible - p < 16) {
+                check = V::fma(within(p, hidden, visible, v, zero), zero, check);
+                v = within(p, hidden, visible, v, minus_inf);
+            } else {
+                check = V::fma(v, zero, check);
+            }
+            v.store(s + p);
+            top = V::max(top, v);
         }
-        if (!finite)
+        if (!V::all_finite(check))
             return false;
-        top.store(lanes);
-        max = tree_max(lanes);
+        max = V::largest(top);
         V total = zero;
         for (std::uint32_t p = first; p < visible; p += 16) {
-            const V e = exp(V::load(s + p) - V::set(max));
-            const V masked = within(p, hidden, visible, e, zero);
-            masked.store(s + p);
-            total = total + masked;
+            const V e = exp_negative(V::load(s + p) - V::set(max));  // +0 where masked
+            e.store(s + p);
+            total = total + e;
         }
+        alignas(64) float lanes[16];
         total.store(lanes);
         sum = tree_sum(lanes);
         return true;
@@ -192,8 +197,9 @@ struct Attention {
     static void weighted_sum(const AttentionChunk& chunk, const AttentionQuery* query,
                              const float (*e)[kChunk], float (*out)[isa::kMaxHeadDim]) {
         std::uint32_t d = 0;
-        for (; d + V::kDepth * 16 <= chunk.head_dim; d += V::kDepth * 16)
-            values<kQ, V::kDepth>(chunk, query, e, d, 16, out);
+        constexpr unsigned kDepth = kQ > 4 ? V::kDepth / 2 : V::kDepth;
+        for (; d + kDepth * 16 <= chunk.head_dim; d += kDepth * 16)
+            values<kQ, kDepth>(chunk, query, e, d, 16, out);
         for (; d < chunk.head_dim; d += 16) {
             const std::uint32_t left = chunk.head_dim - d;
             values<kQ, 1>(chunk, query, e, d, left < 16 ? left : 16, out);
@@ -255,6 +261,9 @@ struct Attention {
 
     static bool attend_all(const AttentionChunk& chunk, AttentionQuery* query, unsigned n) {
         bool finite = true;
+        if constexpr (V::kTiles >= 4)  // registers for them: a key is converted half as often
+            if (n == kMaxQueries)
+                return attend<kMaxQueries>(chunk, query);
         while (n >= 4) {
             finite &= attend<4>(chunk, query);
             query += 4;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Tiles of every integer format to PanelChunks. The body serves every path; Path makes each its own
-// copy, compiled for its instruction set.
+// Tiles of every integer format to PanelChunks, and a matmul through them. The body serves every
+// path; Path makes each its own copy, compiled for its instruction set.
 #pragma once
 
 #include <cstring>
@@ -32,40 +32,38 @@ struct Expand {
         }
     }
 
-    static void tiles(const std::byte* from, std::uint32_t count, PanelChunk* to) {
-        for (; count != 0; --count, from += Layout::kTileBytes) {
-            for (unsigned c = 0; c < Layout::kChunks; ++c, ++to) {
-                const std::byte* data = from + Layout::kHeader + c * Layout::kChunkBytes;
-                numbers(reinterpret_cast<const std::uint8_t*>(data), &to->data[0][0][0]);
-                if constexpr (Layout::kAccumulation != Accumulation::kRow) {
-                    for (unsigned half = 0; half < 2; ++half) {
-                        const std::size_t block = Layout::block(c, half) * isa::kTileRows * 2;
-                        Path::halves(from + block, to->scale[half]);
-                        if constexpr (Layout::kAccumulation == Accumulation::kAffine)
-                            Path::halves(from + Layout::kMinimum + block, to->minimum[half]);
-                    }
+    static void tile(const std::byte* from, PanelChunk* to) {
+        for (unsigned c = 0; c < Layout::kChunks; ++c, ++to) {
+            const std::byte* data = from + Layout::kHeader + c * Layout::kChunkBytes;
+            numbers(reinterpret_cast<const std::uint8_t*>(data), &to->data[0][0][0]);
+            if constexpr (Layout::kAccumulation != Accumulation::kRow) {
+                for (unsigned half = 0; half < 2; ++half) {
+                    const std::size_t block = Layout::block(c, half) * isa::kTileRows * 2;
+                    Path::halves(from + block, to->scale[half]);
+                    if constexpr (Layout::kAccumulation == Accumulation::kAffine)
+                        Path::halves(from + Layout::kMinimum + block, to->minimum[half]);
                 }
             }
         }
     }
 };
 
-// A matmul straight from tiles for paths that have none of their own: through a panel, a tile at a
-// time.
+// A matmul for paths that expand: a tile at a time, for all columns. Path::chunk does 64 k of a
+// group.
 template <class Path, isa::WeightFormat kFormat>
-void multiply_tiles(const IntegerCall& call) {
+void multiply_expanded(const IntegerCall& call) {
     using Layout = WeightLayout<kFormat>;
     alignas(64) PanelChunk panel[Layout::kChunks];
-    IntegerCall part = call;
-    part.streams = 1;
-    part.count = Layout::kChunks;
-    part.w[0] = reinterpret_cast<const std::byte*>(panel);
     for (unsigned s = 0; s < call.streams; ++s) {
-        part.acc = call.acc + s * isa::kTileRows;
         for (std::uint32_t t = 0; t < call.count; ++t) {
-            part.x = call.x + std::size_t{t} * Layout::kChunks * Path::kActivationBytes;
-            Expand<Path, kFormat>::tiles(call.w[s] + t * Layout::kTileBytes, 1, panel);
-            Path::template panel<Layout::kAccumulation>(part);
+            Expand<Path, kFormat>::tile(call.w[s] + t * Layout::kTileBytes, panel);
+            call.each_group([&](const std::byte* x, float* acc, unsigned columns) {
+                x += std::size_t{t} * Layout::kChunks * call.x_step;
+                acc += s * isa::kTileRows;
+                for (unsigned c = 0; c < Layout::kChunks; ++c, x += call.x_step)
+                    Path::template chunk<Layout::kAccumulation>(panel[c], x, columns, acc,
+                                                                call.acc_stride);
+            });
         }
     }
 }

@@ -21,13 +21,7 @@ inline constexpr std::uint32_t kPiece = 4096;
 inline constexpr unsigned kMaxColumns = 8;  // activation columns of one matmul call
 inline constexpr unsigned kMaxQueries = 8;  // query heads of one attention call
 
-// The matmuls of one integer format. tiles reads weights as they lie, best for few columns; panel
-// reads what expand made of them, best for many.
-struct IntegerKernels {
-    void (*tiles)(const IntegerCall& call) = nullptr;
-    void (*panel)(const IntegerCall& call) = nullptr;
-    void (*expand)(const std::byte* tiles, std::uint32_t count, PanelChunk* to) = nullptr;
-};
+using MatmulInteger = void (*)(const IntegerCall& call);
 
 struct MatmulFloat {
     const void* w = nullptr;  // TileF16 or TileF32
@@ -36,6 +30,18 @@ struct MatmulFloat {
     const float* x = nullptr;  // padded to whole tiles with +0
     std::size_t x_stride = 0;  // elements
     float* acc = nullptr;
+};
+
+// The end of a matmul for neighbouring outputs of some columns: y = [y +] (acc [+ bias]).
+struct MatmulEnd {
+    std::uint32_t columns = 1;
+    std::uint32_t outputs = 0;
+    const float* acc = nullptr;  // readable to whole vectors of 16
+    std::size_t acc_stride = 0;  // elements, as y_stride
+    const float* bias = nullptr;
+    bool accumulate = false;
+    float* y = nullptr;
+    std::size_t y_stride = 0;
 };
 
 // One query head against one chunk of 256 positions of its KV head.
@@ -77,17 +83,18 @@ struct Kernels {
     void (*sums)(const std::int8_t* q, std::uint32_t n, std::int32_t* s);
 
     // Activations to the order the integer matmuls read, see ActivationLayout: n a multiple of 64,
-    // zero = weight_zero() of the format.
+    // zero = weight_zero() of the format. step: bytes from 64 to the next.
     std::size_t activation_bytes;  // per 64
     void (*pack)(const std::int8_t* q, const float* d, const std::int32_t* s, std::uint32_t n,
-                 std::int32_t zero, std::byte* packed);
-    std::array<IntegerKernels, isa::kWeights.size()> integer;  // by weight_index(), floats empty
-    // kRow's end, 16 outputs: acc = f32(isum - sum) * (scale * d), in place.
-    void (*finish_row)(float* acc, const float* scale, std::int32_t sum, float d);
+                 std::int32_t zero, std::byte* packed, std::size_t step);
+    std::array<MatmulInteger, isa::kWeights.size()> integer;  // by weight_index(), null for floats
+    unsigned (*group)(isa::WeightFormat format, unsigned columns);  // that suits so many columns
+    // kRow's end, 16 outputs of some columns: acc = f32(isum - sum) * (scale * d), in place.
+    void (*finish_row)(float* acc, std::size_t stride, const float* scale, const std::int32_t* sum,
+                       const float* d, std::uint32_t columns);
     void (*matmul_f16)(const MatmulFloat& m);
     void (*matmul_f32)(const MatmulFloat& m);
-    // The end of a matmul for n <= 16 outputs: y = [y +] (acc [+ bias]).
-    void (*finish)(const float* acc, const float* bias, bool accumulate, float* y, unsigned n);
+    void (*finish)(const MatmulEnd& end);
 
     // Rows, in pieces. Lanes carry the 16 partial results from piece to piece.
     void (*sum_squares)(const float* x, std::uint32_t n, float* lanes);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // MATMUL with integer weights on AVX2. vpmaddubsw would saturate, so weights are split into even
 // and odd bytes, as unsigned 16-bit numbers, and multiplied by pairs of 16-bit activations: exact,
-// and the sums of pairs land in the lane of their row. All formats go through panels.
+// and the sums of pairs land in the lane of their row. All formats are expanded to bytes first.
 #pragma once
 
 #include <immintrin.h>
@@ -38,78 +38,72 @@ struct Avx2Integer {
         return _mm256_castsi256_ps(word(p));
     }
 
+    // 64 k of kCols columns.
     template <Accumulation kHow, unsigned kCols>
-    [[gnu::always_inline]] static void columns(const IntegerCall& call, unsigned s,
-                                               unsigned first) {
-        const auto* w = reinterpret_cast<const PanelChunk*>(call.w[s]);
-        const std::byte* x0 = call.x + first * call.x_stride;
-        float* out = call.acc + first * call.acc_stride + s * isa::kTileRows;
+    [[gnu::always_inline]] static void columns(const PanelChunk& w, const std::byte* x0, float* out,
+                                               std::size_t stride) {
         __m256 acc[kCols][2];
         for (unsigned c = 0; c < kCols; ++c)
             for (unsigned part = 0; part < 2; ++part)
-                acc[c][part] = _mm256_loadu_ps(out + c * call.acc_stride + part * 8);
+                acc[c][part] = _mm256_loadu_ps(out + c * stride + part * 8);
         const __m256i low_bytes = _mm256_set1_epi16(0xff);
-        for (std::uint32_t t = 0; t < call.count; ++t, x0 += kActivationBytes) {
-            for (unsigned half = 0; half < 2; ++half) {
-                const std::byte* offset = x0 + Activations::kOffset + half * 4;
-                __m256i isum[kCols][2];
-                for (unsigned c = 0; c < kCols; ++c)
-                    for (unsigned part = 0; part < 2; ++part)
-                        isum[c][part] =
-                            kHow == Accumulation::kSymmetric ? word(offset + c * call.x_stride)
-                            : kHow == Accumulation::kRow     ? _mm256_castps_si256(acc[c][part])
-                                                             : _mm256_setzero_si256();
-                for (unsigned k4 = 0; k4 < 8; ++k4) {
-                    const std::uint8_t* data = w[t].data[half * 8 + k4][0];
-                    const std::byte* x = x0 + (half * 8 + k4) * 8;
-                    for (unsigned part = 0; part < 2; ++part) {
-                        const __m256i bytes =
-                            _mm256_loadu_si256(reinterpret_cast<const __m256i*>(data + part * 32));
-                        const __m256i even = _mm256_and_si256(bytes, low_bytes);
-                        const __m256i odd = _mm256_srli_epi16(bytes, 8);
-                        for (unsigned c = 0; c < kCols; ++c) {
-                            const std::byte* xc = x + c * call.x_stride;
-                            const __m256i sum =
-                                _mm256_add_epi32(_mm256_madd_epi16(even, word(xc)),
-                                                 _mm256_madd_epi16(odd, word(xc + 4)));
-                            isum[c][part] = _mm256_add_epi32(isum[c][part], sum);
-                        }
+        for (unsigned half = 0; half < 2; ++half) {
+            const std::byte* offset = x0 + Activations::kOffset + half * 4;
+            __m256i isum[kCols][2];
+            for (unsigned c = 0; c < kCols; ++c)
+                for (unsigned part = 0; part < 2; ++part)
+                    isum[c][part] = kHow == Accumulation::kSymmetric
+                                        ? word(offset + c * kActivationBytes)
+                                    : kHow == Accumulation::kRow ? _mm256_castps_si256(acc[c][part])
+                                                                 : _mm256_setzero_si256();
+            for (unsigned k4 = 0; k4 < 8; ++k4) {
+                const std::uint8_t* data = w.data[half * 8 + k4][0];
+                const std::byte* x = x0 + (half * 8 + k4) * 8;
+                for (unsigned part = 0; part < 2; ++part) {
+                    const __m256i bytes =
+                        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(data + part * 32));
+                    const __m256i even = _mm256_and_si256(bytes, low_bytes);
+                    const __m256i odd = _mm256_srli_epi16(bytes, 8);
+                    for (unsigned c = 0; c < kCols; ++c) {
+                        const std::byte* xc = x + c * kActivationBytes;
+                        const __m256i sum = _mm256_add_epi32(_mm256_madd_epi16(even, word(xc)),
+                                                             _mm256_madd_epi16(odd, word(xc + 4)));
+                        isum[c][part] = _mm256_add_epi32(isum[c][part], sum);
                     }
                 }
-                for (unsigned part = 0; part < 2; ++part) {
-                    if constexpr (kHow == Accumulation::kRow) {
-                        for (unsigned c = 0; c < kCols; ++c)
-                            acc[c][part] = _mm256_castsi256_ps(isum[c][part]);
-                        continue;
-                    }
-                    const __m256 scale = _mm256_loadu_ps(w[t].scale[half] + part * 8);
-                    const __m256 minimum = _mm256_loadu_ps(w[t].minimum[half] + part * 8);
-                    for (unsigned c = 0; c < kCols; ++c) {
-                        const __m256 d =
-                            number(x0 + Activations::kScale + half * 4 + c * call.x_stride);
-                        acc[c][part] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(isum[c][part]),
-                                                       _mm256_mul_ps(scale, d), acc[c][part]);
-                        if constexpr (kHow == Accumulation::kAffine)
-                            acc[c][part] = _mm256_fmadd_ps(number(offset + c * call.x_stride),
-                                                           _mm256_mul_ps(minimum, d), acc[c][part]);
-                    }
+            }
+            for (unsigned part = 0; part < 2; ++part) {
+                if constexpr (kHow == Accumulation::kRow) {
+                    for (unsigned c = 0; c < kCols; ++c)
+                        acc[c][part] = _mm256_castsi256_ps(isum[c][part]);
+                    continue;
+                }
+                const __m256 scale = _mm256_loadu_ps(w.scale[half] + part * 8);
+                const __m256 minimum = _mm256_loadu_ps(w.minimum[half] + part * 8);
+                for (unsigned c = 0; c < kCols; ++c) {
+                    const __m256 d =
+                        number(x0 + Activations::kScale + half * 4 + c * kActivationBytes);
+                    acc[c][part] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(isum[c][part]),
+                                                   _mm256_mul_ps(scale, d), acc[c][part]);
+                    if constexpr (kHow == Accumulation::kAffine)
+                        acc[c][part] = _mm256_fmadd_ps(number(offset + c * kActivationBytes),
+                                                       _mm256_mul_ps(minimum, d), acc[c][part]);
                 }
             }
         }
         for (unsigned c = 0; c < kCols; ++c)
             for (unsigned part = 0; part < 2; ++part)
-                _mm256_storeu_ps(out + c * call.acc_stride + part * 8, acc[c][part]);
+                _mm256_storeu_ps(out + c * stride + part * 8, acc[c][part]);
     }
 
     template <Accumulation kHow>
-    static void panel(const IntegerCall& call) {
-        for (unsigned s = 0; s < call.streams; ++s) {
-            unsigned c = 0;
-            for (; c + 2 <= call.columns; c += 2)
-                columns<kHow, 2>(call, s, c);
-            if (c < call.columns)
-                columns<kHow, 1>(call, s, c);
-        }
+    static void chunk(const PanelChunk& w, const std::byte* x, unsigned count, float* acc,
+                      std::size_t acc_stride) {
+        unsigned c = 0;
+        for (; c + 2 <= count; c += 2)
+            columns<kHow, 2>(w, x + c * kActivationBytes, acc + c * acc_stride, acc_stride);
+        if (c < count)
+            columns<kHow, 1>(w, x + c * kActivationBytes, acc + c * acc_stride, acc_stride);
     }
 
     // f32(start + sum of q * k) of kT tiles of 16 keys in bytes, n4 times four elements.
@@ -149,9 +143,10 @@ struct Avx2Integer {
                     _mm256_storeu_ps(out[i][t] + part * 8, _mm256_cvtepi32_ps(isum[i][t][part]));
     }
 
+    static unsigned group(isa::WeightFormat, unsigned columns) { return columns < 8 ? columns : 8; }
     template <isa::WeightFormat kFormat>
     static void tiles(const IntegerCall& call) {
-        multiply_tiles<Avx2Integer, kFormat>(call);
+        multiply_expanded<Avx2Integer, kFormat>(call);
     }
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // MATMUL with integer weights on AVX-512 VNNI: vpdpbusd multiplies unsigned weight bytes with four
 // broadcast activations; starting from -zero * (sum of the activations) makes the weights signed.
-// One body for weights read from tiles (decoded in registers) and from panels.
+// Weights are decoded in registers.
 #pragma once
 
 #include <immintrin.h>
@@ -43,24 +43,6 @@ struct Avx512Tiles {
     }
 };
 
-// Weights in a panel.
-template <Accumulation kAccumulation>
-struct Avx512Panel {
-    static constexpr Accumulation kHow = kAccumulation;
-    static constexpr std::size_t kBytes = sizeof(PanelChunk);
-    static constexpr unsigned kChunks = 1;
-
-    [[gnu::always_inline]] static __m512i four(const std::byte* chunk, unsigned, unsigned g) {
-        return _mm512_loadu_si512(chunk + g * 64);
-    }
-    [[gnu::always_inline]] static __m512 scale(const std::byte* chunk, unsigned, unsigned half) {
-        return _mm512_loadu_ps(chunk + offsetof(PanelChunk, scale) + half * 64);
-    }
-    [[gnu::always_inline]] static __m512 minimum(const std::byte* chunk, unsigned, unsigned half) {
-        return _mm512_loadu_ps(chunk + offsetof(PanelChunk, minimum) + half * 64);
-    }
-};
-
 struct Avx512Integer {
     using Activations = ActivationLayout<isa::kTileK>;
     static constexpr std::size_t kActivationBytes = Activations::kBytes;
@@ -85,16 +67,26 @@ struct Avx512Integer {
         return _mm512_castsi512_ps(word(p));
     }
 
+    // What a pass over the weights asks memory for: nothing, the weights kAhead further on, or its
+    // share of the next call's, so that memory works during all passes.
+    enum class Ask { kNothing, kAhead, kNext };
+
+    [[gnu::always_inline]] static void fetch(const std::byte* from, std::size_t lines) {
+        for (std::size_t i = 0; i < lines; ++i)
+            _mm_prefetch(reinterpret_cast<const char*>(from) + i * 64, _MM_HINT_T0);
+    }
+
     // The innermost step: half a chunk (32 k) of kS row tiles and kC columns.
     template <class Source, unsigned kS, unsigned kC>
     [[gnu::always_inline]] static void block(const std::byte* const (&w)[kS], unsigned chunk,
-                                             unsigned half, const std::byte* x, std::size_t stride,
+                                             unsigned half, const std::byte* x,
                                              __m512 (&acc)[kS][kC]) {
         constexpr Accumulation kHow = Source::kHow;
+        constexpr std::size_t kStride = kActivationBytes;
         const std::byte* offset = x + Activations::kOffset + half * 4;
         __m512i isum[kS][kC];
         for (unsigned c = 0; c < kC; ++c) {
-            const __m512i start = kHow == Accumulation::kSymmetric ? word(offset + c * stride)
+            const __m512i start = kHow == Accumulation::kSymmetric ? word(offset + c * kStride)
                                                                    : _mm512_setzero_si512();
             for (unsigned s = 0; s < kS; ++s)
                 isum[s][c] = kHow == Accumulation::kRow ? _mm512_castps_si512(acc[s][c]) : start;
@@ -105,7 +97,7 @@ struct Avx512Integer {
             for (unsigned s = 0; s < kS; ++s)
                 weights[s] = Source::four(w[s], chunk, half * 8 + g);
             for (unsigned c = 0; c < kC; ++c) {
-                const __m512i q = word(x + c * stride + (half * 8 + g) * 4);
+                const __m512i q = word(x + c * kStride + (half * 8 + g) * 4);
                 for (unsigned s = 0; s < kS; ++s)
                     isum[s][c] = _mm512_dpbusd_epi32(isum[s][c], weights[s], q);
             }
@@ -119,66 +111,61 @@ struct Avx512Integer {
             for (unsigned s = 0; s < kS; ++s)
                 scale[s] = Source::scale(w[s], chunk, half);
             for (unsigned c = 0; c < kC; ++c) {
-                const __m512 d = number(x + c * stride + Activations::kScale + half * 4);
+                const __m512 d = number(x + c * kStride + Activations::kScale + half * 4);
                 for (unsigned s = 0; s < kS; ++s) {
                     acc[s][c] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(isum[s][c]),
                                                 _mm512_mul_ps(scale[s], d), acc[s][c]);
                     if constexpr (kHow == Accumulation::kAffine)
                         acc[s][c] = _mm512_fmadd_ps(
-                            number(offset + c * stride),
+                            number(offset + c * kStride),
                             _mm512_mul_ps(Source::minimum(w[s], chunk, half), d), acc[s][c]);
                 }
             }
         }
     }
 
-    // What a pass over the weights asks memory for: nothing; weights a little further on, if it is
-    // the only one; or its share of the next call's, so that memory works during all passes.
-    enum class Ask { kNothing, kAhead, kNext };
-
+    // A pass: kC columns of one group. next: what to ask memory for meanwhile, `lines` of each row
+    // tile's.
     template <class Source, unsigned kS, unsigned kC, Ask kAsk>
-    static void columns(const IntegerCall& call, unsigned stream, unsigned column) {
-        const std::size_t stride = call.x_stride;
-        const std::byte* x = call.x + column * stride;
-        float* out = call.acc + column * call.acc_stride + stream * isa::kTileRows;
+    static void columns(const IntegerCall& call, unsigned stream, const std::byte* x, float* out,
+                        unsigned part = 0, unsigned parts = 1) {
         const std::byte* w[kS];
+        const std::byte* next[kS];
         __m512 acc[kS][kC];
         // Integers may be added in any order: a second set of sums where one is too few to fill the
         // pipes.
         constexpr bool kTwice = Source::kHow == Accumulation::kRow && kS * kC < 8;
         __m512 more[kS][kC];
+        constexpr std::size_t kLines = (Source::kBytes + 63) / 64;
+        const std::size_t all = kLines * call.count;
+        const std::size_t end = all * (part + 1) / parts;
+        std::size_t line = all * part / parts;
+        const std::size_t share = (end - line + call.count - 1) / call.count;
         for (unsigned s = 0; s < kS; ++s) {
             w[s] = call.w[stream + s];
+            next[s] = kAsk == Ask::kAhead ? w[s] + kAhead / kS : call.next[stream + s];
             for (unsigned c = 0; c < kC; ++c) {
                 acc[s][c] = _mm512_loadu_ps(out + c * call.acc_stride + s * isa::kTileRows);
                 more[s][c] = _mm512_setzero_ps();
             }
         }
         for (std::uint32_t t = 0; t < call.count; ++t) {
-            if constexpr (kAsk == Ask::kAhead)
-                for (unsigned s = 0; s < kS; ++s)
-                    for (std::size_t line = 0; line < Source::kBytes; line += 64)
-                        _mm_prefetch(reinterpret_cast<const char*>(w[s]) + kAhead / kS + line,
-                                     _MM_HINT_T0);
-            if constexpr (kAsk == Ask::kNext) {
-                const std::size_t passes = (call.columns + 3) / 4;
-                const std::size_t share = (Source::kBytes + 63) / 64 / passes + 1;
-                const std::size_t from = column / 4 * share * 64;
-                const std::size_t end =
-                    from + share * 64 < Source::kBytes ? from + share * 64 : Source::kBytes;
+            if constexpr (kAsk == Ask::kAhead) {
                 for (unsigned s = 0; s < kS; ++s) {
-                    if (call.next[stream + s] == nullptr)
-                        continue;
-                    const char* tile =
-                        reinterpret_cast<const char*>(call.next[stream + s]) + t * Source::kBytes;
-                    for (std::size_t line = from; line < end; line += 64)
-                        _mm_prefetch(tile + line, _MM_HINT_T0);
+                    fetch(next[s], kLines);
+                    next[s] += Source::kBytes;
                 }
+            } else {
+                const std::size_t count = end - line < share ? end - line : share;
+                for (unsigned s = 0; s < kS; ++s)
+                    if (next[s] != nullptr)
+                        fetch(next[s] + line * 64, count);
+                line += count;
             }
             for (unsigned chunk = 0; chunk < Source::kChunks; ++chunk) {
-                block<Source, kS, kC>(w, chunk, 0, x, stride, acc);
-                block<Source, kS, kC>(w, chunk, 1, x, stride, kTwice ? more : acc);
-                x += kActivationBytes;
+                block<Source, kS, kC>(w, chunk, 0, x, acc);
+                block<Source, kS, kC>(w, chunk, 1, x, kTwice ? more : acc);
+                x += call.x_step;
             }
             for (unsigned s = 0; s < kS; ++s)
                 w[s] += Source::kBytes;
@@ -192,35 +179,29 @@ struct Avx512Integer {
             }
     }
 
-    // The columns that are left, fewer than kMost + 1.
-    template <class Source, unsigned kS, unsigned kMost, Ask kAsk = Ask::kNothing>
-    static void rest(const IntegerCall& call, unsigned stream, unsigned column, unsigned count) {
+    // 1 .. kMost columns.
+    template <class Source, unsigned kS, unsigned kMost, Ask kAsk>
+    static void some(const IntegerCall& call, unsigned stream, const std::byte* x, float* out,
+                     unsigned count, unsigned part, unsigned parts) {
         if constexpr (kMost > 0) {
             if (count == kMost)
-                columns<Source, kS, kMost, kAsk>(call, stream, column);
+                columns<Source, kS, kMost, kAsk>(call, stream, x, out, part, parts);
             else
-                rest<Source, kS, kMost - 1, kAsk>(call, stream, column, count);
+                some<Source, kS, kMost - 1, kAsk>(call, stream, x, out, count, part, parts);
         }
     }
-
-    // Row tiles in pairs, columns in sixes: 24 of 32 registers are sums, and an activation that was
-    // broadcast serves two row tiles.
-    template <Accumulation kHow>
-    static void panel(const IntegerCall& call) {
-        using Source = Avx512Panel<kHow>;
-        unsigned s = 0;
-        for (; s + 2 <= call.streams; s += 2) {
-            unsigned c = 0;
-            for (; c + 6 <= call.columns; c += 6)
-                columns<Source, 2, 6, Ask::kNothing>(call, s, c);
-            rest<Source, 2, 5>(call, s, c, call.columns - c);
-        }
-        if (s < call.streams) {
-            unsigned c = 0;
-            for (; c + 8 <= call.columns; c += 8)
-                columns<Source, 1, 8, Ask::kNothing>(call, s, c);
-            rest<Source, 1, 7>(call, s, c, call.columns - c);
-        }
+    // A pass for every group. Memory works during all of them.
+    template <class Source, unsigned kS, unsigned kMost>
+    static void groups(const IntegerCall& call, unsigned stream) {
+        const unsigned parts = (call.columns + call.group - 1) / call.group;
+        unsigned part = 0;
+        call.each_group([&](const std::byte* x, float* acc, unsigned columns) {
+            acc += stream * isa::kTileRows;
+            if (parts == 1)
+                some<Source, kS, kMost, Ask::kAhead>(call, stream, x, acc, columns, 0, 1);
+            else
+                some<Source, kS, kMost, Ask::kNext>(call, stream, x, acc, columns, part++, parts);
+        });
     }
 
     // f32(start + sum of q * k) of kT tiles of 16 keys in bytes, n4 times four elements.
@@ -248,33 +229,27 @@ struct Avx512Integer {
                 _mm512_storeu_ps(out[i][t], _mm512_cvtepi32_ps(isum[i][t]));
     }
 
+    // Up to eight columns are one pass, though with a pair of row tiles it spills a few sums. More
+    // are done in sixes: 24 of 32 registers are sums, and an activation that was broadcast serves
+    // two row tiles; integers for whole rows need half of the registers. Passes are about equally
+    // wide, for a narrow one would wait for its own sums.
+    static unsigned group(isa::WeightFormat format, unsigned columns) {
+        const unsigned most =
+            columns <= 8 || isa::weight_info(format).group == isa::QuantGroup::Row ? 8 : 6;
+        const unsigned passes = (columns + most - 1) / most;
+        return (columns + passes - 1) / passes;
+    }
+    // One column is bound by memory, which four streams of weights serve best.
     template <isa::WeightFormat kFormat>
     static void tiles(const IntegerCall& call) {
         using Source = Avx512Tiles<kFormat>;
-        if (call.columns == 1) {
-            if (call.streams == 4)
-                return columns<Source, 4, 1, Ask::kAhead>(call, 0, 0);
-            for (unsigned s = 0; s < call.streams; ++s)
-                columns<Source, 1, 1, Ask::kAhead>(call, s, 0);
-            return;
-        }
+        if (call.columns == 1 && call.streams == 4)
+            return columns<Source, 4, 1, Ask::kAhead>(call, 0, call.x, call.acc);
         unsigned s = 0;
-        for (; s + 2 <= call.streams; s += 2) {
-            if (call.columns <= 4) {
-                rest<Source, 2, 4, Ask::kAhead>(call, s, 0, call.columns);
-                continue;
-            }
-            unsigned c = 0;
-            for (; c + 4 <= call.columns; c += 4)
-                columns<Source, 2, 4, Ask::kNext>(call, s, c);
-            rest<Source, 2, 3, Ask::kNext>(call, s, c, call.columns - c);
-        }
-        if (s < call.streams) {
-            unsigned c = 0;
-            for (; c + 8 <= call.columns; c += 8)
-                columns<Source, 1, 8, Ask::kAhead>(call, s, c);
-            rest<Source, 1, 7, Ask::kAhead>(call, s, c, call.columns - c);
-        }
+        for (; call.columns > 1 && s + 2 <= call.streams; s += 2)
+            groups<Source, 2, 8>(call, s);
+        for (; s < call.streams; ++s)
+            groups<Source, 1, 8>(call, s);
     }
 };
 

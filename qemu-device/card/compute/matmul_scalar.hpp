@@ -61,15 +61,11 @@ struct ScalarInteger {
     }
 
     template <Accumulation kHow>
-    static void panel(const IntegerCall& call) {
-        for (unsigned s = 0; s < call.streams; ++s) {
-            const auto* w = reinterpret_cast<const PanelChunk*>(call.w[s]);
-            for (unsigned c = 0; c < call.columns; ++c)
-                for (std::uint32_t t = 0; t < call.count; ++t)
-                    for (unsigned half = 0; half < 2; ++half)
-                        block<kHow>(w[t], half, call.x + c * call.x_stride + t * kActivationBytes,
-                                    call.acc + c * call.acc_stride + s * isa::kTileRows);
-        }
+    static void chunk(const PanelChunk& w, const std::byte* x, unsigned columns, float* acc,
+                      std::size_t acc_stride) {
+        for (unsigned c = 0; c < columns; ++c)
+            for (unsigned half = 0; half < 2; ++half)
+                block<kHow>(w, half, x + c * kActivationBytes, acc + c * acc_stride);
     }
 
     // f32(start + sum of q * k) of kT tiles of 16 keys in bytes, n4 times four elements.
@@ -88,9 +84,10 @@ struct ScalarInteger {
                 }
     }
 
+    static unsigned group(isa::WeightFormat, unsigned columns) { return columns; }
     template <isa::WeightFormat kFormat>
     static void tiles(const IntegerCall& call) {
-        multiply_tiles<ScalarInteger, kFormat>(call);
+        multiply_expanded<ScalarInteger, kFormat>(call);
     }
 };
 

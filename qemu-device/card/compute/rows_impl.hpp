@@ -5,7 +5,9 @@
 
 #include <bit>
 #include <cstdint>
+#include <limits>
 
+#include "card/compute/kernels.hpp"
 #include "card/compute/math.hpp"
 #include "skald/isa.hpp"
 
@@ -30,36 +32,44 @@ struct Rows {
             v.store(p, n);
     }
 
-    // Of 16 magnitudes, pair by pair: a chain of 16 would be most of QUANT's time.
-    [[gnu::always_inline]] static float largest(float* lanes) {
-        for (unsigned half = 8; half != 0; half /= 2)
-            for (unsigned j = 0; j < half; ++j)
-                lanes[j] = lanes[j + half] > lanes[j] ? lanes[j + half] : lanes[j];
-        return lanes[0];
-    }
-
     static bool quant(const float* x, std::uint32_t n, std::int8_t* q, float* d, std::int32_t* s) {
-        bool finite = true;
-        for (std::uint32_t i = 0; i < n; i += isa::kQuantBlock) {
-            const std::uint32_t left = n - i;
-            const V a = get(x + i, left < 16 ? left : 16);
-            const V b = left > 16 ? get(x + i + 16, left < 32 ? left - 16 : 16) : V::set(0.0f);
-            finite &= V::all_finite(a) && V::all_finite(b);
-            alignas(64) float lanes[16];
-            V::max(V::abs(a), V::abs(b)).store(lanes);
-            const float amax = largest(lanes);
-            const float id = quant_inverse(amax);
-            const V low = V::set(-127.0f);
-            const V high = V::set(127.0f);
-            V::store_i8(V::min(V::max(a * V::set(id), low), high), q + i);
-            V::store_i8(V::min(V::max(b * V::set(id), low), high), q + i + 16);
-            std::int32_t sum = 0;
-            for (std::uint32_t j = 0; j < isa::kQuantBlock; ++j)
-                sum += q[i + j];
-            d[i / isa::kQuantBlock] = amax / 127.0f;
-            s[i / isa::kQuantBlock] = sum;
+        const std::uint32_t blocks = (n + isa::kQuantBlock - 1) / isa::kQuantBlock;
+        const auto block = [&](std::uint32_t b, V& low, V& high) {
+            const std::uint32_t left = n - b * isa::kQuantBlock;
+            const float* from = x + b * isa::kQuantBlock;
+            low = get(from, left < 16 ? left : 16);
+            high = left > 16 ? get(from + 16, left < 32 ? left - 16 : 16) : V::set(0.0f);
+        };
+        const V zero = V::set(0.0f);
+        V low;
+        V high;
+        // Of every block at first the largest magnitude, so that 16 are divided at once.
+        V check = zero;  // NaN once something is not finite
+        for (std::uint32_t b = 0; b < blocks; ++b) {
+            block(b, low, high);
+            check = V::fma(low, zero, V::fma(high, zero, check));
+            d[b] = V::largest(V::max(V::abs(low), V::abs(high)));
         }
-        return finite;
+        alignas(64) float inverse[kPiece / isa::kQuantBlock];
+        SKALD_EACH_VECTOR(b, count, blocks) {
+            const V most = get(d + b, count);
+            const V infinity = V::set(std::numeric_limits<float>::infinity());
+            const V id = V::set(127.0f) / most;  // infinite if `most` is 0 or all but 0
+            V::select_less(id, infinity, id, zero).store(inverse + b);
+            put(most / V::set(127.0f), d + b, count);
+        }
+        for (std::uint32_t b = 0; b < blocks; ++b) {
+            block(b, low, high);
+            const V id = V::set(inverse[b]);
+            std::int8_t* to = q + b * isa::kQuantBlock;
+            V::store_i8(within_i8(low * id), to);
+            V::store_i8(within_i8(high * id), to + 16);
+            s[b] = V::sum32(to);
+        }
+        return V::all_finite(check);
+    }
+    [[gnu::always_inline]] static V within_i8(const V& v) {
+        return V::min(V::max(v, V::set(-127.0f)), V::set(127.0f));
     }
 
     static void dequant(const std::int8_t* q, const float* d, float* y, std::uint32_t n) {
@@ -77,26 +87,22 @@ struct Rows {
             finite &= V::all_finite(v);
             most = V::max(most, V::abs(v));
         }
-        alignas(64) float lanes[16];
-        most.store(lanes);
-        for (float lane : lanes)
-            max = lane > max ? lane : max;
+        const float largest = V::largest(most);
+        max = largest > max ? largest : max;
         return finite;
     }
 
     static std::int32_t quant_by(const float* x, float id, std::uint32_t n, std::int8_t* q) {
-        const V low = V::set(-127.0f);
-        const V high = V::set(127.0f);
         std::uint32_t i = 0;
         SKALD_EACH_VECTOR(at, count, n) {
-            V::store_i8(V::min(V::max(get(x + at, count) * V::set(id), low), high), q + at);
+            V::store_i8(within_i8(get(x + at, count) * V::set(id)), q + at);
             i = at + 16;
         }
         if (i % isa::kQuantBlock != 0)
             V::store_i8(V::set(0.0f), q + i);
         std::int32_t sum = 0;
-        for (std::uint32_t j = 0; j < n; ++j)
-            sum += q[j];
+        for (std::uint32_t j = 0; j < n; j += isa::kQuantBlock)
+            sum += V::sum32(q + j);
         return sum;
     }
 
@@ -107,30 +113,36 @@ struct Rows {
     }
 
     static void sums(const std::int8_t* q, std::uint32_t n, std::int32_t* s) {
-        for (std::uint32_t b = 0; b < n / isa::kQuantBlock; ++b) {
-            std::int32_t sum = 0;
-            for (std::uint32_t j = 0; j < isa::kQuantBlock; ++j)
-                sum += q[b * isa::kQuantBlock + j];
-            s[b] = sum;
+        for (std::uint32_t b = 0; b < n / isa::kQuantBlock; ++b)
+            s[b] = V::sum32(q + b * isa::kQuantBlock);
+    }
+
+    static void finish_row(float* acc, std::size_t stride, const float* scale,
+                           const std::int32_t* sum, const float* d, std::uint32_t columns) {
+        const V scales = V::load(scale);
+        for (std::uint32_t c = 0; c < columns; ++c, acc += stride) {
+            alignas(64) std::int32_t isum[16];
+            alignas(64) float product[16];
+            __builtin_memcpy(isum, acc, sizeof(isum));
+            for (unsigned i = 0; i < 16; ++i)
+                product[i] = static_cast<float>(isum[i] - sum[c]);
+            (V::load(product) * (scales * V::set(d[c]))).store(acc);
         }
     }
 
-    static void finish_row(float* acc, const float* scale, std::int32_t sum, float d) {
-        alignas(64) std::int32_t isum[16];
-        alignas(64) float product[16];
-        __builtin_memcpy(isum, acc, sizeof(isum));
-        for (unsigned i = 0; i < 16; ++i)
-            product[i] = static_cast<float>(isum[i] - sum);
-        (V::load(product) * (V::load(scale) * V::set(d))).store(acc);
-    }
-
-    static void finish(const float* acc, const float* bias, bool accumulate, float* y, unsigned n) {
-        V v = V::load(acc);
-        if (bias != nullptr)
-            v = v + get(bias, n);
-        if (accumulate)
-            v = get(y, n) + v;
-        put(V::canonical(v), y, n);
+    static void finish(const MatmulEnd& end) {
+        for (std::uint32_t c = 0; c < end.columns; ++c) {
+            const float* acc = end.acc + c * end.acc_stride;
+            float* y = end.y + c * end.y_stride;
+            SKALD_EACH_VECTOR(i, count, end.outputs) {
+                V v = V::load(acc + i);
+                if (end.bias != nullptr)
+                    v = v + get(end.bias + i, count);
+                if (end.accumulate)
+                    v = get(y + i, count) + v;
+                put(V::canonical(v), y + i, count);
+            }
+        }
     }
 
     static void sum_squares(const float* x, std::uint32_t n, float* lanes) {

@@ -16,9 +16,9 @@ namespace skald::card::compute {
 
 template <class Path>
 void pack(const std::int8_t* q, const float* d, const std::int32_t* s, std::uint32_t n,
-          std::int32_t zero, std::byte* packed) {
+          std::int32_t zero, std::byte* packed, std::size_t step) {
     using Layout = typename Path::Activations;
-    for (std::uint32_t k = 0; k < n; k += isa::kTileK, packed += Layout::kBytes) {
+    for (std::uint32_t k = 0; k < n; k += isa::kTileK, packed += step) {
         Path::pack_numbers(q + k, packed);
         for (unsigned half = 0; half < 2; ++half) {
             const std::uint32_t b = k / isa::kQuantBlock + half;
@@ -31,19 +31,17 @@ void pack(const std::int8_t* q, const float* d, const std::int32_t* s, std::uint
 }
 
 template <class Path, std::size_t kIndex>
-constexpr IntegerKernels integer_kernels() {
+constexpr MatmulInteger integer_kernel() {
     constexpr isa::WeightInfo kInfo = isa::kWeights[kIndex];
     if constexpr (kInfo.integer)
-        return {Path::template tiles<kInfo.format>,
-                Path::template panel<WeightLayout<kInfo.format>::kAccumulation>,
-                Expand<Path, kInfo.format>::tiles};
+        return Path::template tiles<kInfo.format>;
     else
-        return {};
+        return nullptr;
 }
 
 template <class Path, std::size_t... kIndex>
 constexpr void set_integer(Kernels& k, std::index_sequence<kIndex...>) {
-    ((k.integer[kIndex] = integer_kernels<Path, kIndex>()), ...);
+    ((k.integer[kIndex] = integer_kernel<Path, kIndex>()), ...);
 }
 
 template <class V, class Integer>
@@ -58,6 +56,7 @@ constexpr Kernels make_table(Simd simd) {
     k.sums = Rows<V>::sums;
     k.activation_bytes = Integer::kActivationBytes;
     k.pack = pack<Integer>;
+    k.group = Integer::group;
     set_integer<Integer>(k, std::make_index_sequence<isa::kWeights.size()>());
     k.finish_row = Rows<V>::finish_row;
     k.matmul_f16 = FloatMatmul<V>::template matmul<isa::TileF16>;

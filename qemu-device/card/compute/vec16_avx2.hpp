@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "card/compute/math.hpp"
+#include "card/compute/reduce_avx2.hpp"
 
 namespace skald::card::compute {
 
@@ -141,6 +142,8 @@ struct Avx2Vec {
             _mm_packs_epi32(_mm256_castsi256_si128(hi), _mm256_extracti128_si256(hi, 1));
         _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(a, b));
     }
+    SKALD_INLINE static std::int32_t sum32(const std::int8_t* p) { return avx2_sum32(p); }
+    SKALD_INLINE static float largest(Avx2Vec x) { return avx2_largest(_mm256_max_ps(x.lo, x.hi)); }
     SKALD_INLINE static Avx2Vec load_i8(const std::int8_t* p) {
         const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
         return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes)),

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "card/compute/math.hpp"
+#include "card/compute/reduce_avx2.hpp"
 
 namespace skald::card::compute {
 
@@ -95,6 +96,11 @@ struct Avx512Vec {
         const __m512i integers =
             _mm512_cvt_roundps_epi32(x.f, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
         _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(integers));
+    }
+    SKALD_INLINE static std::int32_t sum32(const std::int8_t* p) { return avx2_sum32(p); }
+    SKALD_INLINE static float largest(Avx512Vec x) {
+        return avx2_largest(
+            _mm256_max_ps(_mm512_castps512_ps256(x.f), _mm512_extractf32x8_ps(x.f, 1)));
     }
     SKALD_INLINE static Avx512Vec load_i8(const std::int8_t* p) {
         return {_mm512_cvtepi32_ps(

@@ -144,6 +144,19 @@ struct ScalarVec {
                 static_cast<std::int32_t>((x.f[i] + kExpRound) - kExpRound));
     }
     static ScalarVec load_i8(const std::int8_t* p) { return load_i8(p, 16); }
+    static std::int32_t sum32(const std::int8_t* p) {
+        std::int32_t sum = 0;
+        for (int i = 0; i < 32; ++i)
+            sum += p[i];
+        return sum;
+    }
+    // Of lanes that are no NaN.
+    static float largest(const ScalarVec& x) {
+        float most = x.f[0];
+        for (float lane : x.f)
+            most = lane > most ? lane : most;
+        return most;
+    }
     static ScalarVec load_i8(const std::int8_t* p, unsigned n) {
         ScalarVec v = set(0.0f);
         for (unsigned i = 0; i < n; ++i)

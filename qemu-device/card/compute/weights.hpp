@@ -45,25 +45,42 @@ struct WeightLayout {
     }
 };
 
-// 16 rows x 64 k of any integer format, a byte a number, in the order of isa::ChunkI8.
+// What tiles are expanded to where they are not used as they lie: 16 rows x 64 k of any integer
+// format, a byte a number, in the order of isa::ChunkI8.
 struct PanelChunk {
     isa::ChunkI8 data;
     float scale[2][isa::kTileRows];    // of each 32 k
     float minimum[2][isa::kTileRows];  // affine formats
 };
 
-// One or two row tiles of MATMUL over a range of k, for some activation columns.
+// One or more row tiles of MATMUL over a range of k, for some activation columns.
 struct IntegerCall {
     static constexpr unsigned kStreams = 4;
-    const std::byte* w[kStreams] = {};     // adjacent tiles, or PanelChunks, of each row tile
+    const std::byte* w[kStreams] = {};     // adjacent tiles of each row tile
     const std::byte* next[kStreams] = {};  // where the next call's weights lie; null: unknown
     unsigned streams = 1;                  // row tiles, 1 .. kStreams
-    std::uint32_t count = 0;               // tiles or PanelChunks along k
+    std::uint32_t count = 0;               // tiles along k
+    // Activations as Kernels::pack laid them out, in groups of columns: 64 k of a group's columns
+    // side by side, then the next 64.
     unsigned columns = 0;
-    const std::byte* x = nullptr;  // activations as Kernels::pack laid them out
-    std::size_t x_stride = 0;      // bytes from column to column
-    float* acc = nullptr;          // [column][acc_stride], in and out; kRow: int32 in their place
-    std::size_t acc_stride = 0;    // elements; row tile s at s * 16
+    unsigned group = 1;  // columns of a group, the last may have fewer
+    const std::byte* x = nullptr;
+    std::size_t x_step = 0;      // bytes from 64 k to the next
+    std::size_t x_group = 0;     // bytes from group to group
+    float* acc = nullptr;        // [column][acc_stride], in and out; kRow: int32 in their place
+    std::size_t acc_stride = 0;  // elements; row tile s at s * 16
+
+    // f(x, acc, n) for every group.
+    template <class F>
+    void each_group(F&& f) const {
+        const std::byte* from = x;
+        float* to = acc;
+        for (unsigned done = 0; done < columns; done += group) {
+            f(from, to, columns - done < group ? columns - done : group);
+            from += x_group;
+            to += group * acc_stride;
+        }
+    }
 };
 
 // Packed activations of 64 k: kNumbers bytes of q in the path's own order, then of each 32 k the

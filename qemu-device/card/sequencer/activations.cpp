@@ -60,7 +60,10 @@ Fault Activations::resolve_scales(const isa::MicroOp& op) {
 }
 
 Fault Activations::prepare(std::uint64_t first, std::uint64_t columns) {
-    packed_ = m_.arena[0].get(chunk_ * stride_);
+    columns_ = columns;
+    if (info_.integer)
+        group_ = m_.kernels.group(info_.format, static_cast<unsigned>(columns));
+    packed_ = m_.arena[0].get((chunk_ + kMostGroup) * stride_);
     scale_ = reinterpret_cast<float*>(m_.arena[1].get(chunk_ * 4));
     sum_ = reinterpret_cast<std::int32_t*>(m_.arena[2].get(chunk_ * 4));
     FirstBad bad;
@@ -93,8 +96,12 @@ void Activations::store(std::uint64_t column, std::uint64_t first, std::uint64_t
     std::memset(q + used * isa::kQuantBlock, 0, (all - used) * isa::kQuantBlock);
     std::fill(d + used, d + all, 0.0f);
     std::fill(s + used, s + all, 0);
-    m_.kernels.pack(q, d, s, static_cast<std::uint32_t>(end - first), compute::weight_zero(info_),
-                    packed_ + column * stride_ + first / isa::kTileK * chunk_bytes_);
+    constexpr std::uint64_t kLength = kStretch * isa::kTileK;
+    for (std::uint64_t k = first; k < end; k += kLength)
+        m_.kernels.pack(
+            q + (k - first), d + (k - first) / isa::kQuantBlock, s + (k - first) / isa::kQuantBlock,
+            static_cast<std::uint32_t>(std::min(kLength, end - k)), compute::weight_zero(info_),
+            packed_ + offset(column, k / isa::kTileK), group_ * chunk_bytes_);
 }
 
 void Activations::quantise(Worker& worker, std::uint64_t row, std::uint64_t column,

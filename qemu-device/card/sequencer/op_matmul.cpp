@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
-// MATMUL: lays out a chunk of activation columns once, then walks row tiles of weights. Few columns
-// read the tiles as they lie, several row tiles at a time; many columns read a panel that a pair of
-// row tiles is expanded to, a stretch of k at a time. How the work is cut changes no bit: an output
-// is one chain along k, carried from stretch to stretch.
+// MATMUL: lays out a chunk of activation columns once, then walks row tiles of weights, a few at a
+// time. How the work is cut changes no bit: an output is one chain along k, carried from call to
+// call.
 #include <algorithm>
 
 #include "card/sequencer/activations.hpp"
@@ -15,25 +14,24 @@ using compute::IntegerCall;
 using compute::kMaxColumns;
 
 constexpr std::uint64_t kMostColumns = Activations::kMostColumns;
-// From this many columns on tiles are expanded.
-constexpr std::uint64_t kPanelColumns = 24;
-constexpr std::uint64_t kPanelStep = 12;   // columns between looks ahead
-constexpr unsigned kPanelRows = 2;         // row tiles of a panel
-constexpr std::uint64_t kPanelChunks = 8;  // its length in 64 k: half of the innermost cache
 // Bytes of weights in one kernel call; between calls the cancel flag is polled.
 constexpr std::uint64_t kCallBytes = 128u << 10;
-constexpr std::uint64_t kInnerBytes = 16u << 10;  // what several passes find in the inner cache
+// The same where several groups of columns meet the weights, which stay in the innermost cache and
+// are soon followed by the next: less while fetching those bounds (12 columns of int8 take 10 %
+// longer with twice as much), all of a stretch once activations do (512 take 5 % less).
+constexpr std::uint64_t kInnerBytes = 9u << 10;
+constexpr std::uint64_t kManyColumns = 48;
+constexpr unsigned kRowTiles = 2;  // together, of several columns
+constexpr std::uint64_t kMostOutputs = IntegerCall::kStreams * isa::kTileRows;  // of an item
 
 struct Buffers {
     alignas(64) std::byte tile[sizeof(isa::TileI8B128A)];  // one that straddles pages
-    alignas(64) compute::PanelChunk panel[kPanelRows][kPanelChunks];
-    alignas(64) float acc[kMostColumns * kPanelRows * isa::kTileRows];
+    alignas(64) float acc[kMostColumns * kRowTiles * isa::kTileRows];
     alignas(64) float scale[isa::kTileRows];  // T2Row
-    float bias[isa::kTileRows];
-    float y[isa::kTileRows];
+    float bias[kMostOutputs];
+    float y[kMostOutputs];
 };
 static_assert(sizeof(Buffers) <= Worker::kBufferBytes);
-static_assert(kPanelColumns * IntegerCall::kStreams <= kMostColumns * kPanelRows);
 constexpr bool fits_bounce() {
     for (const isa::WeightInfo& info : isa::kWeights)
         if (info.tile_bytes > sizeof(Buffers::tile))
@@ -46,30 +44,6 @@ Buffers& buffers(Worker& worker) {
     return *reinterpret_cast<Buffers*>(worker.buffer());
 }
 
-// Asks memory for a stretch of `bytes` in each of `streams` row tiles, a part at each step.
-class Ahead {
-  public:
-    Ahead(const View& w, std::uint64_t offset, std::uint64_t streams, std::uint64_t stride,
-          std::uint64_t bytes, std::uint64_t steps)
-        : base_(w.base != nullptr ? w.base + offset : nullptr),
-          streams_(w.base != nullptr ? streams : 0),
-          stride_(stride),
-          bytes_(bytes),
-          part_(isa::ceil_div(isa::ceil_div(bytes, 64), steps) * 64) {}
-    void step() {
-        const std::uint64_t end = std::min(bytes_, done_ + part_);
-        for (std::uint64_t s = 0; s < streams_; ++s)
-            for (std::uint64_t at = done_; at < end; at += 64)
-                __builtin_prefetch(base_ + s * stride_ + at, 0, 2);
-        done_ = end;
-    }
-
-  private:
-    const std::byte* base_;
-    std::uint64_t streams_, stride_, bytes_, part_;
-    std::uint64_t done_ = 0;
-};
-
 class Product {
   public:
     Product(Machine& m, const isa::MicroOp& op, std::uint64_t rows)
@@ -77,7 +51,7 @@ class Product {
           rows_(rows),
           n_(op.dim[0]),
           info_(isa::weight_info(static_cast<isa::WeightFormat>(op.fmt))),
-          kernels_(m.kernels.integer[compute::weight_index(info_.format)]),
+          kernel_(m.kernels.integer[compute::weight_index(info_.format)]),
           tiles_(isa::ceil_div(op.dim[1], info_.tile_k)),
           chunks_(info_.tile_k / isa::kTileK),
           row_tiles_(isa::ceil_div(n_, isa::kTileRows)),
@@ -91,9 +65,8 @@ class Product {
 
   private:
     void multiply(std::uint64_t columns);
-    void multiply_panel(std::uint64_t columns);
+    [[nodiscard]] std::uint64_t longest(std::uint64_t tile, unsigned count) const;
     bool by_tiles(Worker& worker, std::uint64_t row_tile, unsigned count, std::uint64_t columns);
-    bool by_panel(Worker& worker, std::uint64_t row_tile, unsigned count, std::uint64_t columns);
     const std::byte* weights(Worker& worker, std::uint64_t row_tile, std::uint64_t tile,
                              std::uint64_t& count) const;
     void call(const std::byte* const* w, const std::byte* const* next, unsigned streams,
@@ -101,13 +74,13 @@ class Product {
               std::size_t acc_stride) const;
     void call_floats(const std::byte* w, std::uint64_t tile, std::uint64_t count,
                      std::uint64_t columns, float* acc, std::size_t acc_stride) const;
-    void finish(Worker& worker, std::uint64_t row_tile, std::uint64_t columns, float* acc,
-                std::size_t acc_stride) const;
+    void finish(Worker& worker, std::uint64_t row_tile, unsigned count,
+                std::uint64_t columns) const;
 
     Machine& m_;
     std::uint64_t rows_, n_;
     const isa::WeightInfo& info_;
-    const compute::IntegerKernels& kernels_;
+    compute::MatmulInteger kernel_;
     std::uint64_t tiles_;      // along k
     std::uint64_t chunks_;     // of 64 k in a tile
     std::uint64_t row_tiles_;  // along n
@@ -138,10 +111,7 @@ Fault Product::run() {
             return f;
         if (m_.stopped())
             break;
-        if (info_.integer && columns >= kPanelColumns)
-            multiply_panel(columns);
-        else
-            multiply(columns);
+        multiply(columns);
     }
     return {};
 }
@@ -149,26 +119,20 @@ Fault Product::run() {
 void Product::multiply(std::uint64_t columns) {
     // Few columns are bound by memory, which several streams serve better than one; with more an
     // activation is to serve two row tiles.
-    const std::uint64_t most = !info_.integer ? 1 : columns == 1 ? IntegerCall::kStreams : 2;
+    const std::uint64_t most = !info_.integer ? 1
+                               : columns == 1 ? IntegerCall::kStreams
+                                              : kRowTiles;
     const std::uint64_t rows = std::min(most, isa::ceil_div(row_tiles_, 4 * m_.seat.threads()));
     const std::uint64_t macs = rows * isa::kTileRows * tiles_ * info_.tile_k * columns;
-    const std::uint64_t macs_per_ns = info_.integer ? (columns < 4 ? 32 : 128) : 16;
+    const std::uint64_t macs_per_ns = !info_.integer ? 16
+                                      : columns < 4  ? 32
+                                      : columns < 24 ? 128
+                                                     : 256;
     m_.parallel(isa::ceil_div(row_tiles_, rows), macs / macs_per_ns + 1,
                 [&](Worker& worker, std::uint64_t item) {
                     const std::uint64_t first = item * rows;
                     const std::uint64_t count = std::min(rows, row_tiles_ - first);
                     by_tiles(worker, first, static_cast<unsigned>(count), columns);
-                });
-}
-
-void Product::multiply_panel(std::uint64_t columns) {
-    const std::uint64_t rows = std::min<std::uint64_t>(kPanelRows, row_tiles_);
-    const std::uint64_t macs = rows * isa::kTileRows * tiles_ * info_.tile_k * columns;
-    m_.parallel(isa::ceil_div(row_tiles_, rows), macs / 256 + 1,
-                [&](Worker& worker, std::uint64_t item) {
-                    const std::uint64_t first = item * rows;
-                    const std::uint64_t count = std::min(rows, row_tiles_ - first);
-                    by_panel(worker, first, static_cast<unsigned>(count), columns);
                 });
 }
 
@@ -185,52 +149,60 @@ const std::byte* Product::weights(Worker& worker, std::uint64_t row_tile, std::u
     return w_.in<std::byte>(0, offset, count * info_.tile_bytes, buffers(worker).tile);
 }
 
+// Tiles from `tile` on that one kernel call takes, of each of `count` row tiles.
+std::uint64_t Product::longest(std::uint64_t tile, unsigned count) const {
+    const bool several = info_.integer && x_.groups() > 1;
+    const std::uint64_t inner = x_.columns() >= kManyColumns ? 2 * kInnerBytes : kInnerBytes;
+    const std::uint64_t bytes = (several ? inner : kCallBytes) / count;
+    const std::uint64_t most =
+        std::min(tiles_ - tile, std::max<std::uint64_t>(1, bytes / info_.tile_bytes));
+    const std::uint64_t stretch = Activations::kStretch / chunks_;
+    return several ? std::min(most, stretch - tile % stretch) : most;
+}
+
 // False: stopped.
 bool Product::by_tiles(Worker& worker, std::uint64_t row_tile, unsigned count,
                        std::uint64_t columns) {
     float* acc = buffers(worker).acc;
     const std::size_t acc_stride = count * isa::kTileRows;
     std::memset(acc, 0, columns * acc_stride * 4);
-    const std::uint64_t bytes = (columns > 4 ? kInnerBytes : kCallBytes) / count;
-    const std::uint64_t most = std::max<std::uint64_t>(1, bytes / info_.tile_bytes);
     std::uint64_t whole = 0;
     const std::uint64_t va = w_.address(0, row_tile * row_bytes_);
-    if (w_.base != nullptr || count > 1) {
-        const bool together =
-            w_.base != nullptr ||
-            w_.extents->find(va, 0, w_.extents->size()).end - va >= count * row_bytes_;
-        if (together && info_.integer) {
-            for (; whole < tiles_; whole += std::min(most, tiles_ - whole)) {
-                if (m_.poll(worker))
-                    return false;
-                const std::byte* w[IntegerCall::kStreams] = {};
-                std::uint64_t run = std::min(most, tiles_ - whole);
-                const std::byte* next[IntegerCall::kStreams] = {};
-                for (unsigned s = 0; s < count; ++s) {
-                    w[s] = weights(worker, row_tile + s, whole, run);
-                    if (whole + run < tiles_)
-                        next[s] = w[s] + run * info_.tile_bytes;
-                    else if (w_.base != nullptr && row_tile + count + s < row_tiles_)
-                        next[s] = w_.base + (row_tile + count + s) * row_bytes_;
-                }
-                call(w, next, count, whole, run, columns, acc, acc_stride);
-            }
+    const bool together =
+        info_.integer &&
+        (w_.base != nullptr ||
+         (count > 1 && w_.extents->find(va, 0, w_.extents->size()).end - va >= count * row_bytes_));
+    while (together && whole < tiles_) {
+        if (m_.poll(worker))
+            return false;
+        const std::byte* w[IntegerCall::kStreams] = {};
+        const std::byte* next[IntegerCall::kStreams] = {};
+        std::uint64_t run = longest(whole, count);
+        for (unsigned s = 0; s < count; ++s) {
+            w[s] = weights(worker, row_tile + s, whole, run);
+            if (whole + run < tiles_)
+                next[s] = w[s] + run * info_.tile_bytes;
+            else if (w_.base != nullptr && row_tile + count + s < row_tiles_)
+                next[s] = w_.base + (row_tile + count + s) * row_bytes_ + info_.row_header;
         }
+        call(w, next, count, whole, run, columns, acc, acc_stride);
+        whole += run;
     }
     for (unsigned s = 0; s < count; ++s) {
         for (std::uint64_t tile = whole; tile < tiles_;) {
             if (m_.poll(worker))
                 return false;
-            std::uint64_t run = std::min(most, tiles_ - tile);
+            std::uint64_t run = longest(tile, 1);
             const std::byte* w = weights(worker, row_tile + s, tile, run);
+            const std::byte* next = nullptr;
             if (info_.integer)
-                call(&w, nullptr, 1, tile, run, columns, acc + s * isa::kTileRows, acc_stride);
+                call(&w, &next, 1, tile, run, columns, acc + s * isa::kTileRows, acc_stride);
             else
                 call_floats(w, tile, run, columns, acc, acc_stride);
             tile += run;
         }
-        finish(worker, row_tile + s, columns, acc + s * isa::kTileRows, acc_stride);
     }
+    finish(worker, row_tile, count, columns);
     return true;
 }
 
@@ -239,16 +211,14 @@ void Product::call(const std::byte* const* w, const std::byte* const* next, unsi
                    std::size_t acc_stride) const {
     IntegerCall c;
     std::copy_n(w, streams, c.w);
-    if (next != nullptr)
-        std::copy_n(next, streams, c.next);
+    std::copy_n(next, streams, c.next);
     c.streams = streams;
     c.count = static_cast<std::uint32_t>(count);
     c.columns = static_cast<unsigned>(columns);
-    c.x = x_.at(0, tile * chunks_);
-    c.x_stride = x_.stride();
+    x_.point(c, tile * chunks_);
     c.acc = acc;
     c.acc_stride = acc_stride;
-    kernels_.tiles(c);
+    kernel_(c);
 }
 
 void Product::call_floats(const std::byte* w, std::uint64_t tile, std::uint64_t count,
@@ -259,73 +229,41 @@ void Product::call_floats(const std::byte* w, std::uint64_t tile, std::uint64_t 
     c.x_stride = x_.stride() / 4;
     for (std::uint64_t first = 0; first < columns; first += kMaxColumns) {
         c.columns = static_cast<unsigned>(std::min<std::uint64_t>(kMaxColumns, columns - first));
-        c.x = reinterpret_cast<const float*>(x_.at(first, tile));
+        c.x = x_.floats(first, tile);
         c.acc = acc + first * acc_stride;
         (info_.format == isa::WeightFormat::F16 ? m_.kernels.matmul_f16 : m_.kernels.matmul_f32)(c);
     }
 }
 
-bool Product::by_panel(Worker& worker, std::uint64_t row_tile, unsigned count,
-                       std::uint64_t columns) {
+// From sums to outputs, of `count` row tiles.
+void Product::finish(Worker& worker, std::uint64_t row_tile, unsigned count,
+                     std::uint64_t columns) const {
     Buffers& buffer = buffers(worker);
-    const std::size_t acc_stride = count * isa::kTileRows;
-    std::memset(buffer.acc, 0, columns * acc_stride * 4);
-    const std::uint64_t most = kPanelChunks / chunks_;  // tiles in a panel
-    IntegerCall c;
-    c.streams = count;
-    c.columns = static_cast<unsigned>(columns);
-    c.x_stride = x_.stride();
-    c.acc = buffer.acc;
-    c.acc_stride = acc_stride;
-    for (std::uint64_t tile = 0; tile < tiles_; tile += most) {
-        if (m_.poll(worker))
-            return false;
-        const std::uint64_t length = std::min(most, tiles_ - tile);
+    compute::MatmulEnd end;
+    end.acc = buffer.acc;
+    end.acc_stride = count * isa::kTileRows;
+    if (info_.group == isa::QuantGroup::Row) {
         for (unsigned s = 0; s < count; ++s) {
-            for (std::uint64_t done = 0; done < length;) {
-                std::uint64_t run = length - done;
-                const std::byte* w = weights(worker, row_tile + s, tile + done, run);
-                kernels_.expand(w, static_cast<std::uint32_t>(run),
-                                buffer.panel[s] + done * chunks_);
-                done += run;
-            }
-            c.w[s] = reinterpret_cast<const std::byte*>(buffer.panel[s]);
-        }
-        c.count = static_cast<std::uint32_t>(length * chunks_);
-        // The weights that come next are fetched while these are multiplied.
-        const bool last = tile + most >= tiles_;
-        const std::uint64_t next = last ? row_tile + count : row_tile;
-        Ahead ahead(w_, next * row_bytes_ + (last ? 0 : (tile + most) * info_.tile_bytes),
-                    next < row_tiles_ ? std::min<std::uint64_t>(count, row_tiles_ - next) : 0,
-                    row_bytes_, most * info_.tile_bytes, isa::ceil_div(columns, kPanelStep));
-        for (std::uint64_t first = 0; first < columns; first += kPanelStep) {
-            ahead.step();
-            c.columns = static_cast<unsigned>(std::min(kPanelStep, columns - first));
-            c.x = x_.at(first, tile * chunks_);
-            c.acc = buffer.acc + first * acc_stride;
-            kernels_.panel(c);
+            const float* scale =
+                w_.in(0, (row_tile + s) * row_bytes_, isa::kTileRows, buffer.scale);
+            m_.kernels.finish_row(buffer.acc + s * isa::kTileRows, end.acc_stride, scale, x_.sums(),
+                                  x_.scales(), static_cast<std::uint32_t>(columns));
         }
     }
-    for (unsigned s = 0; s < count; ++s)
-        finish(worker, row_tile + s, columns, buffer.acc + s * isa::kTileRows, acc_stride);
-    return true;
-}
-
-void Product::finish(Worker& worker, std::uint64_t row_tile, std::uint64_t columns, float* acc,
-                     std::size_t acc_stride) const {
-    Buffers& buffer = buffers(worker);
     const std::uint64_t first = row_tile * isa::kTileRows;
-    const auto n = static_cast<unsigned>(std::min<std::uint64_t>(isa::kTileRows, n_ - first));
-    const float* bias = has_bias_ ? bias_.in(0, first * 4, n, buffer.bias) : nullptr;
-    const float* scale = info_.group == isa::QuantGroup::Row
-                             ? w_.in(0, row_tile * row_bytes_, isa::kTileRows, buffer.scale)
-                             : nullptr;
-    for (std::uint64_t c = 0; c < columns; ++c) {
-        float* sums = acc + c * acc_stride;
-        if (scale != nullptr)
-            m_.kernels.finish_row(sums, scale, x_.sum(c), x_.scale(c));
-        const auto out = y_.out(first_ + c, first * 4, n, buffer.y, accumulate_);
-        m_.kernels.finish(sums, bias, accumulate_, out.data(), n);
+    end.outputs = static_cast<std::uint32_t>(std::min<std::uint64_t>(end.acc_stride, n_ - first));
+    end.bias = has_bias_ ? bias_.in(0, first * 4, end.outputs, buffer.bias) : nullptr;
+    end.accumulate = accumulate_;
+    if (y_.base != nullptr && y_.pitch % 4 == 0) {
+        end.columns = static_cast<std::uint32_t>(columns);
+        end.y = y_.out(first_, first * 4, end.outputs, buffer.y).data();
+        end.y_stride = y_.pitch / 4;
+        return m_.kernels.finish(end);
+    }
+    for (std::uint64_t c = 0; c < columns; ++c, end.acc += end.acc_stride) {
+        const auto out = y_.out(first_ + c, first * 4, end.outputs, buffer.y, accumulate_);
+        end.y = out.data();
+        m_.kernels.finish(end);
         out.commit();
     }
 }
