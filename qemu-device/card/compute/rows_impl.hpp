@@ -47,7 +47,7 @@ struct Rows {
         V check = zero;  // NaN once something is not finite
         for (std::uint32_t b = 0; b < blocks; ++b) {
             block(b, low, high);
-            check = V::fma(low, zero, V::fma(high, zero, check));
+            check = check + (low * zero + high * zero);
             d[b] = V::largest(V::max(V::abs(low), V::abs(high)));
         }
         alignas(64) float inverse[kPiece / isa::kQuantBlock];
