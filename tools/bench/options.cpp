@@ -3,6 +3,8 @@
 #include "bench/options.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <functional>
 #include <iostream>
 #include <map>
 
@@ -48,8 +50,10 @@ struct Lists {
     std::vector<std::string> mixed;
     std::string depths = "0";
     std::string parallel = "1";
+    std::string format = "md";
 
     void read_into(Options& options) const {
+        options.format = kFormats.at(format);
         options.prompts = parse_numbers("-p", prompts);
         options.answers = parse_numbers("-n", answers);
         for (const std::string& text : mixed)
@@ -84,34 +88,46 @@ void add_tests(CLI::App& app, Options& options, Lists& lists) {
     app.add_option("-b,--parallel", lists.parallel, "Sequences at a time")
         ->type_name("LIST")
         ->capture_default_str();
-    app.add_option("-r,--repetitions", options.repetitions, "Repetitions of each test")
-        ->type_name("N")
-        ->check(CLI::Range(1u, 1000u))
-        ->capture_default_str();
     app.add_option("--chunk", options.chunk,
                    "Rows of a prefill step; 0: as many as the model takes")
         ->type_name("N");
     app.add_flag("!--no-warmup", options.warm_up, "Measure from the first run on");
-    app.add_option("-o,--output", options.format, "md, json, jsonl or csv")
+}
+
+void add_output(CLI::App& app, Options& options, Lists& lists) {
+    app.add_option("-r,--repetitions", options.repetitions, "Repetitions of each test")
+        ->type_name("N")
+        ->check(CLI::Range(1u, 1000u))
+        ->capture_default_str();
+    std::vector<std::string> names;
+    for (const auto& [name, format] : kFormats)
+        names.push_back(name);
+    app.add_option("-o,--output", lists.format, "md, json, jsonl or csv")
         ->type_name("FORMAT")
-        ->transform(CLI::CheckedTransformer(kFormats))
-        ->default_str("md");
+        ->check(CLI::IsMember(names))
+        ->capture_default_str();
 }
 
 void add_other_commands(CLI::App& app, Options& options) {
-    app.add_flag(
+    auto* latency = app.add_flag(
         "--latency", [&options](std::int64_t) { options.command = Command::kLatency; },
         "Instead of models: empty jobs, hop by hop from the ioctl to the wake-up");
     app.add_option("--jobs", options.jobs, "With --latency: empty jobs to measure")
         ->type_name("N")
         ->check(CLI::Range(10u, 10'000'000u))
-        ->capture_default_str();
+        ->capture_default_str()
+        ->needs(latency);
     app.add_option("--disk", options.disk,
                    "With --latency: time 4 KiB direct reads of this disk in turns with the jobs")
-        ->type_name("FILE");
-    app.add_flag(
+        ->type_name("FILE")
+        ->needs(latency);
+    auto* limits = app.add_flag(
         "--limits", [&options](std::int64_t) { options.command = Command::kLimits; },
         "Instead of models: how fast this machine reads memory and multiplies");
+    latency->excludes(limits);
+    // What only a test of a model has.
+    for (const char* of_models : {"-m", "-p", "-n", "--pg", "-d", "-b", "--chunk", "--no-warmup"})
+        app.get_option(of_models)->excludes(latency)->excludes(limits);
 }
 
 void add_card(CLI::App& app, Options& options) {
@@ -136,10 +152,10 @@ void add_card(CLI::App& app, Options& options) {
 void check(const Options& options) {
     if (options.command == Command::kModels && options.models.empty())
         throw UsageError("no model: give one with -m");
-    if (options.command != Command::kModels && !options.models.empty())
-        throw UsageError("--latency and --limits need no model");
-    if (options.command != Command::kLatency && !options.disk.empty())
-        throw UsageError("--disk goes with --latency");
+    if (options.command == Command::kModels && options.mixed.empty() &&
+        !std::ranges::any_of(options.prompts, std::identity()) &&
+        !std::ranges::any_of(options.answers, std::identity()))
+        throw UsageError("there is nothing to measure: -p and -n are 0, and there is no -pg");
     if (options.threads != 0 && !options.local && options.command != Command::kLimits)
         throw UsageError("--threads goes with --local or --limits: a card has what it has");
 }
@@ -160,6 +176,7 @@ std::optional<Options> parse_options(int argc, char** argv, int& status) {
     CLI::App app("Measure compiled models on a Skald card.", "llm-bench");
     app.footer(kFooter);
     add_tests(app, options, lists);
+    add_output(app, options, lists);
     add_other_commands(app, options);
     add_card(app, options);
     try {

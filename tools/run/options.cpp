@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <cmath>
 #include <iostream>
+#include <limits>
 
 #include "libskald/error.hpp"
 
@@ -92,7 +93,7 @@ void add_text(CLI::App& app, Options& options) {
                                     "Several at a time: the prompt N times, with the seeds S, S + "
                                     "1, ...")
                          ->type_name("N")
-                         ->check(CLI::PositiveNumber)
+                         ->check(CLI::Range(1u, std::numeric_limits<std::uint32_t>::max()))
                          ->excludes(prompts);
     app.add_option("-n,--tokens", options.max_tokens,
                    "Tokens to generate at most (until the model ends or the context is full)")

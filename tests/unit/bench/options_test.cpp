@@ -5,28 +5,15 @@
 #include <gtest/gtest.h>
 
 #include "bench/ranges.hpp"
+#include "parsed_command_line.hpp"
 
 namespace skald::bench {
 namespace {
 
 using Numbers = std::vector<std::uint32_t>;
 
-struct Parsed {
-    std::optional<Options> options;
-    int status = -1;
-    std::string errors;
-};
-
-Parsed parse(std::vector<std::string> words) {
-    words.insert(words.begin(), "llm-bench");
-    std::vector<char*> argv;
-    for (std::string& word : words)
-        argv.push_back(word.data());
-    Parsed parsed;
-    testing::internal::CaptureStderr();
-    parsed.options = parse_options(static_cast<int>(argv.size()), argv.data(), parsed.status);
-    parsed.errors = testing::internal::GetCapturedStderr();
-    return parsed;
+auto parse(const std::vector<std::string>& words) {
+    return test::parsed("llm-bench", words, parse_options);
 }
 
 TEST(BenchRanges, ListsAndRangesMixInOneOption) {
@@ -98,7 +85,12 @@ TEST(BenchOptions, MistakesAreOneLineAndTheUsageStatus) {
         {"-m", "a", "-r", "0"},
         {"-m", "a", "-o", "xml"},
         {"-m", "a", "--threads", "2"},
+        {"-m", "a", "-p", "0", "-n", "0"},
         {"-m", "a", "--limits"},
+        {"-m", "a", "--jobs", "20"},
+        {"--latency", "--limits"},
+        {"--latency", "-p", "8"},
+        {"--limits", "--no-warmup"},
         {"-m", "a", "--disk", "/dev/nvme0n1"},
         {"-m", "a", "--local", "--device", "1"},
         {"-m", "a", "--unknown"},

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "libskald/error.hpp"
+#include "parsed_command_line.hpp"
 #include "run/options.hpp"
 #include "run/profile_table.hpp"
 #include "run/prompt.hpp"
@@ -21,22 +22,8 @@
 namespace skald::run {
 namespace {
 
-struct Parsed {
-    std::optional<Options> options;
-    int status = -1;
-    std::string errors;
-};
-
-Parsed parse(std::vector<std::string> words) {
-    words.insert(words.begin(), "llm-run");
-    std::vector<char*> argv;
-    for (std::string& word : words)
-        argv.push_back(word.data());
-    Parsed parsed;
-    testing::internal::CaptureStderr();
-    parsed.options = parse_options(static_cast<int>(argv.size()), argv.data(), parsed.status);
-    parsed.errors = testing::internal::GetCapturedStderr();
-    return parsed;
+auto parse(const std::vector<std::string>& words) {
+    return test::parsed("llm-run", words, parse_options);
 }
 
 TEST(RunOptions, ReadsACompleteCommandLine) {
