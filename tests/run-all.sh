@@ -43,11 +43,13 @@ main() {
     local suite started status
     local suites=("$@")
     ((${#suites[@]})) || suites=("${ALL[@]}")
-    rm -rf "$RESULTS" && mkdir -p "$RESULTS"
-    "$SKALD_ROOT/tools/setup/packages.sh"
     for suite in "${suites[@]}"; do
         [[ " ${ALL[*]} ${MORE[*]} " == *" $suite "* ]] ||
             die "there is no suite '$suite'; there are: ${ALL[*]} ${MORE[*]}"
+    done
+    rm -rf "$RESULTS" && mkdir -p "$RESULTS"
+    "$SKALD_ROOT/tools/setup/packages.sh"
+    for suite in "${suites[@]}"; do
         started=$SECONDS status=0
         say "suite $suite"
         if [[ ${V:-0} != 0 ]]; then

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cerrno>
 #include <vector>
 
@@ -43,8 +42,7 @@ void JobRunner::top_up(std::uint64_t completed) {
     if (queued >= kQueued)
         return;
     const std::vector<drm_skald_job> jobs(kQueued - queued, job_);
-    std::atomic_thread_fence(std::memory_order_seq_cst);  // tables before the doorbell
-    queue_.submit(jobs);
+    queue_.submit(jobs);  // the card sees what was written before
 }
 
 void JobRunner::watch_completions(Progress now) {

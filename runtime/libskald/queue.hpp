@@ -33,7 +33,8 @@ class Queue {
     // The program of the jobs to come, to name micro-ops in fault messages; must stay valid.
     void set_program(std::span<const isa::MicroOp> program) { program_ = program; }
 
-    // Number of the last job, counted from 1.
+    // Number of the last job, counted from 1. What was written to memory before is there for the
+    // jobs.
     std::uint64_t submit(std::span<const drm_skald_job> jobs,
                          std::span<const SyncPoint> syncs = {});
     std::uint64_t submit(const drm_skald_job& job) { return submit({&job, 1}); }

@@ -3,6 +3,7 @@
 // kernels read them, then used against every row tile of weights.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "card/sequencer/machine.hpp"

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "bench/ranges.hpp"
 #include "parsed_command_line.hpp"
 
