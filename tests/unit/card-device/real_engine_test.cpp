@@ -36,7 +36,8 @@ class RealEngineTest : public testing::Test {
 
     std::uint64_t submit(std::uint32_t queue, const Program& program, std::uint64_t time_budget = 0,
                          std::uint64_t loop_budget = 0) {
-        const std::uint64_t at = kCode + queue * 0x10000ull;
+        // Not where a job before it may still run.
+        const std::uint64_t at = kCode + queue * 0x10000ull + seq[queue] % 16 * 0x1000ull;
         std::memcpy(host.memory().data() + at, program.data(),
                     program.size() * sizeof(isa::MicroOp));
         skald_ring_entry entry{};
