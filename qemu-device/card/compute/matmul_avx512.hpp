@@ -137,13 +137,17 @@ struct Avx512Integer {
         constexpr bool kTwice = Source::kHow == Accumulation::kRow && kS * kC < 8;
         __m512 more[kS][kC];
         constexpr std::size_t kLines = (Source::kBytes + 63) / 64;
+        constexpr std::uint32_t kTilesAhead = (kAhead / kS + Source::kBytes - 1) / Source::kBytes;
+        // The tile from which on what is ahead belongs to the next call.
+        const std::uint32_t turn = call.count > kTilesAhead ? call.count - kTilesAhead : 0;
         const std::size_t all = kLines * call.count;
         const std::size_t end = all * (part + 1) / parts;
         std::size_t line = all * part / parts;
         const std::size_t share = (end - line + call.count - 1) / call.count;
         for (unsigned s = 0; s < kS; ++s) {
             w[s] = call.w[stream + s];
-            next[s] = kAsk == Ask::kAhead ? w[s] + kAhead / kS : call.next[stream + s];
+            next[s] =
+                kAsk == Ask::kAhead ? w[s] + kTilesAhead * Source::kBytes : call.next[stream + s];
             for (unsigned c = 0; c < kC; ++c) {
                 acc[s][c] = _mm512_loadu_ps(out + c * call.acc_stride + s * isa::kTileRows);
                 more[s][c] = _mm512_setzero_ps();
@@ -151,6 +155,11 @@ struct Avx512Integer {
         }
         for (std::uint32_t t = 0; t < call.count; ++t) {
             if constexpr (kAsk == Ask::kAhead) {
+                if (t == turn)
+                    for (unsigned s = 0; s < kS; ++s)
+                        if (call.next[stream + s] != nullptr)
+                            next[s] = call.next[stream + s] +
+                                      (t + kTilesAhead - call.count) * Source::kBytes;
                 for (unsigned s = 0; s < kS; ++s) {
                     fetch(next[s], kLines);
                     next[s] += Source::kBytes;

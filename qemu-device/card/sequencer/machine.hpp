@@ -114,12 +114,20 @@ struct Machine {
     }
     [[nodiscard]] bool stopped() const { return stop_.load(std::memory_order_relaxed); }
 
-    // f(worker, item) for all items, each about item_ns of work on the fastest path. Little work
-    // stays on this thread; small items travel in bundles.
+    // How many of so many items, each about item_ns of work on the fastest path, travel together.
+    // Little work stays on this thread: all of them.
+    [[nodiscard]] std::uint64_t bundle(std::uint64_t items, std::uint64_t item_ns) const {
+        const std::uint64_t ns = std::max<std::uint64_t>(1, item_ns * slowness());
+        if (seat.threads() == 1 || items == 1 || items < kParallelNs / ns)
+            return items;
+        const std::uint64_t fair = items / (seat.threads() * 4u);
+        return std::clamp<std::uint64_t>(kBundleNs / ns, 1, fair + 1);
+    }
+    // f(worker, item) for all items.
     template <class F>
     void parallel(std::uint64_t items, std::uint64_t item_ns, F&& f) {
-        const std::uint64_t ns = std::max<std::uint64_t>(1, item_ns * slowness());
-        if (seat.threads() == 1 || items == 1 || items < kParallelNs / ns) {
+        const std::uint64_t bundle = this->bundle(items, item_ns);
+        if (bundle == items) {
             for (std::uint64_t i = 0; i < items; ++i) {
                 if (poll(self))
                     return;
@@ -127,8 +135,6 @@ struct Machine {
             }
             return;
         }
-        const std::uint64_t fair = items / (seat.threads() * 4u);
-        const std::uint64_t bundle = std::clamp<std::uint64_t>(kBundleNs / ns, 1, fair + 1);
         auto body = [&](Worker& worker, std::uint64_t number) {
             const std::uint64_t last = std::min(items, (number + 1) * bundle);
             for (std::uint64_t i = number * bundle; i < last; ++i) {

@@ -89,6 +89,8 @@ class Product {
     Activations x_;
     View w_, y_, bias_;
     std::uint64_t first_ = 0;  // row of x that column 0 of the chunk is
+    // From a worker's item to the one it will probably take next, for memory to be asked early.
+    std::uint64_t stride_ = 1;
 };
 
 Fault Product::resolve(const isa::MicroOp& op) {
@@ -128,12 +130,15 @@ void Product::multiply(std::uint64_t columns) {
                                       : columns < 4  ? 32
                                       : columns < 24 ? 128
                                                      : 256;
-    m_.parallel(isa::ceil_div(row_tiles_, rows), macs / macs_per_ns + 1,
-                [&](Worker& worker, std::uint64_t item) {
-                    const std::uint64_t first = item * rows;
-                    const std::uint64_t count = std::min(rows, row_tiles_ - first);
-                    by_tiles(worker, first, static_cast<unsigned>(count), columns);
-                });
+    const std::uint64_t items = isa::ceil_div(row_tiles_, rows);
+    const std::uint64_t ns = macs / macs_per_ns + 1;
+    // Workers that take items one by one take turns, more or less.
+    stride_ = m_.bundle(items, ns) == 1 ? m_.seat.threads() : 1;
+    m_.parallel(items, ns, [&](Worker& worker, std::uint64_t item) {
+        const std::uint64_t first = item * rows;
+        const std::uint64_t count = std::min(rows, row_tiles_ - first);
+        by_tiles(worker, first, static_cast<unsigned>(count), columns);
+    });
 }
 
 // At most `count` tiles of a row tile from `tile` on: as many as lie in one piece, or a copy of the
@@ -182,8 +187,9 @@ bool Product::by_tiles(Worker& worker, std::uint64_t row_tile, unsigned count,
             w[s] = weights(worker, row_tile + s, whole, run);
             if (whole + run < tiles_)
                 next[s] = w[s] + run * info_.tile_bytes;
-            else if (w_.base != nullptr && row_tile + count + s < row_tiles_)
-                next[s] = w_.base + (row_tile + count + s) * row_bytes_ + info_.row_header;
+            else if (w_.base != nullptr && row_tile + stride_ * count + s < row_tiles_)
+                next[s] =
+                    w_.base + (row_tile + stride_ * count + s) * row_bytes_ + info_.row_header;
         }
         call(w, next, count, whole, run, columns, acc, acc_stride);
         whole += run;
