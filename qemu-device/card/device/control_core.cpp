@@ -28,7 +28,7 @@ ControlCore::ControlCore(CardState& state, EnginePort& engine, std::span<std::by
       engine_(engine),
       memory_(memory),
       hooks_(hooks),
-      peripherals_(state, engine, host, *this),
+      peripherals_(state, engine, memory, host, hooks, *this),
       bus_(memory, peripherals_),
       hart_(bus_, state.lines),
       thread_([this] { run(); }) {}
