@@ -37,7 +37,7 @@
 #define SKALD_DEVICE_ABI SKALD_ABI(1, 2)
 /*
  * Mailbox commands and firmware behaviour.
- * 1.1: MEM_CLEAR
+ * 1.1: MEM_CLEAR, LOG_LEVEL
  */
 #define SKALD_FW_ABI SKALD_ABI(1, 1)
 
