@@ -48,6 +48,7 @@ class Commands {
     Answer ctx_fault(const Words& in, Words& out);
     Answer telemetry(const Words& in, Words& out);
     Answer halt(const Words& in, Words& out);
+    Answer log_level(const Words& in, Words& out);
     Answer mem_clear(const Words& in, Words& out);
 
     // Second halves of the commands that answer late.

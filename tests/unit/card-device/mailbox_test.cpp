@@ -76,6 +76,7 @@ TEST_F(MailboxTest, UnusedWordsMustBeZero) {
         {SKALD_MBOX_CTX_INVALIDATE, 3}, {SKALD_MBOX_CTX_KILL, 4},
         {SKALD_MBOX_CTX_FAULT, 3},      {SKALD_MBOX_TELEMETRY, 2},
         {SKALD_MBOX_HALT, 2},           {SKALD_MBOX_MEM_CLEAR, 6},
+        {SKALD_MBOX_LOG_LEVEL, 3},
     };
     for (const auto& [opcode, first] : first_unused) {
         for (std::uint32_t word = first; word < SKALD_MBOX_WORDS; ++word) {
@@ -266,6 +267,22 @@ TEST_F(MailboxTest, MemClearIsTheOwnersBusinessIfItCan) {
     EXPECT_EQ(driver->command({SKALD_MBOX_MEM_CLEAR, 0x500000, 0, 4096, 0})[kStatus],
               SKALD_MBOX_OK);
     EXPECT_EQ(page[5], std::byte{0});
+}
+
+TEST_F(MailboxTest, LogLevelSaysHowMuchIsWrittenUntilTheNextBoot) {
+    const auto contexts_in_log = [&] { return driver->log_text().find(" created, root "); };
+    boot();
+    ASSERT_EQ(driver->create_context(0), SKALD_MBOX_OK);
+    EXPECT_EQ(contexts_in_log(), std::string::npos);
+    EXPECT_EQ(driver->command({SKALD_MBOX_LOG_LEVEL, SKALD_FW_LOG_DEBUG})[kStatus], SKALD_MBOX_OK);
+    ASSERT_EQ(driver->create_context(1), SKALD_MBOX_OK);
+    EXPECT_NE(contexts_in_log(), std::string::npos) << driver->log_text();
+    const Words refused = driver->command({SKALD_MBOX_LOG_LEVEL, SKALD_FW_LOG_COUNT});
+    EXPECT_EQ(refused[kStatus], SKALD_MBOX_INVALID);
+    EXPECT_EQ(refused[kBadWord], SKALD_LL_LEVEL);
+    driver->reset();
+    boot_with_context();
+    EXPECT_EQ(contexts_in_log(), std::string::npos) << driver->log_text();
 }
 
 TEST_F(MailboxTest, HeartbeatGoesOnWithoutAnythingToDo) {
