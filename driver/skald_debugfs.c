@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What a developer may want to see of a card: the firmware's log, object counters, interrupts per
- * vector, state and telemetry. Clients are in the DRM core's file of that name.
+ * vector, state and telemetry. Clients are in the DRM core's file of that name. The level of the
+ * log can be set, 0 (errors) to 3 (every job and command); a reset of the card takes it back.
  */
+#include <linux/debugfs.h>
+#include <linux/fs.h>
 #include <linux/seq_file.h>
 
 #include <drm/drm_debugfs.h>
@@ -81,6 +84,30 @@ static int skald_debugfs_status(struct seq_file *m, void *unused)
 	return ret;
 }
 
+static ssize_t skald_debugfs_log_level_write(struct file *file, const char __user *from,
+					     size_t size, loff_t *pos)
+{
+	struct skald_mbox mbox = { .w = { [SKALD_MBOX_W_OPCODE] = SKALD_MBOX_LOG_LEVEL } };
+	struct skald_device *sdev = file->private_data;
+	int cookie, ret;
+
+	ret = kstrtou32_from_user(from, size, 0, &mbox.w[SKALD_LL_LEVEL]);
+	if (ret)
+		return ret;
+	if (!drm_dev_enter(&sdev->base, &cookie))
+		return -ENODEV;
+
+	ret = skald_fw_call(sdev, READ_ONCE(sdev->reset.gen), &mbox);
+	drm_dev_exit(cookie);
+	return ret ?: size;
+}
+
+static const struct file_operations skald_debugfs_log_level = {
+	.owner = THIS_MODULE,
+	.open = simple_open,
+	.write = skald_debugfs_log_level_write,
+};
+
 static const struct drm_debugfs_info skald_debugfs_files[] = {
 	{ "firmware_log", skald_debugfs_firmware_log, 0, NULL },
 	{ "objects", skald_debugfs_objects, 0, NULL },
@@ -95,4 +122,6 @@ static const struct drm_debugfs_info skald_debugfs_files[] = {
 void skald_debugfs_init(struct skald_device *sdev)
 {
 	drm_debugfs_add_files(&sdev->base, skald_debugfs_files, ARRAY_SIZE(skald_debugfs_files));
+	debugfs_create_file("firmware_log_level", 0200, sdev->base.debugfs_root, sdev,
+			    &skald_debugfs_log_level);
 }

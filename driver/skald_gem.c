@@ -7,6 +7,7 @@
 #include <linux/dma-buf.h>
 #include <linux/dma-resv.h>
 #include <linux/mm.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include <drm/drm_drv.h>
@@ -178,13 +179,50 @@ static const struct drm_gem_object_funcs skald_card_funcs = {
 	.vm_ops = &skald_card_vm_ops,
 };
 
-static void skald_card_zero(struct skald_device *sdev, struct skald_bo *bo)
+/* The card does it without a byte on the bus; firmware before 1.1 cannot. */
+static int skald_card_zero_range(struct skald_device *sdev, u32 gen, u64 offset, u64 size)
+{
+	int ret = 0;
+
+	if (SKALD_ABI_MINOR(sdev->fw.abi) < 1) {
+		memset_io(sdev->mem_io + offset, 0, size);
+		return 0;
+	}
+
+	/* In parts, so that others get at the mailbox in between. */
+	while (size && !ret) {
+		u64 bytes = min_t(u64, size, SZ_64M);
+		struct skald_mbox mbox = {
+			.w = {
+				[SKALD_MBOX_W_OPCODE] = SKALD_MBOX_MEM_CLEAR,
+				[SKALD_MC_OFFSET_LO] = lower_32_bits(offset),
+				[SKALD_MC_OFFSET_HI] = upper_32_bits(offset),
+				[SKALD_MC_BYTES_LO] = lower_32_bits(bytes),
+				[SKALD_MC_BYTES_HI] = upper_32_bits(bytes),
+			},
+		};
+
+		ret = skald_fw_call(sdev, gen, &mbox);
+		offset += bytes;
+		size -= bytes;
+	}
+
+	return ret;
+}
+
+static int skald_card_zero(struct skald_device *sdev, struct skald_bo *bo, u32 gen)
 {
 	struct gpu_buddy_block *block;
+	int ret;
 
-	list_for_each_entry(block, &bo->card.blocks, link)
-		memset_io(sdev->mem_io + gpu_buddy_block_offset(block), 0,
-			  gpu_buddy_block_size(&sdev->mem.mm, block));
+	list_for_each_entry(block, &bo->card.blocks, link) {
+		ret = skald_card_zero_range(sdev, gen, gpu_buddy_block_offset(block),
+					    gpu_buddy_block_size(&sdev->mem.mm, block));
+		if (ret)
+			return ret;
+	}
+
+	return 0;
 }
 
 static int skald_card_populate(struct skald_device *sdev, struct skald_bo *bo)
@@ -211,17 +249,15 @@ static int skald_card_populate(struct skald_device *sdev, struct skald_bo *bo)
 			bo->card.chunk[n++] = offset;
 	}
 
-	/*
-	 * A function-level reset closes the BARs for a moment, writes are lost then: do it again.
-	 */
+	/* What a reset interrupts is lost, be it a command or a write to a closed BAR: again then. */
 	do {
 		ret = skald_device_get_gen(sdev, &gen);
 		if (ret)
 			return ret;
-		skald_card_zero(sdev, bo);
+		ret = skald_card_zero(sdev, bo, gen);
 	} while (!skald_device_is_gen(sdev, gen));
 
-	return 0;
+	return ret ? -EIO : 0;
 }
 
 static struct skald_bo *skald_card_create(struct skald_device *sdev, u64 size)

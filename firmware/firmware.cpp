@@ -72,7 +72,7 @@ void Firmware::take_doorbells() {
 
 void Firmware::arm_timer() {
     const u64 beat = hw::now_us() + kHeartbeatUs;
-    const u64 due = scheduler_.deadline();
+    const u64 due = commands_.goes_on() ? 0 : scheduler_.deadline();
     hw::set_timer(due < beat ? due : beat);
 }
 

@@ -30,6 +30,10 @@ void ready();
 [[noreturn]] void halt(u32 reason);
 void log_bytes(const char* text, u32 bytes);
 
+// Zeroes a range of card memory, at most kClearMost bytes of it.
+void clear_memory(u64 offset, u32 bytes);
+inline constexpr u32 kClearMost = SKALD_CORE_CLEAR_MAX;
+
 // Mailbox.
 u32 command_word(u32 index);
 void set_response_word(u32 index, u32 value);

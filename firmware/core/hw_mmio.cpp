@@ -85,6 +85,12 @@ void log_bytes(const char* text, u32 bytes) {
     write(SKALD_CORE_HOST_INTR, SKALD_INTR_LOG);
 }
 
+void clear_memory(u64 offset, u32 bytes) {
+    write64(SKALD_CORE_CLEAR_OFFSET_LO, offset);
+    write(SKALD_CORE_CLEAR_BYTES, bytes);
+    write(SKALD_CORE_CLEAR_CMD, 1);
+}
+
 u32 command_word(u32 index) {
     return read(SKALD_CORE_MBOX_CMD0 + 4 * index);
 }

@@ -3,11 +3,16 @@
 #pragma once
 
 #include "firmware/types.hpp"
+#include "skald/mbox.h"
 
 namespace skald::fw {
 
-// Numbers, so that the letter in the line and the order agree with the kernel's idea of levels.
-enum class Level : u8 { kError = 0, kWarning = 1, kInfo = 2, kDebug = 3 };
+enum class Level : u8 {
+    kError = SKALD_FW_LOG_ERROR,
+    kWarning = SKALD_FW_LOG_WARNING,
+    kInfo = SKALD_FW_LOG_INFO,
+    kDebug = SKALD_FW_LOG_DEBUG
+};
 
 [[gnu::format(printf, 1, 2)]] void log_error(const char* text, ...);
 [[gnu::format(printf, 1, 2)]] void log_warning(const char* text, ...);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// PING, TELEMETRY, HALT.
+// PING, TELEMETRY, LOG_LEVEL, HALT.
+#include "firmware/log/log.hpp"
 #include "firmware/mbox/commands.hpp"
 
 namespace skald::fw {
@@ -17,6 +18,14 @@ Answer Commands::telemetry(const Words&, Words& out) {
     out[SKALD_TM_PREEMPTIONS] = counted.preemptions;
     out[SKALD_TM_QUEUES] = queues_.live();
     out[SKALD_TM_CONTEXTS] = contexts_.live();
+    return Answer::ok();
+}
+
+Answer Commands::log_level(const Words& in, Words&) {
+    if (in[SKALD_LL_LEVEL] >= SKALD_FW_LOG_COUNT) {
+        return Answer::invalid(SKALD_LL_LEVEL);
+    }
+    set_log_level(static_cast<Level>(in[SKALD_LL_LEVEL]));
     return Answer::ok();
 }
 

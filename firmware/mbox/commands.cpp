@@ -25,6 +25,8 @@ constexpr Command kCommands[] = {
     {SKALD_MBOX_CTX_KILL, SKALD_CK_REASON, &Commands::ctx_kill, &Commands::finish_when_idle},
     {SKALD_MBOX_CTX_FAULT, SKALD_CC_CTX, &Commands::ctx_fault, nullptr},
     {SKALD_MBOX_TELEMETRY, SKALD_MBOX_W_TAG, &Commands::telemetry, nullptr},
+    {SKALD_MBOX_MEM_CLEAR, SKALD_MC_BYTES_HI, &Commands::mem_clear, &Commands::finish_mem_clear},
+    {SKALD_MBOX_LOG_LEVEL, SKALD_LL_LEVEL, &Commands::log_level, nullptr},
     {SKALD_MBOX_HALT, SKALD_MBOX_W_TAG, &Commands::halt, &Commands::finish_when_idle},
 };
 

@@ -48,11 +48,17 @@ class Commands {
     Answer ctx_fault(const Words& in, Words& out);
     Answer telemetry(const Words& in, Words& out);
     Answer halt(const Words& in, Words& out);
+    Answer log_level(const Words& in, Words& out);
+    Answer mem_clear(const Words& in, Words& out);
 
     // Second halves of the commands that answer late.
     Answer finish_queue_destroy(const Words& in, bool tlb);
     Answer finish_invalidate(const Words& in, bool tlb);
     Answer finish_when_idle(const Words& in, bool tlb);
+    Answer finish_mem_clear(const Words& in, bool tlb);
+
+    // The waiting command waits for nothing but its next turn.
+    [[nodiscard]] bool goes_on() const { return clear_left_ != 0; }
 
   private:
     [[nodiscard]] Answer check_queue(u32 id) const;
@@ -62,6 +68,9 @@ class Commands {
     Contexts& contexts_;
     Queues& queues_;
     Scheduler& scheduler_;
+    // What MEM_CLEAR has still to do.
+    u64 clear_at_ = 0;
+    u64 clear_left_ = 0;
 };
 
 }  // namespace skald::fw

@@ -16,7 +16,8 @@ using namespace skald::card;
 
 class CallbackPorts final : public HostMemory, public InterruptSink, public Clock {
   public:
-    explicit CallbackPorts(const skald_card_callbacks& callbacks) : c_(callbacks) {}
+    CallbackPorts(const skald_card_callbacks& callbacks, const void* memory)
+        : c_(callbacks), memory_(static_cast<const std::byte*>(memory)) {}
 
     bool read(DmaAddr from, std::span<std::byte> to) override {
         return c_.dma_read(c_.opaque, from.value, to.data(), to.size());
@@ -41,6 +42,12 @@ class CallbackPorts final : public HostMemory, public InterruptSink, public Cloc
             };
         }
         hooks.reset_done = bind(c_.reset_done);
+        if (c_.discard_memory) {
+            hooks.discard = [c = c_, memory = memory_](std::span<std::byte> range) {
+                return c.discard_memory(c.opaque, static_cast<std::uint64_t>(range.data() - memory),
+                                        range.size());
+            };
+        }
         hooks.thread_enter = bind(c_.thread_enter);
         hooks.thread_exit = bind(c_.thread_exit);
         return hooks;
@@ -55,6 +62,7 @@ class CallbackPorts final : public HostMemory, public InterruptSink, public Cloc
     }
 
     skald_card_callbacks c_;
+    const std::byte* memory_;
 };
 
 static_assert(static_cast<int>(LogLevel::kGuestError) == SKALD_CARD_LOG_GUEST_ERROR);
@@ -94,7 +102,7 @@ std::span<std::byte> memory_of(const skald_card_config& config) {
 
 struct skald_card {
     skald_card(const skald_card_config& config, const skald_card_callbacks& callbacks)
-        : ports(callbacks),
+        : ports(callbacks, config.memory),
           card(memory_of(config), {ports, ports, ports}, ports.hooks(), options_of(config)) {}
 
     CallbackPorts ports;

@@ -50,6 +50,9 @@ struct skald_card_callbacks {
     void (*log)(void* opaque, enum skald_card_log_level level, const char* text);
     /* A reset is over: STATUS is IDLE. */
     void (*reset_done)(void* opaque);
+    /* Makes a range of card memory, whole pages of 4 KiB, zero in a cheaper way than by writing
+     * zeros. False: not done, the card writes them. */
+    bool (*discard_memory)(void* opaque, uint64_t offset, uint64_t bytes);
     /* First and last thing on each thread that calls dma_*. */
     void (*thread_enter)(void* opaque);
     void (*thread_exit)(void* opaque);

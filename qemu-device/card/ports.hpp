@@ -27,7 +27,7 @@ class HostMemory {
     [[nodiscard]] virtual bool store64(DmaAddr to, std::uint64_t value) = 0;
 };
 
-// MSI-X, vector 0 .. SKALD_NUM_VECTORS - 1. Only notes the request (a bottom half delivers it):
+// MSI-X, vector 0 .. SKALD_NUM_VECTORS - 1. Only notes the request (a thread of QEMU delivers it):
 // called with card locks held.
 class InterruptSink {
   public:
@@ -42,8 +42,9 @@ class Clock {
     [[nodiscard]] virtual std::uint64_t now_ns() const = 0;
 };
 
-// Not ports but the observer's side of a card: where its messages go, and what each of its threads
-// runs first and last (QEMU registers them with RCU there). Empty functions are fine.
+// Not ports but the owner's side of a card: where its messages go, what each of its threads runs
+// first and last (QEMU registers them with RCU there), what it can do with card memory. Empty
+// functions are fine.
 enum class LogLevel { kGuestError, kError, kInfo, kDebug };
 
 struct Hooks {
@@ -51,6 +52,8 @@ struct Hooks {
     std::function<void()> thread_enter;
     std::function<void()> thread_exit;
     std::function<void()> reset_done;  // STATUS is IDLE again; called with no card lock held
+    // Makes whole pages of card memory zero by giving them back to the system. False: not done.
+    std::function<bool(std::span<std::byte> range)> discard;
 };
 
 }  // namespace skald::card

@@ -17,6 +17,7 @@
 #include "hw/qdev-properties.h"
 #include "migration/blocker.h"
 #include "migration/vmstate.h"
+#include "system/system.h"
 #include "skald.h"
 #include "trace.h"
 
@@ -30,6 +31,20 @@
 static uint64_t skald_now_ns(void *opaque)
 {
     return qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
+}
+
+/*
+ * Card memory of our own is given back to the host, which hands out zeroed
+ * pages when it is touched again. Not where the user wants pages kept, or
+ * others hold them.
+ */
+static bool skald_discard_memory(void *opaque, uint64_t offset, uint64_t bytes)
+{
+    SkaldState *s = opaque;
+
+    return s->memory == &s->ram && !should_mlock(mlock_state) &&
+           !ram_block_discard_is_disabled() &&
+           !ram_block_discard_range(s->ram.ram_block, offset, bytes);
 }
 
 static void skald_log(void *opaque, enum skald_card_log_level level,
@@ -134,6 +149,7 @@ static bool skald_card_init(SkaldState *s, Error **errp)
         .now_ns = skald_now_ns,
         .log = skald_log,
         .reset_done = skald_stop_done,
+        .discard_memory = skald_discard_memory,
         .thread_enter = skald_thread_enter,
         .thread_exit = skald_thread_exit,
     };

@@ -45,8 +45,11 @@ struct SkaldState {
     Notifier shutdown;
     VMChangeStateEntry *run_state;
 
+    /* Interrupts, skald-irq.c; what is atomic is changed by any thread */
     uint32_t irq;               /* vectors requested and not yet sent, atomic */
-    QEMUBH *irq_bh;
+    int irq_cpu[SKALD_NUM_VECTORS]; /* vCPU each interrupts, atomic */
+    int irq_watch;              /* what irq_timer has to do, atomic */
+    QEMUTimer *irq_timer;
 
     /*
      * DMA. The lock is held for every access to host memory, so that whoever

@@ -12,7 +12,7 @@ TEST(Boot, FirmwareRunsAndAnswersAPing) {
     board.enable_msix();
     board.set_reg(SKALD_REG_INTR_MASK, SKALD_INTR_STATE | SKALD_INTR_MBOX);
     board.boot();
-    EXPECT_EQ(board.message(0), kMessageData);
+    wait_until("vector 0", [&] { return board.message(0) == kMessageData; });
     EXPECT_EQ(SKALD_ABI_MAJOR(board.reg(SKALD_REG_FW_ABI)), SKALD_ABI_MAJOR(SKALD_FW_ABI));
     EXPECT_NE(board.reg(SKALD_REG_FW_VERSION), 0u);
     EXPECT_EQ(board.reg(SKALD_REG_BOOT_ERROR), SKALD_BOOT_OK);

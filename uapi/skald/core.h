@@ -53,6 +53,11 @@ enum skald_core_reg { /* offsets from SKALD_PERIPH_BASE */
 	SKALD_CORE_WIN_BASE_LO = 0x048, /* RW, 4 KiB aligned */
 	SKALD_CORE_WIN_BASE_HI = 0x04c,
 	SKALD_CORE_TRAP = 0x050,        /* WO: any write enters DEAD (BOOT_TRAP) with mcause, mepc, mtval; stops the core */
+	/* Clearing card memory: write range, then CLEAR_CMD; both multiples of SKALD_CLEAR_UNIT, not empty */
+	SKALD_CORE_CLEAR_OFFSET_LO = 0x060,
+	SKALD_CORE_CLEAR_OFFSET_HI = 0x064,
+	SKALD_CORE_CLEAR_BYTES = 0x068, /* at most SKALD_CORE_CLEAR_MAX */
+	SKALD_CORE_CLEAR_CMD = 0x06c,   /* WO: 1 zeroes the range; it is zero when the next instruction starts */
 	/* Mailbox */
 	SKALD_CORE_MBOX_CMD0 = 0x080,   /* RO, 16 words */
 	SKALD_CORE_MBOX_RSP0 = 0x0c0,   /* RW, 16 words */
@@ -134,5 +139,6 @@ enum skald_core_eng_cmd {
 };
 
 #define SKALD_CORE_PREEMPTED 0x100u
+#define SKALD_CORE_CLEAR_MAX (2u << 20) /* so that the core never stands still for long */
 
 #endif

@@ -23,6 +23,8 @@ enum skald_mbox_cmd {
 	SKALD_MBOX_CTX_KILL = 0x23,       /* bans the context; running and queued jobs end CANCELLED */
 	SKALD_MBOX_CTX_FAULT = 0x24,      /* first fault of the context */
 	SKALD_MBOX_TELEMETRY = 0x30,
+	SKALD_MBOX_MEM_CLEAR = 0x31,      /* firmware ABI 1.1: zeroes card memory; answers when it is done */
+	SKALD_MBOX_LOG_LEVEL = 0x32,      /* firmware ABI 1.1: how much goes to the firmware log, until the next boot */
 	SKALD_MBOX_HALT = 0x3f,           /* stops all jobs, then the firmware: STATUS becomes DEAD (BOOT_HALT) */
 };
 
@@ -99,6 +101,27 @@ enum {
 	SKALD_CF_OP_INDEX = 6,
 	SKALD_CF_ADDR_LO = 7,
 	SKALD_CF_ADDR_HI = 8,
+};
+
+/*
+ * MEM_CLEAR: a range of card memory, offset and bytes multiples of SKALD_CLEAR_UNIT, not empty. Jobs go on meanwhile;
+ * what they or the host read or write there is undefined until the answer.
+ */
+enum {
+	SKALD_MC_OFFSET_LO = 2,
+	SKALD_MC_OFFSET_HI = 3,
+	SKALD_MC_BYTES_LO = 4,
+	SKALD_MC_BYTES_HI = 5,
+};
+
+/* LOG_LEVEL: word 2 the highest level that is written; INFO at first. DEBUG tells of every job and command. */
+enum { SKALD_LL_LEVEL = 2 };
+enum skald_fw_log_level {
+	SKALD_FW_LOG_ERROR = 0,
+	SKALD_FW_LOG_WARNING = 1,
+	SKALD_FW_LOG_INFO = 2,
+	SKALD_FW_LOG_DEBUG = 3,
+	SKALD_FW_LOG_COUNT = 4,
 };
 
 /* TELEMETRY results */

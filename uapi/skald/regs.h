@@ -26,14 +26,20 @@
 #define SKALD_MAX_CONTEXTS 64u
 #define SKALD_NUM_VECTORS 16u     /* vector 0: INTR_STATUS events; 1..15: queues, as QUEUE_CREATE says */
 #define SKALD_SCRATCH_MAX (4u << 20) /* bytes of scratch a queue may ask for */
+#define SKALD_CLEAR_UNIT 4096u    /* bytes; MEM_CLEAR takes whole ones */
 
 #define SKALD_DEVICE_ID_VALUE 0x31414b53u /* "SKA1" */
 /*
  * Registers, rings, mailbox transport, page tables.
  * 1.1: CLOCK_LO/HI and the stamps of jobs (SKALD_CAP_STAMPS)
+ * 1.2: the control core can clear card memory (CLEAR of core.h)
  */
-#define SKALD_DEVICE_ABI SKALD_ABI(1, 1)
-#define SKALD_FW_ABI SKALD_ABI(1, 0)      /* mailbox commands and firmware behaviour */
+#define SKALD_DEVICE_ABI SKALD_ABI(1, 2)
+/*
+ * Mailbox commands and firmware behaviour.
+ * 1.1: MEM_CLEAR, LOG_LEVEL
+ */
+#define SKALD_FW_ABI SKALD_ABI(1, 1)
 
 /*
  * X(name, offset, access, reset value, writable bits, meaning)

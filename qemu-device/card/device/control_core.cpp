@@ -2,6 +2,8 @@
 // The loop of the control core's thread.
 #include "card/device/control_core.hpp"
 
+#include <immintrin.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -12,6 +14,9 @@ namespace {
 
 // Instructions between looks at the timer.
 constexpr int kBatch = 256;
+// How long WFI watches for the end of a job that was just started, before the thread sleeps: a
+// short job is over sooner, and to be woken takes longer than it does. Of long ones it is nothing.
+constexpr std::chrono::microseconds kWatch{50};
 // The least sleep when card time stands still (a stopped VM).
 constexpr std::chrono::milliseconds kStoppedClockPause{10};
 
@@ -23,7 +28,7 @@ ControlCore::ControlCore(CardState& state, EnginePort& engine, std::span<std::by
       engine_(engine),
       memory_(memory),
       hooks_(hooks),
-      peripherals_(state, engine, host, *this),
+      peripherals_(state, engine, memory, host, hooks, *this),
       bus_(memory, peripherals_),
       hart_(bus_, state.lines),
       thread_([this] { run(); }) {}
@@ -158,10 +163,35 @@ void ControlCore::interpret() {
 void ControlCore::sleep() {
     std::unique_lock guard(state_.lock);
     state_.update_lines();
+    if (state_.engine.take_started()) {
+        guard.unlock();
+        if (watch()) {
+            return;
+        }
+        guard.lock();
+    }
     if (state_.attention.load(std::memory_order_relaxed) || hart_.wakes()) {
         return;
     }
     state_.changed.wait_for(guard, sleep_limit());
+}
+
+// True: there is something to do. The timer is looked at when this is over.
+bool ControlCore::watch() {
+    static const bool alone = std::thread::hardware_concurrency() == 1;
+    if (alone) {
+        return false;  // the engine would wait for this thread
+    }
+    const auto until = std::chrono::steady_clock::now() + kWatch;
+    do {
+        for (int i = 0; i < 16; ++i) {
+            _mm_pause();
+        }
+        if (state_.attention.load(std::memory_order_relaxed) || hart_.wakes()) {
+            return true;
+        }
+    } while (std::chrono::steady_clock::now() < until);
+    return false;
 }
 
 std::chrono::nanoseconds ControlCore::sleep_limit() {

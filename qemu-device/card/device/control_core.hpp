@@ -36,6 +36,7 @@ class ControlCore final : private CoreLife {
     void boot();
     void interpret();
     void sleep();
+    [[nodiscard]] bool watch();
     [[nodiscard]] std::chrono::nanoseconds sleep_limit();
     void quiesce_engine();
 

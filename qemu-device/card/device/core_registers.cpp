@@ -19,6 +19,8 @@ constexpr CoreRegisterRange kRanges[] = {
     {SKALD_CORE_MEM_SIZE_LO, 2, kRead, kNo},
     {SKALD_CORE_WIN_BASE_LO, 2, kRead, kWrite},
     {SKALD_CORE_TRAP, 1, kNo, kWrite},
+    {SKALD_CORE_CLEAR_OFFSET_LO, 3, kRead, kWrite},
+    {SKALD_CORE_CLEAR_CMD, 1, kNo, kWrite},
     {SKALD_CORE_MBOX_CMD0, SKALD_MBOX_WORDS, kRead, kNo},
     {SKALD_CORE_MBOX_RSP0, SKALD_MBOX_WORDS, kRead, kWrite},
     {SKALD_CORE_MBOX_POST, 1, kNo, kWrite},

@@ -138,6 +138,7 @@ void EngineUnit::start(std::uint32_t queue) {
     core_.set(SKALD_CORE_ENG_STATE, kRunning);
     host_.set(SKALD_REG_ENGINE_STATE, 1);
     host_.set(SKALD_REG_ENGINE_QUEUE, queue);
+    started_ = true;
 }
 
 void EngineUnit::acknowledge_result() {

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <utility>
 
 #include "card/device/core_registers.hpp"
 #include "card/device/doorbells.hpp"
@@ -27,13 +28,18 @@ class EngineUnit {
                Doorbells& doorbells, const Log& log)
         : host_(host), core_(core), irqs_(irqs), doorbells_(doorbells), log_(log) {}
 
-    void reset() { queues_.fill(Queue{}); }
+    void reset() {
+        queues_.fill(Queue{});
+        started_ = false;
+    }
 
     // Stores to the command registers. None: the command is against the rules.
     [[nodiscard]] std::optional<Action> context_command(std::uint32_t command);
     [[nodiscard]] std::optional<Action> queue_command(std::uint32_t command);
     [[nodiscard]] std::optional<Action> engine_command(std::uint32_t command);
 
+    // Whether a run was started since this was last asked.
+    [[nodiscard]] bool take_started() { return std::exchange(started_, false); }
     // The firmware has taken the result.
     void acknowledge_result();
     // The hardware of a queue that is set up.
@@ -63,6 +69,7 @@ class EngineUnit {
     Doorbells& doorbells_;
     const Log& log_;
     std::array<Queue, SKALD_MAX_QUEUES> queues_{};
+    bool started_ = false;
 };
 
 }  // namespace skald::card

@@ -15,6 +15,7 @@ const Peripherals::Special Peripherals::kSpecials[] = {
     {SKALD_CORE_HOST_INTR, 1, &Peripherals::host_intr},
     {SKALD_CORE_WIN_BASE_LO, 2, &Peripherals::window},
     {SKALD_CORE_TRAP, 1, &Peripherals::trap},
+    {SKALD_CORE_CLEAR_CMD, 1, &Peripherals::clear_memory},
     {SKALD_CORE_MBOX_POST, 1, &Peripherals::mbox_post},
     {SKALD_CORE_CTX_CMD, 1, &Peripherals::context_command},
     {SKALD_CORE_QH_CMD, 1, &Peripherals::queue_command},
@@ -138,6 +139,22 @@ bool Peripherals::window(std::uint32_t offset, std::uint32_t value, After&) {
     }
     state_.core.set(offset, value);
     life_.set_window(CardOffset(state_.core.get64(SKALD_CORE_WIN_BASE_LO)));
+    return true;
+}
+
+bool Peripherals::clear_memory(std::uint32_t, std::uint32_t value, After& after) {
+    const std::uint64_t offset = state_.core.get64(SKALD_CORE_CLEAR_OFFSET_LO);
+    const std::uint32_t bytes = state_.core.get(SKALD_CORE_CLEAR_BYTES);
+    if (value != 1 || offset % SKALD_CLEAR_UNIT != 0 || bytes % SKALD_CLEAR_UNIT != 0 ||
+        bytes == 0 || bytes > SKALD_CORE_CLEAR_MAX || offset > memory_.size() ||
+        bytes > memory_.size() - offset) {
+        return false;
+    }
+    after = [this, range = memory_.subspan(offset, bytes)] {
+        if (!hooks_.discard || !hooks_.discard(range)) {
+            std::memset(range.data(), 0, range.size());
+        }
+    };
     return true;
 }
 

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Loads and stores of the firmware to the peripheral registers: access rules, side effects, and
-// what has to happen after the lock is released (engine calls, completion DMA). A broken rule is an
-// access fault.
+// what has to happen after the lock is released (engine calls, completion DMA, clearing memory). A
+// broken rule is an access fault.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <span>
 
 #include "card/device/card_state.hpp"
 #include "card/device/completion_writer.hpp"
@@ -29,8 +31,14 @@ class CoreLife {
 
 class Peripherals final : public PeripheralPort {
   public:
-    Peripherals(CardState& state, EnginePort& engine, HostMemory& host, CoreLife& life)
-        : state_(state), engine_(engine), completions_(host, state.gate, state.log), life_(life) {}
+    Peripherals(CardState& state, EnginePort& engine, std::span<std::byte> memory, HostMemory& host,
+                const Hooks& hooks, CoreLife& life)
+        : state_(state),
+          engine_(engine),
+          memory_(memory),
+          hooks_(hooks),
+          completions_(host, state.gate, state.log),
+          life_(life) {}
 
     [[nodiscard]] bool peripheral_load(std::uint32_t offset, std::uint32_t& value) override;
     [[nodiscard]] bool peripheral_store(std::uint32_t offset, std::uint32_t value) override;
@@ -56,6 +64,7 @@ class Peripherals final : public PeripheralPort {
     bool trap(std::uint32_t offset, std::uint32_t value, After& after);
     bool host_intr(std::uint32_t offset, std::uint32_t value, After& after);
     bool window(std::uint32_t offset, std::uint32_t value, After& after);
+    bool clear_memory(std::uint32_t offset, std::uint32_t value, After& after);
     bool mbox_post(std::uint32_t offset, std::uint32_t value, After& after);
     bool context_command(std::uint32_t offset, std::uint32_t value, After& after);
     bool queue_command(std::uint32_t offset, std::uint32_t value, After& after);
@@ -65,6 +74,8 @@ class Peripherals final : public PeripheralPort {
 
     CardState& state_;
     EnginePort& engine_;
+    std::span<std::byte> memory_;
+    const Hooks& hooks_;
     CompletionWriter completions_;
     CoreLife& life_;
 };

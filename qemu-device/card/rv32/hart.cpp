@@ -99,26 +99,38 @@ bool Hart::execute(Trap& trap) {
         return fetch_fault(pc_ + 2);
     }
     const std::uint32_t written = low | std::uint32_t{high} << 16;
-    const std::uint32_t raw = wide ? written : expand(low);
-    const Instruction* instruction = decode(raw);
-    if (instruction == nullptr) {
+    const Decoded& code = decoded(written);
+    if (code.instruction == nullptr) {
         trap = {static_cast<std::uint32_t>(Cause::kIllegal), pc_, written};
         return false;
     }
-    Step s{.hart = *this, .raw = raw, .pc = pc_, .next = pc_ + (wide ? 4 : 2)};
-    s.a = x_[rs1_of(raw)];
-    s.b = x_[rs2_of(raw)];
-    s.imm = immediate(instruction->format, raw);
-    instruction->run(s);
+    Step s{.hart = *this, .raw = code.raw, .pc = pc_, .next = pc_ + (wide ? 4 : 2)};
+    s.a = x_[rs1_of(code.raw)];
+    s.b = x_[rs2_of(code.raw)];
+    s.imm = code.imm;
+    code.instruction->run(s);
     if (s.trapped) {
         trap = s.trap_info;
         return false;
     }
-    if (writes_rd(instruction->format)) {
-        set_x(rd_of(raw), s.d);
-    }
+    set_x(code.rd, s.d);
     pc_ = s.next;
     return true;
+}
+
+const Hart::Decoded& Hart::decoded(std::uint32_t written) {
+    Decoded& place = decoded_[pc_ / 2 % kDecoded];
+    if (place.written == written) {
+        return place;
+    }
+    place = {.written = written};
+    place.raw = (written & 3) == 3 ? written : expand(static_cast<std::uint16_t>(written));
+    place.instruction = decode(place.raw);
+    if (place.instruction != nullptr) {
+        place.imm = immediate(place.instruction->format, place.raw);
+        place.rd = writes_rd(place.instruction->format) ? rd_of(place.raw) : 0;
+    }
+    return place;
 }
 
 Outcome Hart::exception(const Trap& trap) {

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 
 #include "card/rv32/bus.hpp"
@@ -13,6 +14,8 @@
 #include "card/rv32/trap.hpp"
 
 namespace skald::card::rv32 {
+
+struct Instruction;
 
 enum class Outcome {
     kRetired,  // an instruction was executed, or a trap entered
@@ -46,7 +49,19 @@ class Hart {
     void wait_for_interrupt() { waiting_ = true; }
 
   private:
+    // What became of an instruction as it was written. A place is chosen by pc, but its content
+    // follows from `written` alone: that is compared, so stores to code need not be noticed.
+    struct Decoded {
+        std::uint32_t written = 0;
+        std::uint32_t raw = 0;  // its 32-bit form
+        std::uint32_t imm = 0;
+        std::uint32_t rd = 0;                      // 0 if it has none
+        const Instruction* instruction = nullptr;  // null: illegal, as 0 is
+    };
+    static constexpr std::size_t kDecoded = 2048;
+
     [[nodiscard]] bool take_interrupt();
+    [[nodiscard]] const Decoded& decoded(std::uint32_t written);
     [[nodiscard]] bool execute(Trap& trap);
     void enter_trap(const Trap& trap);
     Outcome exception(const Trap& trap);
@@ -60,6 +75,7 @@ class Hart {
     bool in_handler_ = false;
     bool stopped_ = false;
     Trap last_trap_{};
+    std::array<Decoded, kDecoded> decoded_{};
 };
 
 }  // namespace skald::card::rv32

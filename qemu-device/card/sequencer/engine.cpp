@@ -16,6 +16,9 @@ namespace {
 constexpr unsigned kSpinRounds = 200;
 constexpr std::chrono::microseconds kShortest{20};
 constexpr std::chrono::microseconds kLongest{1000};
+// Where jobs wait in a queue the next one comes sooner after the last than a thread wakes up: as
+// long as they do, the engine watches for it this long before it sleeps.
+constexpr std::chrono::microseconds kWatch{50};
 
 }  // namespace
 
@@ -150,8 +153,7 @@ void Engine::thread_main() {
     enter_float_environment();
     std::unique_lock lock(mutex_);
     for (;;) {
-        changed_.wait(lock, [this] { return command_ != Command::kNone; });
-        const Command command = std::exchange(command_, Command::kNone);
+        const Command command = next_command(lock);
         if (command == Command::kQuit)
             break;
         busy_ = true;
@@ -165,6 +167,27 @@ void Engine::thread_main() {
     lock.unlock();
     if (env_.hooks.thread_exit)
         env_.hooks.thread_exit();
+}
+
+Engine::Command Engine::next_command(std::unique_lock<std::mutex>& lock) {
+    const auto idle_since = std::chrono::steady_clock::now();
+    if (quick_) {
+        lock.unlock();
+        watch_for_command();
+        lock.lock();
+    }
+    changed_.wait(lock, [this] { return command_ != Command::kNone; });
+    quick_ = std::chrono::steady_clock::now() - idle_since < kWatch;
+    return command_.exchange(Command::kNone);
+}
+
+void Engine::watch_for_command() {
+    const auto until = std::chrono::steady_clock::now() + kWatch;
+    while (command_.load(std::memory_order_relaxed) == Command::kNone &&
+           std::chrono::steady_clock::now() < until) {
+        for (int i = 0; i < 16; ++i)
+            _mm_pause();
+    }
 }
 
 void Engine::run(Command command, Queue& queue) {

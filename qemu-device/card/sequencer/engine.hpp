@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <memory>
@@ -50,6 +51,8 @@ class Engine final : public EnginePort {
     void begin(std::uint32_t queue, Command command);
     void request(std::uint32_t bits);
     void thread_main();
+    Command next_command(std::unique_lock<std::mutex>& lock);
+    void watch_for_command();
     void run(Command command, Queue& queue);
     void drop_translations();
     void wait(unsigned round);
@@ -64,8 +67,8 @@ class Engine final : public EnginePort {
 
     std::mutex mutex_;
     std::condition_variable changed_;
-    // Guarded by mutex_:
-    Command command_ = Command::kNone;
+    // Guarded by mutex_ (command_ for writing):
+    std::atomic<Command> command_{Command::kNone};
     std::uint32_t queue_ = 0;  // of command_ or of the run
     bool busy_ = false;        // the thread works on a command
     bool running_ = false;     // a run was begun and has not ended
@@ -75,6 +78,7 @@ class Engine final : public EnginePort {
     std::array<Context, SKALD_MAX_CONTEXTS> contexts_;
     std::array<std::unique_ptr<Queue>, SKALD_MAX_QUEUES> queues_;
 
+    bool quick_ = false;  // the thread's: the last command came soon after the run before
     std::thread thread_;
 };
 

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Mailbox transport and every command's checks, through the real firmware.
+#include <algorithm>
+#include <cstring>
 #include <optional>
+#include <span>
+#include <vector>
 
 #include "card_fixture.hpp"
 #include "skald/page_table.h"
@@ -71,7 +75,8 @@ TEST_F(MailboxTest, UnusedWordsMustBeZero) {
         {SKALD_MBOX_CTX_CREATE, 5},     {SKALD_MBOX_CTX_DESTROY, 3},
         {SKALD_MBOX_CTX_INVALIDATE, 3}, {SKALD_MBOX_CTX_KILL, 4},
         {SKALD_MBOX_CTX_FAULT, 3},      {SKALD_MBOX_TELEMETRY, 2},
-        {SKALD_MBOX_HALT, 2},
+        {SKALD_MBOX_HALT, 2},           {SKALD_MBOX_MEM_CLEAR, 6},
+        {SKALD_MBOX_LOG_LEVEL, 3},
     };
     for (const auto& [opcode, first] : first_unused) {
         for (std::uint32_t word = first; word < SKALD_MBOX_WORDS; ++word) {
@@ -223,6 +228,61 @@ TEST_F(MailboxTest, TelemetryCounts) {
     EXPECT_EQ(t[SKALD_TM_CONTEXTS], 1u);
     EXPECT_GE(t[SKALD_TM_BUSY_MS], 5u);
     EXPECT_GE(t[SKALD_TM_UPTIME_MS], t[SKALD_TM_BUSY_MS]);
+}
+
+TEST_F(MailboxTest, MemClearZeroesTheRangeAndNothingElse) {
+    boot();
+    const auto range = host.memory().subspan(0x3ff000, 0x302000);
+    std::memset(range.data(), 0xa5, range.size());
+    EXPECT_EQ(driver->command({SKALD_MBOX_MEM_CLEAR, 0x400000, 0, 0x300000, 0})[kStatus],
+              SKALD_MBOX_OK);
+    const auto ones = [](std::byte b) { return b == std::byte{0xa5}; };
+    const auto zero = [](std::byte b) { return b == std::byte{0}; };
+    EXPECT_TRUE(std::ranges::all_of(range.first(0x1000), ones));
+    EXPECT_TRUE(std::ranges::all_of(range.subspan(0x1000, 0x300000), zero));
+    EXPECT_TRUE(std::ranges::all_of(range.last(0x1000), ones));
+    // To the last byte there is.
+    EXPECT_EQ(driver->command({SKALD_MBOX_MEM_CLEAR, kMemoryBytes - 4096, 0, 4096, 0})[kStatus],
+              SKALD_MBOX_OK);
+    EXPECT_EQ(driver->command({SKALD_MBOX_MEM_CLEAR, kMemoryBytes - 4096, 0, 8192, 0})[kStatus],
+              SKALD_MBOX_INVALID);
+}
+
+TEST_F(MailboxTest, MemClearIsTheOwnersBusinessIfItCan) {
+    boot();
+    const auto page = host.memory().subspan(0x500000, 4096);
+    page[5] = std::byte{1};
+    std::vector<std::span<std::byte>> discarded;
+    host.discard = [&](std::span<std::byte> range) {
+        discarded.push_back(range);
+        return true;
+    };
+    EXPECT_EQ(driver->command({SKALD_MBOX_MEM_CLEAR, 0x500000, 0, 4096, 0})[kStatus],
+              SKALD_MBOX_OK);
+    ASSERT_EQ(discarded.size(), 1u);
+    EXPECT_EQ(discarded[0].data(), page.data());
+    EXPECT_EQ(discarded[0].size(), page.size());
+    EXPECT_EQ(page[5], std::byte{1}) << "left to the owner";
+    host.discard = [](std::span<std::byte>) { return false; };
+    EXPECT_EQ(driver->command({SKALD_MBOX_MEM_CLEAR, 0x500000, 0, 4096, 0})[kStatus],
+              SKALD_MBOX_OK);
+    EXPECT_EQ(page[5], std::byte{0});
+}
+
+TEST_F(MailboxTest, LogLevelSaysHowMuchIsWrittenUntilTheNextBoot) {
+    const auto contexts_in_log = [&] { return driver->log_text().find(" created, root "); };
+    boot();
+    ASSERT_EQ(driver->create_context(0), SKALD_MBOX_OK);
+    EXPECT_EQ(contexts_in_log(), std::string::npos);
+    EXPECT_EQ(driver->command({SKALD_MBOX_LOG_LEVEL, SKALD_FW_LOG_DEBUG})[kStatus], SKALD_MBOX_OK);
+    ASSERT_EQ(driver->create_context(1), SKALD_MBOX_OK);
+    EXPECT_NE(contexts_in_log(), std::string::npos) << driver->log_text();
+    const Words refused = driver->command({SKALD_MBOX_LOG_LEVEL, SKALD_FW_LOG_COUNT});
+    EXPECT_EQ(refused[kStatus], SKALD_MBOX_INVALID);
+    EXPECT_EQ(refused[kBadWord], SKALD_LL_LEVEL);
+    driver->reset();
+    boot_with_context();
+    EXPECT_EQ(contexts_in_log(), std::string::npos) << driver->log_text();
 }
 
 TEST_F(MailboxTest, HeartbeatGoesOnWithoutAnythingToDo) {

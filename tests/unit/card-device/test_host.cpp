@@ -86,6 +86,7 @@ Hooks TestHost::hooks() {
             guest_errors_.emplace_back(text);
         }
     };
+    hooks.discard = [this](std::span<std::byte> range) { return discard && discard(range); };
     hooks.thread_enter = [this] { ++threads_; };
     hooks.thread_exit = [this] { --threads_; };
     hooks.reset_done = [this] {

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,8 @@ class TestHost final : public HostMemory, public InterruptSink, public Clock {
     void copy_from_host(std::uint64_t dma, void* to, std::size_t bytes);
     void clear_host(std::uint64_t dma, std::size_t bytes);
     void refuse_dma(bool refuse) { refuse_ = refuse; }
+    // Hooks::discard, while it is set. Called by the card while a MEM_CLEAR is under way.
+    std::function<bool(std::span<std::byte>)> discard;
 
     [[nodiscard]] std::vector<std::string> guest_errors() const;
     [[nodiscard]] int live_threads() const { return threads_; }

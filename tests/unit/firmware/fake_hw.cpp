@@ -57,6 +57,11 @@ void log_bytes(const char* text, u32 bytes) {
     fake->log.append(text, bytes);
 }
 
+void clear_memory(u64 offset, u32 bytes) {
+    EXPECT_LE(bytes, kClearMost);
+    fake->cleared.emplace_back(offset, bytes);
+}
+
 u32 command_word(u32 index) {
     return fake->command.at(index);
 }

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "firmware/hw.hpp"
@@ -26,6 +27,7 @@ struct FakeHw {
     std::optional<u32> refused;
     std::optional<u32> halted;
     std::string log;
+    std::vector<std::pair<u64, u32>> cleared;  // card memory: offset, bytes
     std::array<u32, SKALD_MBOX_WORDS> command{};
     std::array<u32, SKALD_MBOX_WORDS> response{};
     unsigned responses = 0;

@@ -37,6 +37,31 @@ TEST(Rv32Memory, StoresWriteOnlyTheirBytes) {
     EXPECT_EQ(m.memory.word(kData), 0xaabbccddu);
 }
 
+TEST(Rv32Memory, CodeRunsAsItIsWrittenNow) {
+    Machine m;
+    // Overwritten, and where one place of the decoded instructions serves several addresses.
+    for (const U address : {kBase, kBase, kBase + 0x1000, kBase, kBase + 0x2000}) {
+        static std::int32_t n = 0;
+        m.hart.set_pc(address);
+        m.run({i("addi", 3, 0, ++n)});
+        EXPECT_EQ(m.hart.x(3), static_cast<U>(n));
+    }
+    m.hart.set_pc(kBase);
+    m.memory.put16(kBase, 0x4195);  // c.li x3, 5 where a wide one was
+    ASSERT_EQ(m.hart.step(), Outcome::kRetired);
+    EXPECT_EQ(m.hart.x(3), 5u);
+    EXPECT_EQ(m.hart.pc(), kBase + 2);
+    // And what it stores itself.
+    m.hart.set_x(1, kBase + 0x104);
+    m.hart.set_x(2, i("addi", 3, 0, 42));
+    m.hart.set_pc(kBase + 0x104);
+    m.run({i("addi", 3, 0, 1)});
+    m.hart.set_pc(kBase + 0x100);
+    m.run({s("sw", 2, 1, 0)});
+    ASSERT_EQ(m.hart.step(), Outcome::kRetired);
+    EXPECT_EQ(m.hart.x(3), 42u);
+}
+
 TEST(Rv32Memory, NegativeOffsetsReachTheFullTwelveBits) {
     Machine m;
     m.memory.put(kData - 2048, 0x11111111);
