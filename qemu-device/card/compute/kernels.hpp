@@ -101,8 +101,9 @@ struct Kernels {
     void (*scale_gain)(const float* x, float r, const float* gain, float* y, std::uint32_t n);
     void (*add)(const float* a, const float* b, float* y, std::uint32_t n);
     void (*silu)(const float* gate, const float* up, float* y, std::uint32_t n);
-    // Rotates the first 2 * half elements of a head in place.
-    void (*rope)(float* x, const float* cosines, const float* sines, std::uint32_t half);
+    // Rotates the first 2 * half elements of each head in place.
+    void (*rope)(float* x, std::uint32_t heads, std::uint32_t head_dim, const float* cosines,
+                 const float* sines, std::uint32_t half);
     // False: overflow to infinity, or not a number to begin with.
     bool (*to_half)(const float* x, std::uint16_t* y, std::uint32_t n);
 
