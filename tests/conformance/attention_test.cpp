@@ -16,31 +16,32 @@ class Attention : public OnEverySetup {
   protected:
     static constexpr std::uint32_t kSequences = 3;
     static constexpr std::uint32_t kEntries = 12;  // blocks per sequence: 768 positions
-    static constexpr std::uint32_t kBlocks = kSequences * kEntries;
 
     struct Cache {
         Shape shape;
+        isa::KvFormat format;
+        std::uint32_t entries, blocks;  // of a sequence, in all
         std::uint64_t pool, table, layer_offset;
         std::uint32_t block_bytes;
-        isa::KvFormat format;
         // What was appended: [sequence][kv_head]
         std::vector<std::vector<oracle::Cache>> heads;
     };
 
     // A pool of two layers, of which the tests use the second.
-    Cache make_cache(const Shape& shape, isa::KvFormat format = isa::KvFormat::F16) {
-        Cache cache{shape, 0, 0, 0, 0, format, {}};
+    Cache make_cache(const Shape& shape, isa::KvFormat format = isa::KvFormat::F16,
+                     std::uint32_t sequences = kSequences, std::uint32_t entries = kEntries) {
+        Cache cache{shape, format, entries, sequences * entries, 0, 0, 0, 0, {}};
         const std::uint64_t layer = isa::kv_layer_bytes(format, shape.kv_heads, shape.head_dim);
         cache.layer_offset = layer;
         cache.block_bytes = static_cast<std::uint32_t>(2 * layer + 64);
-        cache.pool = rig->alloc(std::uint64_t{cache.block_bytes} * kBlocks, 64 * 3);
-        std::vector<std::uint32_t> blocks(kBlocks);
+        cache.pool = rig->alloc(std::uint64_t{cache.block_bytes} * cache.blocks, 64 * 3);
+        std::vector<std::uint32_t> blocks(cache.blocks);
         std::iota(blocks.begin(), blocks.end(), 0u);
         std::shuffle(blocks.begin(), blocks.end(), random);
         cache.table = rig->put(blocks, 4092);
         oracle::Cache empty;
         empty.format = format;
-        cache.heads.assign(kSequences, std::vector<oracle::Cache>(shape.kv_heads, empty));
+        cache.heads.assign(sequences, std::vector<oracle::Cache>(shape.kv_heads, empty));
         return cache;
     }
     void fill(isa::MicroOp& op, const Cache& cache, std::size_t table_operand,
@@ -51,11 +52,11 @@ class Attention : public OnEverySetup {
         op.dim[2] = cache.shape.head_dim;
         op.dim[3] = cache.block_bytes;
         op.op[pool_operand] = at(cache.pool + cache.layer_offset);
-        op.op[table_operand] = at(cache.table, kEntries * 4);
+        op.op[table_operand] = at(cache.table, cache.entries * 4);
     }
-    void run(const isa::MicroOp& op, std::uint64_t rows) {
+    void run(const isa::MicroOp& op, std::uint64_t rows, const Cache& cache) {
         auto reg = with_rows(rows);
-        reg[10] = kBlocks;
+        reg[10] = cache.blocks;
         const auto result = rig->run({op}, reg);
         ASSERT_EQ(result.status, SKALD_JOB_DONE) << "reason " << result.reason;
     }
@@ -85,6 +86,18 @@ class Attention : public OnEverySetup {
         place(head.k_scale, position, kq.d);
         place(head.v_scale, position, vq.d);
     }
+    // Card memory that is used again and again, for there is no freeing any.
+    struct Staging {
+        std::uint64_t va = 0;
+        std::size_t size = 0;
+    };
+    Staging keys, values;
+    std::uint64_t stage(const std::vector<float>& data, Staging& to, std::uint64_t offset) {
+        if (to.size < data.size())
+            to = {rig->alloc(data.size() * 4, offset), data.size()};
+        rig->write(to.va, data.data(), data.size() * 4);
+        return to.va;
+    }
     void append(Cache& cache, const std::vector<isa::Row>& rows) {
         const std::size_t n = cache.shape.kv_heads * cache.shape.head_dim;
         const auto k = normal(rows.size() * n, 2.0f);
@@ -97,24 +110,28 @@ class Attention : public OnEverySetup {
         auto op = make(isa::Opcode::KvAppend);
         fill(op, cache, 4, 2);
         op.dim[0] = cache.shape.kv_heads;
-        op.op[0] = at(rig->put(k, 4092));
-        op.op[1] = at(rig->put(v, 4084));
+        op.op[0] = at(stage(k, keys, 4092));
+        op.op[1] = at(stage(v, values, 4084));
         op.op[3] = at(rig->put(rows, 8));
-        run(op, rows.size());
+        run(op, rows.size(), cache);
     }
-    std::vector<float> attend(const Cache& cache, const std::vector<isa::Row>& rows,
-                              const std::vector<float>& q, float scale, std::uint32_t window = 0) {
+    isa::MicroOp attention(const Cache& cache, const std::vector<isa::Row>& rows,
+                           const std::vector<float>& q, float scale, std::uint32_t window) {
         auto op = make(isa::Opcode::Attention);
         fill(op, cache, 4, 1);
         op.dim[0] = cache.shape.heads;
         op.dim[1] = cache.shape.kv_heads;
         op.imm = f32_imm(scale) | std::uint64_t{window} << 32;
         op.op[0] = at(rig->put(q, 4088));
-        const auto y = rig->alloc(q.size() * 4, 4092);
-        op.op[2] = at(y);
+        op.op[2] = at(rig->alloc(q.size() * 4, 4092));
         op.op[3] = at(rig->put(rows, 4088));
-        run(op, rows.size());
-        return rig->get<float>(y, q.size());
+        return op;
+    }
+    std::vector<float> attend(const Cache& cache, const std::vector<isa::Row>& rows,
+                              const std::vector<float>& q, float scale, std::uint32_t window = 0) {
+        const auto op = attention(cache, rows, q, scale, window);
+        run(op, rows.size(), cache);
+        return rig->get<float>(op.op[2].offset, q.size());
     }
     std::vector<float> expect(const Cache& cache, const std::vector<isa::Row>& rows,
                               const std::vector<float>& q, float scale, std::uint32_t window = 0) {
@@ -161,7 +178,8 @@ class Attention : public OnEverySetup {
 };
 
 TEST_P(Attention, EqualsTheOracle) {
-    for (const Shape shape : {Shape{8, 4, 8}, {3, 1, 64}, {4, 4, 40}, {20, 2, 34}, {1, 1, 512}})
+    for (const Shape shape :
+         {Shape{8, 4, 8}, {24, 1, 8}, {3, 1, 64}, {4, 4, 40}, {20, 2, 34}, {1, 1, 512}})
         check(shape, isa::KvFormat::F16, 0);
 }
 
@@ -173,6 +191,7 @@ TEST_P(Attention, EightBitsEqualTheOracle) {
 TEST_P(Attention, WindowsEqualTheOracle) {
     for (const std::uint32_t window : {1u, 5u, 16u, 100u, 256u, 257u, 1000u, 0xffffffffu}) {
         check({6, 2, 24}, isa::KvFormat::F16, window);
+        check({8, 2, 8}, isa::KvFormat::F16, window);
         check({6, 2, 24}, isa::KvFormat::I8, window);
     }
 }
@@ -182,7 +201,7 @@ TEST_P(Attention, BlocksBeforeTheWindowAreNotLookedAt) {
     Cache cache = make_cache({4, 2, 16});
     fill_to(cache, 1, 0, 400);
     const std::vector<std::uint32_t> gone(3, 0xffffffffu);
-    rig->write(cache.table + kEntries * 4, gone.data(), gone.size() * 4);
+    rig->write(cache.table + cache.entries * 4, gone.data(), gone.size() * 4);
     const std::vector<isa::Row> rows = {{1, 291}, {1, 399}};
     const auto q = normal(rows.size() * 64);
     EXPECT_TRUE(same_bits(attend(cache, rows, q, 0.2f, 100), expect(cache, rows, q, 0.2f, 100)));
@@ -199,14 +218,17 @@ TEST_P(Attention, AppendOverwritesAPositionAndKeepsTheOthers) {
 
 TEST_P(Attention, GarbageBehindTheLastPositionDoesNotShow) {
     for (const isa::KvFormat format : {isa::KvFormat::F16, isa::KvFormat::I8}) {
-        Cache cache = make_cache({4, 2, 24}, format);
-        // NaN everywhere first, as f16 and as f32.
-        const std::vector<std::uint16_t> nan(std::size_t{cache.block_bytes} * kBlocks / 2, 0x7fc1);
-        rig->write(cache.pool, nan.data(), nan.size() * 2);
-        fill_to(cache, 0, 0, 37);
-        const std::vector<isa::Row> rows = {{0, 36}, {0, 20}, {0, 0}};
-        const auto q = normal(rows.size() * 96);
-        EXPECT_TRUE(same_bits(attend(cache, rows, q, 0.2f), expect(cache, rows, q, 0.2f)));
+        for (const Shape shape : {Shape{4, 2, 24}, {12, 2, 8}}) {
+            Cache cache = make_cache(shape, format);
+            // NaN everywhere first, as f16 and as f32.
+            const std::vector<std::uint16_t> nan(std::size_t{cache.block_bytes} * cache.blocks / 2,
+                                                 0x7fc1);
+            rig->write(cache.pool, nan.data(), nan.size() * 2);
+            fill_to(cache, 0, 0, 37);
+            const std::vector<isa::Row> rows = {{0, 36}, {0, 20}, {0, 0}};
+            const auto q = normal(rows.size() * 96);
+            EXPECT_TRUE(same_bits(attend(cache, rows, q, 0.2f), expect(cache, rows, q, 0.2f)));
+        }
     }
 }
 
@@ -223,6 +245,88 @@ TEST_P(Attention, ResultsDoNotDependOnTheBatch) {
             same_bits(attend(cache, {rows[t]}, row_of(q, t, 288), 0.1f), row_of(together, t, 288)));
 }
 SKALD_ON_EVERY_SETUP(Attention);
+
+// Few rows that look far back: their work is cut along the positions.
+class LongAttention : public Attention {
+  protected:
+    void fill_long(Cache& cache, std::uint32_t sequence, std::uint32_t end) {
+        for (std::uint32_t p = 0; p < end; p += 512)
+            fill_to(cache, sequence, p, std::min(end, p + 512));
+    }
+    void check_long(const Cache& cache, const std::vector<isa::Row>& rows, std::uint32_t window) {
+        SCOPED_TRACE(::testing::Message()
+                     << cache.shape.heads << " heads, " << cache.shape.kv_heads << " KV heads of "
+                     << cache.shape.head_dim << ", format " << int(cache.format) << ", window "
+                     << window << ", " << rows.size() << " rows");
+        const auto q = normal(rows.size() * cache.shape.heads * cache.shape.head_dim);
+        const float scale = 1.0f / std::sqrt(static_cast<float>(cache.shape.head_dim));
+        EXPECT_TRUE(same_bits(attend(cache, rows, q, scale, window),
+                              expect(cache, rows, q, scale, window)));
+    }
+    // Makes a key infinite, as only the guest could by writing to the cache itself.
+    void spoil(const Cache& cache, std::uint32_t position) {
+        const auto block = rig->get<std::uint32_t>(cache.table + position / 64 * 4, 1)[0];
+        const std::uint64_t tile = cache.pool + cache.layer_offset +
+                                   std::uint64_t{block} * cache.block_bytes +
+                                   std::uint64_t{position % 64 / 16} * cache.shape.head_dim * 32;
+        const std::uint16_t infinity = 0x7c00;
+        rig->write(tile + position % 16 * 2, &infinity, 2);
+    }
+};
+
+TEST_P(LongAttention, EqualsTheOracle) {
+    for (const isa::KvFormat format : {isa::KvFormat::F16, isa::KvFormat::I8}) {
+        for (const Shape shape : {Shape{4, 1, 64}, {12, 1, 32}, {4, 2, 40}}) {
+            Cache cache = make_cache(shape, format, 2, 40);
+            fill_long(cache, 0, 2500);
+            fill_long(cache, 1, 300);
+            for (const std::uint32_t window : {0u, 300u, 1900u}) {
+                check_long(cache, {{0, 2499}}, window);
+                // Neighbours that share an item, but not all chunks; one that needs no cutting.
+                check_long(cache, {{0, 2499}, {0, 600}, {1, 299}, {0, 2000}}, window);
+            }
+        }
+    }
+}
+
+// The parts of all chunks do not fit where they are kept.
+TEST_P(LongAttention, VeryLongOnesEqualTheOracle) {
+    Cache cache = make_cache({1, 1, 512}, isa::KvFormat::I8, 1, 320);
+    fill_long(cache, 0, 20480);
+    check_long(cache, {{0, 20479}}, 0);
+    check_long(cache, {{0, 17000}, {0, 100}}, 0);
+}
+
+TEST_P(LongAttention, TheFirstRowThatFailsIsReported) {
+    for (const Shape shape : {Shape{4, 1, 64}, {8, 1, 8}}) {
+        Cache cache = make_cache(shape, isa::KvFormat::F16, 1, 40);
+        fill_long(cache, 0, 2500);
+        const std::vector<isa::Row> rows = {{0, 600}, {0, 2300}, {0, 2499}, {0, 700}};
+        const std::size_t row_elements = std::size_t{shape.heads} * shape.head_dim;
+        const auto q = normal(rows.size() * row_elements);
+        const auto op = attention(cache, rows, q, 0.125f, 0);
+        auto reg = with_rows(rows.size());
+        reg[10] = cache.blocks;
+        // In a position that only row 2 sees, then in others that rows before it see, too.
+        const std::uint32_t positions[] = {599, 2200, 2400};
+        for (const std::size_t row : {2u, 1u, 0u}) {
+            spoil(cache, positions[row]);
+            const auto result = rig->run({op}, reg);
+            EXPECT_EQ(result.status, SKALD_JOB_FAULT);
+            EXPECT_EQ(result.reason, SKALD_FAULT_NONFINITE);
+            EXPECT_EQ(result.address.value, op.op[0].offset + row * row_elements * 4);
+        }
+    }
+}
+
+std::vector<Setup> many_threads() {
+    std::vector<Setup> setups = all_setups();
+    for (card::Simd simd : {card::Simd::kScalar, card::Simd::kAvx2, card::Simd::kAvx512})
+        setups.push_back({simd, 8, Pages::kScattered});
+    return setups;
+}
+INSTANTIATE_TEST_SUITE_P(All, LongAttention, ::testing::ValuesIn(many_threads()),
+                         [](const auto& setup) { return describe(setup.param); });
 
 }  // namespace
 }  // namespace skald::test

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // ATTENTION over one chunk of 256 positions for up to eight query heads of one KV head, so that a
-// key or value is converted once for all of them. Kv says how keys and values are stored. The body
-// serves every path.
+// key or value is converted once for all of them, and how chunks are merged. Kv says how keys and
+// values are stored. The body serves every path.
 #pragma once
 
 #include <cstdint>
@@ -110,8 +110,9 @@ struct Attention {
     // Scores to exponentials in place, with their maximum and sum. False: a score is not finite.
     // All are, or the result does not count, so the simplest maximum will do: the sign of a zero
     // does not show in an exponential.
-    static bool softmax(float* s, float scale, std::uint32_t hidden, std::uint32_t visible,
-                        float& max, float& sum) {
+    static bool softmax(float* s, float scale, AttentionQuery& query) {
+        const std::uint32_t hidden = query.hidden;
+        const std::uint32_t visible = query.visible;
         const V minus_inf = V::set(-std::numeric_limits<float>::infinity());
         const V zero = V::set(0.0f);
         const std::uint32_t first = hidden / 16 * 16;
@@ -130,7 +131,7 @@ struct Attention {
         }
         if (!V::all_finite(check))
             return false;
-        max = V::largest(top);
+        const float max = V::largest(top);
         V total = zero;
         for (std::uint32_t p = first; p < visible; p += 16) {
             const V e = exp_negative(V::load(s + p) - V::set(max));  // +0 where masked
@@ -139,7 +140,8 @@ struct Attention {
         }
         alignas(64) float lanes[16];
         total.store(lanes);
-        sum = tree_sum(lanes);
+        query.part.max = max;
+        query.part.sum = tree_sum(lanes);
         return true;
     }
 
@@ -154,8 +156,7 @@ struct Attention {
     template <unsigned kQ, unsigned kD>
     [[gnu::always_inline]] static void values(const AttentionChunk& chunk,
                                               const AttentionQuery* query, const float (*e)[kChunk],
-                                              std::uint32_t d, std::uint32_t count,
-                                              float (*out)[isa::kMaxHeadDim]) {
+                                              std::uint32_t d, std::uint32_t count) {
         V acc[kQ][kD];
         std::uint32_t low = query[0].hidden;
         std::uint32_t high = query[0].visible;
@@ -189,55 +190,26 @@ struct Attention {
         for (unsigned i = 0; i < kQ; ++i) {
             alone(i, high > query[i].hidden ? high : query[i].hidden, query[i].visible);
             for (unsigned j = 0; j < kD; ++j)
-                acc[i][j].store(out[i] + d + j * 16);
+                acc[i][j].store(query[i].part.o + d + j * 16);
         }
     }
 
     template <unsigned kQ>
     static void weighted_sum(const AttentionChunk& chunk, const AttentionQuery* query,
-                             const float (*e)[kChunk], float (*out)[isa::kMaxHeadDim]) {
+                             const float (*e)[kChunk]) {
         std::uint32_t d = 0;
         constexpr unsigned kDepth = kQ > 4 ? V::kDepth / 2 : V::kDepth;
         for (; d + kDepth * 16 <= chunk.head_dim; d += kDepth * 16)
-            values<kQ, kDepth>(chunk, query, e, d, 16, out);
+            values<kQ, kDepth>(chunk, query, e, d, 16);
         for (; d < chunk.head_dim; d += 16) {
             const std::uint32_t left = chunk.head_dim - d;
-            values<kQ, 1>(chunk, query, e, d, left < 16 ? left : 16, out);
+            values<kQ, 1>(chunk, query, e, d, left < 16 ? left : 16);
         }
-    }
-
-    static void merge(const AttentionChunk& chunk, AttentionQuery& query, float max, float sum,
-                      const float* o) {
-        float a = 0.0f;
-        float b = 1.0f;
-        if (!query.begun) {
-            query.max = max;
-            query.sum = sum;
-        } else {
-            const float both = max_number(query.max, max);
-            alignas(64) float e[16] = {query.max - both, max - both};
-            exp(V::load(e)).store(e);
-            a = e[0];
-            b = e[1];
-            query.max = both;
-            query.sum = __builtin_fmaf(query.sum, a, sum * b);
-        }
-        for (std::uint32_t d = 0; d < chunk.head_dim; d += 16) {
-            const std::uint32_t n = chunk.head_dim - d < 16 ? chunk.head_dim - d : 16;
-            V v = V::load(o + d);
-            if (query.begun)
-                v = V::fma(V::load(query.o + d, n), V::set(a), v * V::set(b));
-            v.store(query.o + d, n);
-        }
-        query.begun = true;
     }
 
     template <unsigned kQ>
-    static bool attend(const AttentionChunk& chunk, AttentionQuery* query) {
+    static unsigned attend(const AttentionChunk& chunk, AttentionQuery* query) {
         alignas(64) float e[kQ][kChunk];
-        alignas(64) float o[kQ][isa::kMaxHeadDim];
-        float max[kQ];
-        float sum[kQ];
         std::uint32_t hidden = kChunk;
         std::uint32_t visible = 0;
         for (unsigned i = 0; i < kQ; ++i) {
@@ -245,38 +217,48 @@ struct Attention {
             visible = query[i].visible > visible ? query[i].visible : visible;
         }
         scores<kQ>(chunk, query, hidden / kTile, (visible + kTile - 1) / kTile, e);
-        bool finite = true;
+        unsigned bad = 0;
         for (unsigned i = 0; i < kQ; ++i)
-            finite &= softmax(e[i], chunk.scale, query[i].hidden, query[i].visible, max[i], sum[i]);
-        if (!finite)
-            return false;
+            bad |= softmax(e[i], chunk.scale, query[i]) ? 0u : 1u << i;
+        if (bad != 0)
+            return bad;
         if constexpr (Kv::kScaled)
             for (unsigned i = 0; i < kQ; ++i)
                 scale_weights(chunk, query[i], e[i]);
-        weighted_sum<kQ>(chunk, query, e, o);
-        for (unsigned i = 0; i < kQ; ++i)
-            merge(chunk, query[i], max[i], sum[i], o[i]);
-        return true;
+        weighted_sum<kQ>(chunk, query, e);
+        return 0;
     }
 
-    static bool attend_all(const AttentionChunk& chunk, AttentionQuery* query, unsigned n) {
-        bool finite = true;
+    static unsigned attend_all(const AttentionChunk& chunk, AttentionQuery* query, unsigned n) {
         if constexpr (V::kTiles >= 4)  // registers for them: a key is converted half as often
             if (n == kMaxQueries)
                 return attend<kMaxQueries>(chunk, query);
-        while (n >= 4) {
-            finite &= attend<4>(chunk, query);
-            query += 4;
-            n -= 4;
-        }
-        if (n == 3)
-            finite &= attend<3>(chunk, query);
-        if (n == 2)
-            finite &= attend<2>(chunk, query);
-        if (n == 1)
-            finite &= attend<1>(chunk, query);
-        return finite;
+        unsigned bad = 0;
+        unsigned done = 0;
+        for (; n - done >= 4; done += 4)
+            bad |= attend<4>(chunk, query + done) << done;
+        if (n - done == 3)
+            bad |= attend<3>(chunk, query + done) << done;
+        if (n - done == 2)
+            bad |= attend<2>(chunk, query + done) << done;
+        if (n - done == 1)
+            bad |= attend<1>(chunk, query + done) << done;
+        return bad;
     }
 };
+
+// The next chunk's part into that of all before it.
+template <class V>
+void merge_part(const AttentionPart& part, AttentionPart& all, std::uint32_t head_dim) {
+    const float both = max_number(all.max, part.max);
+    alignas(64) float e[16] = {all.max - both, part.max - both};
+    exp(V::load(e)).store(e);
+    const V a = V::set(e[0]);
+    const V b = V::set(e[1]);
+    all.max = both;
+    all.sum = __builtin_fmaf(all.sum, e[0], part.sum * e[1]);
+    for (std::uint32_t d = 0; d < head_dim; d += 16)
+        V::fma(V::load(all.o + d), a, V::load(part.o + d) * b).store(all.o + d);
+}
 
 }  // namespace skald::card::compute

@@ -20,6 +20,9 @@ namespace skald::card::compute {
 inline constexpr std::uint32_t kPiece = 4096;
 inline constexpr unsigned kMaxColumns = 8;  // activation columns of one matmul call
 inline constexpr unsigned kMaxQueries = 8;  // query heads of one attention call
+// The same of heads that are narrow.
+inline constexpr std::uint32_t kNarrowHeadDim = 8;
+inline constexpr unsigned kNarrowQueries = 16;
 
 using MatmulInteger = void (*)(const IntegerCall& call);
 
@@ -44,18 +47,22 @@ struct MatmulEnd {
     std::size_t y_stride = 0;
 };
 
+// A softmax-weighted sum over some positions: of one chunk, or of all chunks so far.
+struct AttentionPart {
+    float* o = nullptr;  // [head_dim], room for whole vectors of 16
+    float max = 0;
+    float sum = 0;  // at least 1 once there are positions: 0 says there are none
+};
+
 // One query head against one chunk of 256 positions of its KV head.
 struct AttentionQuery {
     const float* q = nullptr;
     const std::int8_t* numbers = nullptr;  // KvFormat::I8: q quantised, with its scale and sum
     float scale = 0;
     std::int32_t numbers_sum = 0;
-    float* o = nullptr;         // [head_dim], state across chunks
-    float max = 0;              // state
-    float sum = 0;              // state
-    bool begun = false;         // there is a state
     std::uint32_t hidden = 0;   // positions at the chunk's start that are before its window
     std::uint32_t visible = 0;  // end of the positions it attends to, hidden + 1 .. 256
+    AttentionPart part;         // o is given, the rest comes out
 };
 
 struct AttentionChunk {
@@ -101,14 +108,20 @@ struct Kernels {
     void (*scale_gain)(const float* x, float r, const float* gain, float* y, std::uint32_t n);
     void (*add)(const float* a, const float* b, float* y, std::uint32_t n);
     void (*silu)(const float* gate, const float* up, float* y, std::uint32_t n);
-    // Rotates the first 2 * half elements of a head in place.
-    void (*rope)(float* x, const float* cosines, const float* sines, std::uint32_t half);
+    // Rotates the first 2 * half elements of each head in place.
+    void (*rope)(float* x, std::uint32_t heads, std::uint32_t head_dim, const float* cosines,
+                 const float* sines, std::uint32_t half);
     // False: overflow to infinity, or not a number to begin with.
     bool (*to_half)(const float* x, std::uint16_t* y, std::uint32_t n);
 
-    // False: a score is not finite.
-    bool (*attend)(const AttentionChunk& chunk, AttentionQuery* queries, unsigned n);
-    bool (*attend_i8)(const AttentionChunk& chunk, AttentionQuery* queries, unsigned n);
+    // Each query's part of a chunk, n at most kMaxQueries. Bit i is set where a score of query i is
+    // not finite; then the parts are undefined.
+    unsigned (*attend)(const AttentionChunk& chunk, AttentionQuery* queries, unsigned n);
+    unsigned (*attend_i8)(const AttentionChunk& chunk, AttentionQuery* queries, unsigned n);
+    // Narrow heads in f16, n at most kNarrowQueries; sooner than attend() with more than half.
+    unsigned (*attend_narrow)(const AttentionChunk& chunk, AttentionQuery* queries, unsigned n);
+    // The next chunk's part into that of all before it; neither is empty.
+    void (*merge_part)(const AttentionPart& part, AttentionPart& all, std::uint32_t head_dim);
     void (*attention_result)(const float* o, float sum, float* y, std::uint32_t n);
 
     // Selection. row_max is max16 over a piece and returns false at NaN or +inf; z = x / divisor.

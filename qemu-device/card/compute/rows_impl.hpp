@@ -180,15 +180,19 @@ struct Rows {
         }
     }
 
-    static void rope(float* x, const float* cosines, const float* sines, std::uint32_t half) {
+    static void rope(float* x, std::uint32_t heads, std::uint32_t head_dim, const float* cosines,
+                     const float* sines, std::uint32_t half) {
         SKALD_EACH_VECTOR(i, count, half) {
-            const V a = get(x + i, count);
-            const V b = get(x + half + i, count);
             const V c = get(cosines + i, count);
             const V s = get(sines + i, count);
-            const V minus_bs = V::set(-0.0f) - b * s;
-            put(V::canonical(V::fma(a, c, minus_bs)), x + i, count);
-            put(V::canonical(V::fma(b, c, a * s)), x + half + i, count);
+            for (std::uint32_t h = 0; h < heads; ++h) {
+                float* first = x + std::size_t{h} * head_dim + i;
+                const V a = get(first, count);
+                const V b = get(first + half, count);
+                const V minus_bs = V::set(-0.0f) - b * s;
+                put(V::canonical(V::fma(a, c, minus_bs)), first, count);
+                put(V::canonical(V::fma(b, c, a * s)), first + half, count);
+            }
         }
     }
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "card/compute/attention_impl.hpp"
+#include "card/compute/attention_narrow_impl.hpp"
 #include "card/compute/expand_impl.hpp"
 #include "card/compute/kernels.hpp"
 #include "card/compute/matmul_float_impl.hpp"
@@ -70,6 +71,8 @@ constexpr Kernels make_table(Simd simd) {
     k.to_half = Rows<V>::to_half;
     k.attend = Attention<HalfKv<V>>::attend_all;
     k.attend_i8 = Attention<ByteKv<V, Integer>>::attend_all;
+    k.attend_narrow = NarrowAttention<V>::attend;
+    k.merge_part = merge_part<V>;
     k.attention_result = Rows<V>::attention_result;
     k.divide = Rows<V>::divide;
     k.row_max = Rows<V>::row_max;

@@ -55,6 +55,10 @@ class WorkerPool {
         Seat& operator=(const Seat&) = delete;
 
         [[nodiscard]] unsigned threads() const { return threads_; }
+        // No helper sleeps: one that is free takes an item at once. It may be over the next moment.
+        [[nodiscard]] bool awake() const {
+            return pool_->sleepers_.load(std::memory_order_relaxed) == 0;
+        }
 
         // Runs all items, on self and on helpers, and returns when they are done.
         void run(Worker& self, std::uint64_t items, WorkFunction work);

@@ -114,20 +114,22 @@ struct Machine {
     }
     [[nodiscard]] bool stopped() const { return stop_.load(std::memory_order_relaxed); }
 
-    // How many of so many items, each about item_ns of work on the fastest path, travel together.
-    // Little work stays on this thread: all of them.
-    [[nodiscard]] std::uint64_t bundle(std::uint64_t items, std::uint64_t item_ns) const {
-        const std::uint64_t ns = std::max<std::uint64_t>(1, item_ns * slowness());
-        if (seat.threads() == 1 || items == 1 || items < kParallelNs / ns)
-            return items;
-        const std::uint64_t fair = items / (seat.threads() * 4u);
-        return std::clamp<std::uint64_t>(kBundleNs / ns, 1, fair + 1);
+    // Whether so many items, each item_ns of arithmetic on the fastest path, are worth helpers.
+    [[nodiscard]] bool shares(std::uint64_t items, std::uint64_t item_ns) const {
+        return seat.threads() > 1 && items > 1 &&
+               items * item_time(item_ns) >= (seat.awake() ? kAwakeNs : kAsleepNs);
     }
-    // f(worker, item) for all items.
+    // How many of them a worker then takes at a time.
+    [[nodiscard]] std::uint64_t bundle(std::uint64_t items, std::uint64_t item_ns) const {
+        const std::uint64_t fair = items / (seat.threads() * 4u);
+        return std::clamp<std::uint64_t>(kBundleNs / item_time(item_ns), 1, fair + 1);
+    }
+
+    // f(worker, item) for all items, each about item_ns of arithmetic on the fastest path. Little
+    // work stays on this thread; small items travel in bundles.
     template <class F>
     void parallel(std::uint64_t items, std::uint64_t item_ns, F&& f) {
-        const std::uint64_t bundle = this->bundle(items, item_ns);
-        if (bundle == items) {
+        if (!shares(items, item_ns)) {
             for (std::uint64_t i = 0; i < items; ++i) {
                 if (poll(self))
                     return;
@@ -135,26 +137,33 @@ struct Machine {
             }
             return;
         }
+        const std::uint64_t together = bundle(items, item_ns);
         auto body = [&](Worker& worker, std::uint64_t number) {
-            const std::uint64_t last = std::min(items, (number + 1) * bundle);
-            for (std::uint64_t i = number * bundle; i < last; ++i) {
+            const std::uint64_t last = std::min(items, (number + 1) * together);
+            for (std::uint64_t i = number * together; i < last; ++i) {
                 if (poll(worker))
                     return;
                 f(worker, i);
             }
         };
-        seat.run(self, isa::ceil_div(items, bundle), body);
+        seat.run(self, isa::ceil_div(items, together), body);
     }
 
   private:
-    // Waking a helper and waiting for the last one costs microseconds: less work than this is done
-    // sooner alone, and an item of a few nanoseconds is not worth fetching by itself.
-    static constexpr std::uint64_t kParallelNs = 20000;
+    // Less work than this is done sooner alone: a sleeping helper takes microseconds to wake, one
+    // that still looks out for work (in a prefill of a small model, say) less than one. And an item
+    // of a few nanoseconds is not worth fetching by itself.
+    static constexpr std::uint64_t kAsleepNs = 20000;
+    static constexpr std::uint64_t kAwakeNs = 4000;
     static constexpr std::uint64_t kBundleNs = 4000;
+    static constexpr std::uint64_t kItemNs = 20;  // of an item, besides its arithmetic
 
-    // How many times as long as AVX-512 a path takes, roughly: item_ns is an estimate anyway.
-    [[nodiscard]] std::uint64_t slowness() const {
-        return kernels.simd == Simd::kScalar ? 16 : kernels.simd == Simd::kAvx2 ? 2 : 1;
+    // The arithmetic takes longer on other paths than AVX-512, roughly: it is an estimate anyway.
+    [[nodiscard]] std::uint64_t item_time(std::uint64_t item_ns) const {
+        const std::uint64_t slowness = kernels.simd == Simd::kScalar ? 16
+                                       : kernels.simd == Simd::kAvx2 ? 2
+                                                                     : 1;
+        return kItemNs + item_ns * slowness;
     }
 
     const std::atomic<bool>& stop_;

@@ -141,7 +141,7 @@ Fault gather(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
     if (const Fault fault = m.view(op, 2, rows, length * 4ull, 4, Access::kWrite, y))
         return fault;
     FirstBad bad;
-    m.parallel(rows, length / 2, [&](Worker& worker, std::uint64_t row) {
+    m.parallel(rows, length * 2, [&](Worker& worker, std::uint64_t row) {
         const auto id = ids.get<std::uint32_t>(row);
         if (id >= n)
             return bad.report(row);

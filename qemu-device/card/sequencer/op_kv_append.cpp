@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // KV_APPEND: keys and values of new positions go to their blocks as f16 or in 8 bits with a scale,
-// keys transposed in tiles of 16 positions. Row by row on one thread: two rows may name the same
-// position, and then the later one stays.
+// keys transposed in tiles of 16 positions. A worker takes all rows of a KV head, in order: two
+// rows may name the same position, and then the later one stays.
 #include <algorithm>
 
 #include "card/compute/math.hpp"
@@ -11,92 +11,189 @@
 namespace skald::card::ops {
 namespace {
 
-using compute::kPiece;
+// Rows whose blocks are found before they are stored, and pieces that those may lie in.
+constexpr std::uint64_t kBatchRows = 4096;
+constexpr std::size_t kBatchPieces = 1u << 14;
 
-// A row of k or v to f16. False: not finite.
-bool convert(Machine& m, const View& view, std::uint64_t row, std::uint64_t n, std::uint16_t* out) {
-    auto* buffer = reinterpret_cast<float*>(m.self.buffer());
-    bool finite = true;
-    for (std::uint64_t first = 0; first < n; first += kPiece) {
-        const auto count = static_cast<std::uint32_t>(std::min<std::uint64_t>(kPiece, n - first));
-        finite &= m.kernels.to_half(view.in(row, first * 4, count, buffer), out + first, count);
+struct Buffers {
+    float x[isa::kMaxHeadDim];
+    union {
+        std::uint16_t half[isa::kMaxHeadDim];
+        std::int8_t numbers[isa::kMaxHeadDim];
+    };
+};
+static_assert(sizeof(Buffers) <= Worker::kBufferBytes);
+
+class Append {
+  public:
+    Append(Machine& m, const isa::MicroOp& op)
+        : m_(m),
+          kv_heads_(op.dim[0]),
+          head_dim_(op.dim[2]),
+          i8_(op.fmt == static_cast<std::uint8_t>(isa::KvFormat::I8)),
+          blocks_(m, op, op.op[2], op.op[4], kv_heads_, head_dim_) {}
+
+    Fault run(const isa::MicroOp& op, std::uint64_t rows);
+
+  private:
+    Fault find_blocks(std::uint64_t first, std::uint64_t& count);
+    void head(Worker& worker, std::uint32_t head, std::uint64_t first, std::uint64_t count);
+    bool store_k(Worker& worker, std::uint32_t head, std::uint64_t row, const BlockRef& block);
+    bool store_v(Worker& worker, std::uint32_t head, std::uint64_t row, const BlockRef& block);
+    bool quantise(const float* x, std::int8_t* q, float& scale) const;
+    [[nodiscard]] std::uint64_t slot(std::uint64_t row) const {
+        return m_.row_table[row].position % isa::kKvPositions;
     }
-    return finite;
-}
-
-void scatter(const KvBlocks& blocks, const BlockRef& block, std::uint32_t position,
-             std::uint32_t kv_heads, std::uint32_t head_dim, const std::uint16_t* k,
-             const std::uint16_t* v) {
-    const std::uint64_t slot = position % isa::kKvPositions;
-    const std::uint64_t k_offset =
-        (slot / isa::kKvTile * head_dim * isa::kKvTile + slot % isa::kKvTile) * 2;
-    const std::uint64_t v_offset = (isa::kKvPositions + slot) * head_dim * 2;
-    for (std::uint32_t h = 0; h < kv_heads; ++h) {
-        const std::uint64_t head = h * blocks.head_bytes();
-        const std::uint16_t* from = k + h * head_dim;
-        if (block.base != nullptr) {
-            auto* to = reinterpret_cast<std::uint16_t*>(block.base + head + k_offset);
-            for (std::uint32_t d = 0; d < head_dim; ++d)
-                to[d * isa::kKvTile] = from[d];
-        } else {
-            for (std::uint32_t d = 0; d < head_dim; ++d)
-                blocks.store(block, head + k_offset + d * isa::kKvTile * 2, &from[d], 2);
-        }
-        blocks.store(block, head + v_offset, v + h * head_dim, head_dim * 2);
+    [[nodiscard]] std::uint64_t element_bytes() const { return i8_ ? 1 : 2; }
+    // In a head of a block: values, and the scales of keys and of values (I8).
+    [[nodiscard]] std::uint64_t values() const {
+        return isa::kKvPositions * element_bytes() * head_dim_;
     }
-}
+    [[nodiscard]] std::uint64_t k_scales() const { return 2 * values(); }
+    [[nodiscard]] std::uint64_t v_scales() const { return 2 * values() + isa::kKvPositions * 4; }
 
-// One head's keys or values in 8 bits. False: not finite.
-bool quantise(Machine& m, const View& view, std::uint64_t row, std::uint64_t offset,
-              std::uint32_t head_dim, std::int8_t* q, float& scale) {
-    auto* buffer = reinterpret_cast<float*>(m.self.buffer());
-    const float* x = view.in(row, offset, head_dim, buffer);
-    float max = 0.0f;
-    if (!m.kernels.abs_max(x, head_dim, max))
-        return false;
-    scale = max / 127.0f;
-    m.kernels.quant_by(x, compute::quant_inverse(max), head_dim, q);
-    return true;
-}
-
-// What a row's heads become: [kv_head][head_dim], and a scale for each.
-struct Numbers {
-    std::int8_t* q;
-    float* scale;
+    Machine& m_;
+    std::uint32_t kv_heads_, head_dim_;
+    bool i8_;
+    KvBlocks blocks_;
+    View k_, v_, list_;
+    BlockRef* refs_ = nullptr;  // of the batch's rows
+    FirstBad bad_k_, bad_v_;
 };
 
-bool quantise_row(Machine& m, const View& view, std::uint64_t row, std::uint32_t kv_heads,
-                  std::uint32_t head_dim, const Numbers& to) {
-    std::int8_t padded[isa::kMaxHeadDim];
-    for (std::uint32_t h = 0; h < kv_heads; ++h) {
-        if (!quantise(m, view, row, std::uint64_t{h} * head_dim * 4, head_dim, padded, to.scale[h]))
+Fault Append::run(const isa::MicroOp& op, std::uint64_t rows) {
+    const std::uint64_t row_bytes = std::uint64_t{kv_heads_} * head_dim_ * 4;
+    if (const Fault fault = m_.view(op, 0, rows, row_bytes, 4, Access::kRead, k_))
+        return fault;
+    if (const Fault fault = m_.view(op, 1, rows, row_bytes, 4, Access::kRead, v_))
+        return fault;
+    if (const Fault fault = blocks_.check_pool())
+        return fault;
+    if (const Fault fault = m_.read_rows(op, 3, rows, list_))
+        return fault;
+    if (const Fault fault = blocks_.check_table())
+        return fault;
+    refs_ =
+        reinterpret_cast<BlockRef*>(m_.arena[0].get(std::min(rows, kBatchRows) * sizeof(BlockRef)));
+    for (std::uint64_t first = 0, count = 0; first < rows && !m_.stopped(); first += count) {
+        count = std::min(kBatchRows, rows - first);
+        // Rows before one without a block come first, and so do their faults.
+        const Fault fault = find_blocks(first, count);
+        m_.parallel(kv_heads_, count * (20 + head_dim_), [&](Worker& worker, std::uint64_t h) {
+            head(worker, static_cast<std::uint32_t>(h), first, count);
+        });
+        if (bad_k_.any() && bad_k_.row() <= bad_v_.row())
+            return {SKALD_FAULT_NONFINITE, k_.address(bad_k_.row())};
+        if (bad_v_.any())
+            return {SKALD_FAULT_NONFINITE, v_.address(bad_v_.row())};
+        if (fault)
+            return fault;
+    }
+    return {};
+}
+
+// Of at most `count` rows; count becomes their number. On a fault, the row concerned is the next.
+Fault Append::find_blocks(std::uint64_t first, std::uint64_t& count) {
+    blocks_.clear();
+    std::uint32_t sequence = 0;
+    std::uint32_t index = ~0u;  // none has this many
+    for (std::uint64_t i = 0; i < count; ++i) {
+        if ((i % 256 == 255 && m_.poll(m_.self)) || m_.blocks.size() > kBatchPieces) {
+            count = i;
+            return {};
+        }
+        const isa::Row where = m_.row_table[first + i];
+        const std::uint32_t block = where.position / isa::kKvPositions;
+        Fault fault;
+        if (!blocks_.has(where.position))
+            fault = {SKALD_FAULT_VALUE, list_.address(first + i, offsetof(isa::Row, position))};
+        else if (block == index && where.sequence == sequence)
+            refs_[i] = refs_[i - 1];
+        else
+            fault = blocks_.find(where.sequence, block, Access::kWrite, refs_[i]);
+        if (fault) {
+            count = i;
+            return fault;
+        }
+        sequence = where.sequence;
+        index = block;
+    }
+    return {};
+}
+
+void Append::head(Worker& worker, std::uint32_t head, std::uint64_t first, std::uint64_t count) {
+    for (std::uint64_t i = 0; i < count; ++i) {
+        if (i % 64 == 0 && m_.poll(worker))
+            return;
+        if (!store_k(worker, head, first + i, refs_[i]))
+            return bad_k_.report(first + i);
+        if (!store_v(worker, head, first + i, refs_[i]))
+            return bad_v_.report(first + i);
+    }
+}
+
+// A head's key or value in 8 bits. False: not finite.
+bool Append::quantise(const float* x, std::int8_t* q, float& scale) const {
+    float max = 0.0f;
+    if (!m_.kernels.abs_max(x, head_dim_, max))
+        return false;
+    scale = max / 127.0f;
+    m_.kernels.quant_by(x, compute::quant_inverse(max), head_dim_, q);
+    return true;
+}
+
+// False: not finite.
+bool Append::store_k(Worker& worker, std::uint32_t head, std::uint64_t row, const BlockRef& block) {
+    auto& buffer = *reinterpret_cast<Buffers*>(worker.buffer());
+    const float* x = k_.in(row, std::uint64_t{head} * head_dim_ * 4, head_dim_, buffer.x);
+    const std::uint64_t start = head * blocks_.head_bytes();
+    const std::uint64_t tile =
+        start + slot(row) / isa::kKvTile * isa::kKvTile * head_dim_ * element_bytes();
+    const std::uint64_t lane = slot(row) % isa::kKvTile;
+    if (i8_) {
+        float scale = 0.0f;
+        if (!quantise(x, buffer.numbers, scale))
             return false;
-        std::memcpy(to.q + std::size_t{h} * head_dim, padded, head_dim);
+        for (std::uint32_t d = 0; d < head_dim_; d += 4) {
+            std::uint8_t four[4];
+            for (unsigned i = 0; i < 4; ++i)
+                four[i] = static_cast<std::uint8_t>(buffer.numbers[d + i] + 128);
+            blocks_.store(block, tile + d * isa::kKvTile + lane * 4, four, 4);
+        }
+        blocks_.store(block, start + k_scales() + slot(row) * 4, &scale, 4);
+        return true;
+    }
+    if (!m_.kernels.to_half(x, buffer.half, head_dim_))
+        return false;
+    if (block.base != nullptr) {
+        auto* to = reinterpret_cast<std::uint16_t*>(block.base + tile) + lane;
+        for (std::uint32_t d = 0; d < head_dim_; ++d)
+            to[d * isa::kKvTile] = buffer.half[d];
+    } else {
+        for (std::uint32_t d = 0; d < head_dim_; ++d)
+            blocks_.store(block, tile + (d * isa::kKvTile + lane) * 2, &buffer.half[d], 2);
     }
     return true;
 }
 
-void scatter_i8(const KvBlocks& blocks, const BlockRef& block, std::uint32_t position,
-                std::uint32_t kv_heads, std::uint32_t head_dim, const Numbers& k,
-                const Numbers& v) {
-    const std::uint64_t slot = position % isa::kKvPositions;
-    const std::uint64_t k_offset =
-        slot / isa::kKvTile * head_dim * isa::kKvTile + slot % isa::kKvTile * 4;
-    const std::uint64_t v_offset = (isa::kKvPositions + slot) * head_dim;
-    const std::uint64_t k_scale = 2ull * isa::kKvPositions * head_dim + slot * 4;
-    const std::uint64_t v_scale = k_scale + isa::kKvPositions * 4;
-    for (std::uint32_t h = 0; h < kv_heads; ++h) {
-        const std::uint64_t head = h * blocks.head_bytes();
-        for (std::uint32_t d = 0; d < head_dim; d += 4) {
-            std::uint8_t four[4];
-            for (unsigned i = 0; i < 4; ++i)
-                four[i] = static_cast<std::uint8_t>(k.q[h * head_dim + d + i] + 128);
-            blocks.store(block, head + k_offset + d * isa::kKvTile, four, 4);
-        }
-        blocks.store(block, head + v_offset, v.q + h * head_dim, head_dim);
-        blocks.store(block, head + k_scale, &k.scale[h], 4);
-        blocks.store(block, head + v_scale, &v.scale[h], 4);
+// False: not finite.
+bool Append::store_v(Worker& worker, std::uint32_t head, std::uint64_t row, const BlockRef& block) {
+    auto& buffer = *reinterpret_cast<Buffers*>(worker.buffer());
+    const float* x = v_.in(row, std::uint64_t{head} * head_dim_ * 4, head_dim_, buffer.x);
+    const std::uint64_t start = head * blocks_.head_bytes();
+    const std::uint64_t at = start + values() + slot(row) * head_dim_ * element_bytes();
+    if (i8_) {
+        float scale = 0.0f;
+        if (!quantise(x, buffer.numbers, scale))
+            return false;
+        blocks_.store(block, at, buffer.numbers, head_dim_);
+        blocks_.store(block, start + v_scales() + slot(row) * 4, &scale, 4);
+        return true;
     }
+    if (!m_.kernels.to_half(x, buffer.half, head_dim_))
+        return false;
+    blocks_.store(block, at, buffer.half, head_dim_ * 2);
+    return true;
 }
 
 }  // namespace
@@ -104,59 +201,12 @@ void scatter_i8(const KvBlocks& blocks, const BlockRef& block, std::uint32_t pos
 Fault kv_append(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
     const std::uint32_t kv_heads = op.dim[0];
     const std::uint32_t head_dim = op.dim[2];
-    const std::uint64_t n = std::uint64_t{kv_heads} * head_dim;
     const auto format = static_cast<isa::KvFormat>(op.fmt);
-    const bool i8 = format == isa::KvFormat::I8;
     m.cost =
         memory_cost(rows * kv_heads *
                     (8ull * head_dim + isa::kv_head_bytes(format, head_dim) / isa::kKvPositions));
-    View k;
-    View v;
-    View list;
-    if (const Fault fault = m.view(op, 0, rows, n * 4, 4, Access::kRead, k))
-        return fault;
-    if (const Fault fault = m.view(op, 1, rows, n * 4, 4, Access::kRead, v))
-        return fault;
-    KvBlocks blocks(m, op, op.op[2], op.op[4], kv_heads, head_dim);
-    if (const Fault fault = blocks.check_pool())
-        return fault;
-    if (const Fault fault = m.read_rows(op, 3, rows, list))
-        return fault;
-    if (const Fault fault = blocks.check_table())
-        return fault;
-
-    const Numbers k_numbers{reinterpret_cast<std::int8_t*>(m.arena[0].get(n * 2)),
-                            reinterpret_cast<float*>(m.arena[2].get(kv_heads * 8))};
-    const Numbers v_numbers{reinterpret_cast<std::int8_t*>(m.arena[1].get(n * 2)),
-                            k_numbers.scale + kv_heads};
-    auto* k_half = reinterpret_cast<std::uint16_t*>(m.arena[0].get(n * 2));
-    auto* v_half = reinterpret_cast<std::uint16_t*>(m.arena[1].get(n * 2));
-    for (std::uint64_t row = 0; row < rows; ++row) {
-        if (m.poll(m.self))
-            return {};
-        const isa::Row where = m.row_table[row];
-        if (!blocks.has(where.position))
-            return {SKALD_FAULT_VALUE, list.address(row, offsetof(isa::Row, position))};
-        blocks.clear();
-        BlockRef block;
-        if (const Fault fault = blocks.find(where.sequence, where.position / isa::kKvPositions,
-                                            Access::kWrite, block))
-            return fault;
-        if (i8) {
-            if (!quantise_row(m, k, row, kv_heads, head_dim, k_numbers))
-                return {SKALD_FAULT_NONFINITE, k.address(row)};
-            if (!quantise_row(m, v, row, kv_heads, head_dim, v_numbers))
-                return {SKALD_FAULT_NONFINITE, v.address(row)};
-            scatter_i8(blocks, block, where.position, kv_heads, head_dim, k_numbers, v_numbers);
-            continue;
-        }
-        if (!convert(m, k, row, n, k_half))
-            return {SKALD_FAULT_NONFINITE, k.address(row)};
-        if (!convert(m, v, row, n, v_half))
-            return {SKALD_FAULT_NONFINITE, v.address(row)};
-        scatter(blocks, block, where.position, kv_heads, head_dim, k_half, v_half);
-    }
-    return {};
+    Append append(m, op);
+    return append.run(op, rows);
 }
 
 }  // namespace skald::card::ops

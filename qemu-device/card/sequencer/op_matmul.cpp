@@ -133,7 +133,8 @@ void Product::multiply(std::uint64_t columns) {
     const std::uint64_t items = isa::ceil_div(row_tiles_, rows);
     const std::uint64_t ns = macs / macs_per_ns + 1;
     // Workers that take items one by one take turns, more or less.
-    stride_ = m_.bundle(items, ns) == 1 ? m_.seat.threads() : 1;
+    const bool one_by_one = m_.shares(items, ns) && m_.bundle(items, ns) == 1;
+    stride_ = one_by_one ? m_.seat.threads() : 1;
     m_.parallel(items, ns, [&](Worker& worker, std::uint64_t item) {
         const std::uint64_t first = item * rows;
         const std::uint64_t count = std::min(rows, row_tiles_ - first);

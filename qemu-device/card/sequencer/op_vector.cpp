@@ -11,6 +11,7 @@ namespace skald::card::ops {
 namespace {
 
 using compute::kPiece;
+constexpr std::uint64_t kHeadsTogether = 64;  // that are rotated between two looks at the flag
 
 struct Buffers {
     float a[kPiece];
@@ -130,14 +131,20 @@ Fault rope(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
     for (std::uint64_t row = 0; row < rows; ++row)
         if (m.row_table[row].position >= positions)
             return {SKALD_FAULT_VALUE, list.address(row, offsetof(isa::Row, position))};
-    m.parallel(rows, heads * rot_dim / 8 + 1, [&](Worker& worker, std::uint64_t row) {
+    m.parallel(rows, heads * (3 + rot_dim / 16), [&](Worker& worker, std::uint64_t row) {
         Buffers& buffer = buffers(worker);
         const float* angles = table.in(m.row_table[row].position, 0, rot_dim, buffer.a);
-        for (std::uint64_t head = 0; head < heads; ++head) {
-            if (head % 64 == 63 && m.poll(worker))
+        const std::uint64_t together =
+            std::clamp<std::uint64_t>(kPiece / head_dim, 1, kHeadsTogether);
+        for (std::uint64_t head = 0; head < heads; head += together) {
+            if (head != 0 && m.poll(worker))
                 return;
-            const auto piece = x.out(row, head * head_dim * 4, rot_dim, buffer.y, true);
-            m.kernels.rope(piece.data(), angles, angles + rot_dim / 2, rot_dim / 2);
+            const auto count =
+                static_cast<std::uint32_t>(std::min<std::uint64_t>(together, heads - head));
+            const auto piece =
+                x.out(row, head * head_dim * 4, (count - 1) * head_dim + rot_dim, buffer.y, true);
+            m.kernels.rope(piece.data(), count, static_cast<std::uint32_t>(head_dim), angles,
+                           angles + rot_dim / 2, rot_dim / 2);
             piece.commit();
         }
     });
