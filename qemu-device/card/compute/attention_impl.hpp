@@ -17,6 +17,7 @@ template <class Vector>
 struct HalfKv {
     using V = Vector;
     static constexpr bool kScaled = false;
+    static constexpr std::size_t kElement = 2;  // bytes
 
     // s[p] = q . k[p] for kT tiles of 16 positions (lane = position) and kQ queries.
     template <unsigned kQ, unsigned kT>
@@ -56,6 +57,7 @@ template <class Vector, class Path>
 struct ByteKv {
     using V = Vector;
     static constexpr bool kScaled = true;
+    static constexpr std::size_t kElement = 1;
 
     template <unsigned kQ, unsigned kT>
     [[gnu::always_inline]] static void dot(const AttentionChunk& chunk, const AttentionQuery* query,
@@ -89,15 +91,45 @@ struct Attention {
     using V = typename Kv::V;
     static constexpr std::uint32_t kTile = isa::kKvTile;
     static constexpr std::uint32_t kChunk = isa::kAttentionChunk;
+    static constexpr std::uint32_t kTiles = isa::kKvPositions / kTile;  // of a block
+
+    // Long contexts lie in memory: its blocks are too short and too far apart for what processors
+    // guess. So keys are asked for while the values before them are summed, values during scores,
+    // a tile of 16 positions at a time.
+    [[gnu::always_inline]] static void ask(const std::byte* from, std::size_t bytes) {
+        for (std::size_t i = 0; i < bytes; i += 64)
+            __builtin_prefetch(from + i);
+    }
+    [[gnu::always_inline]] static std::size_t tile_bytes(const AttentionChunk& chunk) {
+        return kTile * Kv::kElement * chunk.head_dim;
+    }
+    [[gnu::always_inline]] static void ask_values(const AttentionChunk& chunk, std::uint32_t tile) {
+        ask(chunk.v[tile / kTiles] + tile % kTiles * tile_bytes(chunk), tile_bytes(chunk));
+    }
+    [[gnu::always_inline]] static void ask_next_keys(const AttentionChunk& chunk,
+                                                     std::uint32_t tile) {
+        const std::byte* head = chunk.next[tile / kTiles];
+        if (head == nullptr)
+            return;
+        ask(head + tile % kTiles * tile_bytes(chunk), tile_bytes(chunk));
+        if (Kv::kScaled && tile % kTiles == 0)
+            ask(head + 2 * kTiles * tile_bytes(chunk), 2 * isa::kKvPositions * sizeof(float));
+    }
 
     template <unsigned kQ>
     static void scores(const AttentionChunk& chunk, const AttentionQuery* query, std::uint32_t tile,
                        std::uint32_t tiles, float (*out)[kChunk]) {
-        constexpr unsigned kTiles = kQ > 4 ? V::kTiles / 2 : V::kTiles;
-        for (; tile + kTiles <= tiles; tile += kTiles)
-            Kv::template dot<kQ, kTiles>(chunk, query, tile, out);
-        for (; tile < tiles; ++tile)
+        constexpr unsigned kTogether = kQ > 4 ? V::kTiles / 2 : V::kTiles;
+        for (; tile + kTogether <= tiles; tile += kTogether) {
+            for (unsigned t = 0; chunk.far && t < kTogether; ++t)
+                ask_values(chunk, tile + t);
+            Kv::template dot<kQ, kTogether>(chunk, query, tile, out);
+        }
+        for (; tile < tiles; ++tile) {
+            if (chunk.far)
+                ask_values(chunk, tile);
             Kv::template dot<kQ, 1>(chunk, query, tile, out);
+        }
     }
 
     // Lanes [hidden, visible) of the vector at p from x, the others from y.
@@ -178,6 +210,8 @@ struct Attention {
             alone(i, query[i].hidden, low);
         }
         for (std::uint32_t p = low; p < high; ++p) {
+            if (p % kTile == 0 && d == 0 && chunk.far)
+                ask_next_keys(chunk, p / kTile);
             V v[kD];
             for (unsigned j = 0; j < kD; ++j)
                 v[j] = Kv::value(chunk, p, d + j * 16, kD > 1 ? 16 : count);

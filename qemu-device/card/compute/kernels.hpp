@@ -71,6 +71,10 @@ struct AttentionChunk {
     const std::byte* v[isa::kAttentionChunk / isa::kKvPositions];
     const float* k_scale[isa::kAttentionChunk / isa::kKvPositions];  // KvFormat::I8
     const float* v_scale[isa::kAttentionChunk / isa::kKvPositions];
+    // All of it probably lies in memory, not in a cache: to be asked for early. Then also where the
+    // blocks of the next chunk begin; null: unknown.
+    bool far = false;
+    const std::byte* next[isa::kAttentionChunk / isa::kKvPositions];
     std::uint32_t head_dim = 0;
     float scale = 0;
 };

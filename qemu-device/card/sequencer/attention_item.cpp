@@ -18,6 +18,8 @@ using compute::kMaxQueries;
 constexpr std::uint32_t kChunk = isa::kAttentionChunk;
 constexpr std::uint32_t kBlocksPerChunk = kChunk / isa::kKvPositions;
 constexpr std::uint32_t kTilesPerBlock = isa::kKvPositions / isa::kKvTile;
+// More rows than a decode step has are of few sequences, and find what the rows before them read.
+constexpr std::size_t kFewRows = 64;
 
 static_assert(kBlocksPerChunk * isa::kv_head_bytes(isa::KvFormat::F16, isa::kMaxHeadDim) <=
               Worker::kBufferBytes);
@@ -171,6 +173,14 @@ void AttentionItem::point(Worker& worker, std::uint32_t number, std::uint32_t fi
             c.k_scale[b] = reinterpret_cast<const float*>(head + 2 * kTilesPerBlock * tile_bytes);
             c.v_scale[b] = c.k_scale[b] + isa::kKvPositions;
         }
+    }
+    c.far = work_.m.row_table.size() <= kFewRows;
+    if (!c.far || number == heads_.group.last_chunk)
+        return;
+    for (std::uint32_t b = 0; b < kBlocksPerChunk; ++b) {
+        const std::size_t next = heads_.group.block + (number + 1) * kBlocksPerChunk + b;
+        if (next < work_.refs.size() && work_.refs[next].base != nullptr)
+            c.next[b] = work_.refs[next].base + heads_.kv_head * head_bytes;
     }
 }
 
