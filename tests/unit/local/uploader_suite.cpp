@@ -118,7 +118,7 @@ TEST_F(UploadOfAFile, TakesTheBytesOfTheFile) {
 }
 
 TEST_F(UploadOfAFile, TakesThoseInMemoryWhereTheFileCannotBeRead) {
-    const SourceFile shorter(std::span(in_file_).first(kBytes - 1), kOffset);
+    const SourceFile shorter{std::span(in_file_).first(kBytes - 1), kOffset};
     expect_arrives({shorter.fd(), kOffset}, in_memory_);
     const int closed = dup(shorter.fd());
     close(closed);
