@@ -249,7 +249,7 @@ static int skald_card_populate(struct skald_device *sdev, struct skald_bo *bo)
 			bo->card.chunk[n++] = offset;
 	}
 
-	/* What a reset interrupts is lost, be it a command or a write to a closed BAR: again then. */
+	/* What a reset interrupts is lost, a command or a write to a closed BAR: again then. */
 	do {
 		ret = skald_device_get_gen(sdev, &gen);
 		if (ret)

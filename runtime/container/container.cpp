@@ -47,6 +47,7 @@ const char* name_of(ct::SectionType type) {
 struct Mapping {
     std::span<const std::byte> all;
     std::span<const std::byte> content;
+    int file;
 };
 
 // A disk that holds a container is as long as the container says, up to its last sector.
@@ -78,13 +79,14 @@ Mapping map(const std::string& name) {
     if (has_content)
         data = ::mmap(nullptr, static_cast<std::size_t>(size), PROT_READ, MAP_SHARED, fd, 0);
     const int error = errno;
-    ::close(fd);
+    if (data == MAP_FAILED)
+        ::close(fd);
     if (!has_content)
         throw ContainerError(name + ": is not a file with content");
     if (data == MAP_FAILED)
         failed("map", error);
     const std::span all(static_cast<const std::byte*>(data), static_cast<std::size_t>(size));
-    return {all, disk ? content_of_disk(all) : all};
+    return {all, disk ? content_of_disk(all) : all, fd};
 }
 
 template <std::size_t N>
@@ -103,6 +105,7 @@ Container::Container(const std::filesystem::path& path, Verify verify) : name_(p
     const Mapping mapping = map(name_);
     mapped_ = mapping.all;
     bytes_ = mapping.content;
+    file_ = mapping.file;
     try {
         read(verify);
     } catch (...) {
@@ -123,12 +126,15 @@ Container::~Container() {
 void Container::unmap() {
     if (!mapped_.empty())
         ::munmap(const_cast<std::byte*>(mapped_.data()), mapped_.size());
+    if (file_ >= 0)
+        ::close(file_);
 }
 
 Container::Container(Container&& other) noexcept
     : name_(std::move(other.name_)),
       bytes_(std::exchange(other.bytes_, {})),
       mapped_(std::exchange(other.mapped_, {})),
+      file_(std::exchange(other.file_, -1)),
       header_(other.header_),
       model_(other.model_),
       weights_section_(other.weights_section_),

@@ -54,6 +54,7 @@ class Container {
     std::string_view notes() const { return notes_; }  // likewise
     std::string content_hash() const;                  // 64 hexadecimal digits
     const std::string& name() const { return name_; }
+    int file() const { return file_; }  // a descriptor of ours, for reading; -1: bytes in memory
 
     // Throws ContainerError if the weights are not those that were compiled.
     void verify_weights() const;
@@ -71,6 +72,7 @@ class Container {
     std::string name_;
     std::span<const std::byte> bytes_;
     std::span<const std::byte> mapped_;  // by us; empty: the bytes are the caller's
+    int file_ = -1;                      // what is mapped
 
     const container::FileHeader* header_ = nullptr;
     const container::ModelInfo* model_ = nullptr;

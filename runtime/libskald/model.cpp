@@ -7,7 +7,6 @@
 #include <cerrno>
 
 #include "libskald/error.hpp"
-#include "libskald/uploader.hpp"
 
 namespace skald::rt {
 namespace {
@@ -37,7 +36,7 @@ Model::Model(Device& device, const ModelImage& image)
       memory_(allocate(device, program_offset_ + image.program.size_bytes())),
       binding_(space_, memory_) {
     Uploader uploader(space_);
-    uploader.copy(weights_va(), image.weights);
+    uploader.copy(weights_va(), image.weights, image.weights_file);
     uploader.copy(program_va(), std::as_bytes(image.program));
 }
 

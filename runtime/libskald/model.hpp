@@ -8,6 +8,7 @@
 
 #include "libskald/address_space.hpp"
 #include "libskald/buffer.hpp"
+#include "libskald/uploader.hpp"
 #include "skald/container.hpp"
 #include "skald/isa.hpp"
 
@@ -18,6 +19,8 @@ struct ModelImage {
     const container::ModelInfo& info;
     std::span<const isa::MicroOp> program;
     std::span<const std::byte> weights;
+    // Where else the weights are: a disk that is faster read than mapped.
+    FileRange weights_file{};
 };
 
 class Model {

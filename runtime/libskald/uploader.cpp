@@ -2,6 +2,8 @@
 // The pipeline around the copies.
 #include "libskald/uploader.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -15,12 +17,33 @@ std::uint64_t whole_pages(std::uint64_t bytes, std::uint64_t page) {
     return (bytes + page - 1) / page * page;
 }
 
+// False: not all of it is there, or it cannot be read.
+bool read_at(int fd, std::uint64_t offset, std::span<std::byte> to) {
+    while (!to.empty()) {
+        const ssize_t got = ::pread(fd, to.data(), to.size(), static_cast<off_t>(offset));
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return false;
+        to = to.subspan(static_cast<std::size_t>(got));
+        offset += static_cast<std::uint64_t>(got);
+    }
+    return true;
+}
+
 }  // namespace
 
-void Uploader::copy(std::uint64_t destination_va, std::span<const std::byte> source) {
+void Uploader::copy(std::uint64_t destination_va, std::span<const std::byte> source,
+                    const FileRange& file) {
     for (Slot& slot : slots_)
         if (slot.va == 0)
             slot.va = space_.reserve(kWindowBytes, space_.device().info().system_page_size);
+    // The windows alone have more pages than a small source.
+    if (source.size() < kFileWindowBytes || !copy_file(destination_va, source.size(), file))
+        copy_mapped(destination_va, source);
+}
+
+void Uploader::copy_mapped(std::uint64_t destination_va, std::span<const std::byte> source) {
     for (std::size_t at = 0, turn = 0; at < source.size(); turn++) {
         const auto window =
             source.subspan(at, std::min<std::size_t>(kWindowBytes, source.size() - at));
@@ -34,6 +57,37 @@ void Uploader::copy(std::uint64_t destination_va, std::span<const std::byte> sou
     }
     for (std::size_t index = 0; index < kSlots; index++)
         finish(index);
+}
+
+bool Uploader::copy_file(std::uint64_t destination_va, std::uint64_t bytes, const FileRange& file) {
+    bool good = file.fd >= 0;
+    for (std::uint64_t at = 0, turn = 0; good && at < bytes; turn++) {
+        const std::uint64_t window = std::min(kFileWindowBytes, bytes - at);
+        const std::size_t index = turn % kSlots;
+        Slot& slot = slots_[index];
+        jobs_.wait(index);
+        good =
+            pin_read_window(slot) && read_at(file.fd, file.offset + at, {slot.read.get(), window});
+        if (good)
+            jobs_.start(index, destination_va + at, slot.va, window);
+        at += window;
+    }
+    for (std::size_t index = 0; index < kSlots; index++) {
+        finish(index);
+        slots_[index].read.reset();
+    }
+    return good;
+}
+
+bool Uploader::pin_read_window(Slot& slot) {
+    constexpr std::size_t kHugePage = 2u << 20;  // the fewer pages the less work
+    if (slot.read != nullptr)
+        return true;
+    slot.read.reset(static_cast<std::byte*>(std::aligned_alloc(kHugePage, kFileWindowBytes)));
+    if (slot.read == nullptr)
+        return false;
+    std::memset(slot.read.get(), 0, kFileWindowBytes);
+    return pin(slot, {slot.read.get(), kFileWindowBytes});
 }
 
 bool Uploader::pin(Slot& slot, std::span<const std::byte> window) {

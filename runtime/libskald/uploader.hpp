@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Brings host memory into card memory by the card's own DMA: COPY jobs over windows of the source,
-// two in flight, so that preparing one overlaps copying the other.
+// two in flight, so that preparing one overlaps copying the other. What is in a file is read into
+// windows that stay pinned: to pin a mapped file page by page takes longer than to read it.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <cstdlib>
+#include <memory>
 #include <span>
 
 #include "libskald/address_space.hpp"
@@ -13,27 +16,44 @@
 
 namespace skald::rt {
 
+// Bytes of a file that are the source of an upload, too.
+struct FileRange {
+    int fd = -1;  // none
+    std::uint64_t offset = 0;
+};
+
 class Uploader {
   public:
     static constexpr std::uint64_t kWindowBytes = 16ull << 20;
+    static constexpr std::uint64_t kFileWindowBytes = 4ull << 20;
 
     explicit Uploader(AddressSpace& space) : space_(space), jobs_(space) {}
 
     // Returns when the bytes are there; any number, at any address on either side. Whole pages of
     // the source are read by the card in place if the driver allows, anything else goes through a
-    // buffer. Throws what Queue does.
-    void copy(std::uint64_t destination_va, std::span<const std::byte> source);
+    // buffer. file: has the same bytes. Throws what Queue does.
+    void copy(std::uint64_t destination_va, std::span<const std::byte> source,
+              const FileRange& file = {});
 
   private:
     static constexpr std::size_t kSlots = CopyJobs::kSlots;
 
+    struct Free {
+        void operator()(std::byte* memory) const { std::free(memory); }
+    };
     struct Slot {
-        std::uint64_t va = 0;     // where the window of the source is bound
-        std::uint64_t bound = 0;  // bytes bound there
-        Buffer source;            // pinned memory of the caller, or
-        Buffer staging;           // system memory that stays bound
+        std::uint64_t va = 0;                   // where the window of the source is bound
+        std::uint64_t bound = 0;                // bytes bound there
+        std::unique_ptr<std::byte, Free> read;  // window of a file: what `source` has pinned
+        Buffer source;                          // pinned memory of the caller, or
+        Buffer staging;                         // system memory that stays bound
     };
 
+    void copy_mapped(std::uint64_t destination_va, std::span<const std::byte> source);
+    // False: not or not wholly copied; no job is left then.
+    [[nodiscard]] bool copy_file(std::uint64_t destination_va, std::uint64_t bytes,
+                                 const FileRange& file);
+    [[nodiscard]] bool pin_read_window(Slot& slot);
     // False if the driver cannot pin this memory.
     [[nodiscard]] bool pin(Slot& slot, std::span<const std::byte> window);
     void stage(Slot& slot, std::span<const std::byte> window);

@@ -31,7 +31,10 @@ class ModelBench {
         const Record record = describe(container, device_, options_.local);
         const Traffic traffic(container.model(), container.tensors());
         progress_.show(fmt::format("{}: loading", container.name()));
-        rt::Model model(device_, {container.model(), container.program(), container.weights()});
+        rt::ModelImage image{container.model(), container.program(), container.weights()};
+        if (!options_.local)
+            image.weights_file = {container.file(), container.weights_offset()};
+        rt::Model model(device_, image);
         for (const Case& test : cases_of(options_))
             run(test, model, traffic, record);
     }

@@ -41,7 +41,10 @@ int run(const Options& options, Startup startup) {
     startup.opened_ns = now_ns();
     const std::unique_ptr<rt::Device> device = open_device(options, container);
     startup.card_ns = now_ns();
-    rt::Model model(*device, {container.model(), container.program(), container.weights()});
+    rt::ModelImage image{container.model(), container.program(), container.weights()};
+    if (!options.local)  // there the mapping is copied at once
+        image.weights_file = {container.file(), container.weights_offset()};
+    rt::Model model(*device, image);
     startup.uploaded_ns = now_ns();
     const Loaded loaded{model, tokenizer,
                         rt::PromptCacheKey::of(container.header(), container.model()), startup};

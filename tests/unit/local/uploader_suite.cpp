@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT
 // Bytes reach card memory unchanged, whatever their number and alignment, and nothing beside them
 // changes.
+#include <stdlib.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <memory>
 #include <random>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "job_fixture.hpp"
@@ -54,6 +58,72 @@ INSTANTIATE_TEST_SUITE_P(Sizes, Upload,
                                          Case{0, 4096, 0}, Case{0, 4097, 64}, Case{1, 10000, 3},
                                          Case{0, kWindow, 0}, Case{0, 2 * kWindow + 4097, 4096},
                                          Case{64, kWindow + 1, 0}));
+
+// Bytes at an offset of a file that is gone with the test.
+class SourceFile {
+  public:
+    SourceFile(std::span<const std::byte> bytes, std::uint64_t offset)
+        : path_(testing::TempDir() + "skald-upload-XXXXXX"), fd_(mkstemp(path_.data())) {
+        const auto size = static_cast<ssize_t>(bytes.size());
+        EXPECT_EQ(pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset)), size);
+    }
+    ~SourceFile() {
+        close(fd_);
+        unlink(path_.c_str());
+    }
+    SourceFile(const SourceFile&) = delete;
+    SourceFile& operator=(const SourceFile&) = delete;
+    [[nodiscard]] int fd() const { return fd_; }
+
+  private:
+    std::string path_;
+    int fd_;
+};
+
+class UploadOfAFile : public JobTest {
+  protected:
+    static constexpr std::uint64_t kBytes = 2 * rt::Uploader::kFileWindowBytes + 4099;
+    static constexpr std::uint64_t kOffset = 4096;
+
+    UploadOfAFile() {
+        std::mt19937_64 random(3);
+        for (std::size_t i = 0; i + 8 <= kBytes; i += 8) {
+            const std::uint64_t word = random();
+            std::memcpy(in_file_.data() + i, &word, 8);
+        }
+    }
+    // What arrives, with nothing beside it changed.
+    void expect_arrives(const rt::FileRange& file, const std::vector<std::byte>& expected) {
+        rt::AddressSpace space(*device);
+        rt::Buffer card = rt::Buffer::card(*device, kBytes + 100);
+        const rt::Binding binding(space, card);
+        rt::Uploader uploader(space);
+        for (int round = 0; round < 2; ++round) {
+            std::ranges::fill(card.map(), std::byte{0xee});
+            uploader.copy(binding.va() + 3, in_memory_, file);
+            EXPECT_TRUE(std::ranges::equal(card.map().subspan(3, kBytes), expected));
+            EXPECT_EQ(card.map()[2], std::byte{0xee});
+            EXPECT_EQ(card.map()[3 + kBytes], std::byte{0xee});
+        }
+    }
+
+    // Different, to tell where the bytes came from.
+    std::vector<std::byte> in_file_ = std::vector<std::byte>(kBytes);
+    std::vector<std::byte> in_memory_ = std::vector<std::byte>(kBytes, std::byte{0x33});
+};
+
+TEST_F(UploadOfAFile, TakesTheBytesOfTheFile) {
+    const SourceFile file(in_file_, kOffset);
+    expect_arrives({file.fd(), kOffset}, in_file_);
+}
+
+TEST_F(UploadOfAFile, TakesThoseInMemoryWhereTheFileCannotBeRead) {
+    const SourceFile shorter{std::span(in_file_).first(kBytes - 1), kOffset};
+    expect_arrives({shorter.fd(), kOffset}, in_memory_);
+    const int closed = dup(shorter.fd());
+    close(closed);
+    expect_arrives({closed, kOffset}, in_memory_);
+}
 
 TEST_F(JobTest, AnUploaderCanBeUsedAgain) {
     rt::AddressSpace space(*device);
