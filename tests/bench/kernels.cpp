@@ -193,6 +193,7 @@ void attention(benchmark::State& state) {
 BENCHMARK(attention)
     ->ArgNames({"rows", "last", "heads", "kv_heads", "dim", "fmt"})
     ->Args({1, 200, 8, 4, 8, 1})
+    ->Args({512, 511, 8, 4, 8, 1})
     ->Args({1, 4095, 32, 4, 64, 1})
     ->Args({1, 4095, 32, 4, 64, 2})
     ->Args({512, 511, 32, 4, 64, 1})

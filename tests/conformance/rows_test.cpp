@@ -182,7 +182,13 @@ TEST_P(RowOps, RopeEqualsTheOracle) {
     struct Shape {
         std::uint32_t heads, head_dim, rot_dim;
     };
-    for (const Shape shape : {Shape{8, 8, 8}, {3, 64, 64}, {2, 96, 48}, {5, 34, 34}, {1, 512, 512}})
+    for (const Shape shape : {Shape{8, 8, 8},
+                              {7, 8, 8},
+                              {8, 8, 6},
+                              {3, 64, 64},
+                              {2, 96, 48},
+                              {5, 34, 34},
+                              {1, 512, 512}})
         for (std::uint32_t rows : kRows) {
             SCOPED_TRACE(::testing::Message() << rows << " rows, head " << shape.head_dim);
             constexpr std::uint32_t kPositions = 50;

@@ -94,16 +94,22 @@ struct NarrowAttention {
     // Scores to exponentials; returns their sum16.
     static V exponentials(float (*s)[kLanes], std::uint32_t tile, std::uint32_t tiles,
                           const V& max) {
+        constexpr unsigned kTogether = 2;
         V sum[kTile];
-        for (unsigned j = 0; j < kTile; ++j) {
-            V total = V::set(0.0f);
+        for (unsigned j = 0; j < kTile; j += kTogether) {
+            V total[kTogether];
+            for (V& part : total)
+                part = V::set(0.0f);
             for (std::uint32_t t = tile; t < tiles; ++t) {
-                float* at = s[t * kTile + j];
-                const V e = exp_negative(V::load(at) - max);  // +0 where masked
-                e.store(at);
-                total = total + e;
+                for (unsigned i = 0; i < kTogether; ++i) {
+                    float* at = s[t * kTile + j + i];
+                    const V e = exp_negative(V::load(at) - max);  // +0 where masked
+                    e.store(at);
+                    total[i] = total[i] + e;
+                }
             }
-            sum[j] = total;
+            for (unsigned i = 0; i < kTogether; ++i)
+                sum[j + i] = total[i];
         }
         for (unsigned half = kTile / 2; half != 0; half /= 2)
             for (unsigned j = 0; j < half; ++j)
@@ -121,14 +127,22 @@ struct NarrowAttention {
                            std::size_t{tile % kTiles} * kTile * kDim;
         for (unsigned i = 0; i < kTile * kDim; i += 16)
             V::load_half(from + i).store(v + i);
+        V acc[kDim];  // in registers, which o is not
+#pragma GCC unroll 8
+        for (unsigned d = 0; d < kDim; ++d)
+            acc[d] = o[d];
         for (unsigned j = 0; j < kTile; ++j) {
             const std::uint32_t p = tile * kTile + j;
             const V weight = V::load(e[p]);
+#pragma GCC unroll 8
             for (unsigned d = 0; d < kDim; ++d) {
-                const V next = V::fma(weight, V::set(v[j * kDim + d]), o[d]);
-                o[d] = kWhole ? next : queries.seen(p, next, o[d]);
+                const V next = V::fma(weight, V::set(v[j * kDim + d]), acc[d]);
+                acc[d] = kWhole ? next : queries.seen(p, next, acc[d]);
             }
         }
+#pragma GCC unroll 8
+        for (unsigned d = 0; d < kDim; ++d)
+            o[d] = acc[d];
     }
 
     static unsigned attend(const AttentionChunk& chunk, AttentionQuery* query, unsigned n) {

@@ -180,8 +180,26 @@ struct Rows {
         }
     }
 
+    // Heads of eight elements, two to a vector: short stores would make the next loads wait. The
+    // product with a negated sine is the negated product.
+    static void rope_eight(float* x, std::uint32_t heads, const float* cosines,
+                           const float* sines) {
+        alignas(64) float c[16];
+        alignas(64) float s[16];
+        for (unsigned i = 0; i < 16; ++i) {
+            c[i] = cosines[i % 4];
+            s[i] = i % 8 < 4 ? -sines[i % 4] : sines[i % 4];
+        }
+        SKALD_EACH_VECTOR(i, count, heads * 8) {
+            const V v = get(x + i, count);
+            put(V::canonical(V::fma(v, V::load(c), V::swap_fours(v) * V::load(s))), x + i, count);
+        }
+    }
+
     static void rope(float* x, std::uint32_t heads, std::uint32_t head_dim, const float* cosines,
                      const float* sines, std::uint32_t half) {
+        if (head_dim == 8 && half == 4)
+            return rope_eight(x, heads, cosines, sines);
         SKALD_EACH_VECTOR(i, count, half) {
             const V c = get(cosines + i, count);
             const V s = get(sines + i, count);

@@ -105,6 +105,9 @@ struct Avx2Vec {
         return {_mm256_blendv_ps(y.lo, x.lo, _mm256_castsi256_ps(first(count))),
                 _mm256_blendv_ps(y.hi, x.hi, _mm256_castsi256_ps(first(count - 8)))};
     }
+    SKALD_INLINE static Avx2Vec swap_fours(Avx2Vec x) {
+        return {_mm256_permute2f128_ps(x.lo, x.lo, 1), _mm256_permute2f128_ps(x.hi, x.hi, 1)};
+    }
     SKALD_INLINE static Avx2Vec keep_nan(Avx2Vec x, Avx2Vec y) {
         const __m256 nan = _mm256_castsi256_ps(_mm256_set1_epi32(kCanonicalNan));
         return {_mm256_blendv_ps(y.lo, nan, _mm256_cmp_ps(x.lo, x.lo, _CMP_UNORD_Q)),

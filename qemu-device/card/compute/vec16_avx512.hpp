@@ -75,6 +75,9 @@ struct Avx512Vec {
     SKALD_INLINE static Avx512Vec select_first(unsigned n, Avx512Vec x, Avx512Vec y) {
         return {_mm512_mask_mov_ps(y.f, first(n), x.f)};
     }
+    SKALD_INLINE static Avx512Vec swap_fours(Avx512Vec x) {
+        return {_mm512_shuffle_f32x4(x.f, x.f, _MM_SHUFFLE(2, 3, 0, 1))};
+    }
     SKALD_INLINE static Avx512Vec keep_nan(Avx512Vec x, Avx512Vec y) {
         const __m512 nan = _mm512_castsi512_ps(_mm512_set1_epi32(kCanonicalNan));
         return {_mm512_mask_mov_ps(y.f, _mm512_cmp_ps_mask(x.f, x.f, _CMP_UNORD_Q), nan)};

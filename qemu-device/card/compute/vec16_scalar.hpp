@@ -110,6 +110,13 @@ struct ScalarVec {
             v.f[i] = i < n ? x.f[i] : y.f[i];
         return v;
     }
+    // Lanes 4..7, 0..3, 12..15, 8..11.
+    static ScalarVec swap_fours(const ScalarVec& x) {
+        ScalarVec v;
+        for (unsigned i = 0; i < 16; ++i)
+            v.f[i] = x.f[i ^ 4];
+        return v;
+    }
     // The canonical NaN where x is NaN, else y.
     static ScalarVec keep_nan(const ScalarVec& x, const ScalarVec& y) {
         return map(x, y, [](float a, float b) {
