@@ -47,7 +47,7 @@ isa::WeightFormat main_format(const Plan& plan) {
 }
 
 std::string item_name(const ir::Constant& c, const WeightLayout::Item& item) {
-    return c.per_layer ? fmt::format("layers.{}.{}", item.layer, c.name) : c.name;
+    return c.layers.count != 0 ? fmt::format("layers.{}.{}", item.layer, c.name) : c.name;
 }
 
 std::uint64_t parameters_of(const Plan& plan) {

@@ -6,9 +6,9 @@
 #include <cmath>
 #include <cstring>
 
-#include "backend/ordered_pipeline.hpp"
 #include "error.hpp"
 #include "model/rope.hpp"
+#include "ordered_pipeline.hpp"
 
 namespace skald::compiler {
 namespace {
