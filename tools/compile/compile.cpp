@@ -164,7 +164,8 @@ CompileReport compile(const Model& model, const CompileOptions& options,
     write_section(out, ct::SectionType::Tokenizer, std::span(tokenizer));
     write_section(out, ct::SectionType::Tensors, std::span(entries));
 
-    WeightImage image(model, p.graph, p.layout);
+    WeightImage image(model, p.graph, p.layout,
+                      options.calibration ? &*options.calibration : nullptr);
     std::uint64_t done = 0;
     out.begin_section(ct::SectionType::Weights);
     image.write(thread_count(options), [&](std::span<const std::byte> bytes) {

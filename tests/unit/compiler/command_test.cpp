@@ -97,6 +97,21 @@ TEST_F(Command, ReportsWhatARuleMadeOfOneLayer) {
     EXPECT_EQ(stored("layers.1.up"), "i4b32");
 }
 
+TEST_F(Command, CalibratesByAText) {
+    test::write_file(file("short"), std::vector<std::byte>(20, std::byte{'a'}));
+    expect_failure("model -o out.skald --calibrate short", 1, "at least 64");
+    EXPECT_EQ(run("model -o plain.skald --weights int4").status, 0);
+    const Outcome o = run("model -o out.skald --weights int4 --calibrate model/tokenizer.json");
+    EXPECT_EQ(o.status, 0) << o.error;
+    EXPECT_EQ(o.error, "");
+    const auto with = test::read_file(file("out.skald"));
+    EXPECT_NE(with, test::read_file(file("plain.skald")));
+    EXPECT_EQ(run("model -o out.skald --weights int4 --threads 3 --calibrate model/tokenizer.json")
+                  .status,
+              0);
+    EXPECT_EQ(test::read_file(file("out.skald")), with);
+}
+
 TEST_F(Command, SaysInOneLineWhatIsWrong) {
     expect_failure("nothing -o out.skald", 1, "no such file");
     expect_failure("stderr -o out.skald", 1, "stderr");
@@ -106,6 +121,10 @@ TEST_F(Command, SaysInOneLineWhatIsWrong) {
     expect_failure("model -o out.skald --tensor '*q_proj*'", 2, "PATTERN=FORMAT");
     expect_failure("model -o out.skald --tensor '*q_proj*=int3'", 2, "int3");
     expect_failure("model -o out.skald --tensor '*nothing*=int8'", 1, "*nothing*");
+    expect_failure("model -o out.skald --calibrate nothing", 1, "nothing");
+    expect_failure("model -o out.skald --calibrate model", 1, "model");
+    expect_failure("model -o out.skald --calibrate model/config.json --context 9999", 1, "4 to 64");
+    expect_failure("model --disasm --calibrate model/config.json", 2, "needs -o");
     expect_failure("model -o out.skald --kv int4", 2, "--kv");
     expect_failure("model -o out.skald --weights int3", 2, "int3");
     expect_failure("model -o out.skald --dump nothing", 2, "plan_memory");

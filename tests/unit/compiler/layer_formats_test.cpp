@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Models whose layers have different formats, as those of llama.cpp's mixes do: every layer keeps
 // what it has, and computes what it computes among layers that are alike.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>

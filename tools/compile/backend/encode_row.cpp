@@ -111,7 +111,7 @@ void RowEncoder::quantise(const Tensor& tensor, std::uint64_t row) {
     const std::span<const float> weights(weights_);
     const std::span<std::uint8_t> u(out_.u);
     if (info_.block == 0) {
-        out_.row_scale = quantise_ternary(weights, u);
+        out_.row_scale = quantise_ternary(weights, u, energy_);
         if (!std::isfinite(out_.row_scale))
             bad_weight(tensor, row, info_.name);
         return;
@@ -124,12 +124,13 @@ void RowEncoder::quantise(const Tensor& tensor, std::uint64_t row) {
         const std::size_t count = std::min<std::size_t>(info_.block, k - begin);
         const auto from = weights.subspan(begin, count);
         const auto to = u.subspan(begin, count);
+        const auto energy = energy_.empty() ? energy_ : energy_.subspan(begin, count);
         BlockScale s;
         if (info_.bits == 2)
-            s.scale = f32_to_f16(quantise_ternary(from, to));
+            s.scale = f32_to_f16(quantise_ternary(from, to, energy));
         else
-            s = info_.affine ? quantise_affine(from, info_.bits, to)
-                             : quantise_symmetric(from, info_.bits, to);
+            s = info_.affine ? quantise_affine(from, info_.bits, to, energy)
+                             : quantise_symmetric(from, info_.bits, to, energy);
         if (!finite_half(s.scale) || !finite_half(s.minimum))
             bad_weight(tensor, row, info_.name);
         out_.scale[b] = s.scale;
