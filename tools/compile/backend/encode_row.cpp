@@ -111,7 +111,7 @@ void RowEncoder::quantise(const Tensor& tensor, std::uint64_t row) {
     const std::span<const float> weights(weights_);
     const std::span<std::uint8_t> u(out_.u);
     if (info_.block == 0) {
-        out_.row_scale = quantise_ternary(weights, u, energy_);
+        out_.row_scale = quantise_ternary(weights, u);
         if (!std::isfinite(out_.row_scale))
             bad_weight(tensor, row, info_.name);
         return;
@@ -127,7 +127,7 @@ void RowEncoder::quantise(const Tensor& tensor, std::uint64_t row) {
         const auto energy = energy_.empty() ? energy_ : energy_.subspan(begin, count);
         BlockScale s;
         if (info_.bits == 2)
-            s.scale = f32_to_f16(quantise_ternary(from, to, energy));
+            s.scale = f32_to_f16(quantise_ternary(from, to));
         else
             s = info_.affine ? quantise_affine(from, info_.bits, to, energy)
                              : quantise_symmetric(from, info_.bits, to, energy);

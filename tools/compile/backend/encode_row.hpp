@@ -37,8 +37,8 @@ struct EncodedRow {
 
 class RowEncoder {
   public:
-    // `energy`: mean square of what each column is multiplied with, for the search of scales;
-    // empty: not known. Must outlive the encoder.
+    // `energy`: mean square of what each column is multiplied with, for the search of scales (of
+    // four bits and more); empty: not known. Must outlive the encoder.
     explicit RowEncoder(isa::WeightFormat format, std::span<const float> energy = {})
         : info_(isa::weight_info(format)), energy_(energy) {}
 

@@ -287,10 +287,8 @@ BlockScale quantise_affine(std::span<const float> weights, unsigned bits, std::s
 }
 
 // With the weights beyond a threshold at +-s, the best s is their mean size, and the error a
-// constant less (sum of sizes)^2 / count. A histogram gives both for every threshold at once. With
-// energies each weight counts that much.
-float quantise_ternary(std::span<const float> weights, std::span<std::uint8_t> u,
-                       std::span<const float> energy) {
+// constant less (sum of sizes)^2 / count. A histogram gives both for every threshold at once.
+float quantise_ternary(std::span<const float> weights, std::span<std::uint8_t> u) {
     float largest = 0;
     bool finite = true;
     for (const float w : weights) {
@@ -304,14 +302,12 @@ float quantise_ternary(std::span<const float> weights, std::span<std::uint8_t> u
     const float to_bin = static_cast<float>(kBins) / largest;
     if (largest == 0 || !std::isfinite(to_bin))
         return 0;
-    const bool weighed = std::any_of(energy.begin(), energy.end(), [](float e) { return e > 0; });
-    std::array<double, kBins> count{}, sum{};
-    for (std::size_t i = 0; i < weights.size(); ++i) {
-        const float size = std::abs(weights[i]);
-        const double counts = weighed ? double{energy[i]} : 1;
-        const auto bin = std::min(kBins - 1, static_cast<std::size_t>(size * to_bin));
-        count[bin] += counts;
-        sum[bin] += counts * size;
+    std::array<std::uint32_t, kBins> count{};
+    std::array<double, kBins> sum{};
+    for (const float w : weights) {
+        const auto bin = std::min(kBins - 1, static_cast<std::size_t>(std::abs(w) * to_bin));
+        ++count[bin];
+        sum[bin] += std::abs(w);
     }
     double best = 0, total = 0, n = 0, scale = 0;
     for (std::size_t bin = kBins; bin-- > 0;) {

@@ -30,7 +30,6 @@ BlockScale quantise_affine(std::span<const float> weights, unsigned bits, std::s
 
 // Any number of weights to scale * (u - 1) with u in 0..2: the threshold and scale of least squared
 // error, up to the resolution of a histogram. Infinite if a weight is not finite.
-float quantise_ternary(std::span<const float> weights, std::span<std::uint8_t> u,
-                       std::span<const float> energy = {});
+float quantise_ternary(std::span<const float> weights, std::span<std::uint8_t> u);
 
 }  // namespace skald::compiler
