@@ -254,6 +254,12 @@ Arguments parse(CLI::App& app, int argc, char** argv) {
     app.add_flag("--report", args.report, "print what became of each tensor, with the error");
     app.add_flag("--json", args.json, "the report as JSON");
     app.add_option("--dump", args.dump, "print the graph after a pass: " + pass_names());
+    app.footer(
+        "Examples:\n"
+        "  llm-compile model-Q4_K_M.gguf -o model.skald --report\n"
+        "  llm-compile folder -o model.skald --weights int4 --calibrate text.txt\n"
+        "  llm-compile folder -o model.skald --weights int4 "
+        "--tensor 'model.layers.[01].*=int8'");
     app.parse(argc, argv);
     parse_weights(args);
     check_dump(args);
