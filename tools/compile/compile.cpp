@@ -47,7 +47,7 @@ isa::WeightFormat main_format(const Plan& plan) {
 }
 
 std::string item_name(const ir::Constant& c, const WeightLayout::Item& item) {
-    return c.per_layer ? fmt::format("layers.{}.{}", item.layer, c.name) : c.name;
+    return c.layers.count != 0 ? fmt::format("layers.{}.{}", item.layer, c.name) : c.name;
 }
 
 std::uint64_t parameters_of(const Plan& plan) {
@@ -164,7 +164,8 @@ CompileReport compile(const Model& model, const CompileOptions& options,
     write_section(out, ct::SectionType::Tokenizer, std::span(tokenizer));
     write_section(out, ct::SectionType::Tensors, std::span(entries));
 
-    WeightImage image(model, p.graph, p.layout);
+    WeightImage image(model, p.graph, p.layout,
+                      options.calibration ? &*options.calibration : nullptr);
     std::uint64_t done = 0;
     out.begin_section(ct::SectionType::Weights);
     image.write(thread_count(options), [&](std::span<const std::byte> bytes) {

@@ -12,6 +12,7 @@
 
 #include "backend/layout.hpp"
 #include "backend/tile.hpp"
+#include "calibrate/calibration.hpp"
 #include "model/model.hpp"
 #include "passes/passes.hpp"
 #include "skald/isa.hpp"
@@ -24,8 +25,9 @@ struct CompileOptions {
     isa::KvFormat kv = isa::KvFormat::F16;
     std::optional<std::uint32_t>
         context;  // positions; default: what the model was trained for, at most kDefaultContext
-    unsigned threads = 0;      // 0: as many as the machine has
-    std::string tool_options;  // as typed, for the notes
+    std::optional<Calibration> calibration;  // for the search of scales
+    unsigned threads = 0;                    // 0: as many as the machine has
+    std::string tool_options;                // as typed, for the notes
     std::function<void(std::string_view pass, const ir::Graph&)> after_pass;
     std::function<void(std::uint64_t done, std::uint64_t total)> progress;  // bytes of weights
 };

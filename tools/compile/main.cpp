@@ -16,6 +16,7 @@
 #include "compile.hpp"
 #include "container/container.hpp"
 #include "error.hpp"
+#include "input/mapped_file.hpp"
 
 namespace skald::compiler {
 namespace {
@@ -23,7 +24,7 @@ namespace {
 constexpr int kFailed = 1, kUsage = 2;
 
 struct Arguments {
-    std::filesystem::path model, out, random;
+    std::filesystem::path model, out, random, calibrate;
     std::uint64_t seed = 1;
     std::vector<std::string> gguf;  // file, then perhaps a type
     std::optional<DType> gguf_type;
@@ -99,6 +100,17 @@ void print_report(const CompileReport& r) {
         r.isa_version >> 16, r.isa_version & 0xffff, r.content_hash);
 }
 
+Calibration calibration_by(const std::filesystem::path& text, const Model& model,
+                           unsigned threads) {
+    const MappedFile file(text);
+    const auto* characters = reinterpret_cast<const char*>(file.bytes().data());
+    try {
+        return calibrate(model, {characters, file.bytes().size()}, threads);
+    } catch (const CompileError& e) {
+        fail("{}: {}", text.string(), e.what());
+    }
+}
+
 void run(const Arguments& args) {
     if (args.disasm && is_container(args.model)) {
         fmt::print("{}", disassemble(rt::Container(args.model).program()));
@@ -118,6 +130,8 @@ void run(const Arguments& args) {
     options.tool_options += fmt::format(" --kv {}", args.kv_name);
     if (!args.random.empty())
         options.tool_options += fmt::format(" --random --seed {}", args.seed);
+    if (!args.calibrate.empty())
+        options.tool_options += fmt::format(" --calibrate {}", args.calibrate.filename().string());
     if (args.context)
         options.tool_options += fmt::format(" --context {}", *args.context);
     options.after_pass = [&](std::string_view pass, const ir::Graph& graph) {
@@ -133,6 +147,8 @@ void run(const Arguments& args) {
             fmt::print("{}", disassemble(p.program));
         return;
     }
+    if (!args.calibrate.empty())
+        options.calibration = calibration_by(args.calibrate, model, thread_count(options));
     ProgressBar bar;
     options.progress = [&](std::uint64_t done, std::uint64_t total) { bar.show(done, total); };
     const CompileReport report = compile(model, options, args.out);
@@ -222,6 +238,11 @@ Arguments parse(CLI::App& app, int argc, char** argv) {
                    "that fits wins")
         ->expected(1)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    app.add_option(
+        "--calibrate", args.calibrate,
+        "a text file: the model reads it, and the search for scales weighs errors by what "
+        "the weights are multiplied with. For formats of fewer than 8 bits; some thousand "
+        "tokens of what the model is for will do");
     app.add_option("--kv", args.kv_name, "format of the KV cache: f16 or int8")
         ->check(CLI::IsMember({"f16", "int8"}))
         ->capture_default_str();
@@ -233,6 +254,12 @@ Arguments parse(CLI::App& app, int argc, char** argv) {
     app.add_flag("--report", args.report, "print what became of each tensor, with the error");
     app.add_flag("--json", args.json, "the report as JSON");
     app.add_option("--dump", args.dump, "print the graph after a pass: " + pass_names());
+    app.footer(
+        "Examples:\n"
+        "  llm-compile model-Q4_K_M.gguf -o model.skald --report\n"
+        "  llm-compile folder -o model.skald --weights int4 --calibrate text.txt\n"
+        "  llm-compile folder -o model.skald --weights int4 "
+        "--tensor 'model.layers.[01].*=int8'");
     app.parse(argc, argv);
     parse_weights(args);
     check_dump(args);
@@ -240,6 +267,8 @@ Arguments parse(CLI::App& app, int argc, char** argv) {
     if (args.out.empty() && args.gguf.empty() && !args.disasm && args.dump.empty())
         throw CLI::ValidationError("-o",
                                    "is required unless --disasm or --dump says what to print");
+    if (args.out.empty() && !args.calibrate.empty())
+        throw CLI::ValidationError("--calibrate", "needs -o: it only changes weights");
     if (args.out.empty() && (args.report || args.json))
         throw CLI::ValidationError("--report",
                                    "needs -o: errors are known once the weights are written");

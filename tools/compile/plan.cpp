@@ -34,8 +34,12 @@ std::uint32_t choose_context(const ModelConfig& config, const CompileOptions& op
 }  // namespace
 
 Plan plan(const Model& model, const CompileOptions& options) {
+    const PassOptions passes{kMaxRows, kMaxSelected,
+                             choose_formats(model, {options.weights, options.tensors}),
+                             kMaxWorkspace};
     Plan p;
-    p.graph = ir::build(model.config, choose_context(model.config, options));
+    p.graph =
+        ir::build(model.config, choose_context(model.config, options), runs_of(passes.formats));
     p.graph.kv_format = options.kv;
     if (options.kv == isa::KvFormat::I8 && p.graph.head_dim % 4 != 0)
         fail("{}: an int8 KV cache needs a head size that is a multiple of 4, this is {}",
@@ -43,9 +47,6 @@ Plan plan(const Model& model, const CompileOptions& options) {
     // A window that no sequence outgrows changes nothing.
     if (model.config.sliding_window < p.graph.context)
         p.graph.window = model.config.sliding_window;
-    const PassOptions passes{kMaxRows, kMaxSelected,
-                             choose_formats(model, {options.weights, options.tensors}),
-                             kMaxWorkspace};
     run_passes(p.graph, passes, options.after_pass);
     p.layout = lay_out(p.graph);
     p.program = decoder_program(p.graph, p.layout);

@@ -9,11 +9,11 @@
 #include "backend/assembler.hpp"
 #include "backend/disassemble.hpp"
 #include "backend/isa_version.hpp"
-#include "backend/ordered_pipeline.hpp"
 #include "compile.hpp"
 #include "container/container.hpp"
 #include "error.hpp"
 #include "fixture.hpp"
+#include "ordered_pipeline.hpp"
 #include "temporary_folder.hpp"
 
 namespace skald::compiler {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
+#include <sstream>
 #include <string>
 
 #include "fixture.hpp"
@@ -81,6 +82,36 @@ TEST_F(Command, ReportsAndDumps) {
     EXPECT_NE(o.out.find("content "), std::string::npos);
 }
 
+TEST_F(Command, ReportsWhatARuleMadeOfOneLayer) {
+    const Outcome o =
+        run("model -o out.skald --report --tensor '*.layers.1.mlp.up*=int4' --weights int8");
+    EXPECT_EQ(o.status, 0) << o.error;
+    const auto stored = [&](const std::string& name) {
+        std::istringstream line(o.out.substr(o.out.find("\n" + name + " ") + 1));
+        std::string word, shape, source, format;
+        line >> word >> shape >> source >> format;
+        return word == name ? format : "no such line";
+    };
+    EXPECT_EQ(stored("layers.0.gate|up"), "i8b32");
+    EXPECT_EQ(stored("layers.1.gate"), "i8b32");
+    EXPECT_EQ(stored("layers.1.up"), "i4b32");
+}
+
+TEST_F(Command, CalibratesByAText) {
+    test::write_file(file("short"), std::vector<std::byte>(20, std::byte{'a'}));
+    expect_failure("model -o out.skald --calibrate short", 1, "at least 64");
+    EXPECT_EQ(run("model -o plain.skald --weights int4").status, 0);
+    const Outcome o = run("model -o out.skald --weights int4 --calibrate model/tokenizer.json");
+    EXPECT_EQ(o.status, 0) << o.error;
+    EXPECT_EQ(o.error, "");
+    const auto with = test::read_file(file("out.skald"));
+    EXPECT_NE(with, test::read_file(file("plain.skald")));
+    EXPECT_EQ(run("model -o out.skald --weights int4 --threads 3 --calibrate model/tokenizer.json")
+                  .status,
+              0);
+    EXPECT_EQ(test::read_file(file("out.skald")), with);
+}
+
 TEST_F(Command, SaysInOneLineWhatIsWrong) {
     expect_failure("nothing -o out.skald", 1, "no such file");
     expect_failure("stderr -o out.skald", 1, "stderr");
@@ -90,7 +121,10 @@ TEST_F(Command, SaysInOneLineWhatIsWrong) {
     expect_failure("model -o out.skald --tensor '*q_proj*'", 2, "PATTERN=FORMAT");
     expect_failure("model -o out.skald --tensor '*q_proj*=int3'", 2, "int3");
     expect_failure("model -o out.skald --tensor '*nothing*=int8'", 1, "*nothing*");
-    expect_failure("model -o out.skald --tensor '*.0.*=int4'", 1, "in all layers");
+    expect_failure("model -o out.skald --calibrate nothing", 1, "nothing");
+    expect_failure("model -o out.skald --calibrate model", 1, "model");
+    expect_failure("model -o out.skald --calibrate model/config.json --context 9999", 1, "4 to 64");
+    expect_failure("model --disasm --calibrate model/config.json", 2, "needs -o");
     expect_failure("model -o out.skald --kv int4", 2, "--kv");
     expect_failure("model -o out.skald --weights int3", 2, "int3");
     expect_failure("model -o out.skald --dump nothing", 2, "plan_memory");

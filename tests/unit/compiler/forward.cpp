@@ -11,8 +11,9 @@ using Row = std::vector<double>;
 
 class Forward {
   public:
-    Forward(const TinyShape& s, const TinyWeights& w, const std::vector<double>& f)
-        : s_(s), w_(w), f_(f) {}
+    Forward(const TinyShape& s, const TinyWeights& w, const std::vector<double>& f,
+            const Observer& observe)
+        : s_(s), w_(w), f_(f), observe_(observe) {}
 
     std::vector<Row> run(const std::vector<std::uint32_t>& ids) {
         std::vector<Row> x;
@@ -33,10 +34,13 @@ class Forward {
             }
         }
         std::vector<Row> logits;
-        for (const Row& r : x)
+        for (const Row& r : x) {
+            const Row h = norm(r, "model.norm.weight");
+            if (observe_)
+                observe_("lm_head.weight", h);
             logits.push_back(product(
-                norm(r, "model.norm.weight"),
-                w_.at(s_.tied ? "model.embed_tokens.weight" : "lm_head.weight"), s_.vocabulary));
+                h, w_.at(s_.tied ? "model.embed_tokens.weight" : "lm_head.weight"), s_.vocabulary));
+        }
         return logits;
     }
 
@@ -53,6 +57,8 @@ class Forward {
         return y;
     }
     Row linear(const Row& x, const std::string& name, std::size_t n) const {
+        if (observe_)
+            observe_(prefix_ + name + ".weight", x);
         Row y = product(x, w_.at(prefix_ + name + ".weight"), n);
         if (const auto bias = w_.tensors.find(prefix_ + name + ".bias"); bias != w_.tensors.end())
             for (std::size_t i = 0; i < n; ++i)
@@ -111,6 +117,7 @@ class Forward {
     const TinyShape& s_;
     const TinyWeights& w_;
     const std::vector<double>& f_;
+    const Observer& observe_;
     std::string prefix_;
 };
 
@@ -118,8 +125,8 @@ class Forward {
 
 std::vector<Row> forward(const TinyShape& shape, const TinyWeights& weights,
                          const std::vector<double>& frequencies,
-                         const std::vector<std::uint32_t>& ids) {
-    return Forward(shape, weights, frequencies).run(ids);
+                         const std::vector<std::uint32_t>& ids, const Observer& observe) {
+    return Forward(shape, weights, frequencies, observe).run(ids);
 }
 
 }  // namespace skald::test

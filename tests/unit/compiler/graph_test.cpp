@@ -30,11 +30,21 @@ ModelConfig tiny() {
 
 const PassOptions kOptions = [] {
     PassOptions options{16, 8, {}};
-    options.formats.fill(isa::WeightFormat::I8B32);
+    LayerFormats all;
+    all.fill(isa::WeightFormat::I8B32);
+    options.formats.assign(3, all);
     return options;
 }();
 
-std::size_t count(const Graph& g, BlockIndex block, Op op) {
+constexpr std::size_t kLayer = 1;  // the block of the first layers
+
+const LayerRun kAllLayers{0, 3};
+
+Graph build(const ModelConfig& config, std::uint32_t context) {
+    return ir::build(config, context, {&kAllLayers, 1});
+}
+
+std::size_t count(const Graph& g, std::size_t block, Op op) {
     return static_cast<std::size_t>(std::count_if(g.blocks[block].nodes.begin(),
                                                   g.blocks[block].nodes.end(),
                                                   [&](const Node& n) { return n.op == op; }));
@@ -57,7 +67,7 @@ TEST(Graph, VerifiesAfterEveryPass) {
             std::vector<std::string> seen;
             run_passes(g, kOptions, [&](std::string_view name, const Graph& after) {
                 seen.emplace_back(name);
-                EXPECT_NE(to_string(after).find("block layer x 3"), std::string::npos);
+                EXPECT_NE(to_string(after).find("block layers 0..2 x 3"), std::string::npos);
             });
             EXPECT_EQ(seen, (std::vector<std::string>{"build", "fold", "quantise", "fuse",
                                                       "schedule", "plan_memory"}));
@@ -71,7 +81,8 @@ TEST(Graph, RefusesWhatIsBroken) {
         expect_error([&] { verify(g); }, words);
     };
     using Nodes = std::vector<Node>;
-    broken([](Graph&, Nodes& n) { n[0].in[0] = 999; }, {"block layer, node 0", "names value 999"});
+    broken([](Graph&, Nodes& n) { n[0].in[0] = 999; },
+           {"block layers 0..2, node 0", "names value 999"});
     broken([](Graph&, Nodes& n) { n[0].weight = 999; }, {"names constant 999"});
     broken([](Graph&, Nodes& n) { n[0].in.clear(); }, {"rms_norm", "0 inputs"});
     broken([](Graph&, Nodes& n) { n[0].out = kNone; }, {"lacks an output"});
@@ -88,8 +99,14 @@ TEST(Graph, RefusesWhatIsBroken) {
     broken([](Graph& g, Nodes&) { g.constants[0].parts.clear(); }, {"no content"});
     broken([](Graph& g, Nodes&) { g.blocks[kLayer].carried_out = 1; }, {"leave its result"});
     broken([](Graph& g, Nodes&) { g.blocks[kLayer].carried_in = kNone; }, {"nothing is carried"});
-    broken([](Graph& g, Nodes& n) { g.blocks[kHead].nodes[1].weight = n[0].weight; },
-           {"layer's constant outside"});
+    broken([](Graph& g, Nodes& n) { g.blocks.back().nodes[1].weight = n[0].weight; },
+           {"constant of layers 0..2 outside"});
+    broken([](Graph& g, Nodes& n) { g.constants[n[0].weight].layers = {0, 2}; },
+           {"constant of layers 0..1 outside"});
+    broken([](Graph& g, Nodes&) { g.blocks[kLayer].layers = {1, 2}; }, {"begin with layer 0"});
+    broken([](Graph& g, Nodes&) { g.blocks[kLayer].layers.count = 0; }, {"begin with layer 0"});
+    broken([](Graph& g, Nodes&) { g.layers = 4; }, {"3 layers of 4"});
+    broken([](Graph& g, Nodes&) { g.blocks.pop_back(); }, {"no embedding, layers and head"});
 }
 
 TEST(Graph, RefusesToReadWhatHasBeenRotatedInPlace) {
@@ -103,7 +120,7 @@ TEST(Graph, RefusesToReadWhatHasBeenRotatedInPlace) {
 TEST(Fold, StoresTiedEmbeddingsOnce) {
     Graph g = build(tiny(), 64);
     fold(g, kOptions);
-    EXPECT_EQ(g.blocks[kEmbed].nodes[0].weight, g.blocks[kHead].nodes[2].weight);
+    EXPECT_EQ(g.embedding().nodes[0].weight, g.head().nodes[2].weight);
     const std::uint64_t tied = lay_out(g).bytes;
     ModelConfig untied = tiny();
     untied.tied_embeddings = false;
@@ -116,7 +133,7 @@ TEST(Fold, DropsWhatNothingUses) {
     Graph g = build(tiny(), 64);
     const ValueId dead = g.add_value({"dead", Rows::kBatch, 32});
     const ConstantId w =
-        g.add_constant({"dead_gain", ConstantKind::kVector, {Slot::kFfnNorm}, true, 1, 32});
+        g.add_constant({"dead_gain", ConstantKind::kVector, {Slot::kFfnNorm}, kAllLayers, 1, 32});
     g.constants[w].parts = {Slot::kFfnNorm, Slot::kFfnNorm};
     g.blocks[kLayer].nodes.insert(g.blocks[kLayer].nodes.begin(), {Op::kRmsNorm, {0}, dead, w});
     verify(g);
@@ -142,14 +159,15 @@ TEST(Fuse, LeavesFourProductsOneRotationAndNoSums) {
 
 TEST(Fuse, KeepsProductsApartThatReadDifferentFormats) {
     PassOptions options = kOptions;
-    options.formats[static_cast<std::size_t>(Slot::kV)] = isa::WeightFormat::I4B32A;
+    for (LayerFormats& formats : options.formats)
+        formats[static_cast<std::size_t>(Slot::kV)] = isa::WeightFormat::I4B32A;
     Graph g = build(tiny(), 64);
     run_passes(g, options);
     EXPECT_EQ(count(g, kLayer, Op::kMatMul), 5u);  // q|k, v, o, gate|up, down
     EXPECT_EQ(count(g, kLayer, Op::kRope), 1u);
     std::vector<std::string> names;
     for (const Constant& c : g.constants)
-        if (c.kind == ConstantKind::kMatrix && c.per_layer)
+        if (c.kind == ConstantKind::kMatrix && c.layers.count != 0)
             names.push_back(c.name + " " + std::string(isa::weight_info(c.format).name));
     std::sort(names.begin(), names.end());
     EXPECT_EQ(names, (std::vector<std::string>{"down i8b32", "gate|up i8b32", "o i8b32",
@@ -238,12 +256,81 @@ TEST(Layout, PutsLayersAtAConstantDistance) {
         EXPECT_EQ(item.offset % 64, 0u);
         EXPECT_GE(item.offset, end);
         end = item.offset + item.bytes;
-        if (g.constants[item.constant].per_layer) {
-            EXPECT_EQ(item.offset,
-                      layout.places[item.constant].offset + item.layer * layout.layer_stride);
-        }
+        const LayerRun layers = g.constants[item.constant].layers;
+        const auto& place = layout.places[item.constant];
+        EXPECT_EQ(item.offset,
+                  place.offset + std::uint64_t{item.layer - layers.first} * place.stride);
+        EXPECT_EQ(place.stride != 0, layers.count != 0);
     }
     EXPECT_LE(end, layout.bytes);
+}
+
+TEST(Runs, AreNeighboursWhoseFormatsAgree) {
+    WeightFormats formats(6, kOptions.formats[0]);
+    EXPECT_EQ(runs_of(formats), (std::vector<LayerRun>{{0, 6}}));
+    formats[0][static_cast<std::size_t>(Slot::kDown)] = isa::WeightFormat::I4B32;
+    formats[3] = formats[4] = formats[0];
+    EXPECT_EQ(runs_of(formats), (std::vector<LayerRun>{{0, 1}, {1, 2}, {3, 2}, {5, 1}}));
+}
+
+// Layers of their own formats, in a graph that keeps all the rules after every pass.
+class MixedRuns : public ::testing::Test {
+  protected:
+    void SetUp() override {
+        config.layers = 5;
+        options.formats.assign(5, kOptions.formats[0]);
+        for (const std::size_t layer : {0u, 1u, 4u})
+            options.formats[layer][static_cast<std::size_t>(Slot::kV)] = isa::WeightFormat::I4B32;
+        runs = runs_of(options.formats);
+        g = ir::build(config, 64, runs);
+        run_passes(g, options);
+    }
+    ModelConfig config = tiny();
+    PassOptions options = kOptions;
+    std::vector<LayerRun> runs;
+    Graph g;
+};
+
+TEST_F(MixedRuns, FuseWhatTheirFormatsAllow) {
+    ASSERT_EQ(g.runs().size(), 3u);
+    EXPECT_EQ(count(g, 1, Op::kMatMul), 5u);  // q|k, v, o, gate|up, down
+    EXPECT_EQ(count(g, 2, Op::kMatMul), 4u);
+    EXPECT_EQ(count(g, 3, Op::kMatMul), 5u);
+}
+
+TEST_F(MixedRuns, NeedNoMoreWorkspaceThanTheWidestOfThem) {
+    std::uint64_t most = 0;
+    for (const LayerFormats& formats : options.formats) {
+        PassOptions alike = options;
+        alike.formats.assign(5, formats);
+        Graph other = ir::build(config, 64, runs_of(alike.formats));
+        run_passes(other, alike);
+        most = std::max(most, other.workspace_bytes);
+    }
+    EXPECT_EQ(g.workspace_bytes, most);
+}
+
+TEST_F(MixedRuns, LieOneBehindTheOther) {
+    const WeightLayout layout = lay_out(g);
+    std::uint64_t end = 0, matrices = 0;
+    std::uint32_t layer = 0;
+    for (const auto& item : layout.items) {
+        const Constant& c = g.constants[item.constant];
+        EXPECT_GE(item.offset, end);
+        end = item.offset + item.bytes;
+        if (c.layers.count == 0)
+            continue;
+        EXPECT_GE(item.layer, layer);
+        layer = item.layer;
+        EXPECT_GE(item.layer, c.layers.first);
+        EXPECT_LT(item.layer, c.layers.first + c.layers.count);
+        for (const Slot slot : c.parts)
+            if (c.kind == ConstantKind::kMatrix) {
+                EXPECT_EQ(c.format, options.formats[layer][static_cast<std::size_t>(slot)]);
+                ++matrices;
+            }
+    }
+    EXPECT_EQ(matrices, 5u * 7);
 }
 
 }  // namespace

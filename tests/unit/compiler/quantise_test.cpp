@@ -157,5 +157,67 @@ TEST(Quantise, TernaryFindsTheBestThreshold) {
     }
 }
 
+// How much each weight counts, over four orders of magnitude.
+std::vector<float> random_energies(std::size_t count, unsigned seed) {
+    std::mt19937 random(seed);
+    std::vector<float> out(count);
+    for (float& e : out)
+        e = std::pow(10.0f, static_cast<float>(random() % 4001) / 1000 - 3);
+    return out;
+}
+
+double weighed_error(const std::vector<float>& w, const std::vector<float>& energy, auto stored) {
+    double sum = 0;
+    for (std::size_t i = 0; i < w.size(); ++i)
+        sum += energy[i] * std::pow(w[i] - stored(i), 2);
+    return sum;
+}
+
+// The error that counts is smaller with the energies than without, for every kind of scale.
+TEST(Quantise, WeighsErrorsByTheEnergyOfWhatIsMultiplied) {
+    double without[2] = {}, with[2] = {};
+    for (unsigned seed = 0; seed < 200; ++seed) {
+        const auto w = random_values(32, seed), energy = random_energies(32, seed);
+        for (const bool weighed : {false, true}) {
+            double* const errors = weighed ? with : without;
+            const auto given = weighed ? std::span<const float>(energy) : std::span<const float>();
+            std::vector<std::uint8_t> u(w.size());
+            const double d = f16_to_f32(quantise_symmetric(w, 4, u, given).scale);
+            errors[0] += weighed_error(w, energy, [&](std::size_t i) { return d * (u[i] - 8); });
+            const BlockScale s = quantise_affine(w, 4, u, given);
+            errors[1] += weighed_error(w, energy, [&](std::size_t i) {
+                return double{f16_to_f32(s.scale)} * u[i] + f16_to_f32(s.minimum);
+            });
+        }
+    }
+    for (std::size_t kind = 0; kind < 2; ++kind)
+        EXPECT_LT(with[kind], 0.8 * without[kind]) << kind;
+}
+
+// Only proportions matter, and columns that nothing is multiplied with do not make a scale of 0.
+TEST(Quantise, TakesEnergiesOfAnySize) {
+    const auto w = random_values(32, 1);
+    auto energy = random_energies(32, 1);
+    std::vector<std::uint8_t> one(32), other(32);
+    const auto same = [&](auto quantise) {
+        EXPECT_EQ(quantise(one, energy), quantise(other, [&] {
+                      auto scaled = energy;
+                      for (float& e : scaled)
+                          e *= 0x1p-60f;
+                      return scaled;
+                  }()));
+        EXPECT_EQ(one, other);
+        const std::vector<float> nothing(32, 0.0f);
+        EXPECT_EQ(quantise(one, nothing), quantise(other, std::vector<float>()));
+        EXPECT_EQ(one, other);
+    };
+    same([&](std::vector<std::uint8_t>& u, const std::vector<float>& e) {
+        return quantise_symmetric(w, 4, u, e).scale;
+    });
+    same([&](std::vector<std::uint8_t>& u, const std::vector<float>& e) {
+        return quantise_affine(w, 4, u, e).minimum;
+    });
+}
+
 }  // namespace
 }  // namespace skald::compiler

@@ -10,6 +10,7 @@ std::filesystem::path data_file(const std::string& name) {
 const std::vector<Case>& all_models() {
     static const std::vector<Case> models = {
         kDefaultModel,
+        {"default-mixed.skald", "default.json"},
         {"stories-hf.skald", "stories.json"},
         {"stories-f32.skald", "stories.json"},
         {"stories-q8_0.skald", "stories.json"},

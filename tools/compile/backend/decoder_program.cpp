@@ -22,7 +22,7 @@ enum Own : std::uint8_t {
     kT = 32,        // rows of this step
     kS = 33,        // selected rows of this step
     kPrefill = 34,  // nonzero: this step came from a StepDesc
-    kLayer = 35,
+    kLayer = 35,    // counted from the first of its run
     kLayersLeft = 36,
     kStepRows =
         37,  // row table and selection of this step (kRows and kSelect have moved on to the next)
@@ -70,9 +70,11 @@ class Program {
         next_ = a_.new_label();
         a_.bind(step);
         begin_step();
-        nodes(ir::kEmbed);
-        layers();
-        nodes(ir::kHead);
+        nodes(g_.embedding());
+        for (const ir::Block& block : g_.runs())
+            layers(block);
+        after_layers();
+        nodes(g_.head());
         sample();
         a_.bind(next_);
         end_step(step);
@@ -98,19 +100,23 @@ class Program {
     }
 
     Operand constant(ir::ConstantId id) const {
-        Operand operand = at(program::kWeights, layout_.places[id].offset);
-        if (g_.constants[id].per_layer) {
-            operand.index = kLayer;
-            operand.stride = static_cast<std::uint32_t>(layout_.layer_stride);
-        }
-        return operand;
+        const WeightLayout::Place& place = layout_.places[id];
+        const Operand first = at(program::kWeights, place.offset);
+        return g_.constants[id].layers.count != 0 ? by_layer(first, place.stride) : first;
     }
 
     Operand pool() const {
-        Operand operand = at(program::kKvPool);
-        operand.index = kLayer;
-        operand.stride = static_cast<std::uint32_t>(kv_layer_bytes());
-        return operand;
+        return by_layer(at(program::kKvPool, first_layer_ * kv_layer_bytes()),
+                        static_cast<std::uint32_t>(kv_layer_bytes()));
+    }
+
+    // `first` is of the run's first layer.
+    Operand by_layer(Operand first, std::uint32_t stride) const {
+        if (looped_) {
+            first.index = kLayer;
+            first.stride = stride;
+        }
+        return first;
     }
 
     Operand block_table() const {
@@ -130,20 +136,25 @@ class Program {
 
     // ---- arithmetic ----
 
-    void nodes(ir::BlockIndex block) {
-        for (const ir::Node& node : g_.blocks[block].nodes)
+    void nodes(const ir::Block& block) {
+        for (const ir::Node& node : block.nodes)
             emit(node);
     }
 
-    void layers() {
+    // A single layer among others needs no loop; a model of one layer has the form of all models
+    // whose layers are alike.
+    void layers(const ir::Block& block) {
+        first_layer_ = block.layers.first;
+        looped_ = block.layers.count > 1 || g_.layers == 1;
+        if (!looped_)
+            return nodes(block);
         const auto again = a_.new_label();
         a_.move(kLayer, 0);
-        a_.move(kLayersLeft, g_.layers);
+        a_.move(kLayersLeft, block.layers.count);
         a_.bind(again);
-        nodes(ir::kLayer);
+        nodes(block);
         a_.alu(AluOp::Add, kLayer, kLayer, 1);
         a_.loop(kLayersLeft, again);
-        after_layers();
     }
 
     void emit(const ir::Node& node) {
@@ -428,6 +439,8 @@ class Program {
     const WeightLayout& layout_;
     Assembler a_;
     Assembler::Label next_{};
+    std::uint32_t first_layer_ = 0;  // of the run that is being emitted
+    bool looped_ = false;            // whether it is a loop
     ir::ValueId selected_ = ir::kNone, logits_ = ir::kNone;
 };
 

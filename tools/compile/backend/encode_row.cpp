@@ -124,12 +124,13 @@ void RowEncoder::quantise(const Tensor& tensor, std::uint64_t row) {
         const std::size_t count = std::min<std::size_t>(info_.block, k - begin);
         const auto from = weights.subspan(begin, count);
         const auto to = u.subspan(begin, count);
+        const auto energy = energy_.empty() ? energy_ : energy_.subspan(begin, count);
         BlockScale s;
         if (info_.bits == 2)
             s.scale = f32_to_f16(quantise_ternary(from, to));
         else
-            s = info_.affine ? quantise_affine(from, info_.bits, to)
-                             : quantise_symmetric(from, info_.bits, to);
+            s = info_.affine ? quantise_affine(from, info_.bits, to, energy)
+                             : quantise_symmetric(from, info_.bits, to, energy);
         if (!finite_half(s.scale) || !finite_half(s.minimum))
             bad_weight(tensor, row, info_.name);
         out_.scale[b] = s.scale;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "input/quantised.hpp"
@@ -36,7 +37,10 @@ struct EncodedRow {
 
 class RowEncoder {
   public:
-    explicit RowEncoder(isa::WeightFormat format) : info_(isa::weight_info(format)) {}
+    // `energy`: mean square of what each column is multiplied with, for the search of scales (of
+    // four bits and more); empty: not known. Must outlive the encoder.
+    explicit RowEncoder(isa::WeightFormat format, std::span<const float> energy = {})
+        : info_(isa::weight_info(format)), energy_(energy) {}
 
     // Throws CompileError naming tensor and row if a weight is not finite or too large for the
     // format. The result is good until the next call.
@@ -54,6 +58,7 @@ class RowEncoder {
     void add_error(std::size_t begin, std::size_t end, float scale, float minimum);
 
     const isa::WeightInfo& info_;
+    std::span<const float> energy_;
     EncodedRow out_;
     QuantisedRow source_;
     std::vector<float> weights_;

@@ -6,11 +6,11 @@
 #include <cstring>
 
 #include "backend/encode_row.hpp"
-#include "backend/ordered_pipeline.hpp"
 #include "backend/output_file.hpp"
 #include "error.hpp"
 #include "input/half.hpp"
 #include "model/rope.hpp"
+#include "ordered_pipeline.hpp"
 
 namespace skald::compiler {
 namespace {
@@ -121,7 +121,7 @@ class GgufWriter {
             for (std::uint32_t layer = 0; needs(slot.slot, model.config) &&
                                           layer < (slot.per_layer ? model.config.layers : 1);
                  ++layer)
-                add(model.weights.at(slot.slot, layer).tensor(), type_of(slot));
+                add(model.weights.at(slot.slot, layer).tensor(), type_of(slot, layer));
         if (!factors_.empty()) {
             Tensor t{"rope_freqs.weight", DType::kF32, {factors_.size()}, {}};
             t.data = std::as_bytes(std::span(factors_));
@@ -165,11 +165,11 @@ class GgufWriter {
     }
 
   private:
-    DType type_of(const SlotInfo& slot) const {
+    DType type_of(const SlotInfo& slot, std::uint32_t layer) const {
         if (slot.n == Dim::kNone)
             return DType::kF32;
         const DType wanted =
-            type_.value_or(gguf_counterpart(formats_[static_cast<std::size_t>(slot.slot)]));
+            type_.value_or(gguf_counterpart(formats_[layer][static_cast<std::size_t>(slot.slot)]));
         return row_bytes(wanted, size_of(slot.k, model_.config)) ? wanted : DType::kF16;
     }
 

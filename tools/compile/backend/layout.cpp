@@ -18,59 +18,69 @@ std::uint64_t bytes_of(const ir::Constant& c) {
     return std::uint64_t{c.n} * c.k * sizeof(float);
 }
 
-// In the order in which the program first reads them.
-std::vector<ir::ConstantId> reading_order(const ir::Graph& graph, bool per_layer,
-                                          bool after_layers) {
-    std::vector<bool> seen(graph.constants.size());
-    std::vector<ir::ConstantId> order;
-    for (std::size_t b = 0; b < ir::kBlocks; ++b) {
-        for (const ir::Node& node : graph.blocks[b].nodes) {
-            for (const ir::ConstantId c : {node.weight, node.bias}) {
-                if (c == ir::kNone || seen[c])
-                    continue;
-                seen[c] = true;
-                if (graph.constants[c].per_layer == per_layer &&
-                    (per_layer || (b != ir::kEmbed) == after_layers))
-                    order.push_back(c);
-            }
-        }
+class Layout {
+  public:
+    explicit Layout(const ir::Graph& graph) : graph_(graph), placed_(graph.constants.size()) {
+        out_.places.resize(graph.constants.size());
     }
-    return order;
-}
+
+    WeightLayout run() {
+        for (const ir::ConstantId c : unplaced(graph_.embedding(), {}))
+            place(c, 0);
+        for (const ir::Block& block : graph_.runs())
+            place_layers(block);
+        for (const ir::Block& block : graph_.blocks)
+            for (const ir::ConstantId c : unplaced(block, {}))
+                place(c, 0);
+        out_.bytes = at_;
+        return std::move(out_);
+    }
+
+  private:
+    // The constants of these layers (or of none) that a block reads, in the order in which it does.
+    std::vector<ir::ConstantId> unplaced(const ir::Block& block, ir::LayerRun layers) {
+        std::vector<ir::ConstantId> order;
+        for (const ir::Node& node : block.nodes)
+            for (const ir::ConstantId c : {node.weight, node.bias})
+                if (c != ir::kNone && !placed_[c] && graph_.constants[c].layers == layers) {
+                    placed_[c] = true;
+                    order.push_back(c);
+                }
+        return order;
+    }
+
+    void place(ir::ConstantId c, std::uint32_t layer) {
+        const std::uint64_t bytes = bytes_of(graph_.constants[c]);
+        out_.items.push_back({c, layer, at_, bytes});
+        if (layer == graph_.constants[c].layers.first)
+            out_.places[c] = {at_, bytes};
+        at_ = align(at_ + bytes);
+    }
+
+    void place_layers(const ir::Block& block) {
+        const auto constants = unplaced(block, block.layers);
+        const std::uint64_t begin = at_;
+        for (std::uint32_t i = 0; i < block.layers.count; ++i)
+            for (const ir::ConstantId c : constants)
+                place(c, block.layers.first + i);
+        const std::uint64_t stride = (at_ - begin) / block.layers.count;
+        if (stride > 0xffffffffu)
+            fail("a layer takes {} bytes of weights, the card's index stride reaches 4 GiB",
+                 stride);
+        for (const ir::ConstantId c : constants)
+            out_.places[c].stride = static_cast<std::uint32_t>(stride);
+    }
+
+    const ir::Graph& graph_;
+    std::vector<bool> placed_;
+    WeightLayout out_;
+    std::uint64_t at_ = 0;
+};
 
 }  // namespace
 
 WeightLayout lay_out(const ir::Graph& graph) {
-    WeightLayout layout;
-    layout.places.resize(graph.constants.size());
-    std::uint64_t at = 0;
-    const auto place = [&](ir::ConstantId c) {
-        layout.places[c] = {at, bytes_of(graph.constants[c])};
-        at = align(at + layout.places[c].bytes);
-    };
-    for (const ir::ConstantId c : reading_order(graph, false, false)) {
-        place(c);
-        layout.items.push_back({c, 0, layout.places[c].offset, layout.places[c].bytes});
-    }
-    const std::uint64_t layers_begin = at;
-    const auto in_layer = reading_order(graph, true, false);
-    for (const ir::ConstantId c : in_layer)
-        place(c);
-    layout.layer_stride = at - layers_begin;
-    if (layout.layer_stride > 0xffffffffu)
-        fail("a layer takes {} bytes of weights, the card's index stride reaches 4 GiB",
-             layout.layer_stride);
-    for (std::uint32_t layer = 0; layer < graph.layers; ++layer)
-        for (const ir::ConstantId c : in_layer)
-            layout.items.push_back({c, layer, layout.places[c].offset + layer * layout.layer_stride,
-                                    layout.places[c].bytes});
-    at = layers_begin + graph.layers * layout.layer_stride;
-    for (const ir::ConstantId c : reading_order(graph, false, true)) {
-        place(c);
-        layout.items.push_back({c, 0, layout.places[c].offset, layout.places[c].bytes});
-    }
-    layout.bytes = at;
-    return layout;
+    return Layout(graph).run();
 }
 
 }  // namespace skald::compiler

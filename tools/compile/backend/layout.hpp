@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Where each constant lies in the weight image: what is not per layer first come first served, the
-// layers in between at a constant distance, so that one micro-op with a layer index reaches all of
-// them.
+// layers in between; those of a run at a constant distance, so that one micro-op with a layer index
+// reaches all of them.
 //
 //   embedding ... | layer 0: gain, qkv, o, ... | layer 1 | ... | output gain, head, rotary table
 #pragma once
@@ -15,11 +15,11 @@ namespace skald::compiler {
 
 struct WeightLayout {
     struct Place {
-        std::uint64_t offset = 0;  // of layer 0 if the constant is per layer
+        std::uint64_t offset = 0;  // of the first of its layers if it has some
         std::uint64_t bytes = 0;   // of one layer
+        std::uint32_t stride = 0;  // bytes from layer to layer
     };
     std::vector<Place> places;  // by ConstantId
-    std::uint64_t layer_stride = 0;
     std::uint64_t bytes = 0;
 
     // One piece of the image, in ascending order of offset; gaps are zero.

@@ -9,14 +9,7 @@
 #include <limits>
 
 #include "input/half.hpp"
-
-// Compiled twice, chosen at run time. Not under sanitizers, whose start-up does not bear it.
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define SKALD_VECTOR_CLONES [[gnu::target_clones("avx2", "default")]]
-#else
-#define SKALD_VECTOR_CLONES
-#endif
-#define SKALD_INLINE [[gnu::always_inline]] inline
+#include "vector_clones.hpp"
 
 namespace skald::compiler {
 namespace {
@@ -45,7 +38,7 @@ struct Block {
     float least, most, largest;
     bool finite;
 
-    SKALD_INLINE explicit Block(std::span<const float> weights) {
+    SKALD_INLINE Block(std::span<const float> weights, std::span<const float> energy) {
         count = (weights.size() + kLanes - 1) / kLanes * kLanes;
         least = most = weights[0];
         finite = true;
@@ -63,6 +56,20 @@ struct Block {
             importance[i] = mean + x[i] * x[i];
         for (std::size_t i = weights.size(); i < count; ++i)
             x[i] = importance[i] = 0;
+        weigh(energy);
+    }
+
+  private:
+    // Energies instead, if there are any; in units of their mean, so that sums stay within f32.
+    SKALD_INLINE void weigh(std::span<const float> energy) {
+        double sum = 0;
+        for (const float e : energy)
+            sum += e;
+        if (!(sum > 0))
+            return;
+        const double unit = static_cast<double>(energy.size()) / sum;
+        for (std::size_t i = 0; i < energy.size(); ++i)
+            importance[i] = static_cast<float>(energy[i] * unit);
     }
 };
 
@@ -210,8 +217,8 @@ SKALD_INLINE AffineFit rounded(AffineFit f) {
 }
 
 SKALD_VECTOR_CLONES BlockScale symmetric(std::span<const float> weights, unsigned bits,
-                                         std::uint8_t* u) {
-    const Block b(weights);
+                                         std::uint8_t* u, std::span<const float> energy) {
+    const Block b(weights, energy);
     const auto zero = static_cast<float>(1u << (bits - 1));
     const Range r{bits == 8 ? -zero + 1 : -zero, zero - 1};
     std::fill_n(u, weights.size(), static_cast<std::uint8_t>(zero));
@@ -229,8 +236,8 @@ SKALD_VECTOR_CLONES BlockScale symmetric(std::span<const float> weights, unsigne
 }
 
 SKALD_VECTOR_CLONES BlockScale affine(std::span<const float> weights, unsigned bits,
-                                      std::uint8_t* u) {
-    const Block b(weights);
+                                      std::uint8_t* u, std::span<const float> energy) {
+    const Block b(weights, energy);
     const auto high = static_cast<float>((1u << bits) - 1);
     std::fill_n(u, weights.size(), std::uint8_t{0});
     if (!b.finite)
@@ -270,13 +277,13 @@ SKALD_VECTOR_CLONES BlockScale affine(std::span<const float> weights, unsigned b
 }  // namespace
 
 BlockScale quantise_symmetric(std::span<const float> weights, unsigned bits,
-                              std::span<std::uint8_t> u) {
-    return symmetric(weights, bits, u.data());
+                              std::span<std::uint8_t> u, std::span<const float> energy) {
+    return symmetric(weights, bits, u.data(), energy);
 }
 
-BlockScale quantise_affine(std::span<const float> weights, unsigned bits,
-                           std::span<std::uint8_t> u) {
-    return affine(weights, bits, u.data());
+BlockScale quantise_affine(std::span<const float> weights, unsigned bits, std::span<std::uint8_t> u,
+                           std::span<const float> energy) {
+    return affine(weights, bits, u.data(), energy);
 }
 
 // With the weights beyond a threshold at +-s, the best s is their mean size, and the error a

@@ -122,11 +122,12 @@ StackedMatrix::Row StackedMatrix::row(std::uint32_t n) const {
 }
 
 TileError write_tiles(const StackedMatrix& matrix, isa::WeightFormat format, std::uint32_t first,
-                      std::uint32_t count, std::span<std::byte> out) {
+                      std::uint32_t count, std::span<std::byte> out,
+                      std::span<const float> energy) {
     const isa::WeightInfo& info = isa::weight_info(format);
     const std::uint64_t row_tile = isa::row_tile_bytes(format, matrix.k());
     const auto tiles_k = static_cast<std::uint32_t>(isa::ceil_div(matrix.k(), info.tile_k));
-    RowEncoder encoder(format);
+    RowEncoder encoder(format, energy);
     for (std::uint32_t t = 0; t < count; ++t) {
         std::byte* bytes = out.data() + t * row_tile;
         IntegerTiles tiles(info, bytes, tiles_k);

@@ -40,8 +40,9 @@ class StackedMatrix {
 
 // Tiles of rows [16 * first, 16 * (first + count)) of the matrix into `out`, which is exactly as
 // long as they are. Throws CompileError naming the tensor and the row if a weight is not finite, or
-// too large for the format.
+// too large for the format. `energy` as in RowEncoder.
 TileError write_tiles(const StackedMatrix& matrix, isa::WeightFormat format, std::uint32_t first,
-                      std::uint32_t count, std::span<std::byte> out);
+                      std::uint32_t count, std::span<std::byte> out,
+                      std::span<const float> energy = {});
 
 }  // namespace skald::compiler

@@ -6,9 +6,9 @@
 #include <cmath>
 #include <cstring>
 
-#include "backend/ordered_pipeline.hpp"
 #include "error.hpp"
 #include "model/rope.hpp"
+#include "ordered_pipeline.hpp"
 
 namespace skald::compiler {
 namespace {
@@ -22,8 +22,13 @@ std::vector<std::byte> bytes_of(std::span<const float> floats) {
 
 }  // namespace
 
-WeightImage::WeightImage(const Model& model, const ir::Graph& graph, const WeightLayout& layout)
-    : model_(model), graph_(graph), layout_(layout), errors_(layout.items.size()) {
+WeightImage::WeightImage(const Model& model, const ir::Graph& graph, const WeightLayout& layout,
+                         const Calibration* calibration)
+    : model_(model),
+      graph_(graph),
+      layout_(layout),
+      calibration_(calibration),
+      errors_(layout.items.size()) {
     for (std::size_t i = 0; i < layout.items.size(); ++i) {
         const ir::Constant& c = graph.constants[layout.items[i].constant];
         if (c.kind != ir::ConstantKind::kMatrix) {
@@ -76,10 +81,13 @@ WeightImage::Made WeightImage::make(const Piece& piece) const {
     const ir::Constant& c = graph_.constants[item.constant];
     if (c.kind != ir::ConstantKind::kMatrix)
         return {make_floats(item), {}};
+    // The parts of a matrix have one input.
+    const auto energy =
+        calibration_ ? calibration_->of(c.parts.front(), item.layer) : std::span<const float>();
     Made made;
     made.bytes.resize(piece.tiles * isa::matrix_bytes(c.format, isa::kTileRows, c.k));
     made.error = write_tiles(StackedMatrix(parts(item), c.k), c.format, piece.first_tile,
-                             piece.tiles, made.bytes);
+                             piece.tiles, made.bytes, energy);
     return made;
 }
 

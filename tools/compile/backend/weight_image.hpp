@@ -11,13 +11,16 @@
 
 #include "backend/layout.hpp"
 #include "backend/tile.hpp"
+#include "calibrate/calibration.hpp"
 #include "model/model.hpp"
 
 namespace skald::compiler {
 
 class WeightImage {
   public:
-    WeightImage(const Model& model, const ir::Graph& graph, const WeightLayout& layout);
+    // `calibration`: may be null.
+    WeightImage(const Model& model, const ir::Graph& graph, const WeightLayout& layout,
+                const Calibration* calibration = nullptr);
 
     // Calls `sink` with consecutive bytes until the whole image has been given out. The bytes do
     // not depend on `threads`.
@@ -46,6 +49,7 @@ class WeightImage {
     const Model& model_;
     const ir::Graph& graph_;
     const WeightLayout& layout_;
+    const Calibration* calibration_;
     std::vector<Piece> pieces_;
     std::vector<TileError> errors_;
 };

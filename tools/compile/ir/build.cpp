@@ -21,20 +21,21 @@ class Builder {
         graph_.context = context;
     }
 
-    Graph run() {
-        graph_.blocks[kEmbed].name = "embed";
-        graph_.blocks[kLayer].name = "layer";
-        graph_.blocks[kLayer].repeat = config_.layers;
-        graph_.blocks[kHead].name = "head";
-
-        const ValueId x = value("x", config_.hidden);
-        push(kEmbed, {Op::kGather, {}, x, matrix("embedding", Slot::kEmbedding)});
+    Graph run(std::span<const LayerRun> runs) {
+        begin("embed");
+        ValueId x = value("x", config_.hidden);
+        push({Op::kGather, {}, x, matrix("embedding", Slot::kEmbedding)});
         table_ = graph_.add_constant(
-            {"rotary", ConstantKind::kRotaryTable, {}, false, graph_.context, config_.head_dim});
-        const ValueId after = feed_forward(attention(x));
-        graph_.blocks[kLayer].carried_in = x;
-        graph_.blocks[kLayer].carried_out = after;
-        head(after);
+            {"rotary", ConstantKind::kRotaryTable, {}, {}, graph_.context, config_.head_dim});
+        for (const LayerRun& run : runs) {
+            begin(name_of(run), run);
+            const ValueId after = feed_forward(attention(x));
+            graph_.blocks.back().carried_in = x;
+            graph_.blocks.back().carried_out = after;
+            x = after;
+        }
+        begin("head");
+        head(x);
         return std::move(graph_);
     }
 
@@ -46,8 +47,12 @@ class Builder {
         const Value& v = graph_.values[of];
         return graph_.add_value({name, v.rows, v.width, of, 0});
     }
-    void push(BlockIndex block, Node node) {
-        graph_.blocks[block].nodes.push_back(std::move(node));
+    void begin(std::string block, LayerRun layers = {}) {
+        graph_.blocks.push_back({std::move(block), layers, {}});
+    }
+    void push(Node node) { graph_.blocks.back().nodes.push_back(std::move(node)); }
+    LayerRun layers_of(const SlotInfo& info) const {
+        return info.per_layer ? graph_.blocks.back().layers : LayerRun{};
     }
 
     ConstantId matrix(const char* name, Slot slot) {
@@ -55,72 +60,72 @@ class Builder {
         return graph_.add_constant({name,
                                     ConstantKind::kMatrix,
                                     {slot},
-                                    info.per_layer,
+                                    layers_of(info),
                                     size_of(info.n, config_),
                                     size_of(info.k, config_)});
     }
     ConstantId vector(const char* name, Slot slot) {
         const SlotInfo& info = info_of(slot);
         return graph_.add_constant(
-            {name, ConstantKind::kVector, {slot}, info.per_layer, 1, size_of(info.k, config_)});
+            {name, ConstantKind::kVector, {slot}, layers_of(info), 1, size_of(info.k, config_)});
     }
     ConstantId bias(const char* name, Slot slot) {
         return needs(slot, config_) ? vector(name, slot) : kNone;
     }
 
-    ValueId norm(BlockIndex block, const char* name, const char* gain, Slot slot, ValueId x) {
+    ValueId norm(const char* name, const char* gain, Slot slot, ValueId x) {
         const ValueId y = value(name, config_.hidden, graph_.values[x].rows);
-        push(block, {Op::kRmsNorm, {x}, y, vector(gain, slot)});
+        push({Op::kRmsNorm, {x}, y, vector(gain, slot)});
         return y;
     }
     ValueId linear(const char* name, ValueId x, Slot slot, Slot bias_slot) {
         const ConstantId w = matrix(name, slot);
         const ConstantId b = bias(fmt::format("{}_bias", name).c_str(), bias_slot);
         const ValueId y = value(name, graph_.constants[w].n);
-        push(kLayer, {Op::kMatMul, {x}, y, w, b});
+        push({Op::kMatMul, {x}, y, w, b});
         return y;
     }
     ValueId rope(const char* name, ValueId x) {
         const ValueId y = in_place(name, x);
-        push(kLayer, {Op::kRope, {x}, y, table_});
+        push({Op::kRope, {x}, y, table_});
         return y;
     }
     ValueId residual(const char* name, ValueId x, ValueId y) {
         const ValueId sum = in_place(name, x);
-        push(kLayer, {Op::kAdd, {x, y}, sum});
+        push({Op::kAdd, {x, y}, sum});
         return sum;
     }
 
     ValueId attention(ValueId x) {
-        const ValueId h = norm(kLayer, "attention_in", "attention_gain", Slot::kAttentionNorm, x);
+        const ValueId h = norm("attention_in", "attention_gain", Slot::kAttentionNorm, x);
         const ValueId q = linear("q", h, Slot::kQ, Slot::kQBias);
         const ValueId k = linear("k", h, Slot::kK, Slot::kKBias);
         const ValueId v = linear("v", h, Slot::kV, Slot::kVBias);
         const ValueId rq = rope("q_rotated", q);
         const ValueId rk = rope("k_rotated", k);
-        push(kLayer, {Op::kKvAppend, {rk, v}});
+        push({Op::kKvAppend, {rk, v}});
         const ValueId y = value("attention_out", graph_.heads * graph_.head_dim);
-        push(kLayer, {Op::kAttention, {rq}, y});
+        push({Op::kAttention, {rq}, y});
         return residual("x_attention", x, linear("o", y, Slot::kO, Slot::kOBias));
     }
 
     ValueId feed_forward(ValueId x) {
-        const ValueId h = norm(kLayer, "ffn_in", "ffn_gain", Slot::kFfnNorm, x);
+        const ValueId h = norm("ffn_in", "ffn_gain", Slot::kFfnNorm, x);
         const ValueId gate = linear("gate", h, Slot::kGate, Slot::kGateBias);
         const ValueId up = linear("up", h, Slot::kUp, Slot::kUpBias);
         const ValueId y = value("ffn_mid", config_.ffn);
-        push(kLayer, {Op::kGlu, {gate, up}, y});
+        push({Op::kGlu, {gate, up}, y});
         return residual("x_ffn", x, linear("down", y, Slot::kDown, Slot::kDownBias));
     }
 
     void head(ValueId x) {
         const ValueId s = value("selected", config_.hidden, Rows::kSelected);
-        push(kHead, {Op::kSelectRows, {x}, s});
-        const ValueId h = norm(kHead, "head_in", "head_gain", Slot::kOutputNorm, s);
+        push({Op::kSelectRows, {x}, s});
+        const ValueId h = norm("head_in", "head_gain", Slot::kOutputNorm, s);
         const ValueId logits = value("logits", config_.vocabulary, Rows::kSelected);
         const Slot slot = config_.tied_embeddings ? Slot::kEmbedding : Slot::kHead;
-        push(kHead, {Op::kMatMul, {h}, logits, matrix("head", slot)});
-        push(kHead, {Op::kLogits, {logits}});
+        push({Op::kMatMul, {h}, logits, matrix("head", slot)});
+        push({Op::kLogits, {logits}});
     }
 
     const ModelConfig& config_;
@@ -130,8 +135,8 @@ class Builder {
 
 }  // namespace
 
-Graph build(const ModelConfig& config, std::uint32_t context) {
-    return Builder(config, context).run();
+Graph build(const ModelConfig& config, std::uint32_t context, std::span<const LayerRun> runs) {
+    return Builder(config, context).run(runs);
 }
 
 }  // namespace skald::compiler::ir

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace skald::compiler::ir {
 
 const char* name_of(Op op) {
@@ -29,6 +31,11 @@ const char* name_of(Op op) {
             return "logits";
     }
     return "?";
+}
+
+std::string name_of(LayerRun run) {
+    return run.count == 1 ? fmt::format("layer {}", run.first)
+                          : fmt::format("layers {}..{}", run.first, run.first + run.count - 1);
 }
 
 ValueId Graph::add_value(Value value) {
@@ -98,7 +105,7 @@ std::string to_string(const Graph& g) {
     for (std::size_t i = 0; i < g.constants.size(); ++i) {
         const Constant& c = g.constants[i];
         s += fmt::format("constant @{}:{} {} [{},{}]{}", i, c.name, name_of_kind(c.kind), c.n, c.k,
-                         c.per_layer ? " per layer" : "");
+                         c.layers.count != 0 ? " of " + name_of(c.layers) : "");
         if (c.kind == ConstantKind::kMatrix)
             s += fmt::format(" {}",
                              c.quantised ? isa::weight_info(c.format).name : "as in the source");
@@ -107,7 +114,7 @@ std::string to_string(const Graph& g) {
     for (ValueId id = 0; id < g.values.size(); ++id)
         s += fmt::format("value {}\n", describe(g, id));
     for (const Block& block : g.blocks) {
-        s += fmt::format("block {} x {}\n", block.name, block.repeat);
+        s += fmt::format("block {} x {}\n", block.name, std::max(1u, block.layers.count));
         for (const Node& node : block.nodes) {
             s += "  ";
             if (node.out != kNone)

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
-// The compiler's intermediate representation: the arithmetic of one step of a decoder, in three
-// blocks (embedding, one layer that is repeated, head). Control flow - steps, modes, sampling, jobs
-// - is the same for every model and lives in the back end.
+// The compiler's intermediate representation: the arithmetic of one step of a decoder, in blocks:
+// embedding, one for each run of layers that differ only in where their weights lie, head. Control
+// flow - steps, modes, sampling, jobs - is the same for every model and lives in the back end.
 //
 // Values are f32 matrices of T or S rows. A value is either a root with storage of its own, or a
 // view of some columns of another; a node whose output is a view of one of its inputs works in
 // place.
 #pragma once
 
-#include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -37,6 +37,14 @@ struct Value {
     std::uint64_t offset = 0;  // in the workspace
 };
 
+// Neighbouring layers that one block serves, as a loop. Of none: outside of the layers.
+struct LayerRun {
+    std::uint32_t first = 0, count = 0;
+
+    bool operator==(const LayerRun&) const = default;
+};
+std::string name_of(LayerRun run);  // "layers 2..5", "layer 7"
+
 enum class ConstantKind : std::uint8_t {
     kMatrix,       // [n,k], tiled, in `format`
     kVector,       // f32 [k]
@@ -47,7 +55,7 @@ struct Constant {
     std::string name;
     ConstantKind kind = ConstantKind::kMatrix;
     std::vector<Slot> parts;  // stacked along n (matrix) or joined (vector); empty for the table
-    bool per_layer = false;
+    LayerRun layers;          // one for each of these layers, or just one
     std::uint32_t n = 1, k = 0;
     isa::WeightFormat format = isa::WeightFormat::F32;  // set by quantise
     bool quantised = false;                             // whether it was
@@ -77,13 +85,11 @@ struct Node {
 
 struct Block {
     std::string name;
-    std::uint32_t repeat = 1;
+    LayerRun layers;
     std::vector<Node> nodes;
     ValueId carried_in = kNone,
-            carried_out = kNone;  // repeat > 1: one iteration's result is the next one's input
+            carried_out = kNone;  // of layers: one's result is the next one's input
 };
-
-enum BlockIndex : std::size_t { kEmbed, kLayer, kHead, kBlocks };
 
 struct Graph {
     std::uint32_t heads = 0, kv_heads = 0, head_dim = 0, layers = 0, vocabulary = 0, hidden = 0,
@@ -94,7 +100,7 @@ struct Graph {
     float norm_eps = 0;
     std::vector<Value> values;
     std::vector<Constant> constants;
-    std::array<Block, kBlocks> blocks;
+    std::vector<Block> blocks;  // embedding, runs of layers in order, head
 
     // Set by plan_memory.
     std::uint32_t max_rows = 0, max_selected = 0;
@@ -102,6 +108,10 @@ struct Graph {
 
     ValueId add_value(Value value);
     ConstantId add_constant(Constant constant);
+
+    const Block& embedding() const { return blocks.front(); }
+    std::span<const Block> runs() const { return std::span(blocks).subspan(1, blocks.size() - 2); }
+    const Block& head() const { return blocks.back(); }
 
     ValueId root_of(ValueId id) const;
     std::uint32_t column_of(ValueId id) const;  // within the root
@@ -111,8 +121,9 @@ struct Graph {
     bool same_place(ValueId a, ValueId b) const;
 };
 
-// The plain graph of a model, nothing fused, weights unquantised.
-Graph build(const ModelConfig& config, std::uint32_t context);
+// The plain graph of a model, nothing fused, weights unquantised. `runs`: how its layers are to be
+// divided among blocks; together all layers in order.
+Graph build(const ModelConfig& config, std::uint32_t context, std::span<const LayerRun> runs);
 
 // Throws CompileError saying which rule is broken where. Every pass leaves a graph that passes.
 void verify(const Graph& graph);

@@ -60,6 +60,7 @@ class Verifier {
     void run() {
         check_values();
         check_constants();
+        check_blocks();
         available_.assign(g_.values.size(), false);
         defined_.assign(g_.values.size(), false);
         mark_node_outputs();
@@ -112,6 +113,20 @@ class Verifier {
                 broken("constant {} has no content", c.name);
     }
 
+    // One after the other the runs are all layers.
+    void check_blocks() const {
+        if (g_.blocks.size() < 3 || g_.embedding().layers.count != 0 || g_.head().layers.count != 0)
+            broken("it has no embedding, layers and head");
+        std::uint32_t next = 0;
+        for (const Block& block : g_.runs()) {
+            if (block.layers.first != next || block.layers.count == 0)
+                broken("block {} does not begin with layer {}", block.name, next);
+            next += block.layers.count;
+        }
+        if (next != g_.layers)
+            broken("its blocks have {} layers of {}", next, g_.layers);
+    }
+
     void mark_node_outputs() {
         for (const Block& block : g_.blocks)
             for (const Node& node : block.nodes)
@@ -130,8 +145,11 @@ class Verifier {
         require(node.bias == kNone || node.op == Op::kMatMul, node, "has a bias");
         for (const ConstantId c : {node.weight, node.bias}) {
             require(c == kNone || c < g_.constants.size(), node, "names constant {}", c);
-            require(c == kNone || !g_.constants[c].per_layer || block_->repeat == g_.layers, node,
-                    "uses a layer's constant outside the layers");
+            if (c == kNone)
+                continue;
+            const LayerRun of = g_.constants[c].layers;
+            require(of.count == 0 || of == block_->layers, node,
+                    "uses a constant of {} outside of them", name_of(of));
         }
         for (const ValueId in : node.in) {
             require(in < g_.values.size(), node, "names value {}", in);
@@ -244,9 +262,8 @@ class Verifier {
 
     void check_carried(const Block& block) const {
         const bool has = block.carried_in != kNone && block.carried_out != kNone;
-        if (block.repeat > 1 && !has)
-            broken("block {} is repeated, but nothing is carried from one time to the next",
-                   block.name);
+        if (block.layers.count != 0 && !has)
+            broken("nothing is carried from layer to layer by block {}", block.name);
         if (has &&
             (block.carried_in >= g_.values.size() || block.carried_out >= g_.values.size() ||
              !g_.same_place(block.carried_in, block.carried_out) || !available_[block.carried_out]))

@@ -9,7 +9,7 @@ namespace {
 using namespace ir;
 
 bool same_content(const Constant& a, const Constant& b) {
-    return a.kind == b.kind && a.parts == b.parts && a.per_layer == b.per_layer && a.n == b.n &&
+    return a.kind == b.kind && a.parts == b.parts && a.layers == b.layers && a.n == b.n &&
            a.k == b.k;
 }
 

@@ -38,7 +38,7 @@ std::vector<std::size_t> parallel_products(const Graph& g, const Block& block, s
         const bool alike = b.op == Op::kMatMul && b.in == a.in &&
                            (b.bias == kNone) == (a.bias == kNone) &&
                            g.values[b.out].parent == kNone &&
-                           g.constants[b.weight].per_layer == g.constants[a.weight].per_layer &&
+                           g.constants[b.weight].layers == g.constants[a.weight].layers &&
                            g.constants[b.weight].format == g.constants[a.weight].format;
         if (alike)
             group.push_back(i);
@@ -61,9 +61,9 @@ void fuse_products(Graph& g, Block& block) {
             continue;
         const Node first = block.nodes[i];
         const Constant& like = g.constants[first.weight];
-        Constant weight{"",          ConstantKind::kMatrix, {}, like.per_layer, 0, like.k,
+        Constant weight{"",          ConstantKind::kMatrix, {}, like.layers, 0, like.k,
                         like.format, like.quantised};
-        Constant bias{"", ConstantKind::kVector, {}, weight.per_layer, 1, 0};
+        Constant bias{"", ConstantKind::kVector, {}, weight.layers, 1, 0};
         for (const std::size_t m : group) {
             stack(g, weight, block.nodes[m].weight);
             if (first.bias != kNone)

@@ -72,7 +72,7 @@ class Lives {
 
     // What was there before a repeated block and is used in it is needed by its next time as well.
     void extend_over_loop(const Block& block, std::size_t begin, std::size_t end) {
-        if (block.repeat < 2)
+        if (block.layers.count < 2)
             return;
         for (Range& r : lives_)
             if (r.used && r.first < begin && r.last >= begin)

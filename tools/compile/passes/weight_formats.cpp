@@ -49,34 +49,10 @@ WeightFormat natural_format(const Tensor& tensor) {
     return format_of(info.bits <= 4 ? 4 : 8, info.affine, isa::kQuantBlock);
 }
 
-struct Chosen {
-    WeightFormat format;
-    bool by_rule;  // not by the source's type
-};
-
-WeightFormat choose(const Model& model, const WeightRules& rules, const SlotInfo& slot) {
+WeightFormat choose(const WeightRules& rules, const SlotInfo& slot, const Tensor& tensor) {
     const bool vocabulary = slot.slot == Slot::kEmbedding || slot.slot == Slot::kHead;
-    const auto tensor_of = [&](std::uint32_t layer) -> const Tensor& {
-        return model.weights.at(slot.slot, layer).tensor();
-    };
-    const auto chosen = [&](const Tensor& tensor) {
-        const auto choice = rules.choice(tensor.name, vocabulary);
-        return Chosen{choice.format ? *choice.format : natural_format(tensor),
-                      choice.format.has_value()};
-    };
-    Chosen all = chosen(tensor_of(0));
-    for (std::uint32_t layer = 1; layer < (slot.per_layer ? model.config.layers : 1); ++layer) {
-        const Tensor& tensor = tensor_of(layer);
-        const Chosen one = chosen(tensor);
-        if (one.by_rule != all.by_rule || (one.by_rule && one.format != all.format))
-            fail(
-                "{}: tensor {} would be {}, in the layers before it {}; a weight has one format "
-                "in all layers",
-                model.config.source, tensor.name, isa::weight_info(one.format).name,
-                isa::weight_info(all.format).name);
-        all.format = join(all.format, one.format);
-    }
-    return all.format;
+    const WeightChoice choice = rules.choice(tensor.name, vocabulary);
+    return choice.format ? *choice.format : natural_format(tensor);
 }
 
 void check_patterns(const Model& model, const WeightRules& rules) {
@@ -95,27 +71,32 @@ void check_patterns(const Model& model, const WeightRules& rules) {
 
 }  // namespace
 
-WeightFormat join(WeightFormat a, WeightFormat b) {
-    if (a == b)
-        return a;
-    const isa::WeightInfo &x = isa::weight_info(a), &y = isa::weight_info(b);
-    if (!x.integer || !y.integer)
-        return WeightFormat::F32;
-    if (x.bits == 2 && y.bits == 2)
-        return WeightFormat::T2B128;
-    const std::uint8_t bits = std::max(x.bits, y.bits);
-    const auto block = [](const isa::WeightInfo& info) { return info.block ? info.block : 128; };
-    return format_of(bits, x.affine || y.affine, std::min(block(x), block(y)));
-}
-
 WeightFormats choose_formats(const Model& model, const WeightRules& rules) {
     check_patterns(model, rules);
-    WeightFormats formats;
-    formats.fill(WeightFormat::F32);
-    for (const SlotInfo& slot : kSlotTable)
-        if (slot.n != Dim::kNone && model.weights.at(slot.slot).present())
-            formats[static_cast<std::size_t>(slot.slot)] = choose(model, rules, slot);
+    LayerFormats none;
+    none.fill(WeightFormat::F32);
+    WeightFormats formats(model.config.layers, none);
+    for (const SlotInfo& slot : kSlotTable) {
+        if (slot.n == Dim::kNone || !model.weights.at(slot.slot).present())
+            continue;
+        const auto place = static_cast<std::size_t>(slot.slot);
+        for (std::uint32_t layer = 0; layer < model.config.layers; ++layer)
+            formats[layer][place] =
+                layer == 0 || slot.per_layer
+                    ? choose(rules, slot, model.weights.at(slot.slot, layer).tensor())
+                    : formats[0][place];
+    }
     return formats;
+}
+
+std::vector<ir::LayerRun> runs_of(const WeightFormats& formats) {
+    std::vector<ir::LayerRun> runs;
+    for (std::uint32_t layer = 0; layer < formats.size(); ++layer) {
+        if (layer == 0 || formats[layer] != formats[layer - 1])
+            runs.push_back({layer, 0});
+        ++runs.back().count;
+    }
+    return runs;
 }
 
 }  // namespace skald::compiler
