@@ -69,6 +69,13 @@ TEST(Engine, PreemptionAtEveryMicroOpChangesNothing) {
     rig.engine->preempt();  // meets the wait at the latest
     card::JobResult result = rig.events.wait_job();
     EXPECT_EQ(result.status, SKALD_CORE_PREEMPTED);
+    // At the closed gate for certain, then wherever the request happens to meet it.
+    for (unsigned i = 0; i < 20; ++i) {
+        rig.engine->resume(0);
+        rig.engine->preempt();
+        result = rig.events.wait_job();
+        ASSERT_EQ(result.status, SKALD_CORE_PREEMPTED);
+    }
     rig.signal(gate, 1);
     unsigned preemptions = 0;
     while (result.status == SKALD_CORE_PREEMPTED) {
@@ -79,7 +86,6 @@ TEST(Engine, PreemptionAtEveryMicroOpChangesNothing) {
     }
     EXPECT_EQ(result.status, SKALD_JOB_DONE);
     EXPECT_EQ(result.micro_ops, 2u + 2 * 30000 + 2) << "sums over all slices";
-    EXPECT_GT(preemptions, 1u);
     EXPECT_EQ(rig.get<float>(result_va, 16), std::vector<float>(16, 30001.0f));
 }
 
