@@ -86,6 +86,7 @@ bool Uploader::pin_read_window(Slot& slot) {
     slot.read.reset(static_cast<std::byte*>(std::aligned_alloc(kHugePage, kFileWindowBytes)));
     if (slot.read == nullptr)
         return false;
+    // Pages of its own, before it is pinned for reading: untouched ones would share one of zeros.
     std::memset(slot.read.get(), 0, kFileWindowBytes);
     return pin(slot, {slot.read.get(), kFileWindowBytes});
 }
