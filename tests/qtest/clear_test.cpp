@@ -6,18 +6,15 @@
 #include <algorithm>
 
 #include "board.hpp"
+#include "card_memory.hpp"
 
 namespace skald::qtest {
 namespace {
 
-class Clear : public testing::TestWithParam<const char*> {
+class Clear : public EachCardMemory {
   protected:
-    Clear() : board(*GetParam() ? "memdev=m0" : "memory-size=64M", backend()) {}
+    Clear() : board(options(), arguments()) {}
 
-    static std::vector<std::string> backend() {
-        return *GetParam() ? std::vector<std::string>{"-object", GetParam()}
-                           : std::vector<std::string>{};
-    }
     std::uint32_t clear(std::uint32_t offset, std::uint32_t bytes) {
         MailboxWords words{};
         words[SKALD_MBOX_W_OPCODE] = SKALD_MBOX_MEM_CLEAR;
@@ -44,15 +41,7 @@ TEST_P(Clear, ZeroesWhatItIsAskedToAsOftenAsItIsAsked) {
     EXPECT_EQ(board.machine.process().output(), "");
 }
 
-INSTANTIATE_TEST_SUITE_P(, Clear,
-                         testing::Values("", "memory-backend-ram,id=m0,size=64M",
-                                         "memory-backend-memfd,id=m0,size=64M"),
-                         [](const auto& test) {
-                             const std::string text = test.param;
-                             return text.empty()                              ? "Anonymous"
-                                    : text.find("memfd") != std::string::npos ? "Memfd"
-                                                                              : "Backend";
-                         });
+INSTANTIATE_TEST_SUITE_P(, Clear, card_memories(), card_memory_name);
 
 }  // namespace
 }  // namespace skald::qtest

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include "card_memory.hpp"
 #include "rig.hpp"
 
 namespace skald::qtest {
@@ -192,18 +193,10 @@ TEST_F(Stop, UnplugInAStoppedVm) {
 constexpr std::uint16_t kDebugExit = 0xf4;
 
 // Once for each kind of card memory: QEMU frees a backend while it ends.
-class End : public testing::TestWithParam<const char*> {
+class End : public EachCardMemory {
   protected:
-    End() : board(options(), arguments()) {}
+    End() : board(options(), arguments({"-device", "isa-debug-exit,iobase=0xf4,iosize=4"})) {}
 
-    static std::string options() { return *GetParam() ? "memdev=m0" : "memory-size=64M"; }
-    static std::vector<std::string> arguments() {
-        std::vector<std::string> list = {"-device", "isa-debug-exit,iobase=0xf4,iosize=4"};
-        if (*GetParam() != '\0') {
-            list.insert(list.end(), {"-object", GetParam()});
-        }
-        return list;
-    }
     void expect_clean_end() {
         EXPECT_EQ(board.machine.process().wait(kPatience), 0);
         EXPECT_EQ(board.machine.process().output(), "");
@@ -274,15 +267,7 @@ TEST_P(End, BootingCardByQuit) {
     expect_clean_end();
 }
 
-INSTANTIATE_TEST_SUITE_P(, End,
-                         testing::Values("", "memory-backend-ram,id=m0,size=64M",
-                                         "memory-backend-memfd,id=m0,size=64M"),
-                         [](const auto& test) {
-                             const std::string text = test.param;
-                             return text.empty()                              ? "Anonymous"
-                                    : text.find("memfd") != std::string::npos ? "Memfd"
-                                                                              : "Backend";
-                         });
+INSTANTIATE_TEST_SUITE_P(, End, card_memories(), card_memory_name);
 
 }  // namespace
 }  // namespace skald::qtest
