@@ -9,17 +9,12 @@
 #include <limits>
 
 #include "input/half.hpp"
-#include "vector_clones.hpp"
+#include "vector_lanes.hpp"
 
 namespace skald::compiler {
 namespace {
 
-constexpr std::size_t kLanes = 8;
-using Lanes = std::array<float, kLanes>;
-
-SKALD_INLINE float sum_of(const Lanes& l) {
-    return ((l[0] + l[4]) + (l[1] + l[5])) + ((l[2] + l[6]) + (l[3] + l[7]));
-}
+constexpr std::size_t kLanes = kVectorLanes;
 
 // Adding and taking away 1.5 * 2^23 rounds to the nearest whole number, ties to even.
 SKALD_INLINE float round_even(float x) {

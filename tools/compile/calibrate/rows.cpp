@@ -6,17 +6,14 @@
 #include <algorithm>
 #include <array>
 
-#include "vector_clones.hpp"
+#include "vector_lanes.hpp"
 
 namespace skald::compiler {
 namespace {
 
 constexpr std::size_t kTogether = 4;
-using Lanes = std::array<float, kRowLanes>;
 
-SKALD_INLINE float sum_of(const Lanes& l) {
-    return ((l[0] + l[4]) + (l[1] + l[5])) + ((l[2] + l[6]) + (l[3] + l[7]));
-}
+static_assert(kRowLanes == kVectorLanes);
 
 SKALD_VECTOR_CLONES void dots(const float* x, const float* const* w, std::size_t k, float* sums) {
     Lanes a{}, b{}, c{}, d{};
