@@ -32,10 +32,22 @@ struct Rows {
             v.store(p, n);
     }
 
+    // Sixteen blocks at a time: what goes across the lanes of one block's vectors is done for all
+    // of them at once, and so are the divisions.
     static bool quant(const float* x, std::uint32_t n, std::int8_t* q, float* d, std::int32_t* s) {
-        const std::uint32_t blocks = (n + isa::kQuantBlock - 1) / isa::kQuantBlock;
+        constexpr std::uint32_t kSet = 16 * isa::kQuantBlock;
+        bool finite = true;
+        std::uint32_t i = 0;
+        for (; i + kSet <= n; i += kSet, x += kSet, q += kSet, d += 16, s += 16)
+            finite &= quant_blocks<true>(x, kSet, q, d, s);
+        return (i == n || quant_blocks<false>(x, n - i, q, d, s)) && finite;
+    }
+    template <bool kWhole>  // n = 16 blocks; else n is less
+    [[gnu::always_inline]] static bool quant_blocks(const float* x, std::uint32_t n, std::int8_t* q,
+                                                    float* d, std::int32_t* s) {
+        const std::uint32_t blocks = kWhole ? 16 : (n + isa::kQuantBlock - 1) / isa::kQuantBlock;
         const auto block = [&](std::uint32_t b, V& low, V& high) {
-            const std::uint32_t left = n - b * isa::kQuantBlock;
+            const std::uint32_t left = kWhole ? isa::kQuantBlock : n - b * isa::kQuantBlock;
             const float* from = x + b * isa::kQuantBlock;
             low = get(from, left < 16 ? left : 16);
             high = left > 16 ? get(from + 16, left < 32 ? left - 16 : 16) : V::set(0.0f);
@@ -43,30 +55,32 @@ struct Rows {
         const V zero = V::set(0.0f);
         V low;
         V high;
-        // Of every block at first the largest magnitude, so that 16 are divided at once.
-        V check = zero;  // NaN once something is not finite
+        V each[16];
+        if (!kWhole)
+            for (V& v : each)
+                v = zero;
         for (std::uint32_t b = 0; b < blocks; ++b) {
             block(b, low, high);
-            check = check + (low * zero + high * zero);
-            d[b] = V::largest(V::max(V::abs(low), V::abs(high)));
+            each[b] = V::max_magnitude(V::abs(low), V::abs(high));
         }
-        alignas(64) float inverse[kPiece / isa::kQuantBlock];
-        SKALD_EACH_VECTOR(b, count, blocks) {
-            const V most = get(d + b, count);
-            const V infinity = V::set(std::numeric_limits<float>::infinity());
-            const V id = V::set(127.0f) / most;  // infinite if `most` is 0 or all but 0
-            V::select_less(id, infinity, id, zero).store(inverse + b);
-            put(most / V::set(127.0f), d + b, count);
-        }
+        const V most = V::largest_of_each(each);
+        const V infinity = V::set(std::numeric_limits<float>::infinity());
+        const V id = V::set(127.0f) / most;  // infinite if `most` is 0 or all but 0
+        alignas(64) float inverse[16];
+        V::select_less(id, infinity, id, zero).store(inverse);
+        put(most / V::set(127.0f), d, blocks);
         for (std::uint32_t b = 0; b < blocks; ++b) {
             block(b, low, high);
-            const V id = V::set(inverse[b]);
+            const V by = V::set(inverse[b]);
             std::int8_t* to = q + b * isa::kQuantBlock;
-            V::store_i8(within_i8(low * id), to);
-            V::store_i8(within_i8(high * id), to + 16);
-            s[b] = V::sum32(to);
+            low = V::rounded(within_i8(low * by));
+            high = V::rounded(within_i8(high * by));
+            V::store_i8(low, to);
+            V::store_i8(high, to + 16);
+            each[b] = low + high;  // integers: exact in any order
         }
-        return V::all_finite(check);
+        V::sum_of_each(each).store_integers(s, blocks);
+        return V::all_finite(most);
     }
     [[gnu::always_inline]] static V within_i8(const V& v) {
         return V::min(V::max(v, V::set(-127.0f)), V::set(127.0f));

@@ -14,6 +14,7 @@
 namespace skald::card::compute {
 
 #define SKALD_INLINE [[gnu::always_inline]] inline
+#define SKALD_INLINE_LAMBDA __attribute__((always_inline))
 
 struct Avx2Vec {
     static constexpr int kTiles = 1;
@@ -147,6 +148,52 @@ struct Avx2Vec {
     }
     SKALD_INLINE static std::int32_t sum32(const std::int8_t* p) { return avx2_sum32(p); }
     SKALD_INLINE static float largest(Avx2Vec x) { return avx2_largest(_mm256_max_ps(x.lo, x.hi)); }
+    SKALD_INLINE static Avx2Vec rounded(Avx2Vec x) {
+        constexpr int kNearest = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+        return {_mm256_round_ps(x.lo, kNearest), _mm256_round_ps(x.hi, kNearest)};
+    }
+    SKALD_INLINE void store_integers(std::int32_t* p, unsigned n) const {
+        const int count = static_cast<int>(n);
+        _mm256_maskstore_epi32(p, first(count), _mm256_cvtps_epi32(lo));
+        _mm256_maskstore_epi32(p + 8, first(count - 8), _mm256_cvtps_epi32(hi));
+    }
+    SKALD_INLINE static __m256 max_magnitude(__m256 a, __m256 b) {
+        return _mm256_castsi256_ps(
+            _mm256_max_epi32(_mm256_castps_si256(a), _mm256_castps_si256(b)));
+    }
+    SKALD_INLINE static Avx2Vec max_magnitude(Avx2Vec a, Avx2Vec b) {
+        return {max_magnitude(a.lo, b.lo), max_magnitude(a.hi, b.hi)};
+    }
+    SKALD_INLINE static Avx2Vec largest_of_each(const Avx2Vec (&v)[16]) {
+        return across(v,
+                      [](__m256 a, __m256 b) SKALD_INLINE_LAMBDA { return max_magnitude(a, b); });
+    }
+    SKALD_INLINE static Avx2Vec sum_of_each(const Avx2Vec (&v)[16]) {
+        return across(v,
+                      [](__m256 a, __m256 b) SKALD_INLINE_LAMBDA { return _mm256_add_ps(a, b); });
+    }
+    // Lane i: f over the lanes of v[i]. Each step halves what is left of every vector and puts two
+    // halves side by side.
+    template <class F>
+    SKALD_INLINE static Avx2Vec across(const Avx2Vec (&v)[16], F f) {
+        __m256 four[4];  // of four vectors each: their lanes in turns
+        for (int i = 0; i < 4; ++i) {
+            __m256d two[2];
+            for (int j = 0; j < 2; ++j) {
+                const Avx2Vec& first = v[4 * i + 2 * j];
+                const Avx2Vec& second = v[4 * i + 2 * j + 1];
+                const __m256 a = f(first.lo, first.hi);
+                const __m256 b = f(second.lo, second.hi);
+                two[j] = _mm256_castps_pd(f(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b)));
+            }
+            four[i] = f(_mm256_castpd_ps(_mm256_unpacklo_pd(two[0], two[1])),
+                        _mm256_castpd_ps(_mm256_unpackhi_pd(two[0], two[1])));
+        }
+        return {f(_mm256_permute2f128_ps(four[0], four[1], 0x20),
+                  _mm256_permute2f128_ps(four[0], four[1], 0x31)),
+                f(_mm256_permute2f128_ps(four[2], four[3], 0x20),
+                  _mm256_permute2f128_ps(four[2], four[3], 0x31))};
+    }
     SKALD_INLINE static Avx2Vec load_i8(const std::int8_t* p) {
         const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
         return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes)),
@@ -161,5 +208,6 @@ struct Avx2Vec {
 };
 
 #undef SKALD_INLINE
+#undef SKALD_INLINE_LAMBDA
 
 }  // namespace skald::card::compute

@@ -13,6 +13,7 @@
 namespace skald::card::compute {
 
 #define SKALD_INLINE [[gnu::always_inline]] inline
+#define SKALD_INLINE_LAMBDA __attribute__((always_inline))
 
 struct Avx512Vec {
     static constexpr int kTiles = 4;
@@ -105,6 +106,47 @@ struct Avx512Vec {
         return avx2_largest(
             _mm256_max_ps(_mm512_castps512_ps256(x.f), _mm512_extractf32x8_ps(x.f, 1)));
     }
+    SKALD_INLINE static Avx512Vec rounded(Avx512Vec x) {
+        return {_mm512_roundscale_ps(x.f, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
+    }
+    SKALD_INLINE void store_integers(std::int32_t* p, unsigned n) const {
+        _mm512_mask_storeu_epi32(p, first(n), _mm512_cvtps_epi32(f));
+    }
+    SKALD_INLINE static Avx512Vec max_magnitude(Avx512Vec a, Avx512Vec b) {
+        return {_mm512_castsi512_ps(
+            _mm512_max_epi32(_mm512_castps_si512(a.f), _mm512_castps_si512(b.f)))};
+    }
+    SKALD_INLINE static Avx512Vec largest_of_each(const Avx512Vec (&v)[16]) {
+        return across(
+            v, [](Avx512Vec a, Avx512Vec b) SKALD_INLINE_LAMBDA { return max_magnitude(a, b); });
+    }
+    SKALD_INLINE static Avx512Vec sum_of_each(const Avx512Vec (&v)[16]) {
+        return across(v, [](Avx512Vec a, Avx512Vec b) SKALD_INLINE_LAMBDA { return a + b; });
+    }
+    // Lane i: f over the lanes of v[i]. Each step halves what is left of every vector and puts two
+    // halves side by side.
+    template <class F>
+    SKALD_INLINE static Avx512Vec across(const Avx512Vec (&v)[16], F f) {
+        Avx512Vec four[4];  // of four vectors each: their lanes in turns
+        for (int i = 0; i < 4; ++i) {
+            __m512 two[2];
+            for (int j = 0; j < 2; ++j) {
+                const __m512 a = v[4 * i + 2 * j].f;
+                const __m512 b = v[4 * i + 2 * j + 1].f;
+                two[j] =
+                    f(Avx512Vec{_mm512_unpacklo_ps(a, b)}, Avx512Vec{_mm512_unpackhi_ps(a, b)}).f;
+            }
+            const __m512d a = _mm512_castps_pd(two[0]);
+            const __m512d b = _mm512_castps_pd(two[1]);
+            four[i] = f(Avx512Vec{_mm512_castpd_ps(_mm512_unpacklo_pd(a, b))},
+                        Avx512Vec{_mm512_castpd_ps(_mm512_unpackhi_pd(a, b))});
+        }
+        const auto halve = [&](Avx512Vec a, Avx512Vec b) SKALD_INLINE_LAMBDA {
+            return f(Avx512Vec{_mm512_shuffle_f32x4(a.f, b.f, _MM_SHUFFLE(2, 0, 2, 0))},
+                     Avx512Vec{_mm512_shuffle_f32x4(a.f, b.f, _MM_SHUFFLE(3, 1, 3, 1))});
+        };
+        return halve(halve(four[0], four[1]), halve(four[2], four[3]));
+    }
     SKALD_INLINE static Avx512Vec load_i8(const std::int8_t* p) {
         return {_mm512_cvtepi32_ps(
             _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))))};
@@ -115,5 +157,6 @@ struct Avx512Vec {
 };
 
 #undef SKALD_INLINE
+#undef SKALD_INLINE_LAMBDA
 
 }  // namespace skald::card::compute

@@ -2,6 +2,7 @@
 // Sixteen f32 lanes in plain C++: the path every processor has, and the meaning of the other two.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cmath>
@@ -156,6 +157,44 @@ struct ScalarVec {
         for (int i = 0; i < 32; ++i)
             sum += p[i];
         return sum;
+    }
+    // Rounded to the nearest even integer; |lanes| below 2^22.
+    static ScalarVec rounded(const ScalarVec& x) {
+        return map(x, x, [](float v, float) { return (v + kExpRound) - kExpRound; });
+    }
+    // The first n lanes, which are integers.
+    void store_integers(std::int32_t* p, unsigned n) const {
+        for (unsigned i = 0; i < n; ++i)
+            p[i] = static_cast<std::int32_t>(f[i]);
+    }
+    // Of lanes that are not negative; infinity and then NaN are above all numbers.
+    static ScalarVec max_magnitude(const ScalarVec& a, const ScalarVec& b) {
+        return map(a, b, [](float x, float y) {
+            const auto xb = std::bit_cast<std::uint32_t>(x);
+            const auto yb = std::bit_cast<std::uint32_t>(y);
+            return std::bit_cast<float>(xb > yb ? xb : yb);
+        });
+    }
+    // Lane i: max_magnitude of all lanes of v[i].
+    static ScalarVec largest_of_each(const ScalarVec (&v)[16]) {
+        ScalarVec r;
+        for (unsigned i = 0; i < 16; ++i) {
+            std::uint32_t most = 0;
+            for (float lane : v[i].f)
+                most = std::max(most, std::bit_cast<std::uint32_t>(lane));
+            r.f[i] = std::bit_cast<float>(most);
+        }
+        return r;
+    }
+    // Lane i: the sum of v[i]'s lanes, in an order that differs between the paths.
+    static ScalarVec sum_of_each(const ScalarVec (&v)[16]) {
+        ScalarVec r;
+        for (unsigned i = 0; i < 16; ++i) {
+            r.f[i] = 0;
+            for (float lane : v[i].f)
+                r.f[i] += lane;
+        }
+        return r;
     }
     // Of lanes that are no NaN.
     static float largest(const ScalarVec& x) {
