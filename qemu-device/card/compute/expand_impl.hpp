@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "card/compute/half.hpp"
+#include "card/compute/rows_impl.hpp"
 #include "card/compute/weights.hpp"
 
 namespace skald::card::compute {
@@ -50,22 +51,27 @@ struct Expand {
 
 // A matmul for paths that expand: a tile at a time, for all columns. Path::chunk does 64 k of a
 // group.
-template <class Path, isa::WeightFormat kFormat>
+template <class Path, class V, isa::WeightFormat kFormat>
 void multiply_expanded(const IntegerCall& call) {
     using Layout = WeightLayout<kFormat>;
     alignas(64) PanelChunk panel[Layout::kChunks];
+    if (call.first)
+        for (unsigned c = 0; c < call.columns; ++c)
+            std::memset(call.acc + c * call.acc_stride, 0, call.streams * isa::kTileRows * 4);
     for (unsigned s = 0; s < call.streams; ++s) {
         for (std::uint32_t t = 0; t < call.count; ++t) {
             Expand<Path, kFormat>::tile(call.w[s] + t * Layout::kTileBytes, panel);
-            call.each_group([&](const std::byte* x, float* acc, unsigned columns) {
+            call.each_group([&](const std::byte* x, unsigned column, unsigned columns) {
                 x += std::size_t{t} * Layout::kChunks * call.x_step;
-                acc += s * isa::kTileRows;
+                float* acc = call.acc + column * call.acc_stride + s * isa::kTileRows;
                 for (unsigned c = 0; c < Layout::kChunks; ++c, x += call.x_step)
                     Path::template chunk<Layout::kAccumulation>(panel[c], x, columns, acc,
                                                                 call.acc_stride);
             });
         }
     }
+    if (call.end != nullptr)
+        Rows<V>::finish(*call.end);
 }
 
 }  // namespace skald::card::compute

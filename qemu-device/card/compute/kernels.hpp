@@ -35,18 +35,6 @@ struct MatmulFloat {
     float* acc = nullptr;
 };
 
-// The end of a matmul for neighbouring outputs of some columns: y = [y +] (acc [+ bias]).
-struct MatmulEnd {
-    std::uint32_t columns = 1;
-    std::uint32_t outputs = 0;
-    const float* acc = nullptr;  // readable to whole vectors of 16
-    std::size_t acc_stride = 0;  // elements, as y_stride
-    const float* bias = nullptr;
-    bool accumulate = false;
-    float* y = nullptr;
-    std::size_t y_stride = 0;
-};
-
 // A softmax-weighted sum over some positions: of one chunk, or of all chunks so far.
 struct AttentionPart {
     float* o = nullptr;  // [head_dim], room for whole vectors of 16

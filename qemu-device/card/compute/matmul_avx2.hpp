@@ -8,6 +8,7 @@
 
 #include "card/compute/expand_impl.hpp"
 #include "card/compute/kernels.hpp"
+#include "card/compute/vec16_avx2.hpp"
 
 namespace skald::card::compute {
 
@@ -146,7 +147,7 @@ struct Avx2Integer {
     static unsigned group(isa::WeightFormat, unsigned columns) { return columns < 8 ? columns : 8; }
     template <isa::WeightFormat kFormat>
     static void tiles(const IntegerCall& call) {
-        multiply_expanded<Avx2Integer, kFormat>(call);
+        multiply_expanded<Avx2Integer, Avx2Vec, kFormat>(call);
     }
 };
 

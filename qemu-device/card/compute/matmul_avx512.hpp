@@ -8,6 +8,7 @@
 
 #include "card/compute/expand_impl.hpp"
 #include "card/compute/kernels.hpp"
+#include "card/compute/vec16_avx512.hpp"
 
 namespace skald::card::compute {
 
@@ -127,8 +128,9 @@ struct Avx512Integer {
     // A pass: kC columns of one group. next: what to ask memory for meanwhile, `lines` of each row
     // tile's.
     template <class Source, unsigned kS, unsigned kC, Ask kAsk>
-    static void columns(const IntegerCall& call, unsigned stream, const std::byte* x, float* out,
-                        unsigned part = 0, unsigned parts = 1) {
+    static void columns(const IntegerCall& call, unsigned stream, const std::byte* x,
+                        unsigned column, unsigned part = 0, unsigned parts = 1) {
+        float* out = call.acc + column * call.acc_stride + stream * isa::kTileRows;
         const std::byte* w[kS];
         const std::byte* next[kS];
         __m512 acc[kS][kC];
@@ -149,7 +151,9 @@ struct Avx512Integer {
             next[s] =
                 kAsk == Ask::kAhead ? w[s] + kTilesAhead * Source::kBytes : call.next[stream + s];
             for (unsigned c = 0; c < kC; ++c) {
-                acc[s][c] = _mm512_loadu_ps(out + c * call.acc_stride + s * isa::kTileRows);
+                acc[s][c] = call.first
+                                ? _mm512_setzero_ps()
+                                : _mm512_loadu_ps(out + c * call.acc_stride + s * isa::kTileRows);
                 more[s][c] = _mm512_setzero_ps();
             }
         }
@@ -179,6 +183,8 @@ struct Avx512Integer {
             for (unsigned s = 0; s < kS; ++s)
                 w[s] += Source::kBytes;
         }
+        if (call.end != nullptr)
+            return finish(*call.end, stream, column, acc);
         for (unsigned s = 0; s < kS; ++s)
             for (unsigned c = 0; c < kC; ++c) {
                 if constexpr (kTwice)
@@ -188,28 +194,51 @@ struct Avx512Integer {
             }
     }
 
+    // From sums in registers to outputs.
+    template <unsigned kS, unsigned kC>
+    [[gnu::always_inline]] static void finish(const MatmulEnd& end, unsigned stream,
+                                              unsigned column, const __m512 (&acc)[kS][kC]) {
+        for (unsigned s = 0; s < kS; ++s) {
+            const std::size_t at = (stream + s) * isa::kTileRows;
+            for (unsigned c = 0; c < kC; ++c) {
+                float* y = end.y + (column + c) * end.y_stride + at;
+                Avx512Vec v{acc[s][c]};
+                if (end.bias != nullptr)
+                    v = v + Avx512Vec::load(end.bias + at);
+                if (end.accumulate)
+                    v = Avx512Vec::load(y) + v;
+                Avx512Vec::canonical(v).store(y);
+            }
+        }
+    }
+
     // 1 .. kMost columns.
     template <class Source, unsigned kS, unsigned kMost, Ask kAsk>
-    static void some(const IntegerCall& call, unsigned stream, const std::byte* x, float* out,
+    static void some(const IntegerCall& call, unsigned stream, const std::byte* x, unsigned column,
                      unsigned count, unsigned part, unsigned parts) {
         if constexpr (kMost > 0) {
             if (count == kMost)
-                columns<Source, kS, kMost, kAsk>(call, stream, x, out, part, parts);
+                columns<Source, kS, kMost, kAsk>(call, stream, x, column, part, parts);
             else
-                some<Source, kS, kMost - 1, kAsk>(call, stream, x, out, count, part, parts);
+                some<Source, kS, kMost - 1, kAsk>(call, stream, x, column, count, part, parts);
         }
     }
-    // A pass for every group. Memory works during all of them.
+    // A pass for every group. Memory works during all of them; where the outputs go lies at a
+    // distance that it does not guess.
     template <class Source, unsigned kS, unsigned kMost>
     static void groups(const IntegerCall& call, unsigned stream) {
         const unsigned parts = (call.columns + call.group - 1) / call.group;
         unsigned part = 0;
-        call.each_group([&](const std::byte* x, float* acc, unsigned columns) {
-            acc += stream * isa::kTileRows;
+        call.each_group([&](const std::byte* x, unsigned column, unsigned columns) {
             if (parts == 1)
-                some<Source, kS, kMost, Ask::kAhead>(call, stream, x, acc, columns, 0, 1);
-            else
-                some<Source, kS, kMost, Ask::kNext>(call, stream, x, acc, columns, part++, parts);
+                return some<Source, kS, kMost, Ask::kAhead>(call, stream, x, column, columns, 0, 1);
+            if (call.end != nullptr) {
+                const float* y =
+                    call.end->y + column * call.end->y_stride + stream * isa::kTileRows;
+                for (unsigned c = 0; c < columns; ++c, y += call.end->y_stride)
+                    fetch(reinterpret_cast<const std::byte*>(y), kS);
+            }
+            some<Source, kS, kMost, Ask::kNext>(call, stream, x, column, columns, part++, parts);
         });
     }
 
@@ -253,7 +282,7 @@ struct Avx512Integer {
     static void tiles(const IntegerCall& call) {
         using Source = Avx512Tiles<kFormat>;
         if (call.columns == 1 && call.streams == 4)
-            return columns<Source, 4, 1, Ask::kAhead>(call, 0, call.x, call.acc);
+            return columns<Source, 4, 1, Ask::kAhead>(call, 0, call.x, 0);
         unsigned s = 0;
         for (; call.columns > 1 && s + 2 <= call.streams; s += 2)
             groups<Source, 2, 8>(call, s);

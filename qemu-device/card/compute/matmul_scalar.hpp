@@ -7,6 +7,7 @@
 #include "card/compute/expand_impl.hpp"
 #include "card/compute/half.hpp"
 #include "card/compute/kernels.hpp"
+#include "card/compute/vec16_scalar.hpp"
 
 namespace skald::card::compute {
 
@@ -87,7 +88,7 @@ struct ScalarInteger {
     static unsigned group(isa::WeightFormat, unsigned columns) { return columns; }
     template <isa::WeightFormat kFormat>
     static void tiles(const IntegerCall& call) {
-        multiply_expanded<ScalarInteger, kFormat>(call);
+        multiply_expanded<ScalarInteger, ScalarVec, kFormat>(call);
     }
 };
 

@@ -53,6 +53,18 @@ struct PanelChunk {
     float minimum[2][isa::kTileRows];  // affine formats
 };
 
+// The end of a matmul for neighbouring outputs of some columns: y = [y +] (acc [+ bias]).
+struct MatmulEnd {
+    std::uint32_t columns = 1;
+    std::uint32_t outputs = 0;
+    const float* acc = nullptr;  // readable to whole vectors of 16
+    std::size_t acc_stride = 0;  // elements, as y_stride
+    const float* bias = nullptr;
+    bool accumulate = false;
+    float* y = nullptr;
+    std::size_t y_stride = 0;
+};
+
 // One or more row tiles of MATMUL over a range of k, for some activation columns.
 struct IntegerCall {
     static constexpr unsigned kStreams = 4;
@@ -69,16 +81,18 @@ struct IntegerCall {
     std::size_t x_group = 0;     // bytes from group to group
     float* acc = nullptr;        // [column][acc_stride], in and out; kRow: int32 in their place
     std::size_t acc_stride = 0;  // elements; row tile s at s * 16
+    bool first = false;          // the sums start at 0, whatever acc holds
+    // The last call of sums whose outputs are all wanted: what becomes of them, here instead of in
+    // acc. Null: they go to acc.
+    const MatmulEnd* end = nullptr;
 
-    // f(x, acc, n) for every group.
+    // f(x, column, n) for every group.
     template <class F>
     void each_group(F&& f) const {
         const std::byte* from = x;
-        float* to = acc;
         for (unsigned done = 0; done < columns; done += group) {
-            f(from, to, columns - done < group ? columns - done : group);
+            f(from, done, columns - done < group ? columns - done : group);
             from += x_group;
-            to += group * acc_stride;
         }
     }
 };

@@ -69,13 +69,16 @@ class Product {
     bool by_tiles(Worker& worker, std::uint64_t row_tile, unsigned count, std::uint64_t columns);
     const std::byte* weights(Worker& worker, std::uint64_t row_tile, std::uint64_t tile,
                              std::uint64_t& count) const;
-    void call(const std::byte* const* w, const std::byte* const* next, unsigned streams,
-              std::uint64_t tile, std::uint64_t count, std::uint64_t columns, float* acc,
-              std::size_t acc_stride) const;
+    void call(IntegerCall& c, std::uint64_t tile, std::uint64_t count, std::uint64_t columns,
+              float* acc, std::size_t acc_stride) const;
     void call_floats(const std::byte* w, std::uint64_t tile, std::uint64_t count,
                      std::uint64_t columns, float* acc, std::size_t acc_stride) const;
+    compute::MatmulEnd end(Worker& worker, std::uint64_t row_tile, unsigned count,
+                           std::uint64_t columns) const;
     void finish(Worker& worker, std::uint64_t row_tile, unsigned count,
-                std::uint64_t columns) const;
+                compute::MatmulEnd end) const;
+    // Whether y's rows are plain memory at a distance of whole numbers.
+    [[nodiscard]] bool in_place() const { return y_.base != nullptr && y_.pitch % 4 == 0; }
 
     Machine& m_;
     std::uint64_t rows_, n_;
@@ -171,7 +174,11 @@ bool Product::by_tiles(Worker& worker, std::uint64_t row_tile, unsigned count,
                        std::uint64_t columns) {
     float* acc = buffers(worker).acc;
     const std::size_t acc_stride = count * isa::kTileRows;
-    std::memset(acc, 0, columns * acc_stride * 4);
+    if (!info_.integer)
+        std::memset(acc, 0, columns * acc_stride * 4);
+    const bool all = (row_tile + count) * isa::kTileRows <= n_;  // of the outputs are wanted
+    const bool ends = all && in_place() && info_.group != isa::QuantGroup::Row;
+    const compute::MatmulEnd end = this->end(worker, row_tile, count, columns);
     std::uint64_t whole = 0;
     const std::uint64_t va = w_.address(0, row_tile * row_bytes_);
     const bool together =
@@ -181,18 +188,23 @@ bool Product::by_tiles(Worker& worker, std::uint64_t row_tile, unsigned count,
     while (together && whole < tiles_) {
         if (m_.poll(worker))
             return false;
-        const std::byte* w[IntegerCall::kStreams] = {};
-        const std::byte* next[IntegerCall::kStreams] = {};
+        IntegerCall c;
+        c.streams = count;
         std::uint64_t run = longest(whole, count);
         for (unsigned s = 0; s < count; ++s) {
-            w[s] = weights(worker, row_tile + s, whole, run);
+            c.w[s] = weights(worker, row_tile + s, whole, run);
             if (whole + run < tiles_)
-                next[s] = w[s] + run * info_.tile_bytes;
+                c.next[s] = c.w[s] + run * info_.tile_bytes;
             else if (w_.base != nullptr && row_tile + stride_ * count + s < row_tiles_)
-                next[s] =
+                c.next[s] =
                     w_.base + (row_tile + stride_ * count + s) * row_bytes_ + info_.row_header;
         }
-        call(w, next, count, whole, run, columns, acc, acc_stride);
+        const bool last = whole + run == tiles_;
+        if (last && ends)
+            c.end = &end;
+        call(c, whole, run, columns, acc, acc_stride);
+        if (last && ends)
+            return true;
         whole += run;
     }
     for (unsigned s = 0; s < count; ++s) {
@@ -201,30 +213,29 @@ bool Product::by_tiles(Worker& worker, std::uint64_t row_tile, unsigned count,
                 return false;
             std::uint64_t run = longest(tile, 1);
             const std::byte* w = weights(worker, row_tile + s, tile, run);
-            const std::byte* next = nullptr;
-            if (info_.integer)
-                call(&w, &next, 1, tile, run, columns, acc + s * isa::kTileRows, acc_stride);
-            else
+            if (info_.integer) {
+                IntegerCall c;
+                c.w[0] = w;
+                call(c, tile, run, columns, acc + s * isa::kTileRows, acc_stride);
+            } else {
                 call_floats(w, tile, run, columns, acc, acc_stride);
+            }
             tile += run;
         }
     }
-    finish(worker, row_tile, count, columns);
+    finish(worker, row_tile, count, end);
     return true;
 }
 
-void Product::call(const std::byte* const* w, const std::byte* const* next, unsigned streams,
-                   std::uint64_t tile, std::uint64_t count, std::uint64_t columns, float* acc,
-                   std::size_t acc_stride) const {
-    IntegerCall c;
-    std::copy_n(w, streams, c.w);
-    std::copy_n(next, streams, c.next);
-    c.streams = streams;
+// c: weights, and what is asked for ahead.
+void Product::call(IntegerCall& c, std::uint64_t tile, std::uint64_t count, std::uint64_t columns,
+                   float* acc, std::size_t acc_stride) const {
     c.count = static_cast<std::uint32_t>(count);
     c.columns = static_cast<unsigned>(columns);
     x_.point(c, tile * chunks_);
     c.acc = acc;
     c.acc_stride = acc_stride;
+    c.first = tile == 0;
     kernel_(c);
 }
 
@@ -242,33 +253,43 @@ void Product::call_floats(const std::byte* w, std::uint64_t tile, std::uint64_t 
     }
 }
 
-// From sums to outputs, of `count` row tiles.
-void Product::finish(Worker& worker, std::uint64_t row_tile, unsigned count,
-                     std::uint64_t columns) const {
-    Buffers& buffer = buffers(worker);
+// What becomes of the sums of `count` row tiles; y only where it is in place.
+compute::MatmulEnd Product::end(Worker& worker, std::uint64_t row_tile, unsigned count,
+                                std::uint64_t columns) const {
+    const std::uint64_t first = row_tile * isa::kTileRows;
     compute::MatmulEnd end;
-    end.acc = buffer.acc;
+    end.columns = static_cast<std::uint32_t>(columns);
+    end.acc = buffers(worker).acc;
     end.acc_stride = count * isa::kTileRows;
+    end.outputs = static_cast<std::uint32_t>(std::min<std::uint64_t>(end.acc_stride, n_ - first));
+    if (has_bias_)
+        end.bias = bias_.in(0, first * 4, end.outputs, buffers(worker).bias);
+    end.accumulate = accumulate_;
+    if (in_place()) {
+        end.y = y_.out<float>(first_, first * 4, end.outputs, nullptr).data();
+        end.y_stride = y_.pitch / 4;
+    }
+    return end;
+}
+
+void Product::finish(Worker& worker, std::uint64_t row_tile, unsigned count,
+                     compute::MatmulEnd end) const {
+    Buffers& buffer = buffers(worker);
     if (info_.group == isa::QuantGroup::Row) {
         for (unsigned s = 0; s < count; ++s) {
             const float* scale =
                 w_.in(0, (row_tile + s) * row_bytes_, isa::kTileRows, buffer.scale);
             m_.kernels.finish_row(buffer.acc + s * isa::kTileRows, end.acc_stride, scale, x_.sums(),
-                                  x_.scales(), static_cast<std::uint32_t>(columns));
+                                  x_.scales(), end.columns);
         }
     }
-    const std::uint64_t first = row_tile * isa::kTileRows;
-    end.outputs = static_cast<std::uint32_t>(std::min<std::uint64_t>(end.acc_stride, n_ - first));
-    end.bias = has_bias_ ? bias_.in(0, first * 4, end.outputs, buffer.bias) : nullptr;
-    end.accumulate = accumulate_;
-    if (y_.base != nullptr && y_.pitch % 4 == 0) {
-        end.columns = static_cast<std::uint32_t>(columns);
-        end.y = y_.out(first_, first * 4, end.outputs, buffer.y).data();
-        end.y_stride = y_.pitch / 4;
+    if (in_place())
         return m_.kernels.finish(end);
-    }
+    const std::uint64_t columns = end.columns;
+    end.columns = 1;
     for (std::uint64_t c = 0; c < columns; ++c, end.acc += end.acc_stride) {
-        const auto out = y_.out(first_ + c, first * 4, end.outputs, buffer.y, accumulate_);
+        const auto out =
+            y_.out(first_ + c, row_tile * isa::kTileRows * 4, end.outputs, buffer.y, accumulate_);
         end.y = out.data();
         m_.kernels.finish(end);
         out.commit();
