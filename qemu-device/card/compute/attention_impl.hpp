@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-// ATTENTION over one chunk of 256 positions for up to eight query heads of one KV head, so that a
-// key or value is converted once for all of them, and how chunks are merged. Kv says how keys and
+// ATTENTION over one chunk of 256 positions for some query heads of one KV head, so that a key or
+// value is converted once for several of them, and how chunks are merged. Kv says how keys and
 // values are stored. The body serves every path.
 #pragma once
 
 #include <cstdint>
 #include <limits>
+#include <type_traits>
 
 #include "card/compute/kernels.hpp"
 #include "card/compute/math.hpp"
@@ -139,18 +140,37 @@ struct Attention {
         return visible - p < 16 ? V::select_first(visible - p, low, y) : low;
     }
 
-    // Scores to exponentials in place, with their maximum and sum. False: a score is not finite.
-    // All are, or the result does not count, so the simplest maximum will do: the sign of a zero
-    // does not show in an exponential.
-    static bool softmax(float* s, float scale, AttentionQuery& query) {
+    // Scores to exponentials in place, with their maxima and sums. Bit i: a score of query i is not
+    // finite. If all are, or the result does not count, the simplest maximum will do: the sign of a
+    // zero does not show in an exponential.
+    static unsigned softmax(float (*s)[kChunk], float scale, AttentionQuery* query, unsigned n) {
+        V each[16];
+        unsigned bad = 0;
+        for (unsigned i = 0; i < n; ++i)
+            bad |= scaled(s[i], scale, query[i], each[i]) ? 0u : 1u << i;
+        if (bad != 0)
+            return bad;
+        alignas(64) float lanes[16];
+        across(each, n, lanes, V::largest, V::largest_of_each);
+        for (unsigned i = 0; i < n; ++i) {
+            query[i].part.max = lanes[i];
+            each[i] = exponentials(s[i], query[i]);
+        }
+        across(each, n, lanes, sum_of, V::tree_sum_of_each);
+        for (unsigned i = 0; i < n; ++i)
+            query[i].part.sum = lanes[i];
+        return 0;
+    }
+    // Scales and masks; false: a score is not finite.
+    [[gnu::always_inline]] static bool scaled(float* s, float scale, const AttentionQuery& query,
+                                              V& top) {
         const std::uint32_t hidden = query.hidden;
         const std::uint32_t visible = query.visible;
         const V minus_inf = V::set(-std::numeric_limits<float>::infinity());
         const V zero = V::set(0.0f);
-        const std::uint32_t first = hidden / 16 * 16;
-        V top = minus_inf;
+        top = minus_inf;
         V check = zero;  // NaN once a score is not finite
-        for (std::uint32_t p = first; p < visible; p += 16) {
+        for (std::uint32_t p = hidden / 16 * 16; p < visible; p += 16) {
             V v = V::load(s + p) * V::set(scale);
             if (p < hidden || visible - p < 16) {
                 check = V::fma(within(p, hidden, visible, v, zero), zero, check);
@@ -161,20 +181,34 @@ struct Attention {
             v.store(s + p);
             top = V::max(top, v);
         }
-        if (!V::all_finite(check))
-            return false;
-        const float max = V::largest(top);
-        V total = zero;
-        for (std::uint32_t p = first; p < visible; p += 16) {
-            const V e = exp_negative(V::load(s + p) - V::set(max));  // +0 where masked
+        return V::all_finite(check);
+    }
+    [[gnu::always_inline]] static V exponentials(float* s, const AttentionQuery& query) {
+        V total = V::set(0.0f);
+        for (std::uint32_t p = query.hidden / 16 * 16; p < query.visible; p += 16) {
+            const V e = exp_negative(V::load(s + p) - V::set(query.part.max));  // +0 where masked
             e.store(s + p);
             total = total + e;
         }
+        return total;
+    }
+    static float sum_of(const V& v) {
         alignas(64) float lanes[16];
-        total.store(lanes);
-        query.part.max = max;
-        query.part.sum = tree_sum(lanes);
-        return true;
+        v.store(lanes);
+        return tree_sum(lanes);
+    }
+    // Of each of n vectors the largest lane, or the sum; a few one by one, more all at once.
+    template <class One, class Each>
+    [[gnu::always_inline]] static void across(V (&v)[16], unsigned n, float* out, One one,
+                                              Each all) {
+        if (n <= 2) {
+            for (unsigned i = 0; i < n; ++i)
+                out[i] = one(v[i]);
+            return;
+        }
+        for (unsigned i = n; i < 16; ++i)
+            v[i] = V::set(0.0f);
+        all(v).store(out);
     }
 
     // The weights of scaled values: e[p] * v_scale[p]. What is not visible is garbage.
@@ -241,43 +275,46 @@ struct Attention {
         }
     }
 
-    template <unsigned kQ>
-    static unsigned attend(const AttentionChunk& chunk, AttentionQuery* query) {
-        alignas(64) float e[kQ][kChunk];
-        std::uint32_t hidden = kChunk;
-        std::uint32_t visible = 0;
-        for (unsigned i = 0; i < kQ; ++i) {
-            hidden = query[i].hidden < hidden ? query[i].hidden : hidden;
-            visible = query[i].visible > visible ? query[i].visible : visible;
-        }
-        scores<kQ>(chunk, query, hidden / kTile, (visible + kTile - 1) / kTile, e);
-        unsigned bad = 0;
-        for (unsigned i = 0; i < kQ; ++i)
-            bad |= softmax(e[i], chunk.scale, query[i]) ? 0u : 1u << i;
-        if (bad != 0)
-            return bad;
-        if constexpr (Kv::kScaled)
-            for (unsigned i = 0; i < kQ; ++i)
-                scale_weights(chunk, query[i], e[i]);
-        weighted_sum<kQ>(chunk, query, e);
-        return 0;
+    // As many queries together as there are registers for, then fewer: f(first, their number).
+    template <class F>
+    [[gnu::always_inline]] static void each_few(unsigned n, F f) {
+        unsigned first = 0;
+        if constexpr (V::kTiles >= 4)  // a key is converted half as often
+            for (; n - first >= 8; first += 8)
+                f(first, std::integral_constant<unsigned, 8>());
+        for (; n - first >= 4; first += 4)
+            f(first, std::integral_constant<unsigned, 4>());
+        if (n - first == 3)
+            f(first, std::integral_constant<unsigned, 3>());
+        if (n - first == 2)
+            f(first, std::integral_constant<unsigned, 2>());
+        if (n - first == 1)
+            f(first, std::integral_constant<unsigned, 1>());
     }
 
-    static unsigned attend_all(const AttentionChunk& chunk, AttentionQuery* query, unsigned n) {
-        if constexpr (V::kTiles >= 4)  // registers for them: a key is converted half as often
-            if (n == kMaxQueries)
-                return attend<kMaxQueries>(chunk, query);
-        unsigned bad = 0;
-        unsigned done = 0;
-        for (; n - done >= 4; done += 4)
-            bad |= attend<4>(chunk, query + done) << done;
-        if (n - done == 3)
-            bad |= attend<3>(chunk, query + done) << done;
-        if (n - done == 2)
-            bad |= attend<2>(chunk, query + done) << done;
-        if (n - done == 1)
-            bad |= attend<1>(chunk, query + done) << done;
-        return bad;
+    // All scores, then all sums of values: what one set of queries has read is near for the next.
+    static unsigned attend(const AttentionChunk& chunk, AttentionQuery* query, unsigned n) {
+        alignas(64) float e[kMaxQueries][kChunk];
+        each_few(n, [&](unsigned first, auto count) {
+            constexpr unsigned kQ = decltype(count)::value;
+            std::uint32_t hidden = kChunk;
+            std::uint32_t visible = 0;
+            for (unsigned i = first; i < first + kQ; ++i) {
+                hidden = query[i].hidden < hidden ? query[i].hidden : hidden;
+                visible = query[i].visible > visible ? query[i].visible : visible;
+            }
+            scores<kQ>(chunk, query + first, hidden / kTile, (visible + kTile - 1) / kTile,
+                       e + first);
+        });
+        if (const unsigned bad = softmax(e, chunk.scale, query, n))
+            return bad;
+        if constexpr (Kv::kScaled)
+            for (unsigned i = 0; i < n; ++i)
+                scale_weights(chunk, query[i], e[i]);
+        each_few(n, [&](unsigned first, auto count) {
+            weighted_sum<decltype(count)::value>(chunk, query + first, e + first);
+        });
+        return 0;
     }
 };
 

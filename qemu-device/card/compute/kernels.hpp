@@ -18,8 +18,8 @@ namespace skald::card::compute {
 
 // A row is processed in pieces of at most this many elements; all but the last are this long.
 inline constexpr std::uint32_t kPiece = 4096;
-inline constexpr unsigned kMaxColumns = 8;  // activation columns of one matmul call
-inline constexpr unsigned kMaxQueries = 8;  // query heads of one attention call
+inline constexpr unsigned kMaxColumns = 8;   // activation columns of one matmul call
+inline constexpr unsigned kMaxQueries = 16;  // query heads of one attention call
 // The same of heads that are narrow.
 inline constexpr std::uint32_t kNarrowHeadDim = 8;
 inline constexpr unsigned kNarrowQueries = 16;

@@ -63,7 +63,7 @@ struct Rows {
             block(b, low, high);
             each[b] = V::max_magnitude(V::abs(low), V::abs(high));
         }
-        const V most = V::largest_of_each(each);
+        const V most = V::largest_magnitude_of_each(each);
         const V infinity = V::set(std::numeric_limits<float>::infinity());
         const V id = V::set(127.0f) / most;  // infinite if `most` is 0 or all but 0
         alignas(64) float inverse[16];
@@ -79,7 +79,7 @@ struct Rows {
             V::store_i8(high, to + 16);
             each[b] = low + high;  // integers: exact in any order
         }
-        V::sum_of_each(each).store_integers(s, blocks);
+        V::tree_sum_of_each(each).store_integers(s, blocks);
         return V::all_finite(most);
     }
     [[gnu::always_inline]] static V within_i8(const V& v) {

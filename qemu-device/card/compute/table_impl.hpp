@@ -69,8 +69,8 @@ constexpr Kernels make_table(Simd simd) {
     k.silu = Rows<V>::silu;
     k.rope = Rows<V>::rope;
     k.to_half = Rows<V>::to_half;
-    k.attend = Attention<HalfKv<V>>::attend_all;
-    k.attend_i8 = Attention<ByteKv<V, Integer>>::attend_all;
+    k.attend = Attention<HalfKv<V>>::attend;
+    k.attend_i8 = Attention<ByteKv<V, Integer>>::attend;
     k.attend_narrow = NarrowAttention<V>::attend;
     k.merge_part = merge_part<V>;
     k.attention_result = Rows<V>::attention_result;

@@ -164,35 +164,45 @@ struct Avx2Vec {
     SKALD_INLINE static Avx2Vec max_magnitude(Avx2Vec a, Avx2Vec b) {
         return {max_magnitude(a.lo, b.lo), max_magnitude(a.hi, b.hi)};
     }
-    SKALD_INLINE static Avx2Vec largest_of_each(const Avx2Vec (&v)[16]) {
+    SKALD_INLINE static Avx2Vec largest_magnitude_of_each(const Avx2Vec (&v)[16]) {
         return across(v,
                       [](__m256 a, __m256 b) SKALD_INLINE_LAMBDA { return max_magnitude(a, b); });
     }
-    SKALD_INLINE static Avx2Vec sum_of_each(const Avx2Vec (&v)[16]) {
+    SKALD_INLINE static Avx2Vec largest_of_each(const Avx2Vec (&v)[16]) {
+        return across(v,
+                      [](__m256 a, __m256 b) SKALD_INLINE_LAMBDA { return _mm256_max_ps(a, b); });
+    }
+    SKALD_INLINE static Avx2Vec tree_sum_of_each(const Avx2Vec (&v)[16]) {
         return across(v,
                       [](__m256 a, __m256 b) SKALD_INLINE_LAMBDA { return _mm256_add_ps(a, b); });
     }
-    // Lane i: f over the lanes of v[i]. Each step halves what is left of every vector and puts two
-    // halves side by side.
+    // Lane i: the tree 8-4-2-1 of f over the lanes of v[i].
     template <class F>
     SKALD_INLINE static Avx2Vec across(const Avx2Vec (&v)[16], F f) {
-        __m256 four[4];  // of four vectors each: their lanes in turns
-        for (int i = 0; i < 4; ++i) {
-            __m256d two[2];
+        return {across_eight(v, f), across_eight(v + 8, f)};
+    }
+    // Of eight vectors. Each step halves what is left of every one and puts two halves side by
+    // side.
+    template <class F>
+    SKALD_INLINE static __m256 across_eight(const Avx2Vec* v, F f) {
+        __m256 two[2];  // of four vectors each
+        for (int i = 0; i < 2; ++i) {
+            __m256d four[2];  // a lane block of each of two
             for (int j = 0; j < 2; ++j) {
                 const Avx2Vec& first = v[4 * i + 2 * j];
                 const Avx2Vec& second = v[4 * i + 2 * j + 1];
                 const __m256 a = f(first.lo, first.hi);
                 const __m256 b = f(second.lo, second.hi);
-                two[j] = _mm256_castps_pd(f(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b)));
+                four[j] = _mm256_castps_pd(
+                    f(_mm256_permute2f128_ps(a, b, 0x20), _mm256_permute2f128_ps(a, b, 0x31)));
             }
-            four[i] = f(_mm256_castpd_ps(_mm256_unpacklo_pd(two[0], two[1])),
-                        _mm256_castpd_ps(_mm256_unpackhi_pd(two[0], two[1])));
+            two[i] = f(_mm256_castpd_ps(_mm256_unpacklo_pd(four[0], four[1])),
+                       _mm256_castpd_ps(_mm256_unpackhi_pd(four[0], four[1])));
         }
-        return {f(_mm256_permute2f128_ps(four[0], four[1], 0x20),
-                  _mm256_permute2f128_ps(four[0], four[1], 0x31)),
-                f(_mm256_permute2f128_ps(four[2], four[3], 0x20),
-                  _mm256_permute2f128_ps(four[2], four[3], 0x31))};
+        const __m256 one = f(_mm256_shuffle_ps(two[0], two[1], _MM_SHUFFLE(2, 0, 2, 0)),
+                             _mm256_shuffle_ps(two[0], two[1], _MM_SHUFFLE(3, 1, 3, 1)));
+        // Lanes 0, 4, 1, 5, ...
+        return _mm256_permutevar8x32_ps(one, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
     }
     SKALD_INLINE static Avx2Vec load_i8(const std::int8_t* p) {
         const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));

@@ -116,36 +116,50 @@ struct Avx512Vec {
         return {_mm512_castsi512_ps(
             _mm512_max_epi32(_mm512_castps_si512(a.f), _mm512_castps_si512(b.f)))};
     }
-    SKALD_INLINE static Avx512Vec largest_of_each(const Avx512Vec (&v)[16]) {
+    SKALD_INLINE static Avx512Vec largest_magnitude_of_each(const Avx512Vec (&v)[16]) {
         return across(
-            v, [](Avx512Vec a, Avx512Vec b) SKALD_INLINE_LAMBDA { return max_magnitude(a, b); });
+            v, [](__m512 a, __m512 b) SKALD_INLINE_LAMBDA { return max_magnitude({a}, {b}).f; });
     }
-    SKALD_INLINE static Avx512Vec sum_of_each(const Avx512Vec (&v)[16]) {
-        return across(v, [](Avx512Vec a, Avx512Vec b) SKALD_INLINE_LAMBDA { return a + b; });
+    SKALD_INLINE static Avx512Vec largest_of_each(const Avx512Vec (&v)[16]) {
+        return across(v,
+                      [](__m512 a, __m512 b) SKALD_INLINE_LAMBDA { return _mm512_max_ps(a, b); });
     }
-    // Lane i: f over the lanes of v[i]. Each step halves what is left of every vector and puts two
-    // halves side by side.
+    SKALD_INLINE static Avx512Vec tree_sum_of_each(const Avx512Vec (&v)[16]) {
+        return across(v,
+                      [](__m512 a, __m512 b) SKALD_INLINE_LAMBDA { return _mm512_add_ps(a, b); });
+    }
+    // Lane i: the tree 8-4-2-1 of f over the lanes of v[i]. Each step halves what is left of every
+    // vector and puts two halves side by side.
     template <class F>
     SKALD_INLINE static Avx512Vec across(const Avx512Vec (&v)[16], F f) {
-        Avx512Vec four[4];  // of four vectors each: their lanes in turns
-        for (int i = 0; i < 4; ++i) {
-            __m512 two[2];
-            for (int j = 0; j < 2; ++j) {
-                const __m512 a = v[4 * i + 2 * j].f;
-                const __m512 b = v[4 * i + 2 * j + 1].f;
-                two[j] =
-                    f(Avx512Vec{_mm512_unpacklo_ps(a, b)}, Avx512Vec{_mm512_unpackhi_ps(a, b)}).f;
-            }
-            const __m512d a = _mm512_castps_pd(two[0]);
-            const __m512d b = _mm512_castps_pd(two[1]);
-            four[i] = f(Avx512Vec{_mm512_castpd_ps(_mm512_unpacklo_pd(a, b))},
-                        Avx512Vec{_mm512_castpd_ps(_mm512_unpackhi_pd(a, b))});
-        }
-        const auto halve = [&](Avx512Vec a, Avx512Vec b) SKALD_INLINE_LAMBDA {
-            return f(Avx512Vec{_mm512_shuffle_f32x4(a.f, b.f, _MM_SHUFFLE(2, 0, 2, 0))},
-                     Avx512Vec{_mm512_shuffle_f32x4(a.f, b.f, _MM_SHUFFLE(3, 1, 3, 1))});
+        const auto blocks = [&](__m512 a, __m512 b) SKALD_INLINE_LAMBDA {  // 4 apart
+            return f(_mm512_shuffle_f32x4(a, b, _MM_SHUFFLE(2, 0, 2, 0)),
+                     _mm512_shuffle_f32x4(a, b, _MM_SHUFFLE(3, 1, 3, 1)));
         };
-        return halve(halve(four[0], four[1]), halve(four[2], four[3]));
+        __m512 two[2];  // of eight vectors each
+        for (int i = 0; i < 2; ++i) {
+            __m512 four[2];  // a lane block of each
+            for (int j = 0; j < 2; ++j) {
+                __m512 eight[2];
+                for (int k = 0; k < 2; ++k) {
+                    const __m512 a = v[8 * i + 4 * j + 2 * k].f;
+                    const __m512 b = v[8 * i + 4 * j + 2 * k + 1].f;
+                    eight[k] = f(_mm512_shuffle_f32x4(a, b, _MM_SHUFFLE(1, 0, 1, 0)),
+                                 _mm512_shuffle_f32x4(a, b, _MM_SHUFFLE(3, 2, 3, 2)));
+                }
+                four[j] = blocks(eight[0], eight[1]);
+            }
+            const __m512d a = _mm512_castps_pd(four[0]);
+            const __m512d b = _mm512_castps_pd(four[1]);
+            two[i] = f(_mm512_castpd_ps(_mm512_unpacklo_pd(a, b)),
+                       _mm512_castpd_ps(_mm512_unpackhi_pd(a, b)));
+        }
+        const __m512 one = f(_mm512_shuffle_ps(two[0], two[1], _MM_SHUFFLE(2, 0, 2, 0)),
+                             _mm512_shuffle_ps(two[0], two[1], _MM_SHUFFLE(3, 1, 3, 1)));
+        // Lanes 0, 4, 8, 12, 1, 5, ...
+        const __m512i order =
+            _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+        return {_mm512_permutexvar_ps(order, one)};
     }
     SKALD_INLINE static Avx512Vec load_i8(const std::int8_t* p) {
         return {_mm512_cvtepi32_ps(

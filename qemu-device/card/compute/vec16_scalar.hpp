@@ -176,7 +176,7 @@ struct ScalarVec {
         });
     }
     // Lane i: max_magnitude of all lanes of v[i].
-    static ScalarVec largest_of_each(const ScalarVec (&v)[16]) {
+    static ScalarVec largest_magnitude_of_each(const ScalarVec (&v)[16]) {
         ScalarVec r;
         for (unsigned i = 0; i < 16; ++i) {
             std::uint32_t most = 0;
@@ -186,14 +186,17 @@ struct ScalarVec {
         }
         return r;
     }
-    // Lane i: the sum of v[i]'s lanes, in an order that differs between the paths.
-    static ScalarVec sum_of_each(const ScalarVec (&v)[16]) {
+    // Lane i: tree_sum() of v[i], largest() of v[i].
+    static ScalarVec tree_sum_of_each(const ScalarVec (&v)[16]) {
         ScalarVec r;
-        for (unsigned i = 0; i < 16; ++i) {
-            r.f[i] = 0;
-            for (float lane : v[i].f)
-                r.f[i] += lane;
-        }
+        for (unsigned i = 0; i < 16; ++i)
+            r.f[i] = tree_sum(v[i].f);
+        return r;
+    }
+    static ScalarVec largest_of_each(const ScalarVec (&v)[16]) {
+        ScalarVec r;
+        for (unsigned i = 0; i < 16; ++i)
+            r.f[i] = largest(v[i]);
         return r;
     }
     // Of lanes that are no NaN.

@@ -13,7 +13,6 @@ namespace {
 
 using compute::AttentionPart;
 using compute::AttentionQuery;
-using compute::kMaxQueries;
 
 constexpr std::uint32_t kChunk = isa::kAttentionChunk;
 constexpr std::uint32_t kBlocksPerChunk = kChunk / isa::kKvPositions;
@@ -35,7 +34,7 @@ AttentionWork::AttentionWork(Machine& machine, const isa::MicroOp& op)
       scale(std::bit_cast<float>(static_cast<std::uint32_t>(op.imm))),
       window(static_cast<std::uint32_t>(op.imm >> 32)),
       i8(op.fmt == static_cast<std::uint8_t>(isa::KvFormat::I8)),
-      most(!i8 && head_dim == compute::kNarrowHeadDim ? compute::kNarrowQueries : kMaxQueries),
+      most(AttentionItem::most(head_dim)),
       room(static_cast<std::uint32_t>(isa::ceil_div(head_dim, 16) * 16)),
       blocks(machine, op, op.op[1], op.op[4], kv_heads, head_dim) {}
 
@@ -77,13 +76,15 @@ bool AttentionItem::quantise(unsigned i) {
     AttentionQuery& query = query_[i];
     const compute::Kernels& kernels = work_.m.kernels;
     float max = 0.0f;
-    query.numbers = numbers_[i];
+    const std::size_t room = isa::ceil_div(work_.head_dim, isa::kQuantBlock) * isa::kQuantBlock;
+    std::int8_t* numbers = numbers_ + i * room;
+    query.numbers = numbers;
     if (!kernels.abs_max(query.q, work_.head_dim, max)) {
-        std::memset(numbers_[i], 0, sizeof(numbers_[i]));  // the other queries are still looked at
+        std::memset(numbers, 0, room);  // the other queries are still looked at
         return false;
     }
     query.numbers_sum =
-        kernels.quant_by(query.q, compute::quant_inverse(max), work_.head_dim, numbers_[i]);
+        kernels.quant_by(query.q, compute::quant_inverse(max), work_.head_dim, numbers);
     query.scale = max / 127.0f;
     return true;
 }
@@ -150,9 +151,9 @@ unsigned AttentionItem::attend(const compute::AttentionChunk& chunk, AttentionQu
     const compute::Kernels& kernels = work_.m.kernels;
     if (work_.i8)
         return kernels.attend_i8(chunk, queries, n);
-    if (n <= kMaxQueries)
-        return kernels.attend(chunk, queries, n);
-    return kernels.attend_narrow(chunk, queries, n);
+    if (work_.head_dim == compute::kNarrowHeadDim && n > compute::kNarrowQueries / 2)
+        return kernels.attend_narrow(chunk, queries, n);
+    return kernels.attend(chunk, queries, n);
 }
 
 // Where keys and values of the chunk's positions first .. end - 1 lie.

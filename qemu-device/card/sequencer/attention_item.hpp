@@ -66,9 +66,12 @@ struct AttentionHeads {
 
 class AttentionItem {
   public:
-    static constexpr unsigned kMost = std::max(compute::kMaxQueries, compute::kNarrowQueries);
-    static constexpr std::size_t kFloats =
-        std::max(compute::kMaxQueries * isa::kMaxHeadDim, compute::kNarrowQueries * 16);
+    // Query heads of an item that share what is read; the fewer the wider they are.
+    static constexpr unsigned kMost = compute::kMaxQueries;
+    static constexpr std::size_t kFloats = 8 * isa::kMaxHeadDim;
+    [[nodiscard]] static unsigned most(std::uint32_t head_dim) {
+        return head_dim * kMost <= kFloats ? kMost : 8;
+    }
 
     AttentionItem(AttentionWork& work, const AttentionHeads& heads);
 
@@ -92,7 +95,7 @@ class AttentionItem {
     std::uint32_t position_[kMost];
     compute::AttentionQuery query_[kMost];
     alignas(64) float q_[kFloats];  // those scattered over pages
-    std::int8_t numbers_[compute::kMaxQueries][isa::kMaxHeadDim];
+    std::int8_t numbers_[kFloats];
 };
 
 }  // namespace skald::card
