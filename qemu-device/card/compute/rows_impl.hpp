@@ -22,6 +22,9 @@ namespace skald::card::compute {
 
 template <class V>
 struct Rows {
+    // How far ahead, in elements, what a prefill reads row by row is asked for: activations of many
+    // rows come from memory, and a page's end stops what processors do by themselves.
+    static constexpr std::uint32_t kAhead = 512;
     [[gnu::always_inline]] static V get(const float* p, std::uint32_t n) {
         return n == 16 ? V::load(p) : V::load(p, n);
     }
@@ -61,6 +64,8 @@ struct Rows {
                 v = zero;
         for (std::uint32_t b = 0; b < blocks; ++b) {
             block(b, low, high);
+            __builtin_prefetch(x + b * isa::kQuantBlock + kAhead);
+            __builtin_prefetch(x + b * isa::kQuantBlock + kAhead + 16);
             each[b] = V::max_magnitude(V::abs(low), V::abs(high));
         }
         const V most = V::largest_magnitude_of_each(each);
@@ -188,6 +193,8 @@ struct Rows {
 
     static void silu(const float* gate, const float* up, float* y, std::uint32_t n) {
         SKALD_EACH_VECTOR(i, count, n) {
+            __builtin_prefetch(gate + i + kAhead);
+            __builtin_prefetch(up + i + kAhead);
             const V g = get(gate + i, count);
             const V s = g / (V::set(1.0f) + exp(V::set(-0.0f) - g));
             put(V::canonical(s * get(up + i, count)), y + i, count);
