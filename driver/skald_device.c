@@ -185,6 +185,18 @@ void skald_device_pre_reset(struct skald_device *sdev)
 	skald_irq_disable(sdev);
 }
 
+/* One that fell off the bus does not: better to know than to wait for its firmware. */
+static bool skald_device_answers(struct skald_device *sdev)
+{
+	u32 id = skald_read(sdev, SKALD_REG_ID);
+
+	if (id == SKALD_DEVICE_ID_VALUE)
+		return true;
+
+	drm_err(&sdev->base, "card does not answer, its ID reads %#x\n", id);
+	return false;
+}
+
 /**
  * skald_device_post_reset() - stop what may still run on the card and boot it anew
  * @sdev: device
@@ -200,7 +212,7 @@ int skald_device_post_reset(struct skald_device *sdev)
 
 	lockdep_assert_held(&reset->lock);
 
-	ret = skald_fw_stop(sdev);
+	ret = skald_device_answers(sdev) ? skald_fw_stop(sdev) : -ENXIO;
 	/* A card that does not even reset must not reach memory any more. */
 	if (ret)
 		pci_clear_master(skald_pdev(sdev));

@@ -176,13 +176,8 @@ static int skald_mbox_errno(u32 status)
 		return -EOPNOTSUPP;
 	case SKALD_MBOX_INVALID:
 		return -EINVAL;
-	case SKALD_MBOX_NOENT:
-		return -ENOENT;
-	case SKALD_MBOX_EXISTS:
-		return -EEXIST;
-	case SKALD_MBOX_BUSY_CTX:
-		return -EBUSY;
 	default:
+		/* The driver keeps the card's ids and their order: firmware knows better only if broken. */
 		return -EPROTO;
 	}
 }

@@ -2,6 +2,7 @@
 // Coming and going of the driver: unbind and bind, rmmod and modprobe, hot unplug, with and without
 // open files; firmware that is missing, wrong or broken. Leaves the driver loaded and bound.
 #include <fcntl.h>
+#include <linux/pci_regs.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/wait.h>
@@ -207,6 +208,58 @@ TEST_F(Module, UnplugInMidJobAndRescan) {
     device.close();
     write_file("/sys/bus/pci/rescan", "1");
     EXPECT_TRUE(is_bound());
+    expect_works();
+}
+
+// The card's memory decoding off, as if it had fallen off the bus.
+class Decoding {
+  public:
+    Decoding() : config_(::open((card_sysfs() + "/config").c_str(), O_RDWR | O_CLOEXEC)) {
+        EXPECT_TRUE(config_);
+        EXPECT_EQ(::pread(config_.get(), &command_, sizeof(command_), PCI_COMMAND), 2);
+        set(command_ & ~PCI_COMMAND_MEMORY);
+    }
+    ~Decoding() { set(command_); }
+    Decoding(const Decoding&) = delete;
+    Decoding& operator=(const Decoding&) = delete;
+
+  private:
+    void set(std::uint16_t value) const {
+        EXPECT_EQ(::pwrite(config_.get(), &value, sizeof(value), PCI_COMMAND), 2);
+    }
+    Fd config_;
+    std::uint16_t command_ = 0;
+};
+
+TEST_F(Module, ACardThatFellOffTheBusIsDeadUntilItIsBoundAgain) {
+    Device device;
+    auto context = std::make_unique<Context>(device);
+    const std::uint32_t fence = device.syncobj();
+    const drm_skald_sync out = signal_binary(fence);
+    ASSERT_EQ(context->submit(announce_and(spin()), 0, {&out, 1}), 0);
+    ASSERT_TRUE(wait_word(*context, 0, 1));
+    KernelLog log;
+    {
+        const Decoding off;
+        write_file(card_sysfs() + "/reset", "1");
+    }
+    const std::vector<std::string> errors = log.errors();
+    ASSERT_EQ(errors.size(), 2u);
+    EXPECT_NE(errors[0].find("card does not answer, its ID reads"), std::string::npos) << errors[0];
+    EXPECT_NE(errors[1].find("the card is dead until it is bound again"), std::string::npos)
+        << errors[1];
+    // What was under way has ended, what is new is refused, what needs no card still works.
+    EXPECT_EQ(device.syncobj_wait(fence, 0), 0);
+    EXPECT_EQ(device.syncobj_error(fence), EIO);
+    std::uint32_t id = 0;
+    EXPECT_EQ(device.vm_create(&id), EIO);
+    EXPECT_EQ(context->submit(write_word(0, 1)), ENOTRECOVERABLE);
+    drm_skald_query_firmware firmware{};
+    EXPECT_EQ(device.query(DRM_SKALD_QUERY_FIRMWARE, &firmware, sizeof(firmware)), 0);
+    context.reset();
+    device.close();
+    unbind();
+    bind();
     expect_works();
 }
 

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: MIT
 // Queues, SUBMIT with syncobjs, QUEUE_QUERY, WAIT_PROGRESS and eventfd.
 #include <poll.h>
+#include <pthread.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <thread>
 #include <vector>
 
@@ -347,6 +351,70 @@ TEST_F(UapiProgress, DestroyingTheQueueWakesTheWaiter) {
     waiter.join();
     // It sees the killed job, or comes too late for the queue.
     EXPECT_TRUE(error == ENOENT || (error == 0 && completed == 1)) << error;
+}
+
+// SIGUSR1 with a handler that does nothing, for as long as it lives.
+class Signal {
+  public:
+    explicit Signal(int flags) {
+        struct sigaction action{};
+        action.sa_handler = [](int) {};
+        action.sa_flags = flags;
+        EXPECT_EQ(::sigaction(SIGUSR1, &action, &before_), 0);
+    }
+    ~Signal() { ::sigaction(SIGUSR1, &before_, nullptr); }
+    Signal(const Signal&) = delete;
+    Signal& operator=(const Signal&) = delete;
+
+  private:
+    struct sigaction before_{};
+};
+
+TEST_F(UapiProgress, ASignalInterruptsAWaiterWithEintr) {
+    const Signal signal(0);
+    ASSERT_EQ(context_.submit(announce_and(spin())), 0);
+    ASSERT_TRUE(wait_word(context_, 0, 1));
+    int error = -1;
+    std::atomic<bool> returned = false;
+    std::thread waiter([&] {
+        drm_skald_wait_progress wait{};
+        wait.queue_id = context_.queue();
+        wait.timeout_ns = monotonic_ns() + 20000000000;
+        error = ::ioctl(device_.fd(), DRM_IOCTL_SKALD_WAIT_PROGRESS, &wait) == 0 ? 0 : errno;
+        returned = true;
+    });
+    // One that comes before the call is there hits nothing: again, then.
+    while (!returned) {
+        ::pthread_kill(waiter.native_handle(), SIGUSR1);
+        std::this_thread::yield();
+    }
+    waiter.join();
+    EXPECT_EQ(error, EINTR);
+    EXPECT_EQ(device_.queue_destroy(context_.queue()), 0);
+}
+
+TEST_F(UapiProgress, AHandlerThatRestartsCallsLetsAWaiterGoOn) {
+    const Signal signal(SA_RESTART);
+    ASSERT_EQ(context_.submit(announce_and(spin())), 0);
+    ASSERT_TRUE(wait_word(context_, 0, 1));
+    int error = -1;
+    std::atomic<bool> returned = false;
+    std::thread waiter([&] {
+        drm_skald_wait_progress wait{};
+        wait.queue_id = context_.queue();
+        wait.timeout_ns = monotonic_ns() + 20000000000;
+        error = ::ioctl(device_.fd(), DRM_IOCTL_SKALD_WAIT_PROGRESS, &wait) == 0 ? 0 : errno;
+        returned = true;
+    });
+    for (int i = 0; i < 100; ++i) {
+        ::pthread_kill(waiter.native_handle(), SIGUSR1);
+        std::this_thread::yield();
+    }
+    EXPECT_FALSE(returned);
+    EXPECT_EQ(device_.queue_destroy(context_.queue()), 0);
+    waiter.join();
+    // It sees the killed job, or comes too late for the queue.
+    EXPECT_TRUE(error == 0 || error == ENOENT) << error;
 }
 
 TEST_F(UapiProgress, EventfdSignalsProgressAndEnds) {
