@@ -370,26 +370,41 @@ class Signal {
     struct sigaction before_{};
 };
 
+// WAIT_PROGRESS in a thread of its own, not started again by anybody but the kernel.
+class Waiter {
+  public:
+    Waiter(const Device& device, std::uint32_t queue)
+        : thread_([this, fd = device.fd(), queue] {
+              drm_skald_wait_progress wait{};
+              wait.queue_id = queue;
+              wait.timeout_ns = monotonic_ns() + 20000000000;
+              error_ = ::ioctl(fd, DRM_IOCTL_SKALD_WAIT_PROGRESS, &wait) == 0 ? 0 : errno;
+              returned_ = true;
+          }) {}
+    // One that comes before the call is there hits nothing.
+    void signal() { ::pthread_kill(thread_.native_handle(), SIGUSR1); }
+    bool returned() const { return returned_; }
+    int join() {
+        thread_.join();
+        return error_;
+    }
+
+  private:
+    int error_ = -1;
+    std::atomic<bool> returned_ = false;
+    std::thread thread_;
+};
+
 TEST_F(UapiProgress, ASignalInterruptsAWaiterWithEintr) {
     const Signal signal(0);
     ASSERT_EQ(context_.submit(announce_and(spin())), 0);
     ASSERT_TRUE(wait_word(context_, 0, 1));
-    int error = -1;
-    std::atomic<bool> returned = false;
-    std::thread waiter([&] {
-        drm_skald_wait_progress wait{};
-        wait.queue_id = context_.queue();
-        wait.timeout_ns = monotonic_ns() + 20000000000;
-        error = ::ioctl(device_.fd(), DRM_IOCTL_SKALD_WAIT_PROGRESS, &wait) == 0 ? 0 : errno;
-        returned = true;
-    });
-    // One that comes before the call is there hits nothing: again, then.
-    while (!returned) {
-        ::pthread_kill(waiter.native_handle(), SIGUSR1);
+    Waiter waiter(device_, context_.queue());
+    while (!waiter.returned()) {
+        waiter.signal();
         std::this_thread::yield();
     }
-    waiter.join();
-    EXPECT_EQ(error, EINTR);
+    EXPECT_EQ(waiter.join(), EINTR);
     EXPECT_EQ(device_.queue_destroy(context_.queue()), 0);
 }
 
@@ -397,23 +412,15 @@ TEST_F(UapiProgress, AHandlerThatRestartsCallsLetsAWaiterGoOn) {
     const Signal signal(SA_RESTART);
     ASSERT_EQ(context_.submit(announce_and(spin())), 0);
     ASSERT_TRUE(wait_word(context_, 0, 1));
-    int error = -1;
-    std::atomic<bool> returned = false;
-    std::thread waiter([&] {
-        drm_skald_wait_progress wait{};
-        wait.queue_id = context_.queue();
-        wait.timeout_ns = monotonic_ns() + 20000000000;
-        error = ::ioctl(device_.fd(), DRM_IOCTL_SKALD_WAIT_PROGRESS, &wait) == 0 ? 0 : errno;
-        returned = true;
-    });
+    Waiter waiter(device_, context_.queue());
     for (int i = 0; i < 100; ++i) {
-        ::pthread_kill(waiter.native_handle(), SIGUSR1);
+        waiter.signal();
         std::this_thread::yield();
     }
-    EXPECT_FALSE(returned);
+    EXPECT_FALSE(waiter.returned());
     EXPECT_EQ(device_.queue_destroy(context_.queue()), 0);
-    waiter.join();
     // It sees the killed job, or comes too late for the queue.
+    const int error = waiter.join();
     EXPECT_TRUE(error == 0 || error == ENOENT) << error;
 }
 
