@@ -5,10 +5,10 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <functional>
-#include <iostream>
 #include <map>
 
 #include "bench/ranges.hpp"
+#include "console/standard_streams.hpp"
 
 namespace skald::bench {
 namespace {
@@ -187,12 +187,12 @@ std::optional<Options> parse_options(int argc, char** argv, int& status) {
         if (error.get_exit_code() == 0) {
             status = app.exit(error);
         } else {
-            std::cerr << "llm-bench: " << error.what() << " (llm-bench --help explains)\n";
+            console::say("llm-bench: {} (llm-bench --help explains)\n", error.what());
             status = kExitUsage;
         }
         return std::nullopt;
     } catch (const UsageError& error) {
-        std::cerr << "llm-bench: " << error.what() << " (llm-bench --help explains)\n";
+        console::say("llm-bench: {} (llm-bench --help explains)\n", error.what());
         status = kExitUsage;
         return std::nullopt;
     }

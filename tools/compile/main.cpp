@@ -14,6 +14,7 @@
 #include "backend/disassemble.hpp"
 #include "backend/gguf_writer.hpp"
 #include "compile.hpp"
+#include "console/standard_streams.hpp"
 #include "container/container.hpp"
 #include "error.hpp"
 #include "input/mapped_file.hpp"
@@ -48,13 +49,13 @@ class ProgressBar {
         last_ = now;
         constexpr std::uint64_t kWidth = 40;
         const std::uint64_t filled = done * kWidth / total;
-        fmt::print(stderr, "\r[{:<40}] {:3}% of {:.1f} MB", std::string(filled, '#'),
-                   done * 100 / total, static_cast<double>(total) / 1e6);
+        console::say("\r[{:<40}] {:3}% of {:.1f} MB", std::string(filled, '#'), done * 100 / total,
+                     static_cast<double>(total) / 1e6);
         drawn_ = true;
     }
     ~ProgressBar() {
         if (drawn_)
-            fmt::print(stderr, "\r\033[K");
+            console::say("\r\033[K");
     }
 
   private:
@@ -279,16 +280,16 @@ int main(int argc, char** argv) {
     CLI::App app("Compiles a language model for the card.", "llm-compile");
     try {
         run(parse(app, argc, argv));
-        return 0;
+        return console::finish("llm-compile", 0);
     } catch (const CLI::Success& e) {  // --help
-        return app.exit(e);
+        return console::finish("llm-compile", app.exit(e));
     } catch (const CLI::ParseError& e) {
-        fmt::print(stderr, "llm-compile: {}\n", e.what());
+        console::say("llm-compile: {}\n", e.what());
         return kUsage;
     } catch (const std::bad_alloc&) {
-        fmt::print(stderr, "llm-compile: out of memory\n");
+        console::say("llm-compile: out of memory\n");
     } catch (const std::exception& e) {
-        fmt::print(stderr, "llm-compile: {}\n", e.what());
+        console::say("llm-compile: {}\n", e.what());
     }
     return kFailed;
 }
@@ -297,5 +298,6 @@ int main(int argc, char** argv) {
 }  // namespace skald::compiler
 
 int main(int argc, char** argv) {
+    skald::console::fill_standard_streams();
     return skald::compiler::main(argc, argv);
 }

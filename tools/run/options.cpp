@@ -6,9 +6,9 @@
 
 #include <CLI/CLI.hpp>
 #include <cmath>
-#include <iostream>
 #include <limits>
 
+#include "console/standard_streams.hpp"
 #include "libskald/error.hpp"
 
 namespace skald::run {
@@ -179,7 +179,7 @@ std::optional<Options> parse_options(int argc, char** argv, int& status) {
         if (error.get_exit_code() == 0) {
             status = app.exit(error);
         } else {
-            std::cerr << "llm-run: " << error.what() << " (llm-run --help explains)\n";
+            console::say("llm-run: {} (llm-run --help explains)\n", error.what());
             status = kExitUsage;
         }
         return std::nullopt;

@@ -283,6 +283,28 @@ TEST(Run, AReaderThatGoesAwayIsNoError) {
     EXPECT_EQ(done.err, "");
 }
 
+// llm-run as a shell starts it, with `redirection` behind it.
+Finished redirected(const Words& options, const std::string& redirection) {
+    return run(
+        with({"sh", "-c", "exec \"$@\" " + redirection, "sh"}, command(default_model(), options)));
+}
+
+TEST(Run, NeedsNobodyWhoReadsItsTimings) {
+    const std::string expected = llm_run(kShort).out;
+    for (const char* redirection : {"2>&-", "2>/dev/full"}) {
+        const Finished done = redirected(kShort, redirection);
+        EXPECT_EQ(done.status, kDone) << redirection;
+        EXPECT_EQ(done.out, expected) << redirection;
+    }
+}
+
+TEST(Run, AMissingStandardInputIsAnEmptyPromptAndNotTheModel) {
+    const Words options = {"-n", "5", "--temp", "0"};
+    const Finished done = redirected(options, "<&-");
+    EXPECT_EQ(done.status, kDone) << done.err;
+    EXPECT_EQ(done.out, llm_run(options, "").out);
+}
+
 // ---- Mistakes ---------------------------------------------------------------------------------
 
 TEST(RunMistakes, EachGivesOneLineAndTheNextCommandWorks) {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // skald-vm: runs a command in a freshly booted guest that has the card.
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 #include <fstream>
 #include <string>
 
+#include "console/standard_streams.hpp"
 #include "vm/host/options.hpp"
 #include "vm/host/session.hpp"
 
@@ -55,7 +55,7 @@ class Logs {
 };
 
 void say(const std::string& text) {
-    fmt::print(stderr, "skald-vm: {}\n", text);
+    skald::console::say("skald-vm: {}\n", text);
 }
 
 // What QEMU itself had to say, which is short where it did not start.
@@ -83,24 +83,15 @@ int run(const Options& options) {
     return outcome.status;
 }
 
-// Descriptors 0 to 2 are always taken, so that no socket of ours becomes a standard stream.
-void fill_standard_streams() {
-    int fd = 0;
-    while ((fd = ::open("/dev/null", O_RDWR)) >= 0 && fd <= STDERR_FILENO)
-        continue;
-    if (fd > STDERR_FILENO)
-        ::close(fd);
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
-    fill_standard_streams();
+    skald::console::fill_standard_streams();
     try {
         return run(parse_options(argc, argv, build_directory()));
     } catch (const HelpRequest& help) {
-        fmt::print("{}", help.text);
-        return 0;
+        std::fputs(help.text.c_str(), stdout);
+        return skald::console::finish("skald-vm", 0, kCannotRun);
     } catch (const std::exception& error) {
         say(error.what());
         return kCannotRun;
