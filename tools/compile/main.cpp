@@ -14,6 +14,7 @@
 #include "backend/disassemble.hpp"
 #include "backend/gguf_writer.hpp"
 #include "compile.hpp"
+#include "console/arguments.hpp"
 #include "console/standard_streams.hpp"
 #include "container/container.hpp"
 #include "error.hpp"
@@ -222,7 +223,7 @@ Arguments parse(CLI::App& app, int argc, char** argv) {
     app.add_option("--random", args.random,
                    "instead of MODEL: random weights in the shape of a config.json");
     app.add_option("--seed", args.seed, "of the random weights, below 2^32")
-        ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{0xffffffff}))
+        ->transform(console::whole_number<std::uint32_t>())
         ->capture_default_str();
     app.add_option("--write-gguf", args.gguf,
                    "FILE [q8_0|q4_0|f16]: the random model as GGUF; without a type each matrix in "
@@ -247,10 +248,12 @@ Arguments parse(CLI::App& app, int argc, char** argv) {
     app.add_option("--kv", args.kv_name, "format of the KV cache: f16 or int8")
         ->check(CLI::IsMember({"f16", "int8"}))
         ->capture_default_str();
-    app.add_option(
-        "--context", args.context,
-        fmt::format("positions of a sequence (default: the model's, at most {})", kDefaultContext));
-    app.add_option("--threads", args.threads, "threads that convert weights (default: all)");
+    app.add_option("--context", args.context,
+                   fmt::format("positions of a sequence (default: the model's, at most {})",
+                               kDefaultContext))
+        ->transform(console::whole_number<std::uint32_t>());
+    app.add_option("--threads", args.threads, "threads that convert weights (default: all)")
+        ->transform(console::whole_number(1, 256));
     app.add_flag("--disasm", args.disasm, "print the program");
     app.add_flag("--report", args.report, "print what became of each tensor, with the error");
     app.add_flag("--json", args.json, "the report as JSON");

@@ -131,6 +131,8 @@ TEST_F(Command, SaysInOneLineWhatIsWrong) {
     expect_failure("model", 2, "-o");
     expect_failure("-o out.skald", 2, "MODEL");
     expect_failure("model -o out.skald --nonsense", 2, "nonsense");
+    expect_failure("model -o out.skald --threads 1000000", 2, "--threads");
+    expect_failure("model -o out.skald --context 0x10", 2, "--context");
     EXPECT_FALSE(std::filesystem::exists(file("out.skald")));
     EXPECT_EQ(run("model -o out.skald").status, 0);
 }
