@@ -301,6 +301,20 @@ TEST_F(Sources, SaysWhatIsNotSupportedInATokenizer) {
                 {"type", "Split"}, {"pattern", {{"Regex", "x"}}}, {"behavior", "Odd"}};
         },
         {"behavior", "Odd"});
+    const Json bad = {{"Regex", "(?<=a+b)("}};
+    tokenizer_error(
+        [&](Json& j) {
+            j["pre_tokenizer"] = {
+                {"type", "Sequence"},
+                {"pretokenizers",
+                 {{{"type", "Split"}, {"pattern", bad}, {"behavior", "Isolated"}}}}};
+        },
+        {"tokenizer.json", "pre_tokenizer.pretokenizers[0].pattern.Regex", "(?<=a+b)(", "offset"});
+    tokenizer_error(
+        [&](Json& j) {
+            j["normalizer"] = {{"type", "Replace"}, {"pattern", bad}, {"content", ""}};
+        },
+        {"tokenizer.json", "normalizer.pattern.Regex"});
 }
 
 TEST_F(Sources, GivesEveryRowOfThePaddedVocabularyAPiece) {
