@@ -127,6 +127,17 @@ TEST(RunPrompt, AFileLosesOneNewlineAtItsEnd) {
     EXPECT_THROW((void)read_text(path), rt::Error);
 }
 
+TEST(RunPrompt, ATextWithoutAnEndIsRefused) {
+    try {
+        (void)read_text("/dev/zero");
+        ADD_FAILURE() << "it was read";
+    } catch (const rt::Error& error) {
+        EXPECT_NE(std::string(error.what()).find("/dev/zero: the text is longer than 64 MiB"),
+                  std::string::npos)
+            << error.what();
+    }
+}
+
 TEST(RunReport, DecodeSpeedCountsFromTheFirstTokenSeen) {
     GenerateReport report;
     report.result.prompt_tokens = 10;
