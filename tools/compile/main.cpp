@@ -113,8 +113,16 @@ Calibration calibration_by(const std::filesystem::path& text, const Model& model
     }
 }
 
+void check_container(const Arguments& args) {
+    if (!args.out.empty())
+        throw CLI::ValidationError("-o", args.model.string() + " is a compiled model already");
+    if (!args.dump.empty())
+        throw CLI::ValidationError("--dump", "a compiled model has no passes");
+}
+
 void run(const Arguments& args) {
     if (args.disasm && is_container(args.model)) {
+        check_container(args);
         fmt::print("{}", disassemble(rt::Container(args.model).program()));
         return;
     }

@@ -109,6 +109,8 @@ TEST_F(Command, PrintsTheSameProgramFromTheModelAndFromTheResult) {
     const Outcome model = run("model --disasm"), result = run("out.skald --disasm");
     EXPECT_EQ(model.out, result.out);
     EXPECT_NE(model.out.find("matmul"), std::string::npos);
+    expect_failure("out.skald --disasm -o again.skald", 2, "out.skald is a compiled model");
+    expect_failure("out.skald --disasm --dump fuse", 2, "--dump");
 }
 
 TEST_F(Command, ReportsAndDumps) {
