@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <vector>
 
 #include "console/standard_streams.hpp"
 #include "vm/host/options.hpp"
@@ -59,11 +60,12 @@ void say(const std::string& text) {
 }
 
 // What QEMU itself had to say, which is short where it did not start.
-void show(const fs::path& file) {
+std::vector<std::string> first_lines(const fs::path& file) {
+    std::vector<std::string> lines;
     std::ifstream in(file);
-    std::string line;
-    for (int i = 0; i < 10 && std::getline(in, line); ++i)
-        say(line);
+    for (std::string line; lines.size() < 10 && std::getline(in, line);)
+        lines.push_back(line);
+    return lines;
 }
 
 int run(const Options& options) {
@@ -75,9 +77,16 @@ int run(const Options& options) {
     }
     if (outcome.trouble.empty())
         return outcome.status;
-    say(outcome.trouble);
+    std::vector<std::string> reasons;
     if (outcome.status == kCannotRun)
-        show(logs.path() / "qemu.log");
+        reasons = first_lines(logs.path() / "qemu.log");
+    if (reasons.size() == 1) {  // nothing is in the logs but this
+        say(fmt::format("{}: {}", outcome.trouble, reasons[0]));
+        return outcome.status;
+    }
+    say(outcome.trouble);
+    for (const std::string& line : reasons)
+        say(line);
     logs.keep();
     say(fmt::format("kernel log: {0}/kernel.log, QEMU log: {0}/qemu.log", logs.path().string()));
     return outcome.status;
