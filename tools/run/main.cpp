@@ -34,7 +34,9 @@ std::unique_ptr<rt::Device> open_device(const Options& options, const rt::Contai
 
 int run(const Options& options, Startup startup) {
     const auto now_ns = [] { return rt::linux_os().now_ns(); };
-    const rt::Container container(options.model);
+    using Verify = rt::Container::Verify;
+    const rt::Container container(options.model,
+                                  options.verify ? Verify::kWeights : Verify::kQuick);
     const rt::Tokenizer tokenizer(container.tokenizer());
     startup.opened_ns = now_ns();
     const std::unique_ptr<rt::Device> device = open_device(options, container);

@@ -91,6 +91,8 @@ void add_text(CLI::App& app, Options& options) {
     app.add_option("MODEL", options.model, "Compiled model (.skald)")
         ->required()
         ->check(file_name());
+    app.add_flag("--verify", options.verify,
+                 "Check the hash of the weights as well, before they are loaded");
     auto* prompt = app.add_option("-p,--prompt", options.prompt, "The text to continue");
     auto* file = app.add_option("-f,--file", options.prompt_file,
                                 "... or a file with it; - reads "

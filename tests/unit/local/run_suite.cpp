@@ -307,6 +307,22 @@ TEST(Run, AMissingStandardInputIsAnEmptyPromptAndNotTheModel) {
 
 // ---- Mistakes ---------------------------------------------------------------------------------
 
+TEST(RunMistakes, VerifyFindsWhatIsWrongWithTheWeights) {
+    const fs::path path = fs::path(scratch_folder()) / "skald-weights.skald";
+    std::string bytes = read_file(data_file(kDefaultModel.model));
+    const std::size_t weight = rt::Container(default_model()).weights_offset() + 1000;
+    bytes[weight] = static_cast<char>(bytes[weight] ^ 1);
+    std::ofstream(path, std::ios::binary) << bytes;
+    const Finished done = llm_run(with(kShort, {"--verify"}), "", path.string());
+    fs::remove(path);
+    EXPECT_EQ(done.status, kFailed);
+    expect_one_line(done.err);
+    EXPECT_NE(done.err.find("skald-weights.skald: the weights section"), std::string::npos)
+        << done.err;
+    EXPECT_EQ(done.out, "");
+    EXPECT_EQ(llm_run(with(kShort, {"--verify"})).out, llm_run(kShort).out);
+}
+
 TEST(RunMistakes, EachGivesOneLineAndTheNextCommandWorks) {
     const fs::path folder = scratch_folder();
     const std::string good = read_file(data_file(kDefaultModel.model));
