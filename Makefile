@@ -26,8 +26,11 @@ help: ## this list
 	@echo "  run and shell take KERNEL=stock|debug. V=1 shows every command's output."
 
 run: build ## boot a guest with the card and let a model write: PROMPT= MODEL= N=
-	@tools/vm/run-model.sh "$(MODEL)" "$$SKALD_PROMPT" "$(N)" $(ARGS)
+	@tools/vm/run-model.sh "$$SKALD_MODEL" "$$SKALD_PROMPT" "$$SKALD_TOKENS" $(ARGS)
+# Through the environment: as text of a shell command they would be read by make and by the shell.
+run: export SKALD_MODEL = $(value MODEL)
 run: export SKALD_PROMPT = $(value PROMPT)
+run: export SKALD_TOKENS = $(value N)
 run: export SKALD_KERNEL = $(KERNEL)
 
 shell: build ## a shell in the guest, with the card; this directory is shared

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: MIT
 // llm-bench: how fast compiled models run on a card, behind the driver or in this process.
-#include <fmt/format.h>
-
-#include <cstdio>
-
 #include "bench/commands.hpp"
 #include "bench/options.hpp"
+#include "console/standard_streams.hpp"
 
 namespace skald::bench {
 namespace {
@@ -25,10 +22,10 @@ int guarded(const Options& options) {
         }
         return kExitDone;
     } catch (const UsageError& error) {
-        fmt::print(stderr, "llm-bench: {} (llm-bench --help explains)\n", error.what());
+        console::say("llm-bench: {} (llm-bench --help explains)\n", error.what());
         return kExitUsage;
     } catch (const std::exception& error) {
-        fmt::print(stderr, "llm-bench: {}\n", error.what());
+        console::say("llm-bench: {}\n", error.what());
         return kExitFailed;
     }
 }
@@ -37,7 +34,10 @@ int guarded(const Options& options) {
 }  // namespace skald::bench
 
 int main(int argc, char** argv) {
+    skald::console::fill_standard_streams();
     int status = 0;
     const auto options = skald::bench::parse_options(argc, argv, status);
-    return options ? skald::bench::guarded(*options) : status;
+    if (options)
+        status = skald::bench::guarded(*options);
+    return skald::console::finish("llm-bench", status);
 }

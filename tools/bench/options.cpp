@@ -5,13 +5,17 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <functional>
-#include <iostream>
+#include <limits>
 #include <map>
 
 #include "bench/ranges.hpp"
+#include "console/arguments.hpp"
+#include "console/standard_streams.hpp"
 
 namespace skald::bench {
 namespace {
+
+using console::whole_number;
 
 constexpr const char* kFooter = R"(
 Options and output follow llama-bench. Numbers are lists (1,2,4) with ranges (128-512+128, 1-64*2);
@@ -90,14 +94,15 @@ void add_tests(CLI::App& app, Options& options, Lists& lists) {
         ->capture_default_str();
     app.add_option("--chunk", options.chunk,
                    "Rows of a prefill step; 0: as many as the model takes")
-        ->type_name("N");
+        ->type_name("N")
+        ->transform(whole_number<std::uint32_t>());
     app.add_flag("!--no-warmup", options.warm_up, "Measure from the first run on");
 }
 
 void add_output(CLI::App& app, Options& options, Lists& lists) {
     app.add_option("-r,--repetitions", options.repetitions, "Repetitions of each test")
         ->type_name("N")
-        ->check(CLI::Range(1u, 1000u))
+        ->transform(whole_number(1, 1000))
         ->capture_default_str();
     std::vector<std::string> names;
     for (const auto& [name, format] : kFormats)
@@ -114,7 +119,7 @@ void add_other_commands(CLI::App& app, Options& options) {
         "Instead of models: empty jobs, hop by hop from the ioctl to the wake-up");
     app.add_option("--jobs", options.jobs, "With --latency: empty jobs to measure")
         ->type_name("N")
-        ->check(CLI::Range(10u, 10'000'000u))
+        ->transform(whole_number(10, 10'000'000))
         ->capture_default_str()
         ->needs(latency);
     app.add_option("--disk", options.disk,
@@ -133,7 +138,7 @@ void add_other_commands(CLI::App& app, Options& options) {
 void add_card(CLI::App& app, Options& options) {
     auto* device = app.add_option("--device", options.device, "Card N of /dev/accel/accelN")
                        ->type_name("N")
-                       ->check(CLI::NonNegativeNumber);
+                       ->transform(whole_number<int>());
     auto* local = app.add_flag("--local", options.local, "The card in this process, no driver")
                       ->excludes(device);
     app.add_option("--simd", options.simd, "With --local: scalar, avx2, avx512")
@@ -142,10 +147,11 @@ void add_card(CLI::App& app, Options& options) {
     app.add_option("--threads", options.threads,
                    "With --local, --limits: threads that compute (all cores)")
         ->type_name("N")
-        ->check(CLI::Range(1u, 256u));
+        ->transform(whole_number(1, 256));
     app.add_option("--memory", options.memory_mib,
                    "With --local: card memory in MiB, a power of two")
         ->type_name("MIB")
+        ->transform(whole_number(1, std::numeric_limits<std::uint64_t>::max() >> 20))
         ->needs(local);
 }
 
@@ -187,12 +193,12 @@ std::optional<Options> parse_options(int argc, char** argv, int& status) {
         if (error.get_exit_code() == 0) {
             status = app.exit(error);
         } else {
-            std::cerr << "llm-bench: " << error.what() << " (llm-bench --help explains)\n";
+            console::say("llm-bench: {} (llm-bench --help explains)\n", error.what());
             status = kExitUsage;
         }
         return std::nullopt;
     } catch (const UsageError& error) {
-        std::cerr << "llm-bench: " << error.what() << " (llm-bench --help explains)\n";
+        console::say("llm-bench: {} (llm-bench --help explains)\n", error.what());
         status = kExitUsage;
         return std::nullopt;
     }

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
+#include <system_error>
 #include <utility>
 
 #include "bench/samples.hpp"
@@ -79,7 +81,9 @@ void Printer::print(const nlohmann::ordered_json& record, const std::vector<std:
             break;
     }
     ++printed_;
-    std::fflush(out_);
+    // Now rather than at the end: the next test may take an hour.
+    if (std::fflush(out_) != 0)
+        throw std::system_error(errno, std::generic_category(), "cannot write the results");
 }
 
 void Printer::markdown_line(const std::vector<std::string>& cells) {

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "bench/progress.hpp"
 
-#include <fmt/format.h>
 #include <unistd.h>
 
-#include <cstdio>
+#include "console/standard_streams.hpp"
 
 namespace skald::bench {
 
@@ -13,16 +12,14 @@ Progress::Progress() : terminal_(::isatty(STDERR_FILENO) != 0) {}
 void Progress::show(const std::string& text) {
     if (!terminal_)
         return;
-    fmt::print(stderr, "\r\033[K{}", text);
-    std::fflush(stderr);
+    console::say("\r\033[K{}", text);
     shown_ = true;
 }
 
 void Progress::clear() {
     if (!shown_)
         return;
-    fmt::print(stderr, "\r\033[K");
-    std::fflush(stderr);
+    console::say("\r\033[K");
     shown_ = false;
 }
 

@@ -14,6 +14,8 @@
 #include "backend/disassemble.hpp"
 #include "backend/gguf_writer.hpp"
 #include "compile.hpp"
+#include "console/arguments.hpp"
+#include "console/standard_streams.hpp"
 #include "container/container.hpp"
 #include "error.hpp"
 #include "input/mapped_file.hpp"
@@ -48,13 +50,13 @@ class ProgressBar {
         last_ = now;
         constexpr std::uint64_t kWidth = 40;
         const std::uint64_t filled = done * kWidth / total;
-        fmt::print(stderr, "\r[{:<40}] {:3}% of {:.1f} MB", std::string(filled, '#'),
-                   done * 100 / total, static_cast<double>(total) / 1e6);
+        console::say("\r[{:<40}] {:3}% of {:.1f} MB", std::string(filled, '#'), done * 100 / total,
+                     static_cast<double>(total) / 1e6);
         drawn_ = true;
     }
     ~ProgressBar() {
         if (drawn_)
-            fmt::print(stderr, "\r\033[K");
+            console::say("\r\033[K");
     }
 
   private:
@@ -111,8 +113,16 @@ Calibration calibration_by(const std::filesystem::path& text, const Model& model
     }
 }
 
+void check_container(const Arguments& args) {
+    if (!args.out.empty())
+        throw CLI::ValidationError("-o", args.model.string() + " is a compiled model already");
+    if (!args.dump.empty())
+        throw CLI::ValidationError("--dump", "a compiled model has no passes");
+}
+
 void run(const Arguments& args) {
     if (args.disasm && is_container(args.model)) {
+        check_container(args);
         fmt::print("{}", disassemble(rt::Container(args.model).program()));
         return;
     }
@@ -221,7 +231,7 @@ Arguments parse(CLI::App& app, int argc, char** argv) {
     app.add_option("--random", args.random,
                    "instead of MODEL: random weights in the shape of a config.json");
     app.add_option("--seed", args.seed, "of the random weights, below 2^32")
-        ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{0xffffffff}))
+        ->transform(console::whole_number<std::uint32_t>())
         ->capture_default_str();
     app.add_option("--write-gguf", args.gguf,
                    "FILE [q8_0|q4_0|f16]: the random model as GGUF; without a type each matrix in "
@@ -246,10 +256,12 @@ Arguments parse(CLI::App& app, int argc, char** argv) {
     app.add_option("--kv", args.kv_name, "format of the KV cache: f16 or int8")
         ->check(CLI::IsMember({"f16", "int8"}))
         ->capture_default_str();
-    app.add_option(
-        "--context", args.context,
-        fmt::format("positions of a sequence (default: the model's, at most {})", kDefaultContext));
-    app.add_option("--threads", args.threads, "threads that convert weights (default: all)");
+    app.add_option("--context", args.context,
+                   fmt::format("positions of a sequence (default: the model's, at most {})",
+                               kDefaultContext))
+        ->transform(console::whole_number<std::uint32_t>());
+    app.add_option("--threads", args.threads, "threads that convert weights (default: all)")
+        ->transform(console::whole_number(1, 256));
     app.add_flag("--disasm", args.disasm, "print the program");
     app.add_flag("--report", args.report, "print what became of each tensor, with the error");
     app.add_flag("--json", args.json, "the report as JSON");
@@ -279,16 +291,16 @@ int main(int argc, char** argv) {
     CLI::App app("Compiles a language model for the card.", "llm-compile");
     try {
         run(parse(app, argc, argv));
-        return 0;
+        return console::finish("llm-compile", 0);
     } catch (const CLI::Success& e) {  // --help
-        return app.exit(e);
+        return console::finish("llm-compile", app.exit(e));
     } catch (const CLI::ParseError& e) {
-        fmt::print(stderr, "llm-compile: {}\n", e.what());
+        console::say("llm-compile: {}\n", e.what());
         return kUsage;
     } catch (const std::bad_alloc&) {
-        fmt::print(stderr, "llm-compile: out of memory\n");
+        console::say("llm-compile: out of memory\n");
     } catch (const std::exception& e) {
-        fmt::print(stderr, "llm-compile: {}\n", e.what());
+        console::say("llm-compile: {}\n", e.what());
     }
     return kFailed;
 }
@@ -297,5 +309,6 @@ int main(int argc, char** argv) {
 }  // namespace skald::compiler
 
 int main(int argc, char** argv) {
+    skald::console::fill_standard_streams();
     return skald::compiler::main(argc, argv);
 }

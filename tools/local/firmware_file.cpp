@@ -36,14 +36,22 @@ std::vector<std::string> places() {
 }  // namespace
 
 std::vector<std::byte> read_firmware(const std::string& path) {
+    const auto failed = [&](int error) {
+        return rt::system_error(error, fmt::format("cannot read the firmware image {}", path));
+    };
     std::ifstream file(path, std::ios::binary | std::ios::ate);
     if (!file)
-        throw rt::system_error(errno, fmt::format("cannot read the firmware image {}", path));
+        throw failed(errno);
+    // A directory can be opened, and says it is as long as can be.
+    std::error_code ignored;
+    const fs::file_status status = fs::status(path, ignored);
+    if (!fs::is_regular_file(status))
+        throw failed(fs::is_directory(status) ? EISDIR : EINVAL);
     std::vector<std::byte> image(static_cast<std::size_t>(file.tellg()));
     file.seekg(0);
     if (!file.read(reinterpret_cast<char*>(image.data()),
                    static_cast<std::streamsize>(image.size())))
-        throw rt::system_error(EIO, fmt::format("cannot read the firmware image {}", path));
+        throw failed(EIO);
     return image;
 }
 

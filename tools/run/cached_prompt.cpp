@@ -4,9 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <optional>
 
+#include "console/standard_streams.hpp"
 #include "libskald/error.hpp"
 
 namespace skald::run {
@@ -26,14 +26,13 @@ bool CachedPrompt::prepare(rt::Session& session, std::span<const rt::TokenId> pr
 bool CachedPrompt::load(rt::Session& session, std::span<const rt::TokenId> head) {
     const rt::PromptCacheRead file = rt::read_prompt_cache(path_, key_);
     if (file.fault)
-        fmt::print(stderr, "llm-run: {}: {}; the prompt is computed\n", path_,
-                   file.fault->sentence);
+        console::say("llm-run: {}: {}; the prompt is computed\n", path_, file.fault->sentence);
     if (!file.prompt)
         return !file.fault || !file.fault->foreign;
     const auto same = std::ranges::mismatch(head, file.prompt->tokens).in1 - head.begin();
     found_ = static_cast<std::uint32_t>(same);
     if (found_ == 0 && !head.empty())
-        fmt::print(stderr, "llm-run: {}: it is of another prompt; the prompt is computed\n", path_);
+        console::say("llm-run: {}: it is of another prompt; the prompt is computed\n", path_);
     session.restore(head.first(found_), file.prompt->kv);
     return true;
 }
@@ -44,7 +43,7 @@ void CachedPrompt::save(rt::Session& session, std::span<const rt::TokenId> head)
             path_, key_,
             {{head.begin(), head.end()}, session.save(static_cast<std::uint32_t>(head.size()))});
     } catch (const rt::Error& error) {
-        fmt::print(stderr, "llm-run: {}\n", error.what());
+        console::say("llm-run: {}\n", error.what());
     }
 }
 

@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
 #include <optional>
 #include <vector>
 
+#include "console/standard_streams.hpp"
 #include "libskald/session.hpp"
 #include "run/cached_prompt.hpp"
 #include "run/commands.hpp"
@@ -107,8 +107,8 @@ int generate(const Options& options, const Loaded& loaded) {
     if (output.closed())
         return kExitDone;
     if (options.profile)
-        fmt::print(stderr, "{}", profile_table(model.program(), session.profile()));
-    fmt::print(stderr, "{}", timings(report));
+        console::say("{}", profile_table(model.program(), session.profile()));
+    console::say("{}", timings(report));
     if (report.result.reason == rt::StopReason::kCancelled)
         return kExitSignal + interruption.signal();
     return context_was_full(options, info, report.result, "") ? kExitContextFull : kExitDone;

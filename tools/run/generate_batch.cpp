@@ -5,11 +5,11 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
 #include <deque>
 #include <string>
 #include <vector>
 
+#include "console/standard_streams.hpp"
 #include "libskald/batch.hpp"
 #include "run/commands.hpp"
 #include "run/interruption.hpp"
@@ -157,8 +157,8 @@ int generate_batch(const Options& options, const Loaded& loaded) {
     if (output.output().closed())
         return kExitDone;
     if (options.profile)
-        fmt::print(stderr, "{}", profile_table(model.program(), batch.profile()));
-    fmt::print(stderr, "{}", timings(report));
+        console::say("{}", profile_table(model.program(), batch.profile()));
+    console::say("{}", timings(report));
     if (std::ranges::any_of(results, [](const rt::GenerateResult& r) {
             return r.reason == rt::StopReason::kCancelled;
         }))

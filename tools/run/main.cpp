@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: MIT
 // llm-run: a compiled model continues a text, on a card behind the driver or in this process.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <bit>
 #include <cerrno>
 #include <csignal>
-#include <cstdio>
 #include <memory>
 
+#include "console/standard_streams.hpp"
 #include "container/container.hpp"
 #include "libskald/drm_device.hpp"
 #include "libskald/error.hpp"
@@ -36,7 +34,9 @@ std::unique_ptr<rt::Device> open_device(const Options& options, const rt::Contai
 
 int run(const Options& options, Startup startup) {
     const auto now_ns = [] { return rt::linux_os().now_ns(); };
-    const rt::Container container(options.model);
+    using Verify = rt::Container::Verify;
+    const rt::Container container(options.model,
+                                  options.verify ? Verify::kWeights : Verify::kQuick);
     const rt::Tokenizer tokenizer(container.tokenizer());
     startup.opened_ns = now_ns();
     const std::unique_ptr<rt::Device> device = open_device(options, container);
@@ -54,16 +54,18 @@ int run(const Options& options, Startup startup) {
 }
 
 int guarded(const Options& options, const Startup& startup) {
+    // A reader that goes away ends the text, not the process.
+    std::signal(SIGPIPE, SIG_IGN);
     try {
         return run(options, startup);
     } catch (const rt::Error& error) {
-        fmt::print(stderr, "llm-run: {}\n", error.what());
+        console::say("llm-run: {}\n", error.what());
         return error.code() == EMSGSIZE ? kExitContextFull : kExitFailed;
     } catch (const UsageError& error) {
-        fmt::print(stderr, "llm-run: {} (llm-run --help explains)\n", error.what());
+        console::say("llm-run: {} (llm-run --help explains)\n", error.what());
         return kExitUsage;
     } catch (const std::exception& error) {
-        fmt::print(stderr, "llm-run: {}\n", error.what());
+        console::say("llm-run: {}\n", error.what());
         return kExitFailed;
     }
 }
@@ -72,11 +74,12 @@ int guarded(const Options& options, const Startup& startup) {
 }  // namespace skald::run
 
 int main(int argc, char** argv) {
+    skald::console::fill_standard_streams();
     skald::run::Startup startup;
     startup.begin_ns = skald::rt::linux_os().now_ns();
-    // A reader that goes away ends the text, not the process.
-    std::signal(SIGPIPE, SIG_IGN);
     int status = 0;
     const auto options = skald::run::parse_options(argc, argv, status);
-    return options ? skald::run::guarded(*options, startup) : status;
+    if (options)
+        status = skald::run::guarded(*options, startup);
+    return skald::console::finish("llm-run", status);
 }

@@ -6,13 +6,16 @@
 
 #include <CLI/CLI.hpp>
 #include <cmath>
-#include <iostream>
 #include <limits>
 
+#include "console/arguments.hpp"
+#include "console/standard_streams.hpp"
 #include "libskald/error.hpp"
 
 namespace skald::run {
 namespace {
+
+using console::file_name, console::whole_number;
 
 constexpr const char* kFooter = R"(
 The prompt comes from -p, from -f, or from standard input when that is a pipe or a file; one newline at
@@ -38,11 +41,15 @@ Examples:
   llm-run story.skald --prompts questions.txt -n 64 --temp 0 --json | tail -1 | jq .sequences
 )";
 
+constexpr std::uint64_t kMostThreads = 256;
+constexpr std::uint64_t kMostMemoryMib = std::numeric_limits<std::uint64_t>::max() >> 20;
+
 void add_sampling(CLI::App& app, SamplingChoice& choice) {
     app.add_option("--temp", choice.temperature, "Temperature; 0 takes the best token")
         ->type_name("T");
     app.add_option("--top-k", choice.top_k, "Choose among the K best tokens; 0: all")
-        ->type_name("K");
+        ->type_name("K")
+        ->transform(whole_number<std::uint32_t>());
     app.add_option("--top-p", choice.top_p, "Choose among the best tokens that make up P; 1: all")
         ->type_name("P");
     app.add_option("--min-p", choice.min_p, "Drop tokens below M times the best one; 0: none")
@@ -51,19 +58,23 @@ void add_sampling(CLI::App& app, SamplingChoice& choice) {
                    "Makes recent tokens less likely; 1: off")
         ->type_name("R");
     app.add_option("--repeat-last-n", choice.repeat_last_n, "Tokens that count as recent (64)")
-        ->type_name("N");
-    app.add_option("--seed", choice.seed, "Seed of the random numbers (0)")->type_name("S");
+        ->type_name("N")
+        ->transform(whole_number<std::uint32_t>());
+    app.add_option("--seed", choice.seed, "Seed of the random numbers (0)")
+        ->type_name("S")
+        ->transform(whole_number<std::uint64_t>());
 }
 
 void add_card(CLI::App& app, Options& options) {
     auto* device = app.add_option("--device", options.device, "Card N of /dev/accel/accelN")
                        ->type_name("N")
-                       ->check(CLI::NonNegativeNumber);
+                       ->transform(whole_number<int>());
     auto* local = app.add_flag("--local", options.local,
                                "No driver: run the card as a library in this process")
                       ->excludes(device);
     app.add_option("--threads", options.threads, "With --local: worker threads (all cores)")
         ->type_name("N")
+        ->transform(whole_number(1, kMostThreads))
         ->needs(local);
     app.add_option("--simd", options.simd, "With --local: scalar, avx2, avx512 or auto")
         ->type_name("PATH")
@@ -72,32 +83,40 @@ void add_card(CLI::App& app, Options& options) {
     app.add_option("--memory", options.memory_mib,
                    "With --local: card memory in MiB, a power of two (what the model needs)")
         ->type_name("MIB")
+        ->transform(whole_number(1, kMostMemoryMib))
         ->needs(local);
 }
 
 void add_text(CLI::App& app, Options& options) {
-    app.add_option("MODEL", options.model, "Compiled model (.skald)")->required();
+    app.add_option("MODEL", options.model, "Compiled model (.skald)")
+        ->required()
+        ->check(file_name());
+    app.add_flag("--verify", options.verify,
+                 "Check the hash of the weights as well, before they are loaded");
     auto* prompt = app.add_option("-p,--prompt", options.prompt, "The text to continue");
     auto* file = app.add_option("-f,--file", options.prompt_file,
                                 "... or a file with it; - reads "
                                 "standard input")
                      ->type_name("FILE")
+                     ->check(file_name())
                      ->excludes(prompt);
     auto* prompts = app.add_option("--prompts", options.prompts_file,
                                    "Several at a time: a file with one prompt a line; - reads "
                                    "standard input")
                         ->type_name("FILE")
+                        ->check(file_name())
                         ->excludes(prompt)
                         ->excludes(file);
     auto* parallel = app.add_option("--parallel", options.parallel,
                                     "Several at a time: the prompt N times, with the seeds S, S + "
                                     "1, ...")
                          ->type_name("N")
-                         ->check(CLI::Range(1u, std::numeric_limits<std::uint32_t>::max()))
+                         ->transform(whole_number(1, std::numeric_limits<std::uint32_t>::max()))
                          ->excludes(prompts);
     app.add_option("-n,--tokens", options.max_tokens,
                    "Tokens to generate at most (until the model ends or the context is full)")
-        ->type_name("N");
+        ->type_name("N")
+        ->transform(whole_number<std::uint32_t>());
     app.add_option("--stop", options.stop, "End the text before this string; may be repeated")
         ->type_name("STR")
         ->take_all()
@@ -106,24 +125,28 @@ void add_text(CLI::App& app, Options& options) {
     app.add_flag("--echo", options.echo, "Show the prompt before the text");
     app.add_option("--chunk", options.chunk,
                    "Rows of a prefill step (as many as the model takes); no effect on the text")
-        ->type_name("N");
+        ->type_name("N")
+        ->transform(whole_number<std::uint32_t>());
     auto* nll =
         app.add_option(
                "--nll", options.nll_file,
                "Generate nothing: mean negative log-likelihood of a text; - reads standard input")
             ->type_name("FILE")
+            ->check(file_name())
             ->excludes(prompt)
             ->excludes(file);
     auto* dump =
         app.add_option("--dump-logits", options.dump_file,
                        "Write the logits that tokens are chosen from (raw 32-bit floats, row by "
                        "row)")
-            ->type_name("FILE");
+            ->type_name("FILE")
+            ->check(file_name());
     auto* cache =
         app.add_option("--prompt-cache", options.prompt_cache,
                        "Keep what was computed of the prompt in this file, and begin with "
                        "what it has")
             ->type_name("FILE")
+            ->check(file_name())
             ->excludes(nll);
     for (CLI::Option* several : {prompts, parallel})
         several->excludes(nll)->excludes(dump)->excludes(cache);
@@ -179,7 +202,7 @@ std::optional<Options> parse_options(int argc, char** argv, int& status) {
         if (error.get_exit_code() == 0) {
             status = app.exit(error);
         } else {
-            std::cerr << "llm-run: " << error.what() << " (llm-run --help explains)\n";
+            console::say("llm-run: {} (llm-run --help explains)\n", error.what());
             status = kExitUsage;
         }
         return std::nullopt;

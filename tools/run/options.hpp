@@ -40,6 +40,7 @@ struct SamplingChoice {
 
 struct Options {
     std::string model;
+    bool verify = false;
     std::optional<std::string> prompt;
     std::string prompt_file;
     std::uint32_t parallel = 0;  // 0: not said

@@ -15,6 +15,9 @@
 namespace skald::run {
 namespace {
 
+// Far more than any context takes; what is longer is no text but a mistake (/dev/zero).
+constexpr std::size_t kMostBytes = 64u << 20;
+
 std::string read_all(int fd, const std::string& name) {
     std::string text;
     std::array<char, 65536> part;
@@ -27,6 +30,9 @@ std::string read_all(int fd, const std::string& name) {
         if (n < 0)
             throw rt::system_error(errno, fmt::format("cannot read {}", name));
         text.append(part.data(), static_cast<std::size_t>(n));
+        if (text.size() > kMostBytes)
+            throw rt::Error(
+                fmt::format("{}: the text is longer than {} MiB", name, kMostBytes >> 20), EFBIG);
     }
 }
 

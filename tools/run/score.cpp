@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <cstdio>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "console/standard_streams.hpp"
 #include "libskald/error.hpp"
 #include "libskald/session.hpp"
 #include "run/commands.hpp"
@@ -108,8 +108,8 @@ int score(const Options& options, const Loaded& loaded) {
         output.write(fmt::format("nll {:.4f} per token, perplexity {:.3f}, over {} tokens\n",
                                  report.nll, std::exp(report.nll), report.tokens));
     if (options.profile)
-        fmt::print(stderr, "{}", profile_table(model.program(), session.profile()));
-    fmt::print(stderr, "{}", timings(report));
+        console::say("{}", profile_table(model.program(), session.profile()));
+    console::say("{}", timings(report));
     return report.interrupted ? kExitSignal + interruption.signal() : kExitDone;
 }
 

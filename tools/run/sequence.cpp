@@ -5,9 +5,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <limits>
 
+#include "console/standard_streams.hpp"
 #include "libskald/error.hpp"
 
 namespace skald::run {
@@ -72,9 +72,9 @@ bool context_was_full(const Options& options, const container::ModelInfo& info,
                       const rt::GenerateResult& result, const std::string& who) {
     if (result.reason != rt::StopReason::kContext || !options.max_tokens)
         return false;
-    fmt::print(stderr,
-               "llm-run: {}the context of {} tokens is full after {} of the {} tokens asked for\n",
-               who, info.context, result.tokens, *options.max_tokens);
+    console::say(
+        "llm-run: {}the context of {} tokens is full after {} of the {} tokens asked for\n", who,
+        info.context, result.tokens, *options.max_tokens);
     return true;
 }
 

@@ -4,9 +4,8 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdio>
-#include <iostream>
 
+#include "console/standard_streams.hpp"
 #include "libskald/os.hpp"
 #include "smi/status.hpp"
 
@@ -22,7 +21,7 @@ int run(bool json) {
     else if (!cards.empty())
         fmt::print("{}", skald::smi::table(cards));
     if (cards.empty()) {
-        fmt::print(stderr, "skald-smi: no Skald card found: is the skald driver loaded?\n");
+        skald::console::say("skald-smi: no Skald card found: is the skald driver loaded?\n");
         return kExitNoCard;
     }
     for (const auto& card : cards)
@@ -34,6 +33,7 @@ int run(bool json) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    skald::console::fill_standard_streams();
     CLI::App app("Show the Skald cards of this machine and who uses them.", "skald-smi");
     bool json = false;
     app.add_flag("--json", json, "JSON instead of a table");
@@ -43,14 +43,14 @@ int main(int argc, char** argv) {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
         if (error.get_exit_code() == 0)
-            return app.exit(error);
-        std::cerr << "skald-smi: " << error.what() << " (skald-smi --help explains)\n";
+            return skald::console::finish("skald-smi", app.exit(error));
+        skald::console::say("skald-smi: {} (skald-smi --help explains)\n", error.what());
         return kExitUsage;
     }
     try {
-        return run(json);
+        return skald::console::finish("skald-smi", run(json));
     } catch (const std::exception& error) {
-        fmt::print(stderr, "skald-smi: {}\n", error.what());
+        skald::console::say("skald-smi: {}\n", error.what());
         return kExitFailed;
     }
 }

@@ -19,15 +19,24 @@ model_key() {
 
 compile_model() { "$BIN/llm-compile" "$1" -o "$2"; }
 
+# llm-compile says in a line what is wrong with a model; a step would wrap it in three more.
+compile() {
+    attempt compile-model "compiling $1" compile_model "$(realpath -- "$1")" "$2" && return
+    [[ ${V:-0} != 0 ]] || cat "$STEP_LOG" >&2
+    exit 1
+}
+
 main() {
     local model=$1 prompt=$2 tokens=$3 compiled
     shift 3
     [[ -e $model ]] || die "MODEL '$model': no such file or directory"
+    # Before everything in it is read: it may be somebody's home.
+    [[ ! -d $model || -e $model/config.json ]] || die "MODEL '$model': is a folder without config.json"
     compiled=$MODELS/$(model_key "$model").skald
     if [[ ! -e $compiled ]]; then
         mkdir -p "$MODELS"
         find "$MODELS" -type f -mtime +$KEEP_DAYS -delete
-        step compile-model "compiling $model" compile_model "$(realpath "$model")" "$compiled.$$"
+        compile "$model" "$compiled.$$"
         mv "$compiled.$$" "$compiled"
     fi
     touch "$compiled"

@@ -96,6 +96,10 @@ TEST(BenchOptions, MistakesAreOneLineAndTheUsageStatus) {
         {"-m", "a", "--disk", "/dev/nvme0n1"},
         {"-m", "a", "--local", "--device", "1"},
         {"-m", "a", "--unknown"},
+        {"-m", "a", "-r", "-1"},
+        {"-m", "a", "--chunk", "4294967296"},
+        {"-m", "a", "--local", "--threads", "257"},
+        {"-m", "a", "--local", "--memory", "17592186044416"},
     };
     for (const auto& words : mistakes) {
         const auto parsed = parse(words);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // llm-compile as a user types it: exit codes, one line of error, nothing else on stderr.
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <utility>
 
 #include "fixture.hpp"
 #include "temporary_folder.hpp"
@@ -68,11 +70,47 @@ TEST_F(Command, ReplacesAnOlderResultAndLeavesNothingElse) {
         EXPECT_FALSE(entry.path().filename().string().starts_with("out.skald.")) << entry.path();
 }
 
+TEST_F(Command, WritesTheFileThatALinkNames) {
+    namespace fs = std::filesystem;
+    ASSERT_EQ(run("model -o out.skald").status, 0);
+    fs::create_directory(file("folder"));
+    test::write_file(file("folder/old.skald"), {});
+    fs::create_symlink("folder/second", file("first"));
+    fs::create_symlink("old.skald", file("folder/second"));
+    fs::create_symlink("folder/new.skald", file("dangling"));
+    for (const auto& [link, target] :
+         {std::pair("first", "folder/old.skald"), {"dangling", "folder/new.skald"}}) {
+        const Outcome o = run(std::string("model -o ") + link);
+        EXPECT_EQ(o.status, 0) << o.error;
+        EXPECT_TRUE(fs::is_symlink(file(link)));
+        EXPECT_FALSE(fs::is_symlink(file(target)));
+        EXPECT_EQ(test::read_file(file(target)), test::read_file(file("out.skald")));
+    }
+    fs::create_symlink("loop", file("loop"));
+    expect_failure("model -o loop", 1, "loop");
+    EXPECT_TRUE(fs::is_symlink(file("loop")));
+}
+
+TEST_F(Command, LeavesWhatIsNoFileAsItIs) {
+    namespace fs = std::filesystem;
+    ASSERT_EQ(::mkfifo(file("fifo").c_str(), 0600), 0);
+    fs::create_symlink("fifo", file("link"));
+    expect_failure("model -o fifo", 1, "fifo: is not a regular file");
+    expect_failure("model -o link", 1, "link: is not a regular file");
+    expect_failure("model -o model", 1, "model: is not a regular file");
+    // A pipe: this link names no file at all.
+    expect_failure("model -o /proc/self/fd/1", 1, "not a regular file");
+    EXPECT_TRUE(fs::is_fifo(file("fifo")));
+    EXPECT_TRUE(fs::is_symlink(file("link")));
+}
+
 TEST_F(Command, PrintsTheSameProgramFromTheModelAndFromTheResult) {
     EXPECT_EQ(run("model -o out.skald").status, 0);
     const Outcome model = run("model --disasm"), result = run("out.skald --disasm");
     EXPECT_EQ(model.out, result.out);
     EXPECT_NE(model.out.find("matmul"), std::string::npos);
+    expect_failure("out.skald --disasm -o again.skald", 2, "out.skald is a compiled model");
+    expect_failure("out.skald --disasm --dump fuse", 2, "--dump");
 }
 
 TEST_F(Command, ReportsAndDumps) {
@@ -131,6 +169,8 @@ TEST_F(Command, SaysInOneLineWhatIsWrong) {
     expect_failure("model", 2, "-o");
     expect_failure("-o out.skald", 2, "MODEL");
     expect_failure("model -o out.skald --nonsense", 2, "nonsense");
+    expect_failure("model -o out.skald --threads 1000000", 2, "--threads");
+    expect_failure("model -o out.skald --context 0x10", 2, "--context");
     EXPECT_FALSE(std::filesystem::exists(file("out.skald")));
     EXPECT_EQ(run("model -o out.skald").status, 0);
 }

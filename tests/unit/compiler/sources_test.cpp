@@ -178,6 +178,44 @@ TEST_F(Sources, SaysWhatIsNotSupportedInAHuggingFaceFolder) {
     config_error([](Json& j) { j["rope_theta"] = 0; }, {"rope_theta", "positive"});
 }
 
+TEST_F(Sources, RefusesTensorsThatTheConfigurationDoesNotCallFor) {
+    const auto left_over = [&](TinyShape shape, std::function<void(Json&)> change,
+                               std::initializer_list<const char*> words) {
+        test::HfOptions options;
+        options.config = std::move(change);
+        const auto folder = hugging_face(shape, options);
+        expect_error([&] { load_model(folder); }, words);
+    };
+    left_over({}, [](Json& j) { j["num_hidden_layers"] = 1; },
+              {"tensor model.layers.1.input_layernorm.weight", "1 layers"});
+    left_over({.attention_bias = true}, [](Json& j) { j["attention_bias"] = false; },
+              {"tensor model.layers.0.self_attn.k_proj.bias", "without attention"});
+    left_over({.mlp_bias = true}, [](Json& j) { j["mlp_bias"] = false; },
+              {"tensor model.layers.0.mlp.down_proj.bias", "without MLP"});
+    test::GgufFile file = test::make_gguf({});
+    file.values["llama.block_count"] = 1u;
+    const auto path = gguf(file);
+    expect_error([&] { load_model(path); }, {"tensor blk.1.attn_k.weight", "1 layers"});
+    file = test::make_gguf({});
+    file.tensors.push_back({"blk.1.attn_output.bias", {32}, 0, std::vector<std::byte>(128)});
+    const auto biased = gguf(file);
+    expect_error([&] { load_model(biased); }, {"tensor blk.1.attn_output.bias"});
+}
+
+TEST_F(Sources, LeavesTensorsThatSayNothingNew) {
+    test::HfOptions options;
+    options.weights = [](test::TinyWeights& w) {
+        w.tensors["model.layers.0.self_attn.rotary_emb.inv_freq"] = {{4}, {1, 2, 3, 4}};
+        w.tensors["lm_head.weight"] = w.tensors["model.embed_tokens.weight"];
+    };
+    options.config = [](Json& j) { j["tie_word_embeddings"] = true; };
+    expect_same(compiled(hugging_face({})), compiled(hugging_face({}, options)));
+    test::GgufFile file = test::make_gguf({});
+    const auto plain = gguf(file);
+    file.tensors.push_back({"blk.0.attn_rot_embd.weight", {1}, 0, std::vector<std::byte>(4)});
+    expect_same(compiled(plain), compiled(gguf(file)));
+}
+
 TEST_F(Sources, CompilesASlidingWindowModelWithinOneWindow) {
     test::HfOptions options;
     options.config = [](Json& j) {
@@ -263,6 +301,20 @@ TEST_F(Sources, SaysWhatIsNotSupportedInATokenizer) {
                 {"type", "Split"}, {"pattern", {{"Regex", "x"}}}, {"behavior", "Odd"}};
         },
         {"behavior", "Odd"});
+    const Json bad = {{"Regex", "(?<=a+b)("}};
+    tokenizer_error(
+        [&](Json& j) {
+            j["pre_tokenizer"] = {
+                {"type", "Sequence"},
+                {"pretokenizers",
+                 {{{"type", "Split"}, {"pattern", bad}, {"behavior", "Isolated"}}}}};
+        },
+        {"tokenizer.json", "pre_tokenizer.pretokenizers[0].pattern.Regex", "(?<=a+b)(", "offset"});
+    tokenizer_error(
+        [&](Json& j) {
+            j["normalizer"] = {{"type", "Replace"}, {"pattern", bad}, {"content", ""}};
+        },
+        {"tokenizer.json", "normalizer.pattern.Regex"});
 }
 
 TEST_F(Sources, GivesEveryRowOfThePaddedVocabularyAPiece) {
@@ -316,7 +368,8 @@ TEST_F(Sources, LeavesNothingBehindWhenTheOutputCannotBeWritten) {
                  {"x.skald", "cannot create"});
     std::filesystem::create_directory(temporary_ / "taken");
     test::write_file(temporary_ / "taken" / "x", {});
-    expect_error([&] { compile(model, {}, temporary_ / "taken"); }, {"taken", "cannot finish"});
+    expect_error([&] { compile(model, {}, temporary_ / "taken"); },
+                 {"taken", "not a regular file"});
     for (const auto& entry : std::filesystem::directory_iterator(temporary_.path()))
         EXPECT_EQ(entry.path().string().find("taken."), std::string::npos) << entry.path();
 }

@@ -97,10 +97,12 @@ TEST(LocalCard, AWrongFirmwareSaysWhy) {
     EXPECT_NE(done.err.find("it is no firmware image"), std::string::npos) << done.err;
     EXPECT_EQ(with_firmware("").status, 1);
     std::filesystem::remove(file);
-    const Finished missing =
-        run({"env", "SKALD_FIRMWARE=" + file, SKALD_LLM_RUN, model, "--local", "-p", "a"});
-    EXPECT_EQ(missing.status, 1);
-    EXPECT_NE(missing.err.find(file), std::string::npos) << missing.err;
+    for (const std::string& path : {file, testing::TempDir()}) {
+        const Finished unread =
+            run({"env", "SKALD_FIRMWARE=" + path, SKALD_LLM_RUN, model, "--local", "-p", "a"});
+        EXPECT_EQ(unread.status, 1);
+        EXPECT_NE(unread.err.find(path), std::string::npos) << unread.err;
+    }
 }
 
 }  // namespace

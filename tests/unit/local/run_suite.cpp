@@ -283,7 +283,45 @@ TEST(Run, AReaderThatGoesAwayIsNoError) {
     EXPECT_EQ(done.err, "");
 }
 
+// llm-run as a shell starts it, with `redirection` behind it.
+Finished redirected(const Words& options, const std::string& redirection) {
+    return run(
+        with({"sh", "-c", "exec \"$@\" " + redirection, "sh"}, command(default_model(), options)));
+}
+
+TEST(Run, NeedsNobodyWhoReadsItsTimings) {
+    const std::string expected = llm_run(kShort).out;
+    for (const char* redirection : {"2>&-", "2>/dev/full"}) {
+        const Finished done = redirected(kShort, redirection);
+        EXPECT_EQ(done.status, kDone) << redirection;
+        EXPECT_EQ(done.out, expected) << redirection;
+    }
+}
+
+TEST(Run, AMissingStandardInputIsAnEmptyPromptAndNotTheModel) {
+    const Words options = {"-n", "5", "--temp", "0"};
+    const Finished done = redirected(options, "<&-");
+    EXPECT_EQ(done.status, kDone) << done.err;
+    EXPECT_EQ(done.out, llm_run(options, "").out);
+}
+
 // ---- Mistakes ---------------------------------------------------------------------------------
+
+TEST(RunMistakes, VerifyFindsWhatIsWrongWithTheWeights) {
+    const fs::path path = fs::path(scratch_folder()) / "skald-weights.skald";
+    std::string bytes = read_file(data_file(kDefaultModel.model));
+    const std::size_t weight = rt::Container(default_model()).weights_offset() + 1000;
+    bytes[weight] = static_cast<char>(bytes[weight] ^ 1);
+    std::ofstream(path, std::ios::binary) << bytes;
+    const Finished done = llm_run(with(kShort, {"--verify"}), "", path.string());
+    fs::remove(path);
+    EXPECT_EQ(done.status, kFailed);
+    expect_one_line(done.err);
+    EXPECT_NE(done.err.find("skald-weights.skald: the weights section"), std::string::npos)
+        << done.err;
+    EXPECT_EQ(done.out, "");
+    EXPECT_EQ(llm_run(with(kShort, {"--verify"})).out, llm_run(kShort).out);
+}
 
 TEST(RunMistakes, EachGivesOneLineAndTheNextCommandWorks) {
     const fs::path folder = scratch_folder();

@@ -47,6 +47,12 @@ TEST(RunOptions, AnEmptyPromptIsAPrompt) {
     EXPECT_EQ(parse({"m.skald", "-p", ""}).options->prompt, "");
 }
 
+TEST(RunOptions, NumbersAreDecimal) {
+    EXPECT_EQ(parse({"m.skald", "-n", "010"}).options->max_tokens, 10u);
+    EXPECT_EQ(parse({"m.skald", "--seed", "18446744073709551615"}).options->sampling.seed,
+              UINT64_MAX);
+}
+
 TEST(RunOptions, MistakesGiveOneLineAndTheUsageStatus) {
     const std::vector<std::vector<std::string>> mistakes = {
         {},
@@ -59,6 +65,19 @@ TEST(RunOptions, MistakesGiveOneLineAndTheUsageStatus) {
         {"m.skald", "--threads", "2"},
         {"m.skald", "--local", "--device", "0"},
         {"m.skald", "another.skald"},
+        {"m.skald", "--seed", "-1"},
+        {"m.skald", "--seed", "99999999999999999999999"},
+        {"m.skald", "--local", "--threads", "257"},
+        {"m.skald", "--local", "--threads", "0"},
+        {"m.skald", "--local", "--memory", "17592186044416"},
+        {"m.skald", "--device", "-1"},
+        {"m.skald", "-n", "0x10"},
+        {"m.skald", "-f", ""},
+        {"m.skald", "--prompts", ""},
+        {"m.skald", "--nll", ""},
+        {"m.skald", "-p", "a", "--dump-logits", ""},
+        {"m.skald", "-p", "a", "--prompt-cache", ""},
+        {"", "-p", "a"},
     };
     for (const auto& words : mistakes) {
         const auto parsed = parse(words);
@@ -106,6 +125,17 @@ TEST(RunPrompt, AFileLosesOneNewlineAtItsEnd) {
     EXPECT_EQ(read_text(path), "two\nlines\n");
     std::filesystem::remove(path);
     EXPECT_THROW((void)read_text(path), rt::Error);
+}
+
+TEST(RunPrompt, ATextWithoutAnEndIsRefused) {
+    try {
+        (void)read_text("/dev/zero");
+        ADD_FAILURE() << "it was read";
+    } catch (const rt::Error& error) {
+        EXPECT_NE(std::string(error.what()).find("/dev/zero: the text is longer than 64 MiB"),
+                  std::string::npos)
+            << error.what();
+    }
 }
 
 TEST(RunReport, DecodeSpeedCountsFromTheFirstTokenSeen) {

@@ -14,13 +14,36 @@
 
 namespace skald::compiler {
 
-OutputFile::OutputFile(const std::filesystem::path& path) : path_(path) {
+namespace {
+
+namespace fs = std::filesystem;
+
+// What is to get the name: the end of a chain of links, so that these stay. It replaces what was
+// there, which must not happen to a device, a pipe or a folder.
+fs::path target_of(const fs::path& path) {
+    std::error_code ignored;
+    const fs::file_status there = fs::status(path, ignored);
+    if (fs::exists(there) && !fs::is_regular_file(there))
+        fail("{}: is not a regular file, and is left as it is", path.string());
+    constexpr int kMostLinks = 40;  // as the kernel's
+    fs::path target = path;
+    for (int links = 0; fs::is_symlink(target, ignored); ++links) {
+        if (links == kMostLinks)
+            fail("{}: is a link that leads nowhere", path.string());
+        target = target.parent_path() / fs::read_symlink(target, ignored);
+    }
+    return target;
+}
+
+}  // namespace
+
+OutputFile::OutputFile(const fs::path& name) : path_(target_of(name)) {
     // Without a name at first, where the file system can do that: then not even a kill leaves
     // anything behind. Else under a temporary name.
-    const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
+    const fs::path folder = path_.has_parent_path() ? path_.parent_path() : ".";
     fd_ = ::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
     if (fd_ < 0) {
-        temporary_ = path.string() + ".XXXXXX";
+        temporary_ = path_.string() + ".XXXXXX";
         fd_ = ::mkostemp(temporary_.data(), O_CLOEXEC);
         if (fd_ < 0)
             fail("{}: cannot create: {}", path_.string(), std::strerror(errno));

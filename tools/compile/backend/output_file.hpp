@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A file that has its name only once it is complete: a reader never meets half of it, and a failure
-// leaves nothing behind, nor does it touch an older file of that name.
+// leaves nothing behind, nor does it touch an older file of that name. A link to a file stays one.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +14,7 @@ namespace skald::compiler {
 class OutputFile {
   public:
     // All members throw CompileError with the name and the system's reason.
-    explicit OutputFile(const std::filesystem::path& path);
+    explicit OutputFile(const std::filesystem::path& name);
     ~OutputFile();
     OutputFile(const OutputFile&) = delete;
     OutputFile& operator=(const OutputFile&) = delete;

@@ -129,8 +129,9 @@ Model load_gguf(const std::filesystem::path& file) {
     if (tokenizer.bos_id != tokenizer::kNoToken)
         config.bos_id = tokenizer.bos_id;
     check(config);
-    Weights weights(SourceKind::kGguf, config,
-                    [&](const std::string& name) { return gguf->find(name); });
+    Weights weights(
+        SourceKind::kGguf, config, [&](const std::string& name) { return gguf->find(name); },
+        gguf->tensor_names());
     return {std::move(config), SourceKind::kGguf, std::move(weights), std::move(tokenizer), gguf};
 }
 

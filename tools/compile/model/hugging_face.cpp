@@ -191,8 +191,9 @@ Model load_hugging_face(const fs::path& folder) {
         config.name = fs::absolute(folder).lexically_normal().parent_path().filename().string();
     read_generation(folder, config);
     check(config);
-    Weights weights(SourceKind::kHuggingFace, config,
-                    [&](const std::string& name) { return tensors->find(name); });
+    Weights weights(
+        SourceKind::kHuggingFace, config,
+        [&](const std::string& name) { return tensors->find(name); }, tensors->names());
     rt::TokenizerSpec tokenizer = load_hf_tokenizer(folder / "tokenizer.json");
     tokenizer.eos_ids = config.eos_ids;
     return {std::move(config), SourceKind::kHuggingFace, std::move(weights), std::move(tokenizer),

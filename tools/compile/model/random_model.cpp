@@ -98,10 +98,12 @@ Model load_random(const std::filesystem::path& path, std::uint64_t seed) {
             Tensor t = make_tensor(*all, slot, layer, config, seed);
             all->tensors.emplace(t.name, std::move(t));
         }
-    Weights weights(SourceKind::kGguf, config, [&](const std::string& name) {
-        const auto it = all->tensors.find(name);
-        return it != all->tensors.end() ? &it->second : nullptr;
-    });
+    Weights weights(SourceKind::kGguf, config,
+                    [&](const std::string& name) {
+                        const auto it = all->tensors.find(name);
+                        return it != all->tensors.end() ? &it->second : nullptr;
+                    },
+                    {});
     rt::TokenizerSpec tokenizer = make_tokenizer(config.vocabulary);
     return {std::move(config), SourceKind::kGguf, std::move(weights), std::move(tokenizer), all};
 }

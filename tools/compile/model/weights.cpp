@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "model/weights.hpp"
 
+#include <algorithm>
+#include <unordered_set>
+
 #include "error.hpp"
 
 namespace skald::compiler {
@@ -65,7 +68,33 @@ std::vector<float> Weight::vector() const {
     return out;
 }
 
-Weights::Weights(SourceKind kind, const ModelConfig& config, const Find& find) {
+namespace {
+
+// What a checkpoint may hold beyond the table: rotary frequencies, which come from the
+// configuration (rope_freqs.weight is read with it), and the head of a model whose embedding serves
+// as one.
+bool may_be_left(std::string_view name) {
+    return name.ends_with("rotary_emb.inv_freq") || name == "rope_freqs.weight" ||
+           name.ends_with(".attn_rot_embd.weight") || name == info_of(Slot::kHead).hugging_face;
+}
+
+// A tensor nobody asked for means that the configuration is of another model: what would come out
+// is wrong text.
+void check_rest(const ModelConfig& c, const std::vector<std::string>& names,
+                const std::unordered_set<std::string>& used) {
+    const auto rest = std::ranges::find_if(
+        names, [&](const std::string& name) { return !used.contains(name) && !may_be_left(name); });
+    const auto with = [](bool bias) { return bias ? "with" : "without"; };
+    if (rest != names.end())
+        fail("{}: tensor {} is no part of a model of {} layers {} attention and {} MLP biases",
+             c.source, *rest, c.layers, with(c.attention_bias), with(c.mlp_bias));
+}
+
+}  // namespace
+
+Weights::Weights(SourceKind kind, const ModelConfig& config, const Find& find,
+                 const std::vector<std::string>& names) {
+    std::unordered_set<std::string> used;
     for (const SlotInfo& info : kSlotTable) {
         if (!needs(info.slot, config))
             continue;
@@ -84,8 +113,10 @@ Weights::Weights(SourceKind kind, const ModelConfig& config, const Find& find) {
                 fail("{}: tensor {} has shape {}, expected {}", config.source, name,
                      to_string(tensor->shape), to_string(shape));
             weights_[static_cast<std::size_t>(info.slot)].emplace_back(tensor, interleaved);
+            used.insert(name);
         }
     }
+    check_rest(config, names, used);
 }
 
 const Weight& Weights::at(Slot slot, std::uint32_t layer) const {

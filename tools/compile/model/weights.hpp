@@ -113,8 +113,10 @@ class Weights {
     using Find = std::function<const Tensor*(const std::string&)>;
 
     // Looks up every weight the configuration calls for; throws CompileError naming the tensor that
-    // is missing or whose shape is not the expected one.
-    Weights(SourceKind kind, const ModelConfig& config, const Find& find);
+    // is missing, whose shape is not the expected one, or that is among `names`, all that the
+    // source has, without being called for.
+    Weights(SourceKind kind, const ModelConfig& config, const Find& find,
+            const std::vector<std::string>& names);
 
     const Weight& at(Slot slot, std::uint32_t layer = 0) const;
 

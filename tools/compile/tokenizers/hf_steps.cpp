@@ -2,6 +2,7 @@
 #include "tokenizers/hf_steps.hpp"
 
 #include "error.hpp"
+#include "tokenizer/regex.hpp"
 #include "tokenizers/patterns.hpp"
 
 namespace skald::compiler {
@@ -20,7 +21,13 @@ Pattern read_pattern(const JsonObject& step) {
     const JsonObject pattern = step.object("pattern");
     if (auto literal = pattern.maybe_string("String"))
         return {std::move(*literal), false};
-    return {pattern.string("Regex"), true};
+    std::string regex = pattern.string("Regex");
+    try {  // as the runtime will
+        const rt::Regex compiled(regex);
+    } catch (const rt::TokenizerError& e) {
+        pattern.reject("Regex", fmt::format("cannot be used: {}", e.what()));
+    }
+    return {std::move(regex), true};
 }
 
 void read_sequence(const JsonObject& step, std::string_view key, Read read, Steps& steps) {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // skald-vm: runs a command in a freshly booted guest that has the card.
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -10,7 +9,9 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <vector>
 
+#include "console/standard_streams.hpp"
 #include "vm/host/options.hpp"
 #include "vm/host/session.hpp"
 
@@ -55,15 +56,16 @@ class Logs {
 };
 
 void say(const std::string& text) {
-    fmt::print(stderr, "skald-vm: {}\n", text);
+    skald::console::say("skald-vm: {}\n", text);
 }
 
 // What QEMU itself had to say, which is short where it did not start.
-void show(const fs::path& file) {
+std::vector<std::string> first_lines(const fs::path& file) {
+    std::vector<std::string> lines;
     std::ifstream in(file);
-    std::string line;
-    for (int i = 0; i < 10 && std::getline(in, line); ++i)
-        say(line);
+    for (std::string line; lines.size() < 10 && std::getline(in, line);)
+        lines.push_back(line);
+    return lines;
 }
 
 int run(const Options& options) {
@@ -75,32 +77,30 @@ int run(const Options& options) {
     }
     if (outcome.trouble.empty())
         return outcome.status;
-    say(outcome.trouble);
+    std::vector<std::string> reasons;
     if (outcome.status == kCannotRun)
-        show(logs.path() / "qemu.log");
+        reasons = first_lines(logs.path() / "qemu.log");
+    if (reasons.size() == 1) {  // nothing is in the logs but this
+        say(fmt::format("{}: {}", outcome.trouble, reasons[0]));
+        return outcome.status;
+    }
+    say(outcome.trouble);
+    for (const std::string& line : reasons)
+        say(line);
     logs.keep();
     say(fmt::format("kernel log: {0}/kernel.log, QEMU log: {0}/qemu.log", logs.path().string()));
     return outcome.status;
 }
 
-// Descriptors 0 to 2 are always taken, so that no socket of ours becomes a standard stream.
-void fill_standard_streams() {
-    int fd = 0;
-    while ((fd = ::open("/dev/null", O_RDWR)) >= 0 && fd <= STDERR_FILENO)
-        continue;
-    if (fd > STDERR_FILENO)
-        ::close(fd);
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
-    fill_standard_streams();
+    skald::console::fill_standard_streams();
     try {
         return run(parse_options(argc, argv, build_directory()));
     } catch (const HelpRequest& help) {
-        fmt::print("{}", help.text);
-        return 0;
+        std::fputs(help.text.c_str(), stdout);
+        return skald::console::finish("skald-vm", 0, kCannotRun);
     } catch (const std::exception& error) {
         say(error.what());
         return kCannotRun;

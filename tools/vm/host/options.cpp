@@ -7,10 +7,13 @@
 #include <CLI/CLI.hpp>
 #include <charconv>
 
+#include "console/arguments.hpp"
+
 namespace skald::vm {
 namespace {
 
 namespace fs = std::filesystem;
+using console::whole_number;
 
 constexpr const char* kFooter = R"(
 Exit status: the command's own (128 + n if signal n ended it), or
@@ -118,7 +121,7 @@ Options parse_options(int argc, const char* const* argv, const fs::path& build) 
     app.prefix_command();
     const auto list = [](CLI::Option* option) { option->take_all()->allow_extra_args(false); };
     app.add_option("--cards", options.cards, "number of cards")
-        ->check(CLI::Range(0u, 8u))
+        ->transform(whole_number(0, 8))
         ->capture_default_str();
     app.add_option("--kernel", options.kernel,
                    "stock: Debian's; debug: with sanitizers and lock checks")
@@ -131,12 +134,13 @@ Options parse_options(int argc, const char* const* argv, const fs::path& build) 
     list(app.add_option("--card", cards,
                         "card properties KEY=VALUE[,KEY=VALUE]: simd, threads, memory-size"));
     app.add_option("--smp", options.smp, "virtual CPUs")
-        ->check(CLI::Range(1u, 64u))
+        ->transform(whole_number(1, 64))
         ->capture_default_str();
     app.add_option("--memory", options.memory_mib, "guest memory in MiB")
-        ->check(CLI::Range(256u, 1u << 20))
+        ->transform(whole_number(256, 1u << 20))
         ->capture_default_str();
     app.add_option("--timeout", options.timeout_s, "end the guest after so many seconds; 0: never")
+        ->transform(whole_number<unsigned>())
         ->capture_default_str();
     app.add_flag("-t,--tty", options.terminal,
                  "give COMMAND a terminal of its own, as a shell has it");

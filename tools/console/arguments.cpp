@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+#include "console/arguments.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <string>
+
+namespace skald::console {
+
+CLI::Validator whole_number(std::uint64_t low, std::uint64_t high) {
+    return {[low, high](std::string& text) -> std::string {
+                std::uint64_t value = 0;
+                const char* const end = text.data() + text.size();
+                const auto [rest, error] = std::from_chars(text.data(), end, value);
+                if (error != std::errc() || rest != end || value < low || value > high)
+                    return fmt::format("{} is not a whole number from {} to {}", text, low, high);
+                text = std::to_string(value);
+                return {};
+            },
+            ""};
+}
+
+CLI::Validator file_name() {
+    return {[](std::string& text) -> std::string {
+                return text.empty() ? "the name of the file is empty" : "";
+            },
+            ""};
+}
+
+}  // namespace skald::console

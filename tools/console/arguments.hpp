@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+// Checks of values on a command line, beside those that CLI11 has.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <limits>
+
+namespace skald::console {
+
+// For Option::transform(). Decimal digits and nothing else: left to itself, CLI11 reads "-1" as the
+// largest number of 64 bits, and "010" as eight.
+[[nodiscard]] CLI::Validator whole_number(std::uint64_t low, std::uint64_t high);
+
+template <typename T>
+[[nodiscard]] CLI::Validator whole_number() {
+    return whole_number(0, static_cast<std::uint64_t>(std::numeric_limits<T>::max()));
+}
+
+// For Option::check(). An empty name is a mistake, not an option that is absent.
+[[nodiscard]] CLI::Validator file_name();
+
+}  // namespace skald::console
