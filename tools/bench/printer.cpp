@@ -32,6 +32,11 @@ std::string csv_line(const nlohmann::ordered_json& record, bool names) {
     return line + '\n';
 }
 
+// Names of files are bytes, JSON is UTF-8.
+std::string json_text(const nlohmann::ordered_json& record, int indent) {
+    return record.dump(indent, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
 // A percentage of a limit; "-" where it was not measured.
 std::string part_of(double value, double limit) {
     return limit == 0 ? "-" : fmt::format("{:.0f} %", 100 * value / limit);
@@ -69,10 +74,10 @@ void Printer::print(const nlohmann::ordered_json& record, const std::vector<std:
             markdown_line(cells);
             break;
         case Format::kJson:
-            fmt::print(out_, "{}\n{}", printed_ == 0 ? "" : ",", record.dump(2));
+            fmt::print(out_, "{}\n{}", printed_ == 0 ? "" : ",", json_text(record, 2));
             break;
         case Format::kJsonLines:
-            fmt::print(out_, "{}\n", record.dump());
+            fmt::print(out_, "{}\n", json_text(record, -1));
             break;
         case Format::kCsv:
             if (printed_ == 0)

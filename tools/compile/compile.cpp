@@ -14,6 +14,7 @@
 #include "error.hpp"
 #include "input/json.hpp"
 #include "skald/container.hpp"
+#include "tokenizer/utf8.hpp"
 
 namespace skald::compiler {
 namespace {
@@ -25,9 +26,14 @@ std::uint32_t max_sequences(const ir::Graph& graph) {
     return graph.max_selected;
 }
 
+// Whole characters, whatever the name of a file has in it; the field was zero before.
 template <std::size_t N>
-void put_text(char (&field)[N], const std::string& text) {
-    std::memcpy(field, text.data(), std::min(text.size(), N - 1));  // the field was zero before
+void put_text(char (&field)[N], const std::string& name) {
+    const std::string text = rt::utf8::sanitize(name);
+    std::size_t size = std::min(text.size(), N - 1);
+    while (size < text.size() && (static_cast<unsigned char>(text[size]) & 0xC0) == 0x80)
+        --size;
+    std::memcpy(field, text.data(), size);
 }
 
 std::string_view format_name(const ir::Constant& c) {
@@ -139,7 +145,8 @@ std::string notes(const Model& model, const CompileOptions& options, const Compi
     Json& tensors = j["tensors"] = Json::array();
     for (const TensorReport& t : report.tensors)
         tensors.push_back(to_json(t));
-    return j.dump(1) + "\n";
+    // Names of files are bytes, JSON is UTF-8.
+    return j.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 template <typename T>

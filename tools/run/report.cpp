@@ -102,6 +102,11 @@ json startup_json(const Startup& startup, const rt::GenerateResult& result) {
             {"prefill_ms", parts->prefill}, {"total_ms", parts->total}};
 }
 
+// A model's name may have been the name of a file, which is bytes.
+std::string text_line(const json& line) {
+    return line.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
 json figures(const rt::GenerateResult& r, std::uint32_t cached = 0) {
     return {{"n_prompt", r.prompt_tokens},
             {"n_gen", r.tokens},
@@ -208,7 +213,7 @@ std::string json_line(const GenerateReport& report, const std::string& model,
     line.update({{"n_cached", report.cached},
                  {"startup", startup_json(report.startup, r)},
                  {"chunk", report.chunk}});
-    return line.dump();
+    return text_line(line);
 }
 
 std::string json_line(const BatchReport& report, const std::string& model,
@@ -226,7 +231,7 @@ std::string json_line(const BatchReport& report, const std::string& model,
                  {"startup", startup_json(report.startup, r)},
                  {"chunk", report.chunk},
                  {"sequences", std::move(sequences)}});
-    return line.dump();
+    return text_line(line);
 }
 
 std::string json_line(const ScoreReport& report, const std::string& model,
@@ -241,7 +246,7 @@ std::string json_line(const ScoreReport& report, const std::string& model,
                  {"n_gen", 0},
                  {"prefill_tps", number_or_null(rate(tokens, report.seconds))},
                  {"decode_tps", nullptr}});
-    return line.dump();
+    return text_line(line);
 }
 
 }  // namespace skald::run

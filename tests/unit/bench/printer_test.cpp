@@ -12,7 +12,7 @@ namespace {
 
 Record sample_record() {
     Record record;
-    record.model_filename = "a \"b\".skald";
+    record.model_filename = "a \"b\"\xff.skald";
     record.model_type = "llama 15M i8b32";
     record.model_size = 1u << 20;
     record.model_n_params = 15'000'000;
@@ -72,7 +72,7 @@ TEST(BenchPrinter, CsvQuotesAndHasOneHeader) {
     const std::string text = printed(Format::kCsv, 2);
     EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 3);
     EXPECT_EQ(text.rfind("build_commit,cpu_info,", 0), 0u);
-    EXPECT_NE(text.find("\"a \"\"b\"\".skald\""), std::string::npos);
+    EXPECT_NE(text.find("\"a \"\"b\"\"\xff.skald\""), std::string::npos);
 }
 
 TEST(BenchPrinter, TheTableSaysRatesAndPartsOfTheLimits) {

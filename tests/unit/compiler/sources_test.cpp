@@ -324,6 +324,19 @@ TEST_F(Sources, GivesEveryRowOfThePaddedVocabularyAPiece) {
     EXPECT_EQ(t.piece_bytes(279), "");
 }
 
+TEST_F(Sources, TakesAFolderOfAnyName) {
+    test::write_hugging_face(temporary_ / "a\xff", {});
+    const rt::Container c = compiled(temporary_ / "a\xff");
+    EXPECT_EQ(std::string(c.model().name), "a\xEF\xBF\xBD");
+    EXPECT_EQ(Json::parse(c.notes())["source"], "a\xEF\xBF\xBD");
+    std::string euros;
+    while (euros.size() <= sizeof(container::ModelInfo::name))
+        euros += "\xE2\x82\xAC";
+    test::write_hugging_face(temporary_ / euros, {});
+    const std::string cut = compiled(temporary_ / euros).model().name;
+    EXPECT_EQ(cut, euros.substr(0, (sizeof(container::ModelInfo::name) - 1) / 3 * 3));
+}
+
 TEST_F(Sources, SaysWhichWeightIsNotFinite) {
     test::HfOptions options;
     options.weights = [](test::TinyWeights& w) {

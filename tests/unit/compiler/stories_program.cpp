@@ -68,7 +68,8 @@ TEST_P(StoriesProgram, ScoresTheReferenceTextWithinEightPercentInInt4) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Sources, StoriesProgram,
-                         ::testing::Values(".", "stories260K-f32.gguf", "stories260K-q8_0.gguf"));
+                         ::testing::Values(".", "stories260K-f32.gguf", "stories260K-q8_0.gguf"),
+                         [](const auto& instance) { return test::name_of_source(instance.param); });
 
 }  // namespace
 }  // namespace skald::compiler

@@ -41,7 +41,8 @@ TEST_P(StoriesTokenizer, FallsBackToBytesForTextItHasNoPiecesFor) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Sources, StoriesTokenizer,
-                         ::testing::Values(".", "stories260K-f32.gguf", "stories260K-q8_0.gguf"));
+                         ::testing::Values(".", "stories260K-f32.gguf", "stories260K-q8_0.gguf"),
+                         [](const auto& instance) { return test::name_of_source(instance.param); });
 
 }  // namespace
 }  // namespace skald::compiler

@@ -4,10 +4,14 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 
 namespace skald::test {
 
 std::filesystem::path test_models();
+
+// What a test of one source of a model is called: letters and digits of the file, "folder" for ".".
+std::string name_of_source(const std::string& source);
 
 }  // namespace skald::test
 

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "test_model.hpp"
 
+#include <ostream>
+
 namespace skald::test {
+
+void PrintTo(const Case& model, std::ostream* out) {
+    *out << model.model;
+}
 
 std::filesystem::path data_file(const std::string& name) {
     return std::filesystem::read_symlink("/proc/self/exe").parent_path() / "data" / name;

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <iosfwd>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,7 @@ struct Case {
     const char* model;      // NAME.skald in data/
     const char* reference;  // NAME.json in data/
 };
+void PrintTo(const Case& model, std::ostream* out);  // its name, where GoogleTest shows it
 inline constexpr Case kDefaultModel{"default.skald", "default.json"};
 // The default model with int8 keys and values: another model, and another format of the cache.
 inline constexpr const char* kInt8Keys = "default-kv8.skald";

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <ostream>
 #include <random>
 #include <span>
 #include <string>
@@ -25,6 +26,10 @@ struct Case {
     std::uint64_t bytes;
     std::uint64_t at;  // in the destination
 };
+
+void PrintTo(const Case& c, std::ostream* out) {
+    *out << c.bytes << " bytes from " << c.skip << " to " << c.at;
+}
 
 class Upload : public JobTest, public testing::WithParamInterface<Case> {};
 
