@@ -3,6 +3,7 @@
 """summary.py DIRECTORY: read the JUnit XML that the suites left, show what failed with its output, and end with one
 line, "N passed, N failed, N skipped". Exit status 0 only if something passed and nothing failed."""
 
+import re
 import sys
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
@@ -58,10 +59,10 @@ def suite_cases(directory: Path, suite: str) -> list[Case]:
 
 
 def reason_to_skip(output: str) -> str:
-    """What the test says after "FILE:LINE: Skipped", as GoogleTest prints it."""
+    """What the test says after "FILE:LINE: Skipped", as GoogleTest prints it, or "FILE:LINE", as its XML has it."""
     lines = [line.strip() for line in output.splitlines()]
     for place, line in enumerate(lines[:-1]):
-        if line.endswith("Skipped") and lines[place + 1]:
+        if re.fullmatch(r"\S+:\d+(: Skipped)?", line) and lines[place + 1]:
             return lines[place + 1]
     return "no reason given"
 
