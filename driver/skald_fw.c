@@ -177,7 +177,7 @@ static int skald_mbox_errno(u32 status)
 	case SKALD_MBOX_INVALID:
 		return -EINVAL;
 	default:
-		/* The driver keeps the card's ids and their order: firmware knows better only if broken. */
+		/* The driver keeps ids and their order: only broken firmware knows better. */
 		return -EPROTO;
 	}
 }
