@@ -13,6 +13,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "libskald/error.hpp"
@@ -167,7 +169,15 @@ void write_prompt_cache(const std::string& path, const PromptCacheKey& key,
     const auto failed = [&](int error) {
         return system_error(error, fmt::format("cannot write the prompt cache {}", path));
     };
-    std::string temporary = path + ".XXXXXX";
+    // A link stays: what it leads to is replaced.
+    namespace fs = std::filesystem;
+    std::error_code ignored;
+    const fs::file_status there = fs::status(path, ignored);
+    if (fs::exists(there) && !fs::is_regular_file(there))
+        throw failed(EINVAL);
+    const fs::path whole = fs::canonical(path, ignored);
+    const std::string target = whole.empty() ? path : whole.string();
+    std::string temporary = target + ".XXXXXX";
     const File file(::mkostemp(temporary.data(), O_CLOEXEC));
     if (file.fd() < 0)
         throw failed(errno);
@@ -176,7 +186,7 @@ void write_prompt_cache(const std::string& path, const PromptCacheKey& key,
          {std::as_bytes(std::span(&header, 1)), tokens, std::span<const std::byte>(prompt.kv)})
         if (error == 0)
             error = file.write(part);
-    if (error == 0 && ::rename(temporary.c_str(), path.c_str()) != 0)
+    if (error == 0 && ::rename(temporary.c_str(), target.c_str()) != 0)
         error = errno;
     if (error != 0) {
         ::unlink(temporary.c_str());

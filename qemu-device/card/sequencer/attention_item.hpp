@@ -68,9 +68,10 @@ class AttentionItem {
   public:
     // Query heads of an item that share what is read; the fewer the wider they are.
     static constexpr unsigned kMost = compute::kMaxQueries;
-    static constexpr std::size_t kFloats = 8 * isa::kMaxHeadDim;
+    static constexpr unsigned kWidest = 8;  // of heads as wide as can be
+    static constexpr std::size_t kFloats = kWidest * isa::kMaxHeadDim;
     [[nodiscard]] static unsigned most(std::uint32_t head_dim) {
-        return head_dim * kMost <= kFloats ? kMost : 8;
+        return head_dim * kMost <= kFloats ? kMost : kWidest;
     }
 
     AttentionItem(AttentionWork& work, const AttentionHeads& heads);

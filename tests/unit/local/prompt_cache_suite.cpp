@@ -2,6 +2,7 @@
 // llm-run --prompt-cache: a good file saves work, a bad one costs a line, and neither changes a
 // text.
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdint>
@@ -137,6 +138,25 @@ TEST_F(PromptCache, AFileThatWasCutOffOrChangedIsMadeAnew) {
         expect_right(done, prompt, 0);
         EXPECT_TRUE(read_file(file) == good);
     }
+}
+
+TEST_F(PromptCache, ALinkStaysAndLeadsToTheFile) {
+    const std::string real = (folder / "real").string();
+    std::ofstream(real) << "";
+    fs::remove(file);
+    fs::create_symlink("real", file);
+    const Finished done = cached(prompt);
+    EXPECT_TRUE(fs::is_symlink(file));
+    EXPECT_GT(fs::file_size(real), 0u) << done.err;
+    expect_right(cached(prompt), prompt, tokens_of(prompt) - 1);
+    EXPECT_EQ(files(), 2u);
+}
+
+TEST_F(PromptCache, APipeIsNotReplaced) {
+    ASSERT_EQ(::mkfifo(file.c_str(), 0600), 0);
+    (void)cached(prompt);
+    EXPECT_TRUE(fs::is_fifo(file));
+    EXPECT_EQ(files(), 1u);
 }
 
 TEST_F(PromptCache, AnotherModelsFileIsMadeAnew) {
