@@ -50,12 +50,6 @@ struct Avx512Integer {
     // How far ahead weights are asked for when memory is what bounds: about a latency's worth.
     // Of all streams together, a part of the innermost cache.
     static constexpr std::size_t kAhead = 8192;
-    // Columns of a pass: at most; and of one among several, see group().
-    static constexpr unsigned kMostGroup = 8;
-    static constexpr unsigned kMostSums = 6;
-    template <class Source>
-    static constexpr unsigned kMostOf = Source::kHow == Accumulation::kRow ? kMostGroup : kMostSums;
-    static constexpr unsigned kFraction = 16;  // bits of lines to ask for
 
     static void pack_numbers(const std::int8_t* q, std::byte* to) {
         __builtin_memcpy(to, q, isa::kTileK);
@@ -74,10 +68,9 @@ struct Avx512Integer {
         return _mm512_castsi512_ps(word(p));
     }
 
-    // What a pass over the weights asks memory for: the weights kAhead further on, or so many lines
-    // of each row tile's next weights at every tile. They are constants because a loop over lines
-    // among the products costs a tenth of their time.
-    enum class Ask : unsigned { kNothing = 0, kLine = 1, kThree = 3, kNine = 9, kAhead = 100 };
+    // What a pass over the weights asks memory for: nothing, the weights kAhead further on, or its
+    // share of the next call's, so that memory works during all passes.
+    enum class Ask { kNothing, kAhead, kNext };
 
     [[gnu::always_inline]] static void fetch(const std::byte* from, std::size_t lines) {
         for (std::size_t i = 0; i < lines; ++i)
@@ -132,11 +125,11 @@ struct Avx512Integer {
         }
     }
 
-    // A pass: kC columns of one group. Of the next weights it asks for the lines from 2^-16 `line`
-    // on, every tile for those 2^-16 `step` further on.
+    // A pass: kC columns of one group. next: what to ask memory for meanwhile, `lines` of each row
+    // tile's.
     template <class Source, unsigned kS, unsigned kC, Ask kAsk>
     static void columns(const IntegerCall& call, unsigned stream, const std::byte* x,
-                        unsigned column, std::uint64_t line = 0, std::uint64_t step = 0) {
+                        unsigned column, unsigned part = 0, unsigned parts = 1) {
         float* out = call.acc + column * call.acc_stride + stream * isa::kTileRows;
         const std::byte* w[kS];
         const std::byte* next[kS];
@@ -149,35 +142,21 @@ struct Avx512Integer {
         constexpr std::uint32_t kTilesAhead = (kAhead / kS + Source::kBytes - 1) / Source::kBytes;
         // The tile from which on what is ahead belongs to the next call.
         const std::uint32_t turn = call.count > kTilesAhead ? call.count - kTilesAhead : 0;
-        const std::size_t stride = call.acc_stride;
-        const std::size_t x_step = call.x_step;
-        // Sums that fit in registers are not to pass through memory on their way in, as they would
-        // behind a branch; more of them are better placed if they do.
-        constexpr bool kFit = kS * kC <= 12 || Source::kHow == Accumulation::kRow;
-        const auto given = static_cast<__mmask16>(call.first ? 0 : -1);
-#pragma GCC unroll 8
+        const std::size_t all = kLines * call.count;
+        const std::size_t end = all * (part + 1) / parts;
+        std::size_t line = all * part / parts;
+        const std::size_t share = (end - line + call.count - 1) / call.count;
         for (unsigned s = 0; s < kS; ++s) {
             w[s] = call.w[stream + s];
-            if constexpr (kAsk == Ask::kAhead)
-                next[s] = w[s] + kTilesAhead * Source::kBytes;
-            else
-                next[s] = call.next[stream + s] != nullptr ? call.next[stream + s] : w[s];
+            next[s] =
+                kAsk == Ask::kAhead ? w[s] + kTilesAhead * Source::kBytes : call.next[stream + s];
+            for (unsigned c = 0; c < kC; ++c) {
+                acc[s][c] = call.first
+                                ? _mm512_setzero_ps()
+                                : _mm512_loadu_ps(out + c * call.acc_stride + s * isa::kTileRows);
+                more[s][c] = _mm512_setzero_ps();
+            }
         }
-        if constexpr (kFit) {
-#pragma GCC unroll 8
-            for (unsigned s = 0; s < kS; ++s)
-#pragma GCC unroll 8
-                for (unsigned c = 0; c < kC; ++c)
-                    acc[s][c] = _mm512_maskz_loadu_ps(given, out + c * stride + s * isa::kTileRows);
-        } else {
-            for (unsigned s = 0; s < kS; ++s)
-                for (unsigned c = 0; c < kC; ++c)
-                    acc[s][c] = call.first ? _mm512_setzero_ps()
-                                           : _mm512_loadu_ps(out + c * stride + s * isa::kTileRows);
-        }
-        for (auto& sums : more)
-            for (__m512& sum : sums)
-                sum = _mm512_setzero_ps();
         for (std::uint32_t t = 0; t < call.count; ++t) {
             if constexpr (kAsk == Ask::kAhead) {
                 if (t == turn)
@@ -189,30 +168,29 @@ struct Avx512Integer {
                     fetch(next[s], kLines);
                     next[s] += Source::kBytes;
                 }
-            } else if constexpr (kAsk != Ask::kNothing) {
+            } else {
+                const std::size_t count = end - line < share ? end - line : share;
                 for (unsigned s = 0; s < kS; ++s)
-                    fetch(next[s] + (line >> kFraction) * 64, static_cast<unsigned>(kAsk));
-                line += step;
+                    if (next[s] != nullptr)
+                        fetch(next[s] + line * 64, count);
+                line += count;
             }
             for (unsigned chunk = 0; chunk < Source::kChunks; ++chunk) {
                 block<Source, kS, kC>(w, chunk, 0, x, acc);
                 block<Source, kS, kC>(w, chunk, 1, x, kTwice ? more : acc);
-                x += x_step;
+                x += call.x_step;
             }
-#pragma GCC unroll 8
             for (unsigned s = 0; s < kS; ++s)
                 w[s] += Source::kBytes;
         }
         if (call.end != nullptr)
             return finish(*call.end, stream, column, acc);
-#pragma GCC unroll 8
         for (unsigned s = 0; s < kS; ++s)
-#pragma GCC unroll 8
             for (unsigned c = 0; c < kC; ++c) {
                 if constexpr (kTwice)
                     acc[s][c] = _mm512_castsi512_ps(_mm512_add_epi32(
                         _mm512_castps_si512(acc[s][c]), _mm512_castps_si512(more[s][c])));
-                _mm512_storeu_ps(out + c * stride + s * isa::kTileRows, acc[s][c]);
+                _mm512_storeu_ps(out + c * call.acc_stride + s * isa::kTileRows, acc[s][c]);
             }
     }
 
@@ -220,22 +198,16 @@ struct Avx512Integer {
     template <unsigned kS, unsigned kC>
     [[gnu::always_inline]] static void finish(const MatmulEnd& end, unsigned stream,
                                               unsigned column, const __m512 (&acc)[kS][kC]) {
-        const std::size_t first = stream * isa::kTileRows;
-        const std::size_t stride = end.y_stride;
-        const bool accumulate = end.accumulate;
-        const float* bias = end.bias;
-        float* y = end.y + column * stride + first;
-#pragma GCC unroll 8
         for (unsigned s = 0; s < kS; ++s) {
-#pragma GCC unroll 8
+            const std::size_t at = (stream + s) * isa::kTileRows;
             for (unsigned c = 0; c < kC; ++c) {
-                float* to = y + c * stride + s * isa::kTileRows;
+                float* y = end.y + (column + c) * end.y_stride + at;
                 Avx512Vec v{acc[s][c]};
-                if (bias != nullptr)
-                    v = v + Avx512Vec::load(bias + first + s * isa::kTileRows);
-                if (accumulate)
-                    v = Avx512Vec::load(to) + v;
-                Avx512Vec::canonical(v).store(to);
+                if (end.bias != nullptr)
+                    v = v + Avx512Vec::load(end.bias + at);
+                if (end.accumulate)
+                    v = Avx512Vec::load(y) + v;
+                Avx512Vec::canonical(v).store(y);
             }
         }
     }
@@ -243,53 +215,30 @@ struct Avx512Integer {
     // 1 .. kMost columns.
     template <class Source, unsigned kS, unsigned kMost, Ask kAsk>
     static void some(const IntegerCall& call, unsigned stream, const std::byte* x, unsigned column,
-                     unsigned count) {
+                     unsigned count, unsigned part, unsigned parts) {
         if constexpr (kMost > 0) {
             if (count == kMost)
-                columns<Source, kS, kMost, kAsk>(call, stream, x, column);
+                columns<Source, kS, kMost, kAsk>(call, stream, x, column, part, parts);
             else
-                some<Source, kS, kMost - 1, kAsk>(call, stream, x, column, count);
+                some<Source, kS, kMost - 1, kAsk>(call, stream, x, column, count, part, parts);
         }
     }
-    // A full pass of several, 5 .. kMost columns; lines: of the next weights at a tile.
-    template <class Source, unsigned kMost>
-    static void full(const IntegerCall& call, unsigned stream, const std::byte* x, unsigned column,
-                     std::uint64_t line, std::uint64_t step) {
-        if constexpr (kMost >= 5) {
-            if (call.group != kMost)
-                return full<Source, kMost - 1>(call, stream, x, column, line, step);
-            const auto pass =
-                step <= std::uint64_t{1} << kFraction   ? columns<Source, 2, kMost, Ask::kLine>
-                : step <= std::uint64_t{3} << kFraction ? columns<Source, 2, kMost, Ask::kThree>
-                                                        : columns<Source, 2, kMost, Ask::kNine>;
-            pass(call, stream, x, column, line, step);
-        } else {
-            some<Source, 2, kMost, Ask::kNothing>(call, stream, x, column, call.group);
-        }
-    }
-    // A pass for every group. Of several, the full ones ask memory for the next weights, evenly, so
-    // that it works during all of them; and each for where its outputs go, for they lie at a
-    // distance that memory does not guess.
-    template <class Source, unsigned kS>
+    // A pass for every group. Memory works during all of them; where the outputs go lies at a
+    // distance that it does not guess.
+    template <class Source, unsigned kS, unsigned kMost>
     static void groups(const IntegerCall& call, unsigned stream) {
-        if (call.columns <= call.group)
-            return some<Source, kS, kMostGroup, Ask::kAhead>(call, stream, call.x, 0, call.columns);
-        constexpr std::uint64_t kLines = (Source::kBytes + 63) / 64;
-        const std::uint64_t step = (kLines << kFraction) / (call.columns / call.group);
-        std::uint64_t line = 0;
+        const unsigned parts = (call.columns + call.group - 1) / call.group;
+        unsigned part = 0;
         call.each_group([&](const std::byte* x, unsigned column, unsigned columns) {
+            if (parts == 1)
+                return some<Source, kS, kMost, Ask::kAhead>(call, stream, x, column, columns, 0, 1);
             if (call.end != nullptr) {
                 const float* y =
                     call.end->y + column * call.end->y_stride + stream * isa::kTileRows;
                 for (unsigned c = 0; c < columns; ++c, y += call.end->y_stride)
                     fetch(reinterpret_cast<const std::byte*>(y), kS);
             }
-            if (kS == 2 && columns == call.group) {
-                full<Source, kMostOf<Source>>(call, stream, x, column, line, step);
-                line += call.count * step;
-            } else {
-                some<Source, kS, kMostGroup, Ask::kNothing>(call, stream, x, column, columns);
-            }
+            some<Source, kS, kMost, Ask::kNext>(call, stream, x, column, columns, part++, parts);
         });
     }
 
@@ -324,9 +273,7 @@ struct Avx512Integer {
     // wide, for a narrow one would wait for its own sums.
     static unsigned group(isa::WeightFormat format, unsigned columns) {
         const unsigned most =
-            columns <= kMostGroup || isa::weight_info(format).group == isa::QuantGroup::Row
-                ? kMostGroup
-                : kMostSums;
+            columns <= 8 || isa::weight_info(format).group == isa::QuantGroup::Row ? 8 : 6;
         const unsigned passes = (columns + most - 1) / most;
         return (columns + passes - 1) / passes;
     }
@@ -338,9 +285,9 @@ struct Avx512Integer {
             return columns<Source, 4, 1, Ask::kAhead>(call, 0, call.x, 0);
         unsigned s = 0;
         for (; call.columns > 1 && s + 2 <= call.streams; s += 2)
-            groups<Source, 2>(call, s);
+            groups<Source, 2, 8>(call, s);
         for (; s < call.streams; ++s)
-            groups<Source, 1>(call, s);
+            groups<Source, 1, 8>(call, s);
     }
 };
 
