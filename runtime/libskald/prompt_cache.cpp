@@ -23,6 +23,8 @@
 namespace skald::rt {
 namespace {
 
+namespace fs = std::filesystem;
+
 constexpr std::uint64_t kMagic = 0x3130564b444c4b53ull;  // "SKLDKV01"
 
 struct Header {
@@ -145,6 +147,9 @@ PromptCacheRead parse_prompt_cache(std::span<const std::byte> file, const Prompt
 }
 
 PromptCacheRead read_prompt_cache(const std::string& path, const PromptCacheKey& key) {
+    std::error_code ignored;
+    if (fs::is_other(fs::status(path, ignored)))
+        return fault("it cannot be read: it is not a regular file", true);
     const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     if (file.fd() < 0 && errno == ENOENT)
         return {};
@@ -170,11 +175,7 @@ void write_prompt_cache(const std::string& path, const PromptCacheKey& key,
         return system_error(error, fmt::format("cannot write the prompt cache {}", path));
     };
     // A link stays: what it leads to is replaced.
-    namespace fs = std::filesystem;
     std::error_code ignored;
-    const fs::file_status there = fs::status(path, ignored);
-    if (fs::exists(there) && !fs::is_regular_file(there))
-        throw failed(EINVAL);
     const fs::path whole = fs::canonical(path, ignored);
     const std::string target = whole.empty() ? path : whole.string();
     std::string temporary = target + ".XXXXXX";

@@ -46,7 +46,7 @@ struct PromptCacheRead {
                                                  const PromptCacheKey& key);
 [[nodiscard]] PromptCacheRead read_prompt_cache(const std::string& path, const PromptCacheKey& key);
 
-// Replaces the file at once, or not at all. Throws Error, naming it.
+// Replaces the file, or the one a link leads to, at once or not at all. Throws Error, naming it.
 void write_prompt_cache(const std::string& path, const PromptCacheKey& key,
                         const CachedPrompt& prompt);
 

@@ -143,7 +143,6 @@ TEST_F(PromptCache, AFileThatWasCutOffOrChangedIsMadeAnew) {
 TEST_F(PromptCache, ALinkStaysAndLeadsToTheFile) {
     const std::string real = (folder / "real").string();
     std::ofstream(real) << "";
-    fs::remove(file);
     fs::create_symlink("real", file);
     const Finished done = cached(prompt);
     EXPECT_TRUE(fs::is_symlink(file));
@@ -154,7 +153,9 @@ TEST_F(PromptCache, ALinkStaysAndLeadsToTheFile) {
 
 TEST_F(PromptCache, APipeIsNotReplaced) {
     ASSERT_EQ(::mkfifo(file.c_str(), 0600), 0);
-    (void)cached(prompt);
+    const Finished done = cached(prompt);
+    expect_complaint(done, "it is not a regular file");
+    expect_right(done, prompt, 0);
     EXPECT_TRUE(fs::is_fifo(file));
     EXPECT_EQ(files(), 1u);
 }
