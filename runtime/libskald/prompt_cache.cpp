@@ -119,7 +119,9 @@ PromptCacheKey PromptCacheKey::of(const container::FileHeader& header,
 PromptCacheRead parse_prompt_cache(std::span<const std::byte> file, const PromptCacheKey& key) {
     Header header;
     std::uint64_t magic = kMagic;
-    std::memcpy(&magic, file.data(), std::min(file.size(), sizeof magic));
+    // No memcpy: the bytes of an empty file have no address.
+    std::ranges::copy(file.first(std::min(file.size(), sizeof magic)),
+                      std::as_writable_bytes(std::span(&magic, 1)).begin());
     if (magic != kMagic)
         return fault("this is no prompt cache; it is left as it is", true);
     if (file.size() < sizeof header)
