@@ -43,7 +43,7 @@ class Results:
     def _add(self, r: dict) -> None:
         if r["run"] == "limits":
             best = self.limits[r["set"], r["round"]]
-            for name in ("limit_bytes_per_s", "limit_macs_per_s"):
+            for name in ("limit_bytes_per_s", "limit_macs_per_s", "limit_tile_macs_per_s"):
                 best[name] = max(best.get(name, 0.0), r[name])
         elif r["set"] == "latency":
             self.latency[r["what"]].append(r)

@@ -40,8 +40,10 @@ def print_limits(results: Results) -> None:
         return
     reads = [best["limit_bytes_per_s"] for best in results.limits.values()]
     macs = [best["limit_macs_per_s"] for best in results.limits.values()]
+    tiles = [best["limit_tile_macs_per_s"] for best in results.limits.values()]
     print(f"\nlimits of the host meanwhile: reads {min(reads) / 1e9:.1f} to {max(reads) / 1e9:.1f} GB/s, "
-          f"int8 {2 * min(macs) / 1e12:.2f} to {2 * max(macs) / 1e12:.2f} TOPS")
+          f"int8 {2 * min(macs) / 1e12:.2f} to {2 * max(macs) / 1e12:.2f} TOPS (of these the table's parts)"
+          + (f", on AMX tiles {2 * min(tiles) / 1e12:.2f} to {2 * max(tiles) / 1e12:.2f} TOPS" if max(tiles) else ""))
 
 
 def print_latency(results: Results) -> None:

@@ -93,6 +93,7 @@ nlohmann::ordered_json to_json(const Record& r) {
         {"macs_per_s", r.macs_per_s()},
         {"limit_bytes_per_s", nullptr},
         {"limit_macs_per_s", nullptr},
+        {"limit_tile_macs_per_s", nullptr},
         {"samples_ns", r.samples_ns},
         {"samples_ts", rates},
     };
@@ -100,6 +101,8 @@ nlohmann::ordered_json to_json(const Record& r) {
         line["limit_bytes_per_s"] = r.limits.bytes_per_s;
     if (r.limits.macs_per_s != 0)
         line["limit_macs_per_s"] = r.limits.macs_per_s;
+    if (r.limits.tile_macs_per_s != 0)
+        line["limit_tile_macs_per_s"] = r.limits.tile_macs_per_s;
     return line;
 }
 

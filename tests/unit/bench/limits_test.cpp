@@ -29,13 +29,16 @@ TEST(BenchLimits, FiguresArePossible) {
     else
         EXPECT_EQ(figures.macs_per_s, 0);
     EXPECT_LT(figures.macs_per_s, 1e16);
+    EXPECT_LT(figures.tile_macs_per_s, 1e16);
+    EXPECT_TRUE(figures.tile_macs_per_s == 0 || figures.tile_macs_per_s > 1e6);
 }
 
 TEST(BenchLimits, TheBestIsKept) {
-    LimitFigures best{2, 10};
-    best.keep_best({3, 5});
+    LimitFigures best{2, 10, 7};
+    best.keep_best({3, 5, 8});
     EXPECT_EQ(best.bytes_per_s, 3);
     EXPECT_EQ(best.macs_per_s, 10);
+    EXPECT_EQ(best.tile_macs_per_s, 8);
 }
 
 }  // namespace

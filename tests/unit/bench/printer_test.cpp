@@ -21,7 +21,7 @@ Record sample_record() {
     record.test = {0, 100, 0, 1};
     record.samples_ns = {1e9, 3e9};
     record.work = {4'000'000'000, 1'000'000'000'000};
-    record.limits = {4e9, 1e12};
+    record.limits = {4e9, 1e12, 8e12};
     return record;
 }
 
@@ -56,6 +56,7 @@ TEST(BenchPrinter, JsonHasTheNamesOfLlamaBench) {
     EXPECT_NEAR(record["avg_ts"].get<double>(), (100 + 100.0 / 3) / 2, 1e-9);
     EXPECT_EQ(record["bytes_per_s"], 2e9);
     EXPECT_EQ(record["limit_bytes_per_s"], 4e9);
+    EXPECT_EQ(record["limit_tile_macs_per_s"], 8e12);
 }
 
 TEST(BenchPrinter, JsonOfNothingIsStillJson) {

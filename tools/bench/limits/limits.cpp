@@ -16,6 +16,7 @@ namespace skald::bench {
 void LimitFigures::keep_best(const LimitFigures& other) {
     bytes_per_s = std::max(bytes_per_s, other.bytes_per_s);
     macs_per_s = std::max(macs_per_s, other.macs_per_s);
+    tile_macs_per_s = std::max(tile_macs_per_s, other.tile_macs_per_s);
 }
 
 Limits::Limits(unsigned threads) : threads_(std::max(threads, 1u)) {
@@ -34,7 +35,7 @@ Limits::~Limits() {
 }
 
 LimitFigures Limits::measure() const {
-    return {best_read_speed(memory_, threads_), int8_peak(threads_)};
+    return {best_read_speed(memory_, threads_), int8_peak(threads_), int8_tile_peak(threads_)};
 }
 
 }  // namespace skald::bench

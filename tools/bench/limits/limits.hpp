@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Both limits of this machine, measured with memory of their own. Machines swing: measure often,
+// The limits of this machine, measured with memory of their own. Machines swing: measure often,
 // in turns with what is compared, and keep the best.
 #pragma once
 
@@ -9,8 +9,9 @@
 namespace skald::bench {
 
 struct LimitFigures {
-    double bytes_per_s = 0;  // reading memory
-    double macs_per_s = 0;   // 8-bit multiply-accumulates; 0: no path for this processor
+    double bytes_per_s = 0;      // reading memory
+    double macs_per_s = 0;       // 8-bit multiply-accumulates; 0: no path for this processor
+    double tile_macs_per_s = 0;  // the same on AMX tiles; 0: there are none
 
     void keep_best(const LimitFigures& other);
 };

@@ -3,6 +3,11 @@
 // asked the processor.
 #include "bench/limits/peak.hpp"
 
+#include <asm/prctl.h>
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <cstdint>
 
 #include "bench/limits/threads.hpp"
@@ -45,6 +50,40 @@ void multiply_avx2(std::uint64_t rounds) {
                 : "xmm0", "xmm1", "xmm2", "xmm3", "xmm8", "xmm9", "xmm10", "xmm11");
 }
 
+// Eight tiles of 16 rows x 64 bytes: four of sums, which hide each other's latency.
+void multiply_tiles(std::uint64_t rounds) {
+    struct alignas(64) {
+        std::uint8_t palette = 1;
+        std::uint8_t reserved[15] = {};
+        std::uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+        std::uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+    } const shape;
+    static_assert(sizeof(shape) == 64);
+    asm volatile("ldtilecfg %0" ::"m"(shape));  // zeroes the tiles
+    for (std::uint64_t i = 0; i < rounds; ++i)
+        asm volatile(
+            "tdpbssd %tmm6, %tmm4, %tmm0\n tdpbssd %tmm7, %tmm4, %tmm1\n"
+            "tdpbssd %tmm6, %tmm5, %tmm2\n tdpbssd %tmm7, %tmm5, %tmm3\n");
+    asm volatile("tilerelease");
+}
+
+bool has_tiles() {
+    constexpr unsigned kTileAndInt8 = 3u << 24;  // of EDX
+    constexpr unsigned kTileData = 18;           // the state's number, for which Linux is asked
+    unsigned eax = 0;
+    unsigned ebx = 0;
+    unsigned ecx = 0;
+    unsigned edx = 0;
+    return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 &&
+           (edx & kTileAndInt8) == kTileAndInt8 &&
+           syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, kTileData) == 0;
+}
+
+double peak(const Path& path, unsigned threads) {
+    const double seconds = timed_together(threads, [&](unsigned) { path.run(path.rounds); });
+    return static_cast<double>(path.rounds * path.macs * threads) / seconds;
+}
+
 // Some 10 ms: long enough to hold the interruptions and the clock that any run of this length has.
 // Within a millisecond some processors reach 5 % more, which nothing that takes longer can.
 Path best_path() {
@@ -59,10 +98,12 @@ Path best_path() {
 
 double int8_peak(unsigned threads) {
     const Path path = best_path();
-    if (path.run == nullptr)
-        return 0;
-    const double seconds = timed_together(threads, [&](unsigned) { path.run(path.rounds); });
-    return static_cast<double>(path.rounds * path.macs * threads) / seconds;
+    return path.run == nullptr ? 0 : peak(path, threads);
+}
+
+double int8_tile_peak(unsigned threads) {
+    constexpr std::uint64_t kTileMacs = 16 * 16 * 64;
+    return has_tiles() ? peak({multiply_tiles, 400'000, 4 * kTileMacs}, threads) : 0;
 }
 
 }  // namespace skald::bench
