@@ -89,7 +89,7 @@ CardOptions options_of(const skald_card_config& config) {
     options.threads = config.threads;
     if (config.simd != nullptr && !parse_simd(config.simd, options.simd)) {
         throw std::invalid_argument(std::string("unknown SIMD path '") + config.simd +
-                                    "': auto, scalar, avx2 and avx512 exist");
+                                    "': auto, scalar, avx2, avx512 and amx exist");
     }
     return options;
 }

@@ -61,7 +61,7 @@ struct skald_card_callbacks {
 struct skald_card_config {
     void* memory;         /* card memory, owned by the caller, outlives the card; 4 KiB aligned */
     uint64_t memory_size; /* power of two, at least 1 MiB */
-    const char* simd;     /* NULL or "auto", "scalar", "avx2", "avx512" */
+    const char* simd;     /* NULL or "auto", "scalar", "avx2", "avx512", "amx" */
     unsigned threads;     /* workers of the process-wide pool this card uses, 0: all */
 };
 

@@ -8,10 +8,11 @@
 namespace skald::card {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Simd>, 3> kNames = {{
+constexpr std::array<std::pair<std::string_view, Simd>, 4> kNames = {{
     {"scalar", Simd::kScalar},
     {"avx2", Simd::kAvx2},
     {"avx512", Simd::kAvx512},
+    {"amx", Simd::kAmx},
 }};
 
 }  // namespace

@@ -7,14 +7,14 @@
 
 namespace skald::card {
 
-enum class Simd { kScalar = 0, kAvx2 = 1, kAvx512 = 2 };  // numbers as in ENGINE_INFO
+enum class Simd { kScalar = 0, kAvx2 = 1, kAvx512 = 2, kAmx = 3 };  // numbers as in ENGINE_INFO
 
 struct CardOptions {
     std::optional<Simd> simd;  // none: the best this processor has
     unsigned threads = 0;      // workers of the process-wide pool this card uses; 0: all of them
 };
 
-// "scalar", "avx2", "avx512"; "auto" gives none. False for anything else.
+// "scalar", "avx2", "avx512", "amx"; "auto" gives none. False for anything else.
 [[nodiscard]] bool parse_simd(std::string_view text, std::optional<Simd>& simd);
 [[nodiscard]] std::string_view name(Simd simd);
 

@@ -303,7 +303,7 @@ static void skald_class_init(ObjectClass *klass, void *data)
     object_class_property_set_description(klass, "memory-size",
         "bytes of card memory, a power of two; 0: 1 GiB");
     object_class_property_set_description(klass, "simd",
-        "scalar, avx2, avx512, or auto: the best of the host, as without it");
+        "scalar, avx2, avx512, amx, or auto: the best of the host, as without it");
     object_class_property_set_description(klass, "threads",
         "host threads that compute; 0: one per host CPU");
 }

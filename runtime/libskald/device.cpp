@@ -9,7 +9,7 @@
 namespace skald::rt {
 
 std::string simd_name(std::uint32_t simd) {
-    static constexpr std::array<const char*, 3> kNames = {"scalar", "avx2", "avx512"};
+    static constexpr std::array<const char*, 4> kNames = {"scalar", "avx2", "avx512", "amx"};
     return simd < kNames.size() ? kNames[simd] : fmt::format("path {}", simd);
 }
 

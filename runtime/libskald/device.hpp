@@ -111,7 +111,7 @@ class Device {
     Device() = default;
 };
 
-// "scalar", "avx2", "avx512" of drm_skald_query_device::engine_simd.
+// "scalar", "avx2", "avx512", "amx" of drm_skald_query_device::engine_simd.
 [[nodiscard]] std::string simd_name(std::uint32_t simd);
 // "1.2.3" of the version word of a firmware.
 [[nodiscard]] std::string firmware_version_text(std::uint32_t version);

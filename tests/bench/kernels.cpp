@@ -114,6 +114,7 @@ void product(benchmark::State& state, isa::WeightFormat format, card::Simd simd,
 
 // Every integer format at a batch of 1, 8 and 512; the common ones in between; other paths once.
 void register_products() {
+    const card::Simd best = card::compute::best_simd();
     const auto add = [](const std::string& name, isa::WeightFormat format, card::Simd simd,
                         unsigned threads, unsigned rows, std::uint64_t megabytes) {
         benchmark::RegisterBenchmark(name.c_str(), product, format, simd, megabytes)
@@ -128,14 +129,17 @@ void register_products() {
             continue;
         const std::string name = "product/" + std::string(info.name);
         for (const unsigned rows : {1u, 8u, 512u})
-            add(name, info.format, card::Simd::kAvx512, 2, rows, rows > 100 ? 16 : 160);
+            add(name, info.format, best, 2, rows, rows > 100 ? 16 : 160);
     }
     for (const isa::WeightFormat format : {isa::WeightFormat::I8B32, isa::WeightFormat::I4B32}) {
         const std::string name = "product/" + std::string(isa::weight_info(format).name);
         for (const unsigned rows : {2u, 4u, 16u, 32u, 64u, 128u})
-            add(name, format, card::Simd::kAvx512, 2, rows, 160);
+            add(name, format, best, 2, rows, 160);
+        if (best == card::Simd::kAmx)
+            for (const unsigned rows : {4u, 8u, 16u, 64u, 512u})
+                add(name + "/avx512", format, card::Simd::kAvx512, 2, rows, 160);
         for (const unsigned rows : {1u, 512u}) {
-            add(name, format, card::Simd::kAvx512, 1, rows, rows > 100 ? 16 : 160);
+            add(name, format, best, 1, rows, rows > 100 ? 16 : 160);
             add(name + "/avx2", format, card::Simd::kAvx2, 2, rows, rows > 100 ? 16 : 160);
         }
     }

@@ -244,7 +244,7 @@ TEST_P(Attention, ResultsDoNotDependOnTheBatch) {
         EXPECT_TRUE(
             same_bits(attend(cache, {rows[t]}, row_of(q, t, 288), 0.1f), row_of(together, t, 288)));
 }
-SKALD_ON_EVERY_SETUP(Attention);
+SKALD_ON_EVERY_SETUP(Attention, false);
 
 // Few rows that look far back: their work is cut along the positions.
 class LongAttention : public Attention {
@@ -320,7 +320,7 @@ TEST_P(LongAttention, TheFirstRowThatFailsIsReported) {
 }
 
 std::vector<Setup> many_threads() {
-    std::vector<Setup> setups = all_setups();
+    std::vector<Setup> setups = all_setups(false);
     for (card::Simd simd : {card::Simd::kScalar, card::Simd::kAvx2, card::Simd::kAvx512})
         setups.push_back({simd, 8, Pages::kScattered});
     return setups;

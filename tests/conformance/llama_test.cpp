@@ -62,7 +62,7 @@ TEST_P(LlamaProgram, ChunksGiveTheSameBits) {
     for (std::size_t chunk : {7u, 64u})
         EXPECT_TRUE(same_bits(in_chunks(llama, text(1, 300, 1), chunk), reference())) << chunk;
 }
-SKALD_ON_EVERY_SETUP(LlamaProgram);
+SKALD_ON_EVERY_SETUP(LlamaProgram, true);
 
 TEST(LlamaCuts, OneTokenAtATimeGivesTheSameBits) {
     Rig rig;

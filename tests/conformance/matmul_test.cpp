@@ -134,7 +134,7 @@ TEST_P(MatMul, FloatWeightsEqualTheOracle) {
         check(shape, WeightFormat::F32, isa::kFlagAccumulate);
     }
 }
-SKALD_ON_EVERY_SETUP(MatMul);
+SKALD_ON_EVERY_SETUP(MatMul, true);
 
 }  // namespace
 }  // namespace skald::test

@@ -134,7 +134,7 @@ TEST_P(MemoryOps, RowStepLeavesStoppedSequences) {
     for (std::size_t i = 0; i < rows.size(); ++i)
         EXPECT_EQ(got[i].position, rows[i].position + (rows[i].sequence == 2 ? 0 : 1)) << i;
 }
-SKALD_ON_EVERY_SETUP(MemoryOps);
+SKALD_ON_EVERY_SETUP(MemoryOps, false);
 
 }  // namespace
 }  // namespace skald::test

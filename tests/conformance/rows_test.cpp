@@ -212,7 +212,7 @@ TEST_P(RowOps, RopeEqualsTheOracle) {
             EXPECT_TRUE(same_bits(rig->get<float>(va, x.size()), x));
         }
 }
-SKALD_ON_EVERY_SETUP(RowOps);
+SKALD_ON_EVERY_SETUP(RowOps, false);
 
 }  // namespace
 }  // namespace skald::test

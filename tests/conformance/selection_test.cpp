@@ -166,7 +166,7 @@ TEST_P(Selection, SamplingFollowsTheDistribution) {
         EXPECT_NEAR(count, p * kDraws, 5 * std::sqrt(kDraws * p * (1 - p))) << "token " << id;
     }
 }
-SKALD_ON_EVERY_SETUP(Selection);
+SKALD_ON_EVERY_SETUP(Selection, false);
 
 }  // namespace
 }  // namespace skald::test

@@ -37,12 +37,15 @@ inline std::string describe(const Setup& s) {
            (s.pages == Pages::kBig ? "_big" : "_scattered");
 }
 
-inline std::vector<Setup> all_setups() {
+// The amx path differs from the avx512 one in products only.
+inline std::vector<Setup> all_setups(bool products) {
     std::vector<Setup> setups;
-    for (card::Simd simd : {card::Simd::kScalar, card::Simd::kAvx2, card::Simd::kAvx512})
+    for (card::Simd simd :
+         {card::Simd::kScalar, card::Simd::kAvx2, card::Simd::kAvx512, card::Simd::kAmx})
         for (Pages pages : {Pages::kBig, Pages::kScattered})
             for (unsigned threads : {1u, 2u, 3u})
-                setups.push_back({simd, threads, pages});
+                if (simd != card::Simd::kAmx || products)
+                    setups.push_back({simd, threads, pages});
     return setups;
 }
 
@@ -65,8 +68,8 @@ class OnEverySetup : public ::testing::TestWithParam<Setup> {
     }
 };
 
-#define SKALD_ON_EVERY_SETUP(suite)                                         \
-    INSTANTIATE_TEST_SUITE_P(All, suite, ::testing::ValuesIn(all_setups()), \
+#define SKALD_ON_EVERY_SETUP(suite, products)                                       \
+    INSTANTIATE_TEST_SUITE_P(All, suite, ::testing::ValuesIn(all_setups(products)), \
                              [](const auto& setup) { return describe(setup.param); })
 
 // Equal bit for bit; a mismatch names the first place.

@@ -73,7 +73,7 @@ TEST(Properties, HelpListsThemWithTheirMeaning) {
     const Outcome outcome = run_qemu({"-device", "skald,help"});
     EXPECT_EQ(outcome.status, 0);
     for (const char* text : {"memdev=", "memory-size=", "simd=", "threads=", "power of two",
-                             "avx512", "one per host CPU"}) {
+                             "avx512", "amx", "one per host CPU"}) {
         EXPECT_NE(outcome.output.find(text), std::string::npos) << text << "\n" << outcome.output;
     }
 }

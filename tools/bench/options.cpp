@@ -141,7 +141,7 @@ void add_card(CLI::App& app, Options& options) {
                        ->transform(whole_number<int>());
     auto* local = app.add_flag("--local", options.local, "The card in this process, no driver")
                       ->excludes(device);
-    app.add_option("--simd", options.simd, "With --local: scalar, avx2, avx512")
+    app.add_option("--simd", options.simd, "With --local: scalar, avx2, avx512, amx")
         ->type_name("PATH")
         ->needs(local);
     app.add_option("--threads", options.threads,

@@ -76,10 +76,10 @@ void add_card(CLI::App& app, Options& options) {
         ->type_name("N")
         ->transform(whole_number(1, kMostThreads))
         ->needs(local);
-    app.add_option("--simd", options.simd, "With --local: scalar, avx2, avx512 or auto")
+    app.add_option("--simd", options.simd, "With --local: scalar, avx2, avx512, amx or auto")
         ->type_name("PATH")
         ->needs(local)
-        ->check(CLI::IsMember({"scalar", "avx2", "avx512", "auto"}));
+        ->check(CLI::IsMember({"scalar", "avx2", "avx512", "amx", "auto"}));
     app.add_option("--memory", options.memory_mib,
                    "With --local: card memory in MiB, a power of two (what the model needs)")
         ->type_name("MIB")

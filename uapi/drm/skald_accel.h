@@ -102,7 +102,7 @@ struct drm_skald_query_device {
 	__u64 va_start;        /** @va_start: first address VM_BIND accepts */
 	__u64 va_end;          /** @va_end: end of the addresses VM_BIND accepts */
 	__u32 scratch_max;     /** @scratch_max: bytes of scratch a queue may ask for */
-	/** @engine_simd: host path of the model: 0 scalar, 1 AVX2, 2 AVX-512 */
+	/** @engine_simd: host path of the model: 0 scalar, 1 AVX2, 2 AVX-512, 3 AMX */
 	__u32 engine_simd;
 	__u32 engine_threads;  /** @engine_threads: host threads of the model */
 	/** @ring_jobs: jobs a queue holds before submissions wait in the kernel */

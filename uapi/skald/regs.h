@@ -102,7 +102,7 @@ enum skald_reg {
 #define SKALD_CAP_STAMPS (1u << 2)    /* CLOCK, and struct skald_stamps in queue pages */
 
 /* ENGINE_INFO */
-#define SKALD_ENGINE_INFO_SIMD(v) ((v) & 0xfu) /* 0 scalar, 1 AVX2, 2 AVX-512 */
+#define SKALD_ENGINE_INFO_SIMD(v) ((v) & 0xfu) /* 0 scalar, 1 AVX2, 2 AVX-512, 3 AMX */
 #define SKALD_ENGINE_INFO_THREADS(v) (((v) >> 8) & 0xffu)
 
 /* CTRL: RESET wins over BOOT. BOOT is ignored (guest error) unless STATUS is IDLE or BOOT_FAILED. */

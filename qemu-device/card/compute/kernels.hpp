@@ -125,6 +125,13 @@ struct Kernels {
     std::uint32_t (*find_above)(const float* x, float limit, std::uint32_t from, std::uint32_t n);
 };
 
+// What the amx path has of its own: products of several columns. The rest is the avx512 path's.
+struct AmxProducts {
+    decltype(Kernels::integer) integer;
+    decltype(Kernels::group) group;
+};
+
+// Whether processor and operating system have it. Asks the latter for the use of AMX tiles.
 [[nodiscard]] bool supported(Simd simd);
 [[nodiscard]] Simd best_simd();
 
@@ -136,5 +143,6 @@ struct Kernels {
 extern const Kernels kScalarKernels;
 extern const Kernels kAvx2Kernels;
 extern const Kernels kAvx512Kernels;
+extern const AmxProducts kAmxProducts;
 
 }  // namespace skald::card::compute

@@ -198,18 +198,20 @@ struct Avx512Integer {
     template <unsigned kS, unsigned kC>
     [[gnu::always_inline]] static void finish(const MatmulEnd& end, unsigned stream,
                                               unsigned column, const __m512 (&acc)[kS][kC]) {
-        for (unsigned s = 0; s < kS; ++s) {
-            const std::size_t at = (stream + s) * isa::kTileRows;
-            for (unsigned c = 0; c < kC; ++c) {
-                float* y = end.y + (column + c) * end.y_stride + at;
-                Avx512Vec v{acc[s][c]};
-                if (end.bias != nullptr)
-                    v = v + Avx512Vec::load(end.bias + at);
-                if (end.accumulate)
-                    v = Avx512Vec::load(y) + v;
-                Avx512Vec::canonical(v).store(y);
-            }
-        }
+        for (unsigned s = 0; s < kS; ++s)
+            for (unsigned c = 0; c < kC; ++c)
+                finish_one(end, (stream + s) * isa::kTileRows, column + c, acc[s][c]);
+    }
+    // Sixteen outputs of a column, from output `at` on.
+    [[gnu::always_inline]] static void finish_one(const MatmulEnd& end, std::size_t at,
+                                                  unsigned column, __m512 acc) {
+        float* y = end.y + column * end.y_stride + at;
+        Avx512Vec v{acc};
+        if (end.bias != nullptr)
+            v = v + Avx512Vec::load(end.bias + at);
+        if (end.accumulate)
+            v = Avx512Vec::load(y) + v;
+        Avx512Vec::canonical(v).store(y);
     }
 
     // 1 .. kMost columns.

@@ -41,7 +41,10 @@ Activations::Activations(Machine& m, const isa::MicroOp& op, std::uint64_t rows)
       chunk_bytes_(info_.integer ? m.kernels.activation_bytes : isa::kTileK * 4) {
     // Columns at a distance of a power of two would fight for the same lines of the cache.
     stride_ = padded_ / isa::kTileK * chunk_bytes_ + 64;
-    chunk_ = std::min(rows, std::clamp(kHeldBytes / stride_, kLeastColumns, kMostColumns));
+    const std::uint64_t most = std::clamp(kHeldBytes / stride_, kLeastColumns, kMostColumns);
+    // Chunks about equally long, of whole groups where there are several.
+    const std::uint64_t even = isa::ceil_div(rows, isa::ceil_div(rows, most));
+    chunk_ = std::min({rows, most, isa::ceil_div(even, kMostGroup) * kMostGroup});
 }
 
 Fault Activations::resolve_x(const isa::MicroOp& op) {

@@ -50,7 +50,7 @@ class Activations {
     [[nodiscard]] const float* scales() const { return scale_; }
 
   private:
-    static constexpr std::uint64_t kMostGroup = 8;  // of more than one
+    static constexpr std::uint64_t kMostGroup = 16;  // of more than one
 
     // Length of the stretch that a chunk lies in.
     [[nodiscard]] std::uint64_t stretch(std::uint64_t chunk) const {

@@ -98,7 +98,7 @@ TEST(Philox, KnownAnswers) {
 }
 
 TEST(Dispatch, RefusesAPathTheProcessorLacksWithASentence) {
-    for (Simd simd : {Simd::kScalar, Simd::kAvx2, Simd::kAvx512}) {
+    for (Simd simd : {Simd::kScalar, Simd::kAvx2, Simd::kAvx512, Simd::kAmx}) {
         std::string error;
         const Kernels* kernels = find_kernels(simd, error);
         EXPECT_EQ(kernels != nullptr, supported(simd));

@@ -51,14 +51,15 @@ bool ends_with(const std::string& text, const std::string& end) {
 TEST(Objects, OnlyTheSimdPathsUseVectorExtensions) {
     each_instruction(
         [&](const std::string& member, const std::string& function, const std::string& line) {
-            if (member.find("_avx2") != std::string::npos ||
-                member.find("_avx512") != std::string::npos)
-                return;
+            for (const char* path : {"_avx2", "_avx512", "_amx"})
+                if (member.find(path) != std::string::npos)
+                    return;
             // Every AVX mnemonic begins with v, and so do only verr and verw besides; neither is
             // ours.
             const std::string mnemonic = line.substr(line.find(":\t") + 2);
             const bool wide = line.find("%ymm") != std::string::npos ||
-                              line.find("%zmm") != std::string::npos || mnemonic[0] == 'v';
+                              line.find("%zmm") != std::string::npos || mnemonic[0] == 'v' ||
+                              mnemonic.starts_with("tile");
             EXPECT_FALSE(wide) << member << " in " << function << ": " << line;
         });
 }
@@ -109,12 +110,14 @@ TEST(Objects, SimdFilesShareNoFunctionsWithOthers) {
             member = line;
             continue;
         }
-        const bool avx2 = member.find("_avx2") != std::string::npos;
-        const bool avx512 = member.find("_avx512") != std::string::npos;
-        if ((!avx2 && !avx512) || line.find(" W ") == std::string::npos)
+        if (line.find(" W ") == std::string::npos)
             continue;
-        ++seen;
-        EXPECT_NE(line.find(avx2 ? "Avx2" : "Avx512"), std::string::npos) << member << " " << line;
+        for (const auto& [path, name] :
+             {std::pair{"_avx2", "Avx2"}, {"_avx512", "Avx512"}, {"_amx", "Amx"}})
+            if (member.find(path) != std::string::npos) {
+                ++seen;
+                EXPECT_NE(line.find(name), std::string::npos) << member << " " << line;
+            }
     }
     EXPECT_GT(seen, 10u);
 }

@@ -69,7 +69,7 @@ TEST_P(LocalPaths, GiveTheSameTextAndTheSameLogits) {
         }
 }
 
-INSTANTIATE_TEST_SUITE_P(Simd, LocalPaths, testing::Values("scalar", "avx2", "avx512"));
+INSTANTIATE_TEST_SUITE_P(Simd, LocalPaths, testing::Values("scalar", "avx2", "avx512", "amx"));
 
 TEST(LocalCard, MistakesGiveOneLine) {
     const std::string model = data_file(kDefaultModel.model).string();

@@ -217,7 +217,8 @@ TEST(Engine, RunsHooksOnItsThread) {
 
 TEST(Engine, RefusesASimdPathTheProcessorLacks) {
     Rig rig;
-    for (card::Simd simd : {card::Simd::kScalar, card::Simd::kAvx2, card::Simd::kAvx512}) {
+    for (card::Simd simd :
+         {card::Simd::kScalar, card::Simd::kAvx2, card::Simd::kAvx512, card::Simd::kAmx}) {
         card::CardOptions options;
         options.simd = simd;
         const card::EngineEnv env{rig.memory(), rig.host,  rig.interrupts, rig.clock,

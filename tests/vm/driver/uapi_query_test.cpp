@@ -64,7 +64,7 @@ TEST(UapiQuery, DeviceIsPlausible) {
     EXPECT_EQ(info.card_page_size, kBig);
     EXPECT_EQ(info.system_page_size, 4096u);
     EXPECT_EQ(info.ring_jobs, 32u);
-    EXPECT_LE(info.engine_simd, 2u);
+    EXPECT_LE(info.engine_simd, 3u);
     EXPECT_GE(info.engine_threads, 1u);
 }
 
