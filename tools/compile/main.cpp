@@ -213,6 +213,36 @@ void check_source(Arguments& args) {
                                    args.gguf[1] + " is unknown; there are q8_0, q4_0 and f16");
 }
 
+// The file that a path leads to, whether it is there or not.
+std::filesystem::path file_of(const std::filesystem::path& path) {
+    std::error_code ignored;
+    return std::filesystem::weakly_canonical(std::filesystem::absolute(path, ignored), ignored);
+}
+
+// What of the sources an output would replace; empty: nothing. A compiled model in the folder of
+// its source is no part of it.
+std::filesystem::path lost_for(const Arguments& args, const std::filesystem::path& out) {
+    std::error_code ignored;
+    if (out.empty() || !std::filesystem::is_regular_file(out, ignored))
+        return {};
+    const std::filesystem::path target = file_of(out);
+    for (const std::filesystem::path& source : {args.model, args.random, args.calibrate})
+        if (!source.empty() && file_of(source) == target)
+            return source;
+    const bool in_model = !args.model.empty() && file_of(args.model) == target.parent_path();
+    return in_model && !is_container(target) ? out : std::filesystem::path();
+}
+
+// Outputs are renamed into place at the end, over whatever has the name.
+void check_outputs(const Arguments& args) {
+    const std::filesystem::path gguf = args.gguf.empty() ? "" : args.gguf.front();
+    for (const auto& [option, out] : {std::pair("-o", args.out), {"--write-gguf", gguf}})
+        if (const auto lost = lost_for(args, out); !lost.empty())
+            throw CLI::ValidationError(option, lost.string() + " is read, it would be replaced");
+    if (!gguf.empty() && !args.out.empty() && file_of(gguf) == file_of(args.out))
+        throw CLI::ValidationError("--write-gguf", gguf.string() + " is what -o writes");
+}
+
 void check_dump(const Arguments& args) {
     for (const std::string& name : args.dump) {
         const bool known =
@@ -276,6 +306,7 @@ Arguments parse(CLI::App& app, int argc, char** argv) {
     parse_weights(args);
     check_dump(args);
     check_source(args);
+    check_outputs(args);
     if (args.out.empty() && args.gguf.empty() && !args.disasm && args.dump.empty())
         throw CLI::ValidationError("-o",
                                    "is required unless --disasm or --dump says what to print");

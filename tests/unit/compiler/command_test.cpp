@@ -104,6 +104,23 @@ TEST_F(Command, LeavesWhatIsNoFileAsItIs) {
     EXPECT_TRUE(fs::is_symlink(file("link")));
 }
 
+TEST_F(Command, RefusesToReplaceWhatItReads) {
+    ASSERT_EQ(run("--random model/config.json --write-gguf random.gguf").status, 0);
+    std::filesystem::create_symlink("random.gguf", file("link.gguf"));
+    const auto gguf = test::read_file(file("random.gguf"));
+    expect_failure("random.gguf -o random.gguf", 2, "random.gguf is read");
+    expect_failure("random.gguf -o ./model/../link.gguf", 2, "random.gguf is read");
+    EXPECT_EQ(test::read_file(file("random.gguf")), gguf);
+    expect_failure("--random model/config.json --write-gguf model/config.json", 2, "--write-gguf");
+    expect_failure("model -o model/config.json", 2, "model/config.json is read");
+    expect_failure("model -o stderr --weights int4 --calibrate stderr", 2, "stderr is read");
+    expect_failure("--random model/config.json --write-gguf out.skald -o ./out.skald", 2, "-o");
+    EXPECT_FALSE(std::filesystem::exists(file("out.skald")));
+    // A compiled model beside its source is no part of it.
+    EXPECT_EQ(run("model -o model/out.skald").status, 0);
+    EXPECT_EQ(run("model -o model/out.skald").status, 0);
+}
+
 TEST_F(Command, PrintsTheSameProgramFromTheModelAndFromTheResult) {
     EXPECT_EQ(run("model -o out.skald").status, 0);
     const Outcome model = run("model --disasm"), result = run("out.skald --disasm");
