@@ -258,11 +258,12 @@ Arguments parse(CLI::App& app, int argc, char** argv) {
     Arguments args;
     app.add_option("MODEL", args.model,
                    "Hugging Face folder or GGUF file; with --disasm also a compiled model");
-    app.add_option("--random", args.random,
-                   "instead of MODEL: random weights in the shape of a config.json");
+    auto* random = app.add_option("--random", args.random,
+                                  "instead of MODEL: random weights in the shape of a config.json");
     app.add_option("--seed", args.seed, "of the random weights, below 2^32")
         ->transform(console::whole_number<std::uint32_t>())
-        ->capture_default_str();
+        ->capture_default_str()
+        ->needs(random);
     app.add_option("--write-gguf", args.gguf,
                    "FILE [q8_0|q4_0|f16]: the random model as GGUF; without a type each matrix in "
                    "the one that holds what --weights makes of it")
@@ -274,8 +275,8 @@ Arguments parse(CLI::App& app, int argc, char** argv) {
                        weight_choice_names())
         ->capture_default_str();
     app.add_option("--tensor", args.tensor_names,
-                   "PATTERN=FORMAT: exception for matrices of the source with such names; the last "
-                   "that fits wins")
+                   "PATTERN=FORMAT: exception for matrices of the source with such names (a random "
+                   "model's are GGUF's); the last that fits wins")
         ->expected(1)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     app.add_option(
@@ -297,11 +298,14 @@ Arguments parse(CLI::App& app, int argc, char** argv) {
     app.add_flag("--json", args.json, "the report as JSON");
     app.add_option("--dump", args.dump, "print the graph after a pass: " + pass_names());
     app.footer(
+        "Exit status: 0 done; 1 the model cannot be compiled, or a file cannot be read or written; "
+        "2 wrong command line.\n\n"
         "Examples:\n"
         "  llm-compile model-Q4_K_M.gguf -o model.skald --report\n"
         "  llm-compile folder -o model.skald --weights int4 --calibrate text.txt\n"
         "  llm-compile folder -o model.skald --weights int4 "
-        "--tensor 'model.layers.[01].*=int8'");
+        "--tensor 'model.layers.[01].*=int8'\n"
+        "  llm-compile --random config.json -o random.skald --write-gguf random.gguf q8_0");
     app.parse(argc, argv);
     parse_weights(args);
     check_dump(args);

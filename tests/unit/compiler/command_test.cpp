@@ -175,7 +175,7 @@ TEST_F(Command, SaysInOneLineWhatIsWrong) {
     expect_failure("model -o out.skald --weights int4:64", 2, "int4:64");
     expect_failure("model -o out.skald --tensor '*q_proj*'", 2, "PATTERN=FORMAT");
     expect_failure("model -o out.skald --tensor '*q_proj*=int3'", 2, "int3");
-    expect_failure("model -o out.skald --tensor '*nothing*=int8'", 1, "*nothing*");
+    expect_failure("model -o out.skald --tensor '*nothing*=int8'", 1, "*nothing*; one is model.");
     expect_failure("model -o out.skald --calibrate nothing", 1, "nothing");
     expect_failure("model -o out.skald --calibrate model", 1, "model");
     expect_failure("model -o out.skald --calibrate model/config.json --context 9999", 1, "4 to 64");
@@ -190,6 +190,25 @@ TEST_F(Command, SaysInOneLineWhatIsWrong) {
     expect_failure("model -o out.skald --context 0x10", 2, "--context");
     EXPECT_FALSE(std::filesystem::exists(file("out.skald")));
     EXPECT_EQ(run("model -o out.skald").status, 0);
+}
+
+TEST_F(Command, SaysInOneLineWhatIsWrongWithARandomModel) {
+    const std::string random = "--random model/config.json ";
+    test::write_file(file("cut.json"), std::vector<std::byte>(1, std::byte{'{'}));
+    expect_failure("--random cut.json -o out.skald", 1, "cut.json: byte 2");
+    expect_failure("--random nothing.json -o out.skald", 1, "nothing.json: cannot open");
+    expect_failure("--random model -o out.skald", 1, "model: is not a regular file");
+    expect_failure(random + "model -o out.skald", 2, "one model");
+    expect_failure(random + "--tensor '*q_proj*=int4' -o out.skald", 1, "one is blk.0.attn_q");
+    expect_failure(random + "--write-gguf", 2, "--write-gguf");
+    expect_failure(random + "--write-gguf m.gguf q4_k", 2, "q4_k is unknown");
+    expect_failure(random + "--write-gguf no/such/m.gguf", 1, "no/such/m.gguf");
+    expect_failure(random + "-o out.skald --seed 4294967296", 2, "--seed");
+    expect_failure("model -o out.skald --seed 1", 2, "--seed requires --random");
+    expect_failure("model -o out.skald --write-gguf m.gguf", 2, "needs --random");
+    EXPECT_FALSE(std::filesystem::exists(file("out.skald")));
+    EXPECT_FALSE(std::filesystem::exists(file("m.gguf")));
+    EXPECT_EQ(run(random + "-o out.skald --seed 4294967295").status, 0);
 }
 
 TEST_F(Command, SaysWhatIsWrongWithACompiledModel) {

@@ -65,7 +65,8 @@ void check_patterns(const Model& model, const WeightRules& rules) {
                     slot.n != Dim::kNone && w.present())
                     fits |= ::fnmatch(rule.pattern.c_str(), w.tensor().name.c_str(), 0) == 0;
         if (!fits)
-            fail("{}: no matrix has a name like {}", model.config.source, rule.pattern);
+            fail("{}: no matrix has a name like {}; one is {}", model.config.source, rule.pattern,
+                 model.weights.at(Slot::kQ).tensor().name);
     }
 }
 
