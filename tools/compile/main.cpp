@@ -205,12 +205,12 @@ void check_source(Arguments& args) {
         throw CLI::ValidationError("--write-gguf", "needs --random");
     if (args.gguf.size() < 2)
         return;
-    for (const DType type : {DType::kQ8_0, DType::kQ4_0, DType::kF16})
+    for (const DType type : {DType::kQ8_0, DType::kQ4_0, DType::kTQ2_0, DType::kF16})
         if (name_of(type) == args.gguf[1])
             args.gguf_type = type;
     if (!args.gguf_type)
-        throw CLI::ValidationError("--write-gguf",
-                                   args.gguf[1] + " is unknown; there are q8_0, q4_0 and f16");
+        throw CLI::ValidationError(
+            "--write-gguf", args.gguf[1] + " is unknown; there are q8_0, q4_0, tq2_0 and f16");
 }
 
 // The file that a path leads to, whether it is there or not.
@@ -264,9 +264,10 @@ Arguments parse(CLI::App& app, int argc, char** argv) {
         ->transform(console::whole_number<std::uint32_t>())
         ->capture_default_str()
         ->needs(random);
-    app.add_option("--write-gguf", args.gguf,
-                   "FILE [q8_0|q4_0|f16]: the random model as GGUF; without a type each matrix in "
-                   "the one that holds what --weights makes of it")
+    app.add_option(
+           "--write-gguf", args.gguf,
+           "FILE [q8_0|q4_0|tq2_0|f16]: the random model as GGUF; without a type each matrix in "
+           "the one that holds what --weights makes of it")
         ->expected(1, 2);
     app.add_option("-o,--output", args.out, "the compiled model to write (OUT.skald)");
     app.add_option("--weights", args.weights_name,

@@ -2,6 +2,7 @@
 #include "backend/gguf_writer.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 
@@ -31,6 +32,8 @@ isa::WeightFormat format_of(DType type) {
             return isa::WeightFormat::I4B32;
         case DType::kQ4_1:
             return isa::WeightFormat::I4B32A;
+        case DType::kTQ2_0:
+            return isa::WeightFormat::T2Row;
         case DType::kF16:
             return isa::WeightFormat::F16;
         default:
@@ -50,6 +53,20 @@ void append_text(std::vector<std::byte>& out, std::string_view text) {
     out.insert(out.end(), p, p + text.size());
 }
 
+// Blocks of 256 weights, two bits each, byte i of a half has those of i, i + 32, i + 64, i + 96;
+// then the scale, which is the row's in all of them.
+void append_ternary(std::vector<std::byte>& out, const EncodedRow& row) {
+    constexpr std::size_t kBlock = 256, kHalf = 128, kQuarter = 32;
+    for (std::size_t block = 0; block < row.u.size(); block += kBlock) {
+        std::array<std::uint8_t, kBlock / 4> bytes{};
+        for (std::size_t k = 0; k < kBlock; ++k)
+            bytes[k / kHalf * kQuarter + k % kQuarter] |=
+                static_cast<std::uint8_t>(row.u[block + k] << k % kHalf / kQuarter * 2);
+        append(out, bytes);
+        append(out, f32_to_f16(row.row_scale));
+    }
+}
+
 // An encoded row as GGUF's blocks.
 void append_row(std::vector<std::byte>& out, DType type, const EncodedRow& row) {
     if (type == DType::kF32) {
@@ -60,6 +77,10 @@ void append_row(std::vector<std::byte>& out, DType type, const EncodedRow& row) 
     if (type == DType::kF16) {
         for (const float w : row.floats)
             append(out, f32_to_f16(w));
+        return;
+    }
+    if (type == DType::kTQ2_0) {
+        append_ternary(out, row);
         return;
     }
     for (std::size_t b = 0; b < row.scale.size(); ++b) {
@@ -270,7 +291,8 @@ class GgufWriter {
 }  // namespace
 
 DType gguf_counterpart(isa::WeightFormat format) {
-    for (const DType type : {DType::kQ8_0, DType::kQ4_0, DType::kQ4_1, DType::kF16, DType::kF32})
+    for (const DType type :
+         {DType::kQ8_0, DType::kQ4_0, DType::kQ4_1, DType::kTQ2_0, DType::kF16, DType::kF32})
         if (format_of(type) == format)
             return type;
     return DType::kF16;

@@ -12,12 +12,13 @@
 namespace skald::compiler {
 
 // The type that holds a format's numbers exactly: q8_0 for i8b32, q4_0 for i4b32, q4_1 for i4b32a,
-// f16, f32; f16 of the unquantised weights for formats GGUF has no counterpart of.
+// f16, f32, and, but for the row's scale, which it has as f16, tq2_0 for t2row; f16 of the
+// unquantised weights for formats GGUF has no counterpart of.
 DType gguf_counterpart(isa::WeightFormat format);
 
-// Matrices in the counterpart of their format, or all in `type` (q8_0, q4_0, f16); those whose rows
-// are not whole blocks in f16. Vectors in f32. `model` must be from load_random, whose names and
-// order of rows are GGUF's. Throws CompileError.
+// Matrices in the counterpart of their format, or all in `type` (q8_0, q4_0, tq2_0, f16); those
+// whose rows are not whole blocks in f16. Vectors in f32. `model` must be from load_random, whose
+// names and order of rows are GGUF's. Throws CompileError.
 void write_gguf(const Model& model, const WeightFormats& formats, std::optional<DType> type,
                 unsigned threads, const std::filesystem::path& out);
 
