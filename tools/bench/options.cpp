@@ -141,9 +141,10 @@ void add_card(CLI::App& app, Options& options) {
                        ->transform(whole_number<int>());
     auto* local = app.add_flag("--local", options.local, "The card in this process, no driver")
                       ->excludes(device);
-    app.add_option("--simd", options.simd, "With --local: scalar, avx2, avx512, amx")
+    app.add_option("--simd", options.simd, "With --local: scalar, avx2, avx512, amx or auto")
         ->type_name("PATH")
-        ->needs(local);
+        ->needs(local)
+        ->check(CLI::IsMember({"scalar", "avx2", "avx512", "amx", "auto"}));
     app.add_option("--threads", options.threads,
                    "With --local, --limits: threads that compute (all cores)")
         ->type_name("N")

@@ -99,6 +99,7 @@ TEST(BenchOptions, MistakesAreOneLineAndTheUsageStatus) {
         {"-m", "a", "-r", "-1"},
         {"-m", "a", "--chunk", "4294967296"},
         {"-m", "a", "--local", "--threads", "257"},
+        {"-m", "a", "--local", "--simd", "mmx"},
         {"-m", "a", "--local", "--memory", "17592186044416"},
     };
     for (const auto& words : mistakes) {
