@@ -18,14 +18,15 @@ namespace {
 using console::whole_number;
 
 constexpr const char* kFooter = R"(
-Options and output follow llama-bench. Numbers are lists (1,2,4) with ranges (128-512+128, 1-64*2);
-every combination is a test: ppN reads a prompt of N tokens, tgN writes N tokens one by one, ppP+tgN
-does both. Tokens are random, the best token is taken, end tokens are ignored. Times are those of
-this process, from the request to its last token. GB/s counts the weights and the keys and values
-that a step must read, TOPS two operations for each multiply-add with a weight; both come from the
-model's own tables. With --local the machine's limits are measured between the repetitions and the
-table shows which part of them was reached; in a guest such figures would be those of an emulated
-processor, so there are none: run `llm-bench --limits` on the host meanwhile.
+Options and output follow llama-bench. Numbers are lists (1,2,4) with ranges (128-512+128, 1-64*2),
+an option given twice makes a longer list; every combination is a test: ppN reads a prompt of N
+tokens, tgN writes N tokens one by one, ppP+tgN does both. Tokens are random, the best token is
+taken, end tokens are ignored. Times are those of this process, from the request to its last token.
+GB/s counts the weights and the keys and values that a step must read, TOPS two operations for each
+multiply-add with a weight; both come from the model's own tables. With --local the machine's limits
+are measured between the repetitions and the table shows which part of them was reached; in a guest
+such figures would be those of an emulated processor, so there are none: run `llm-bench --limits` on
+the host meanwhile.
 
 The table goes to standard output when a test is done, progress to standard error if that is a
 terminal.
@@ -78,9 +79,11 @@ void add_tests(CLI::App& app, Options& options, Lists& lists) {
         ->take_all();
     app.add_option("-p,--n-prompt", lists.prompts, "Prompts of so many tokens; 0: none")
         ->type_name("LIST")
+        ->join(',')
         ->capture_default_str();
     app.add_option("-n,--n-gen", lists.answers, "Answers of so many tokens; 0: none")
         ->type_name("LIST")
+        ->join(',')
         ->capture_default_str();
     app.add_option("--pg", lists.mixed, "A prompt and its answer in one test (-pg works as well)")
         ->type_name("P,N")
@@ -88,9 +91,11 @@ void add_tests(CLI::App& app, Options& options, Lists& lists) {
         ->take_all();
     app.add_option("-d,--n-depth", lists.depths, "Tokens that are there before the test begins")
         ->type_name("LIST")
+        ->join(',')
         ->capture_default_str();
     app.add_option("-b,--parallel", lists.parallel, "Sequences at a time")
         ->type_name("LIST")
+        ->join(',')
         ->capture_default_str();
     app.add_option("--chunk", options.chunk,
                    "Rows of a prefill step; 0: as many as the model takes")

@@ -69,6 +69,16 @@ TEST(BenchOptions, ReadsACompleteCommandLine) {
     EXPECT_FALSE(options.warm_up);
 }
 
+TEST(BenchOptions, RepeatedListsAddUp) {
+    const auto parsed = parse({"-m", "a", "-p", "16", "-p", "32-64*2", "-n", "8", "-n", "0", "-d",
+                               "0", "-d", "64", "-b", "1", "-b", "4"});
+    ASSERT_TRUE(parsed.options) << parsed.errors;
+    EXPECT_EQ(parsed.options->prompts, Numbers({16, 32, 64}));
+    EXPECT_EQ(parsed.options->answers, Numbers({8, 0}));
+    EXPECT_EQ(parsed.options->depths, Numbers({0, 64}));
+    EXPECT_EQ(parsed.options->parallel, Numbers({1, 4}));
+}
+
 TEST(BenchOptions, DefaultsAreThoseOfLlamaBench) {
     const auto parsed = parse({"-m", "a.skald"});
     ASSERT_TRUE(parsed.options) << parsed.errors;
