@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace skald::bench {
 
 std::string Case::name() const {
@@ -33,6 +35,16 @@ std::vector<Case> cases_of(const Options& options) {
                 cases.push_back({prompt, answer, depth, parallel});
         }
     return cases;
+}
+
+Options fitted_to(const container::ModelInfo& info, Options options) {
+    if (options.prompts_chosen)
+        return options;
+    const std::uint64_t used = std::ranges::max(options.depths) + std::uint64_t{Case{1}.chosen()};
+    for (std::uint32_t& prompt : options.prompts)
+        if (used < info.context)
+            prompt = std::min(prompt, static_cast<std::uint32_t>(info.context - used));
+    return options;
 }
 
 void check_fits(const Case& test, const Options& options, const container::ModelInfo& info,

@@ -38,6 +38,9 @@ struct Case {
 // In the order of llama-bench: for each depth and batch the prompts, the answers, then both.
 [[nodiscard]] std::vector<Case> cases_of(const Options& options);
 
+// Options for one model: the prompt that nobody asked for is no longer than it has room for.
+[[nodiscard]] Options fitted_to(const container::ModelInfo& info, Options options);
+
 // Throws UsageError if this model cannot do the test.
 void check_fits(const Case& test, const Options& options, const container::ModelInfo& info,
                 const std::string& model);

@@ -35,7 +35,7 @@ class ModelBench {
         if (!options_.local)
             image.weights_file = {container.file(), container.weights_offset()};
         rt::Model model(device_, image);
-        for (const Case& test : cases_of(options_))
+        for (const Case& test : cases_of(fitted_to(container.model(), options_)))
             run(test, model, traffic, record);
     }
 
@@ -80,7 +80,7 @@ void bench_models(const Options& options) {
     for (const std::string& path : options.models) {
         containers.emplace_back(path);
         most = std::max<std::uint64_t>(most, containers.back().weights().size());
-        for (const Case& test : cases_of(options))
+        for (const Case& test : cases_of(fitted_to(containers.back().model(), options)))
             check_fits(test, options, containers.back().model(), path);
     }
     const auto device = open_device(options, most);

@@ -77,7 +77,9 @@ void add_tests(CLI::App& app, Options& options, Lists& lists) {
         ->delimiter(',')
         ->allow_extra_args(false)
         ->take_all();
-    app.add_option("-p,--n-prompt", lists.prompts, "Prompts of so many tokens; 0: none")
+    app.add_option("-p,--n-prompt", lists.prompts,
+                   "Prompts of so many tokens; 0: none. The default is shorter where a model has "
+                   "not the room")
         ->type_name("LIST")
         ->join(',')
         ->capture_default_str();
@@ -193,6 +195,7 @@ std::optional<Options> parse_options(int argc, char** argv, int& status) {
     add_card(app, options);
     try {
         app.parse(arguments(argc, argv));
+        options.prompts_chosen = app.count("-p") != 0;
         lists.read_into(options);
         check(options);
     } catch (const CLI::ParseError& error) {

@@ -34,6 +34,7 @@ struct Options {
     // kModels
     std::vector<std::string> models;
     std::vector<std::uint32_t> prompts{512};
+    bool prompts_chosen = false;  // by the user; else a shorter one will do
     std::vector<std::uint32_t> answers{128};
     std::vector<std::pair<std::uint32_t, std::uint32_t>> mixed;
     std::vector<std::uint32_t> depths{0};

@@ -58,5 +58,23 @@ TEST(BenchCases, WhatAModelHasNoRoomForIsRefusedBefore) {
     EXPECT_THROW(check_fits({1, 0, 0, 1}, options, info, "m"), UsageError);
 }
 
+TEST(BenchCases, OnlyThePromptThatNobodyAskedForIsShortened) {
+    container::ModelInfo info{};
+    info.context = 512;
+    Options options;
+    EXPECT_EQ(names(fitted_to(info, options)), (std::vector<std::string>{"pp511", "tg128"}));
+    options.depths = {0, 100};
+    EXPECT_EQ(names(fitted_to(info, options))[0], "pp411");
+    EXPECT_EQ(names(fitted_to(info, options))[2], "pp411 @ d100");
+    options.depths = {512};
+    EXPECT_EQ(names(fitted_to(info, options))[0], "pp512 @ d512");
+    options.depths = {0};
+    options.prompts_chosen = true;
+    EXPECT_EQ(names(fitted_to(info, options))[0], "pp512");
+    info.context = 513;
+    options.prompts_chosen = false;
+    EXPECT_EQ(names(fitted_to(info, options))[0], "pp512");
+}
+
 }  // namespace
 }  // namespace skald::bench
