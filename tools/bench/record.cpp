@@ -94,7 +94,7 @@ nlohmann::ordered_json to_json(const Record& r) {
         {"limit_bytes_per_s", nullptr},
         {"limit_macs_per_s", nullptr},
         {"limit_tile_macs_per_s", nullptr},
-        {"samples_ns", r.samples_ns},
+        {"samples_ns", std::vector<std::uint64_t>(r.samples_ns.begin(), r.samples_ns.end())},
         {"samples_ts", rates},
     };
     if (r.limits.bytes_per_s != 0)

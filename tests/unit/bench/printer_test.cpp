@@ -53,6 +53,8 @@ TEST(BenchPrinter, JsonHasTheNamesOfLlamaBench) {
         EXPECT_TRUE(record.contains(name)) << name;
     EXPECT_EQ(record["n_gen"], 100);
     EXPECT_EQ(record["avg_ns"], 2'000'000'000);
+    // Whole numbers, as llama-bench has them: 1000000000.0 would be none to a strict reader.
+    EXPECT_TRUE(record["samples_ns"][0].is_number_unsigned());
     EXPECT_NEAR(record["avg_ts"].get<double>(), (100 + 100.0 / 3) / 2, 1e-9);
     EXPECT_EQ(record["bytes_per_s"], 2e9);
     EXPECT_EQ(record["limit_bytes_per_s"], 4e9);
