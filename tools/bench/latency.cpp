@@ -75,7 +75,8 @@ class LatencyTable {
     LatencyTable(Printer& printer, const std::string& device, double clock_error_ns)
         : printer_(printer), device_(device), clock_error_ns_(clock_error_ns) {}
 
-    void add(std::string_view what, const std::vector<double>& samples) {
+    // jobs: samples are jobs, so many a second.
+    void add(std::string_view what, const std::vector<double>& samples, bool jobs = false) {
         const double p50 = quantile(samples, 0.5), p99 = quantile(samples, 0.99);
         printer_.print(
             {{"what", what},
@@ -84,6 +85,7 @@ class LatencyTable {
              {"p50_ns", p50},
              {"p99_ns", p99},
              {"avg_ns", mean(samples)},
+             {"jobs_per_s", jobs ? nlohmann::ordered_json(1e9 / mean(samples)) : nullptr},
              {"clock_error_ns", clock_error_ns_}},
             {std::string(what), microseconds(p50), microseconds(p99), microseconds(mean(samples))});
     }
@@ -111,8 +113,8 @@ void bench_latency(const Options& options) {
         LatencyTable table(printer, device->name(), measured.clock_error_ns);
         for (std::size_t i = 0; i < kHops; ++i)
             table.add(hop_name(Hop(i)), measured.hops.of(Hop(i)));
-        table.add("empty job", measured.whole);
-        table.add("empty job, queue full", {measured.full_ns});
+        table.add("empty job", measured.whole, true);
+        table.add("empty job, queue full", {measured.full_ns}, true);
         if (!measured.reads.empty())
             table.add("4 KiB direct read", measured.reads);
     }
