@@ -6,6 +6,7 @@
 #include <xmmintrin.h>
 
 #include <chrono>
+#include <ctime>
 #include <set>
 #include <thread>
 
@@ -54,6 +55,25 @@ TEST(WorkerPool, HelpersTakePartAndWakeFromSleep) {
         EXPECT_EQ(arrived.load(), 2);
         std::this_thread::sleep_for(std::chrono::milliseconds(2));  // let the helper fall asleep
     }
+}
+
+TEST(WorkerPool, HelpersWithoutWorkSleep) {
+    WorkerPool::Seat seat(WorkerPool::shared(), 2);
+    Worker self(true);
+    auto work = [](Worker&, std::uint64_t) {};
+    seat.run(self, 2, work);
+    const auto cpu_time = [] {
+        timespec t{};
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+        return std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec);
+    };
+    while (seat.awake())
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    // This thread sleeps as well: whatever the machine does meanwhile, nobody here computes.
+    const auto before = cpu_time();
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    EXPECT_LT(cpu_time() - before, std::chrono::milliseconds(20));
+    EXPECT_FALSE(seat.awake());
 }
 
 TEST(WorkerPool, EnginesShareTheHelpers) {
