@@ -18,14 +18,16 @@ namespace {
 using console::file_name, console::whole_number;
 
 constexpr const char* kFooter = R"(
-The prompt comes from -p, from -f, or from standard input when that is a pipe or a file; one newline at
-the end of -f and standard input is not part of it. The text goes to standard output as it is made,
-errors and timings go to standard error. With --json the last line of standard output is a JSON object
-with the text, its token ids and the figures. Without a model's own advice on sampling, the temperature
-is 0.8, top-k 40, top-p 0.95. The same seed gives the same text on every machine, alone and among
-others: with --parallel and --prompts up to 64 sequences decode together, each text comes out whole
-under a line that names it, and --json has them all in "sequences", with the totals beside. A prompt
-cache is of one model; it may begin like the prompt or like a longer one. It changes no text.
+The prompt comes from -p, from -f, or from standard input when that is a pipe or a file; one newline
+at the end of -f and standard input is not part of it. The text goes to standard output as it is
+made, errors and timings go to standard error; where the first token took more than a second, a line
+says which part of the way took how long. With --json the last line of standard output is a JSON
+object with the text, its token ids and the figures; "startup" is that way, however short. Without a
+model's own advice on sampling, the temperature is 0.8, top-k 40, top-p 0.95. The same seed gives the
+same text on every machine, alone and among others: with --parallel and --prompts up to 64 sequences
+decode together (those of --prompts with the same seed), each text comes out whole under a line that
+names it, and --json has them all in "sequences", with the totals beside. A prompt cache is of one
+model; it may begin like the prompt or like a longer one. It changes no text.
 
 Exit status: 0 done; 1 a file, the card or the driver failed; 2 wrong command line; 3 the context is
 full (the prompt does not fit, or the text ended before -n tokens); 130 ended by Ctrl-C.
