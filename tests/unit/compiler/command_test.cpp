@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
+#include <map>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -150,6 +151,28 @@ TEST_F(Command, ReportsWhatARuleMadeOfOneLayer) {
     EXPECT_EQ(stored("layers.0.gate|up"), "i8b32");
     EXPECT_EQ(stored("layers.1.gate"), "i8b32");
     EXPECT_EQ(stored("layers.1.up"), "i4b32");
+}
+
+TEST_F(Command, ReportsBitsAndErrorsAsJson) {
+    const Outcome o = run("model -o out.skald --weights int4 --json");
+    EXPECT_EQ(o.status, 0) << o.error;
+    const auto report = test::Json::parse(o.out);
+    std::map<std::string, test::Json> tensors;
+    for (const auto& tensor : report["tensors"]) {
+        const auto weights = tensor["shape"][0].get<double>() * tensor["shape"][1].get<double>();
+        EXPECT_EQ(tensor["bits_per_weight"], tensor["bytes"].get<double>() * 8 / weights);
+        tensors[tensor["name"]] = tensor;
+    }
+    const auto &embedding = tensors["embedding"], &queries = tensors["layers.1.q|k|v"];
+    EXPECT_EQ(embedding["format"], "i8b32");
+    EXPECT_EQ(queries["format"], "i4b32");
+    EXPECT_EQ(queries["source"], "f32");
+    EXPECT_LT(queries["bits_per_weight"], embedding["bits_per_weight"]);
+    EXPECT_GT(queries["relative_error"], embedding["relative_error"]);
+    EXPECT_GT(queries["largest_error"], 0);
+    EXPECT_EQ(tensors["head_gain"]["relative_error"], 0);
+    EXPECT_GT(report["matrices"]["bits_per_weight"], queries["bits_per_weight"]);
+    EXPECT_LT(report["matrices"]["relative_error"], queries["relative_error"]);
 }
 
 TEST_F(Command, CalibratesByAText) {
