@@ -83,12 +83,13 @@ class Plot:
         return "\n".join(lines + ["</svg>"]) + "\n"
 
 
-def series_of(runs: dict, part: str, key, suffix: str = "", dashed: bool = False) -> list[Series]:
-    """One line a model, of tests that only write."""
+def series_of(runs: dict, part: str, key, suffix: str = "", peer: bool = False) -> list[Series]:
+    """One line a model, of tests that only write. A peer runs with keys and values of its own format."""
     lines: dict[str, Series] = {}
     for test, threads in sorted(runs.items()):
         if test.part == part and test.answer and not test.prompt:
-            line = lines.setdefault(test.model, Series(test.model + suffix, [], dashed))
+            name = test.model.removesuffix("-kv8") if peer else test.model
+            line = lines.setdefault(test.model, Series(name + suffix, [], dashed=peer))
             line.points.append((key(test), median(Results.best(threads)[1])))
     return list(lines.values())
 
@@ -105,7 +106,7 @@ def main() -> int:
     plots = {
         "context.svg": ("Decoding behind a long context", "tokens of context (log scale)", "tokens/s",
                         series_of(results.card, "context", depth, ", card") +
-                        series_of(results.peer, "context", depth, ", llama-bench", dashed=True)),
+                        series_of(results.peer, "context", depth, ", llama-bench, f16 keys", peer=True)),
         "batch.svg": ("Decoding several sequences at a time", "sequences (log scale)", "tokens/s, all sequences",
                       series_of(results.card, "batch", lambda test: test.parallel)),
     }
@@ -113,6 +114,8 @@ def main() -> int:
         if series:
             (out / name).write_text(Plot(title, x_name, y_name, series).svg())
             print(f"{out / name}")
+        else:
+            print(f"no {name}: the part {name.removesuffix('.svg')} was not measured", file=sys.stderr)
     return 0
 
 

@@ -3,14 +3,15 @@
 # run.sh: what `make bench` runs. Models with random weights in a guest; the machine's limits and, where LLAMA_BENCH or the
 # PATH has a llama-bench, the same weights in it, on the host, in turns with the guest. What it takes:
 #
-#   BENCH        which parts: tiny 15m 134m 1.1b (shapes), batch context (of 1.1b if it is named, else of 134m), latency, plots
+#   BENCH        which parts: tiny 15m 134m 1.1b (shapes), batch context (of 1.1b if it is named, else of 134m), latency, plots; plots
+#                alone are of the run before
 #   REPEATS      rounds (3); every figure is a median over them
 #   LLAMA_BENCH  a llama-bench, or a command that is one; "none": no peer
 #
 # Everything measured goes to build/bench/results.jsonl, a JSON object a line; table.py and plot.py read it.
 . "$(dirname "$0")/../../tools/setup/lib.sh"
 
-BENCH=${BENCH:-tiny 15m 134m latency plots}
+BENCH=${BENCH:-tiny 15m 134m batch context latency plots}
 REPEATS=${REPEATS:-3}
 BIN=$SKALD_BUILD/bin
 OUT=$SKALD_BUILD/bench
@@ -18,10 +19,10 @@ HERE=$SKALD_ROOT/tests/bench
 RESULTS=$OUT/results.jsonl
 JOBS=5000  # of --latency
 
-# Name, llm-compile's options, and the peer's type ("-": it has none like it).
-FORMATS=("int8|--weights int8|q8_0" "int4|--weights int4|q4_0")
-TERNARY="ternary|--weights ternary|-"
-KV_INT8=("int8-kv8|--weights int8 --kv int8|q8_0" "int4-kv8|--weights int4 --kv int8|q4_0")
+# Name and llm-compile's options. The peer's file has each matrix in the type that holds the same numbers: q8_0, q4_0, tq2_0.
+FORMATS=("int8|--weights int8" "int4|--weights int4")
+TERNARY="ternary|--weights ternary"
+KV_INT8=("int8-kv8|--weights int8 --kv int8" "int4-kv8|--weights int4 --kv int8")
 
 wants() { [[ " $BENCH " == *" $1 "* ]]; }
 
@@ -43,13 +44,12 @@ models_key() {
 
 # make_model SHAPE FORMAT-LINE: MODELS/SHAPE-FORMAT.skald, and the same weights as .gguf.
 make_model() {
-    local name options type
-    IFS='|' read -r name options type <<<"$2"
+    local name options
+    IFS='|' read -r name options <<<"$2"
     [[ -e $MODELS/$1-$name.skald ]] && return
-    local gguf=()
-    [[ $type != - ]] && gguf=(--write-gguf "$MODELS/$1-$name.gguf" "$type")
     # shellcheck disable=SC2086 # options are words
-    "$BIN/llm-compile" --random "$HERE/shapes/$(shape_file "$1").json" $options -o "$MODELS/new.skald" "${gguf[@]}"
+    "$BIN/llm-compile" --random "$HERE/shapes/$(shape_file "$1").json" $options -o "$MODELS/new.skald" \
+        --write-gguf "$MODELS/$1-$name.gguf"
     mv "$MODELS/new.skald" "$MODELS/$1-$name.skald"
 }
 
@@ -146,8 +146,9 @@ turns() {
 
 measure_shapes() {
     local entries=() small=() large=()
-    local entry all
+    local entry all half
     all=$(nproc)
+    half=$(((all + 1) / 2))  # processors may be two threads of a core
     mapfile -t entries < <(shapes)
     for entry in "${entries[@]}"; do
         [[ $entry == tiny:* ]] && small+=("$(model_names "$entry")") || large+=("$(model_names "$entry")")
@@ -157,7 +158,10 @@ measure_shapes() {
         card shapes 1 "${small[@]}" -- -p 512 -n 512 -r 3
         turns shapes "$all" "1,$all" "${small[@]}" -- -p 512 -n 512 -r 3
     fi
-    ((${#large[@]})) && turns shapes "$all" "$all" "${large[@]}" -- -p 512 -n 128 -r 1
+    if ((${#large[@]})); then
+        ((half < all)) && card shapes "$half" "${large[@]}" -- -p 512 -n 128 -r 1
+        turns shapes "$all" "$half,$all" "${large[@]}" -- -p 512 -n 128 -r 1
+    fi
     true
 }
 
@@ -224,6 +228,11 @@ main() {
     mapfile -t entries < <(wanted_models)
     export MODELS
     ((${#entries[@]})) && step bench-models "making models with random weights" make_models "${entries[@]}"
+    if [[ $BENCH == plots ]]; then
+        [[ -e $RESULTS ]] || die "there is nothing to plot: no run has left $RESULTS"
+        python3 "$HERE/plot.py" "$RESULTS" "$OUT"
+        return
+    fi
     : >"$RESULTS"
     : >"$OUT/peer.log"
     ((${#PEER[@]})) || say "  no llama-bench: set LLAMA_BENCH for a comparison"

@@ -33,6 +33,8 @@ def print_tests(results: Results) -> None:
     order = ("shapes", "batch", "context")
     for test in sorted(results.card, key=lambda t: (order.index(t.part), t.model, not t.prompt, t)):
         print(test_line(results, test))
+    if any(test.model.endswith("-kv8") for test in results.peer):
+        print("llama-bench keeps its keys and values in f16")
 
 
 def print_limits(results: Results) -> None:
