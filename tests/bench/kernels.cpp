@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The engine in process: matrix-vector and matrix-matrix products, attention, and what a micro-op
-// costs besides its arithmetic. Weights are compared with a stream reader of the same run, in turns
-// with it, because shared machines swing: read `of_stream`, the best against the best.
+// The engine in process: matrix-vector and matrix-matrix products, attention; what a micro-op costs
+// besides its arithmetic is in overhead.cpp. Weights are compared with a stream reader of the same
+// run, in turns with it, because shared machines swing: read `of_stream`, the best against the
+// best.
 #include <benchmark/benchmark.h>
 #include <sys/mman.h>
 
@@ -206,43 +207,6 @@ BENCHMARK(attention)
     ->Args({512, 4095, 32, 4, 64, 2})
     ->Iterations(3)
     ->Unit(benchmark::kMillisecond);
-
-// Nanoseconds per micro-op of programs that hardly compute: registers only, and a small vector op.
-void overhead(benchmark::State& state) {
-    auto rig = make_rig(1, card::compute::best_simd(), 64u << 20);
-    std::vector<isa::MicroOp> body;
-    if (state.range(0) == 0) {
-        auto op = make(isa::Opcode::Alu);
-        op.aux = static_cast<std::uint8_t>(isa::AluOp::Add);
-        op.flags = isa::kFlagImm;
-        op.rd = op.ra = 5;
-        op.imm = 1;
-        body.assign(100, op);
-    } else {
-        auto op = make(isa::Opcode::Add);
-        op.rows = kT;
-        op.dim[0] = 64;
-        op.op[0] = at(rig->put(std::vector<float>(64)));
-        op.op[1] = at(rig->put(std::vector<float>(64)));
-        op.op[2] = at(rig->alloc(256));
-        body.assign(100, op);
-    }
-    auto loop = make(isa::Opcode::Loop);
-    loop.rd = kCount;
-    body.push_back(loop);
-    auto end = make(isa::Opcode::End);
-    end.aux = 1;
-    body.push_back(end);
-    std::array<std::uint64_t, isa::kRegisters> reg{};
-    reg[kT] = 1;
-    reg[kCount] = 1000;
-    const auto job = rig->job(body, reg);
-    double best = 1e9;
-    for (auto _ : state)
-        best = std::min(best, seconds([&] { rig->run(job); }));
-    state.counters["ns_per_op"] = best / 101000 * 1e9;
-}
-BENCHMARK(overhead)->ArgName("vector")->Arg(0)->Arg(1)->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace skald::bench
