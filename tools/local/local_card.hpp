@@ -11,7 +11,7 @@
 namespace skald::local {
 
 struct LocalOptions {
-    std::string simd = "auto";  // "scalar", "avx2", "avx512", "amx"; auto: the best this processor has
+    std::string simd = "auto";  // "scalar", "avx2", "avx512", "amx"; auto: the best there is
     unsigned threads = 0;       // 0: all cores
     std::uint64_t memory_bytes = 4ull << 30;  // a power of two; untouched memory costs nothing
 };
