@@ -47,7 +47,7 @@ struct AmxInteger {
     using Wide = Avx512Integer;
     using Activations = Wide::Activations;
     static constexpr unsigned kColumns = kAmxRows;  // of a group
-    // Fewer columns are done sooner by vpdpbusd.
+    // Fewer columns are done sooner by vpdpbusd (measured).
     static constexpr unsigned least_columns(isa::WeightFormat format) {
         return isa::weight_info(format).group == isa::QuantGroup::Row ? 5 : 13;
     }
@@ -164,8 +164,9 @@ struct AmxInteger {
             _tile_dpbssd(sums, activations, weights);                                        \
     } while (false)
 
-    // All passes of groups of kC columns, the last of which may be unused, from `column` on. The
-    // tiles work a panel ahead of the scales, across the borders of passes.
+    // The passes of groups that are `columns` wide, from `column` on. The tiles work a panel ahead
+    // of the scales, across the borders of passes. kC is `columns` rounded up: the scales of what
+    // comes after a group's columns are read, which Activations leaves room for, and join nothing.
     template <Accumulation kHow, unsigned kC>
     static void blocks(const Run& run, const std::byte* x0, unsigned column, unsigned groups,
                        unsigned columns) {
