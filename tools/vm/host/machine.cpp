@@ -2,14 +2,10 @@
 // QEMU's command line.
 #include "vm/host/machine.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <linux/kvm.h>
-#include <sys/ioctl.h>
 
 #include <bit>
 
-#include "vm/io.hpp"
 #include "vm/protocol.hpp"
 
 namespace skald::vm {
@@ -144,12 +140,6 @@ std::vector<std::string> qemu_arguments(const Options& options, const MachineSoc
     for (const std::string& argument : options.qemu)
         out.add(argument);
     return out.take();
-}
-
-bool kvm_usable() {
-    const Fd kvm(::open("/dev/kvm", O_RDWR | O_CLOEXEC));
-    return kvm && ::ioctl(kvm.get(), KVM_GET_API_VERSION, 0) == KVM_API_VERSION &&
-           Fd(::ioctl(kvm.get(), KVM_CREATE_VM, 0));
 }
 
 }  // namespace skald::vm

@@ -25,7 +25,4 @@ inline constexpr const char* kDefaultCardMemory = "1G";
 std::vector<std::string> qemu_arguments(const Options& options, const MachineSockets& sockets,
                                         bool kvm);
 
-// Whether this user can run guests with KVM.
-bool kvm_usable();
-
 }  // namespace skald::vm

@@ -12,6 +12,7 @@
 
 #include <csignal>
 
+#include "vm/host/kvm.hpp"
 #include "vm/host/machine.hpp"
 
 namespace skald::vm {
