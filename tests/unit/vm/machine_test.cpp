@@ -73,7 +73,7 @@ TEST_F(Machine, CardMemoryIsAPowerOfTwo) {
 }
 
 TEST_F(Machine, TranslatedGuestsGoWithoutStringInstructions) {
-    EXPECT_EQ(values("-cpu"), std::vector<std::string>{"max,-erms,-fsrm"});
+    EXPECT_EQ(values("-cpu"), std::vector<std::string>{"max,-erms,-fsrm,-la57"});
     EXPECT_EQ(values("-cpu", true), std::vector<std::string>{"host"});
 }
 
