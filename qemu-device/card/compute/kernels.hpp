@@ -81,11 +81,11 @@ struct Kernels {
     // The sum of each 32 of n (a multiple) numbers.
     void (*sums)(const std::int8_t* q, std::uint32_t n, std::int32_t* s);
 
-    // Activations to the order the integer matmuls read, see ActivationLayout: n a multiple of 64,
-    // zero = weight_zero() of the format. step: bytes from 64 to the next.
-    std::size_t activation_bytes;  // per 64
-    void (*pack)(const std::int8_t* q, const float* d, const std::int32_t* s, std::uint32_t n,
-                 std::int32_t zero, std::byte* packed, std::size_t step);
+    // Activations to the order that the integer matmul of a format reads, see ActivationLayout: n a
+    // multiple of 64. step: bytes from 64 to the next.
+    std::size_t (*activation_bytes)(const isa::WeightInfo& info);  // per 64
+    void (*pack)(const isa::WeightInfo& info, const std::int8_t* q, const float* d,
+                 const std::int32_t* s, std::uint32_t n, std::byte* packed, std::size_t step);
     std::array<MatmulInteger, isa::kWeights.size()> integer;  // by weight_index(), null for floats
     unsigned (*group)(isa::WeightFormat format, unsigned columns);  // that suits so many columns
     // kRow's end, 16 outputs of some columns: acc = f32(isum - sum) * (scale * d), in place.

@@ -1,33 +1,174 @@
 // SPDX-License-Identifier: MIT
-// MATMUL with integer weights on AVX2. vpmaddubsw would saturate, so weights are split into even
-// and odd bytes, as unsigned 16-bit numbers, and multiplied by pairs of 16-bit activations: exact,
-// and the sums of pairs land in the lane of their row. All formats are expanded to bytes first.
+// MATMUL with integer weights on AVX2, which has no exact sum of products of bytes:
+//
+//   - numbers of four and two bits: vpmaddubsw multiplies them, unsigned, by four broadcast
+//     activations. What 64 k add up to fits in its 16 bits, so vpmaddwd widens only that;
+//   - eight bits would saturate it. They are split into even and odd bytes, as unsigned 16-bit
+//     numbers, for vpmaddwd by pairs of 16-bit activations.
+//
+// Either way the sums of four k land in the lane of their row, and starting from -zero * (sum of
+// the activations) makes the weights signed. A few columns take the weights from tiles as they lie;
+// for many, some tiles at a time are decoded to panels in the innermost cache.
 #pragma once
 
 #include <immintrin.h>
 
-#include "card/compute/expand_impl.hpp"
+#include <cstring>
+
 #include "card/compute/kernels.hpp"
+#include "card/compute/rows_impl.hpp"
 #include "card/compute/vec16_avx2.hpp"
 
 namespace skald::card::compute {
 
-struct Avx2Integer {
-    using Activations = ActivationLayout<2 * isa::kTileK>;
-    static constexpr std::size_t kActivationBytes = Activations::kBytes;
+// A vector is half of a tile's rows, "part" says which.
+inline constexpr unsigned kAvx2Parts = 2;
 
-    // Each group of four k becomes the 16-bit pairs (k0, k2), (k1, k3).
-    static void pack_numbers(const std::int8_t* q, std::byte* to) {
-        for (std::uint32_t k = 0; k < isa::kTileK; k += 4) {
-            const std::int16_t group[4] = {q[k], q[k + 2], q[k + 1], q[k + 3]};
-            __builtin_memcpy(to + k * 2, group, sizeof(group));
+// Loops over k are unrolled, but for builds that check every access: those would take the compiler
+// ten minutes.
+#ifdef __SANITIZE_ADDRESS__
+inline constexpr int kAvx2Unroll = 1;
+#else
+inline constexpr int kAvx2Unroll = 16;
+#endif
+
+[[gnu::always_inline]] inline __m256i avx2_load(const void* p) {
+    return _mm256_loadu_si256(static_cast<const __m256i*>(p));
+}
+
+// Weights as they lie in tiles.
+template <isa::WeightFormat kFormat>
+struct Avx2Tiles {
+    using Layout = WeightLayout<kFormat>;
+    static constexpr Accumulation kHow = Layout::kAccumulation;
+    static constexpr std::size_t kBytes = Layout::kTileBytes;
+    static constexpr unsigned kChunks = Layout::kChunks;
+    static constexpr bool kPairs = Layout::kBits == 8;
+    static constexpr bool kFields = Layout::kBits == 2;
+
+    // The numbers of k 4 g .. 4 g + 3 of chunk c, in bytes.
+    [[gnu::always_inline]] static __m256i four(const std::byte* tile, unsigned c, unsigned g,
+                                               unsigned part) {
+        const std::byte* chunk = tile + Layout::kHeader + c * Layout::kChunkBytes + part * 32;
+        if constexpr (Layout::kBits == 8) {
+            return avx2_load(chunk + g * 64);
+        } else if constexpr (Layout::kBits == 4) {
+            const __m256i v = avx2_load(chunk + (g / 8 * 4 + g % 4) * 64);
+            return _mm256_and_si256(g % 8 < 4 ? v : _mm256_srli_epi16(v, 4), _mm256_set1_epi8(15));
+        } else {
+            const __m256i v = avx2_load(chunk + g % 4 * 64);
+            return _mm256_and_si256(_mm256_srli_epi16(v, static_cast<int>(g / 4 * 2)),
+                                    _mm256_set1_epi8(3));
         }
     }
-    [[gnu::always_inline]] static void halves(const std::byte* from, float* to) {
-        for (unsigned i = 0; i < 2; ++i)
-            _mm256_storeu_ps(
-                to + i * 8,
-                _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from + i * 16))));
+    // Numbers of two bits of k 4 g .. 4 g + 3 in bits 0 and 1 of each byte, of 16 further on in the
+    // two above; g / 4 is even.
+    [[gnu::always_inline]] static __m256i fields(const std::byte* tile, unsigned c, unsigned g,
+                                                 unsigned part) {
+        const __m256i v =
+            avx2_load(tile + Layout::kHeader + c * Layout::kChunkBytes + part * 32 + g % 4 * 64);
+        return g < 8 ? v : _mm256_srli_epi16(v, 4);
+    }
+    // Of four() the even (0, 2) or the odd ones (1, 3), in 16 bits.
+    [[gnu::always_inline]] static __m256i pair(const std::byte* tile, unsigned c, unsigned g,
+                                               unsigned part, unsigned odd) {
+        const __m256i v = four(tile, c, g, part);
+        return odd != 0 ? _mm256_srli_epi16(v, 8) : _mm256_and_si256(v, _mm256_set1_epi16(0xff));
+    }
+    [[gnu::always_inline]] static __m256 halves(const std::byte* p) {
+        return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+    }
+    [[gnu::always_inline]] static __m256 scale(const std::byte* tile, unsigned c, unsigned half,
+                                               unsigned part) {
+        return halves(tile + Layout::block(c, half) * 32 + part * 16);
+    }
+    [[gnu::always_inline]] static __m256 minimum(const std::byte* tile, unsigned c, unsigned half,
+                                                 unsigned part) {
+        return halves(tile + Layout::kMinimum + Layout::block(c, half) * 32 + part * 16);
+    }
+};
+
+// 64 k of a tile, decoded.
+template <isa::WeightFormat kFormat>
+struct alignas(64) Avx2Panel {
+    using Tiles = Avx2Tiles<kFormat>;
+    static constexpr Accumulation kHow = Tiles::kHow;
+    static constexpr unsigned kChunks = 1;
+    static constexpr bool kPairs = Tiles::kPairs;
+    static constexpr bool kFields = false;
+
+    __m256i numbers[16][kPairs ? 2 : 1][kAvx2Parts];
+    __m256 scales[2][kAvx2Parts];
+    __m256 minima[kHow == Accumulation::kAffine ? 2 : 1][kAvx2Parts];
+
+    [[gnu::always_inline]] void decode(const std::byte* tile, unsigned c) {
+#pragma GCC unroll kAvx2Unroll
+        for (unsigned g = 0; g < 16; ++g)
+            for (unsigned part = 0; part < kAvx2Parts; ++part)
+                if constexpr (kPairs)
+                    for (unsigned odd = 0; odd < 2; ++odd)
+                        numbers[g][odd][part] = Tiles::pair(tile, c, g, part, odd);
+                else
+                    numbers[g][0][part] = Tiles::four(tile, c, g, part);
+        for (unsigned half = 0; half < 2 && kHow != Accumulation::kRow; ++half)
+            for (unsigned part = 0; part < kAvx2Parts; ++part) {
+                scales[half][part] = Tiles::scale(tile, c, half, part);
+                if constexpr (kHow == Accumulation::kAffine)
+                    minima[half][part] = Tiles::minimum(tile, c, half, part);
+            }
+    }
+
+    static constexpr std::size_t kBytes =
+        sizeof(numbers) + sizeof(scales) + (sizeof(minima) + 63) / 64 * 64;
+    [[gnu::always_inline]] static const Avx2Panel& at(const std::byte* p) {
+        return *reinterpret_cast<const Avx2Panel*>(p);
+    }
+    [[gnu::always_inline]] static __m256i four(const std::byte* p, unsigned, unsigned g,
+                                               unsigned part) {
+        return at(p).numbers[g][0][part];
+    }
+    [[gnu::always_inline]] static __m256i pair(const std::byte* p, unsigned, unsigned g,
+                                               unsigned part, unsigned odd) {
+        return at(p).numbers[g][kPairs ? odd : 0][part];
+    }
+    [[gnu::always_inline]] static __m256 scale(const std::byte* p, unsigned, unsigned half,
+                                               unsigned part) {
+        return at(p).scales[half][part];
+    }
+    [[gnu::always_inline]] static __m256 minimum(const std::byte* p, unsigned, unsigned half,
+                                                 unsigned part) {
+        return at(p).minima[half][part];
+    }
+};
+
+struct Avx2Integer {
+    // Columns of a pass: of 16 registers their sums take ten.
+    static constexpr unsigned kMost = 5;
+    // Of so many passes on, weights are decoded to a panel first.
+    static constexpr unsigned kPanelPasses = 4;
+    // Panels decoded at a time, of all row tiles together: they share the innermost cache with
+    // activations and what comes next.
+    static constexpr std::size_t kPanelBytes = 20u << 10;
+    static constexpr unsigned kPanelStreams = 2;  // row tiles at a time
+    static constexpr unsigned kManyColumns = 128;
+    // How far ahead weights are asked for when memory is what bounds. Of all streams together.
+    static constexpr std::size_t kAhead = 8192;
+
+    // Numbers of eight bits meet activations of 16, each group of four k as (0, 2), (1, 3).
+    static constexpr std::size_t number_bytes(unsigned bits) {
+        return bits == 8 ? 2 * isa::kTileK : isa::kTileK;
+    }
+    static void pack_numbers(const std::int8_t* q, unsigned bits, std::byte* to) {
+        if (bits != 8) {
+            __builtin_memcpy(to, q, isa::kTileK);
+            return;
+        }
+        for (std::uint32_t k = 0; k < isa::kTileK; k += 16) {
+            const __m128i v = _mm_shuffle_epi8(
+                _mm_loadu_si128(reinterpret_cast<const __m128i*>(q + k)),
+                _mm_setr_epi8(0, 2, 1, 3, 4, 6, 5, 7, 8, 10, 9, 11, 12, 14, 13, 15));
+            _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + k * 2), _mm256_cvtepi8_epi16(v));
+        }
     }
 
     [[gnu::always_inline]] static __m256i word(const std::byte* p) {
@@ -39,72 +180,324 @@ struct Avx2Integer {
         return _mm256_castsi256_ps(word(p));
     }
 
-    // 64 k of kCols columns.
-    template <Accumulation kHow, unsigned kCols>
-    [[gnu::always_inline]] static void columns(const PanelChunk& w, const std::byte* x0, float* out,
-                                               std::size_t stride) {
-        __m256 acc[kCols][2];
-        for (unsigned c = 0; c < kCols; ++c)
-            for (unsigned part = 0; part < 2; ++part)
-                acc[c][part] = _mm256_loadu_ps(out + c * stride + part * 8);
-        const __m256i low_bytes = _mm256_set1_epi16(0xff);
-        for (unsigned half = 0; half < 2; ++half) {
-            const std::byte* offset = x0 + Activations::kOffset + half * 4;
-            __m256i isum[kCols][2];
-            for (unsigned c = 0; c < kCols; ++c)
-                for (unsigned part = 0; part < 2; ++part)
-                    isum[c][part] = kHow == Accumulation::kSymmetric
-                                        ? word(offset + c * kActivationBytes)
-                                    : kHow == Accumulation::kRow ? _mm256_castps_si256(acc[c][part])
-                                                                 : _mm256_setzero_si256();
-            for (unsigned k4 = 0; k4 < 8; ++k4) {
-                const std::uint8_t* data = w.data[half * 8 + k4][0];
-                const std::byte* x = x0 + (half * 8 + k4) * 8;
-                for (unsigned part = 0; part < 2; ++part) {
-                    const __m256i bytes =
-                        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(data + part * 32));
-                    const __m256i even = _mm256_and_si256(bytes, low_bytes);
-                    const __m256i odd = _mm256_srli_epi16(bytes, 8);
-                    for (unsigned c = 0; c < kCols; ++c) {
-                        const std::byte* xc = x + c * kActivationBytes;
-                        const __m256i sum = _mm256_add_epi32(_mm256_madd_epi16(even, word(xc)),
-                                                             _mm256_madd_epi16(odd, word(xc + 4)));
-                        isum[c][part] = _mm256_add_epi32(isum[c][part], sum);
+    // To the innermost cache (T0), or to the second (T1) while the innermost is full of what
+    // several passes share.
+    template <_mm_hint kHint>
+    [[gnu::always_inline]] static void fetch(const std::byte* from, std::size_t lines) {
+        for (std::size_t i = 0; i < lines; ++i)
+            _mm_prefetch(reinterpret_cast<const char*>(from) + i * 64, kHint);
+    }
+
+    // Keeps sums in registers: left alone, the compiler would add in trees, whose leaves it spills.
+    [[gnu::always_inline]] static void pin(__m256i& sum) { asm("" : "+x"(sum)); }
+
+    template <class Source>
+    using Activations = ActivationLayout<number_bytes(Source::kPairs ? 8 : 4)>;
+
+    // isum += 4 kGroups k from 4 first on, of a tile by kC columns.
+    template <class Source, unsigned kC, unsigned kGroups>
+    [[gnu::always_inline]] static void products(const std::byte* w, unsigned chunk, unsigned first,
+                                                const std::byte* x,
+                                                __m256i (&isum)[kC][kAvx2Parts]) {
+        constexpr std::size_t kStride = Activations<Source>::kBytes;
+        if constexpr (Source::kPairs) {
+#pragma GCC unroll kAvx2Unroll
+            for (unsigned g = first; g < first + kGroups; ++g)
+                for (unsigned odd = 0; odd < 2; ++odd) {
+                    __m256i v[kAvx2Parts];
+                    for (unsigned part = 0; part < kAvx2Parts; ++part)
+                        v[part] = Source::pair(w, chunk, g, part, odd);
+                    for (unsigned c = 0; c < kC; ++c) {
+                        const __m256i q = word(x + c * kStride + g * 8 + odd * 4);
+                        for (unsigned part = 0; part < kAvx2Parts; ++part) {
+                            isum[c][part] =
+                                _mm256_add_epi32(isum[c][part], _mm256_madd_epi16(v[part], q));
+                            pin(isum[c][part]);
+                        }
+                    }
+                }
+        } else if constexpr (kC == 1 && Source::kFields) {
+            // One column does not repay taking every field to the low bits: half of them are
+            // multiplied where they stand, four times too large.
+            __m256i sum[kAvx2Parts];
+            __m256i four_times[kAvx2Parts];
+#pragma GCC unroll kAvx2Unroll
+            for (unsigned i = 0; i < kGroups / 2; ++i) {
+                const unsigned g = first + i / 4 * 8 + i % 4;
+                const __m256i q = word(x + g * 4);
+                const __m256i next = word(x + (g + 4) * 4);
+                for (unsigned part = 0; part < kAvx2Parts; ++part) {
+                    const __m256i v = Source::fields(w, chunk, g, part);
+                    const __m256i a =
+                        _mm256_maddubs_epi16(_mm256_and_si256(v, _mm256_set1_epi8(3)), q);
+                    const __m256i b =
+                        _mm256_maddubs_epi16(_mm256_and_si256(v, _mm256_set1_epi8(12)), next);
+                    sum[part] = i == 0 ? a : _mm256_add_epi16(sum[part], a);
+                    four_times[part] = i == 0 ? b : _mm256_add_epi16(four_times[part], b);
+                    pin(sum[part]);
+                    pin(four_times[part]);
+                }
+            }
+            for (unsigned part = 0; part < kAvx2Parts; ++part) {
+                const __m256i all =
+                    _mm256_add_epi16(sum[part], _mm256_srai_epi16(four_times[part], 2));
+                isum[0][part] =
+                    _mm256_add_epi32(isum[0][part], _mm256_madd_epi16(all, _mm256_set1_epi16(1)));
+            }
+        } else {
+            __m256i sum[kC][kAvx2Parts];
+#pragma GCC unroll kAvx2Unroll
+            for (unsigned g = first; g < first + kGroups; ++g) {
+                __m256i v[kAvx2Parts];
+                for (unsigned part = 0; part < kAvx2Parts; ++part)
+                    v[part] = Source::four(w, chunk, g, part);
+                for (unsigned c = 0; c < kC; ++c) {
+                    const __m256i q = word(x + c * kStride + g * 4);
+                    for (unsigned part = 0; part < kAvx2Parts; ++part) {
+                        const __m256i two = _mm256_maddubs_epi16(v[part], q);
+                        sum[c][part] = g == first ? two : _mm256_add_epi16(sum[c][part], two);
+                        pin(sum[c][part]);
                     }
                 }
             }
-            for (unsigned part = 0; part < 2; ++part) {
-                if constexpr (kHow == Accumulation::kRow) {
-                    for (unsigned c = 0; c < kCols; ++c)
-                        acc[c][part] = _mm256_castsi256_ps(isum[c][part]);
-                    continue;
-                }
-                const __m256 scale = _mm256_loadu_ps(w.scale[half] + part * 8);
-                const __m256 minimum = _mm256_loadu_ps(w.minimum[half] + part * 8);
-                for (unsigned c = 0; c < kCols; ++c) {
-                    const __m256 d =
-                        number(x0 + Activations::kScale + half * 4 + c * kActivationBytes);
-                    acc[c][part] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(isum[c][part]),
-                                                   _mm256_mul_ps(scale, d), acc[c][part]);
-                    if constexpr (kHow == Accumulation::kAffine)
-                        acc[c][part] = _mm256_fmadd_ps(number(offset + c * kActivationBytes),
-                                                       _mm256_mul_ps(minimum, d), acc[c][part]);
-                }
-            }
+            for (unsigned c = 0; c < kC; ++c)
+                for (unsigned part = 0; part < kAvx2Parts; ++part)
+                    isum[c][part] = _mm256_add_epi32(
+                        isum[c][part], _mm256_madd_epi16(sum[c][part], _mm256_set1_epi16(1)));
         }
-        for (unsigned c = 0; c < kCols; ++c)
-            for (unsigned part = 0; part < 2; ++part)
-                _mm256_storeu_ps(out + c * stride + part * 8, acc[c][part]);
     }
 
-    template <Accumulation kHow>
-    static void chunk(const PanelChunk& w, const std::byte* x, unsigned count, float* acc,
-                      std::size_t acc_stride) {
-        unsigned c = 0;
-        for (; c + 2 <= count; c += 2)
-            columns<kHow, 2>(w, x + c * kActivationBytes, acc + c * acc_stride, acc_stride);
-        if (c < count)
-            columns<kHow, 1>(w, x + c * kActivationBytes, acc + c * acc_stride, acc_stride);
+    // 64 k of a tile by kC columns, into the sums at out.
+    template <class Source, unsigned kC>
+    [[gnu::always_inline]] static void chunk_rows(const std::byte* w, unsigned chunk,
+                                                  const std::byte* x, float* out,
+                                                  std::size_t stride) {
+        __m256i isum[kC][kAvx2Parts];
+        for (unsigned c = 0; c < kC; ++c)
+            for (unsigned part = 0; part < kAvx2Parts; ++part)
+                isum[c][part] = avx2_load(out + c * stride + part * 8);
+        products<Source, kC, 16>(w, chunk, 0, x, isum);
+        for (unsigned c = 0; c < kC; ++c)
+            for (unsigned part = 0; part < kAvx2Parts; ++part)
+                _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + c * stride + part * 8),
+                                    isum[c][part]);
+    }
+    template <class Source, unsigned kC>
+    [[gnu::always_inline]] static void chunk_blocks(const std::byte* w, unsigned chunk,
+                                                    unsigned half, const std::byte* x, float* out,
+                                                    std::size_t stride) {
+        using Layout = Activations<Source>;
+        const std::byte* offset = x + Layout::kOffset + half * 4;
+        __m256i isum[kC][kAvx2Parts];
+        for (unsigned c = 0; c < kC; ++c)
+            for (unsigned part = 0; part < kAvx2Parts; ++part)
+                isum[c][part] = Source::kHow == Accumulation::kSymmetric
+                                    ? word(offset + c * Layout::kBytes)
+                                    : _mm256_setzero_si256();
+        products<Source, kC, 8>(w, chunk, half * 8, x, isum);
+        __m256 scale[kAvx2Parts];
+        for (unsigned part = 0; part < kAvx2Parts; ++part)
+            scale[part] = Source::scale(w, chunk, half, part);
+        for (unsigned c = 0; c < kC; ++c) {
+            const __m256 d = number(x + Layout::kScale + half * 4 + c * Layout::kBytes);
+            for (unsigned part = 0; part < kAvx2Parts; ++part) {
+                float* to = out + c * stride + part * 8;
+                __m256 acc = _mm256_fmadd_ps(_mm256_cvtepi32_ps(isum[c][part]),
+                                             _mm256_mul_ps(scale[part], d), _mm256_loadu_ps(to));
+                if constexpr (Source::kHow == Accumulation::kAffine)
+                    acc = _mm256_fmadd_ps(number(offset + c * Layout::kBytes),
+                                          _mm256_mul_ps(Source::minimum(w, chunk, half, part), d),
+                                          acc);
+                _mm256_storeu_ps(to, acc);
+            }
+        }
+    }
+
+    // What a pass asks memory for meanwhile: some lines with each tile.
+    struct Ask {
+        const std::byte* next = nullptr;
+        std::size_t lines = 0;  // left
+        std::size_t share = 0;  // with each tile
+        // Only for a single pass over weights, which go to the innermost cache: where to go on
+        // after the lines, if anywhere.
+        bool single = false;
+        const std::byte* then = nullptr;
+
+        [[gnu::always_inline]] void some() {
+            if (next == nullptr)
+                return;
+            const std::size_t n = lines < share ? lines : share;
+            if (single)
+                fetch<_MM_HINT_T0>(next, n);
+            else
+                fetch<_MM_HINT_T1>(next, n);
+            next += n * 64;
+            lines -= n;
+            if (lines == 0) {
+                next = then;
+                lines = ~std::size_t{0};
+                then = nullptr;
+            }
+        }
+    };
+
+    // Some columns' activations, and where their sums are.
+    struct Columns {
+        const std::byte* x;
+        std::size_t step;   // bytes from 64 k to the next
+        std::size_t ahead;  // bytes to what will be wanted next; 0: not to be asked for
+        float* out;
+        std::size_t stride;  // elements
+    };
+
+    // `count` tiles along k of kS row tiles by kC columns.
+    template <class Source, unsigned kS, unsigned kC>
+    static void pass(const std::byte* const* tiles, std::uint32_t count, const Columns& columns,
+                     Ask (&ask)[kS]) {
+        constexpr std::size_t kLines = (kC * Activations<Source>::kBytes + 63) / 64;
+        const std::byte* x = columns.x;
+        const std::byte* w[kS];
+        for (unsigned s = 0; s < kS; ++s)
+            w[s] = tiles[s];
+        for (std::uint32_t t = 0; t < count; ++t) {
+            for (unsigned s = 0; s < kS; ++s) {
+                ask[s].some();
+                float* out = columns.out + s * isa::kTileRows;
+                for (unsigned chunk = 0; chunk < Source::kChunks; ++chunk) {
+                    const std::byte* xc = x + chunk * columns.step;
+                    if (columns.ahead != 0)
+                        fetch<_MM_HINT_T1>(xc + columns.ahead, kLines);
+                    if constexpr (Source::kHow == Accumulation::kRow) {
+                        chunk_rows<Source, kC>(w[s], chunk, xc, out, columns.stride);
+                    } else {
+                        chunk_blocks<Source, kC>(w[s], chunk, 0, xc, out, columns.stride);
+                        chunk_blocks<Source, kC>(w[s], chunk, 1, xc, out, columns.stride);
+                    }
+                }
+                w[s] += Source::kBytes;
+            }
+            x += Source::kChunks * columns.step;
+        }
+    }
+
+    // n columns, 1 .. kN.
+    template <class Source, unsigned kS, unsigned kN>
+    static void some(const std::byte* const* tiles, std::uint32_t count, const Columns& columns,
+                     unsigned n, Ask (&ask)[kS]) {
+        if constexpr (kN > 0) {
+            if (n == kN)
+                pass<Source, kS, kN>(tiles, count, columns, ask);
+            else
+                some<Source, kS, kN - 1>(tiles, count, columns, n, ask);
+        }
+    }
+
+    // Weights from tiles, kS row tiles from `stream` on.
+    template <isa::WeightFormat kFormat, unsigned kS, unsigned kN>
+    static void direct(const IntegerCall& call, unsigned stream) {
+        using Source = Avx2Tiles<kFormat>;
+        constexpr std::size_t kTileLines = (Source::kBytes + 63) / 64;
+        const unsigned passes = (call.columns + call.group - 1) / call.group;
+        const std::size_t lines = Source::kBytes * call.count / 64;
+        std::size_t done = 0;
+        unsigned number = 0;
+        call.each_group([&](const std::byte* x, unsigned column, unsigned columns) {
+            Ask ask[kS];
+            ++number;
+            const std::size_t end = lines * number / passes;
+            for (unsigned s = 0; s < kS; ++s) {
+                const std::byte* next = call.next[stream + s];
+                if (passes == 1) {  // this call's further on, then the next's
+                    constexpr std::size_t kLead = kAhead / kS / 64;
+                    const std::size_t rest = lines > kLead ? lines - kLead : 0;
+                    ask[s] = rest != 0 ? Ask{call.w[stream + s] + kLead * 64, rest, kTileLines,
+                                             true, next}
+                                       : Ask{next, lines, kTileLines, true, nullptr};
+                } else if (next != nullptr) {  // a share of the next call's
+                    ask[s] = {next + done * 64, end - done,
+                              (end - done + call.count - 1) / call.count};
+                }
+            }
+            done = end;
+            float* out = call.acc + column * call.acc_stride + stream * isa::kTileRows;
+            some<Source, kS, kN>(call.w + stream, call.count,
+                                 {x, call.x_step, 0, out, call.acc_stride}, columns, ask);
+        });
+    }
+
+    // Weights decoded first, for all columns.
+    template <isa::WeightFormat kFormat>
+    static void by_panels(const IntegerCall& call) {
+        using Tiles = Avx2Tiles<kFormat>;
+        using Panel = Avx2Panel<kFormat>;
+        static_assert(sizeof(Panel) == Panel::kBytes);
+        constexpr unsigned kPanels =
+            kPanelBytes / kPanelStreams / sizeof(Panel) / Tiles::kChunks * Tiles::kChunks;
+        constexpr std::uint32_t kTiles = kPanels / Tiles::kChunks;
+        static_assert(kTiles > 0);
+        Panel panels[kPanelStreams][kPanels];
+        // Activations of 16 bits do not stay in the second cache.
+        const std::size_t ahead = Panel::kPairs && call.columns >= kManyColumns ? call.x_group : 0;
+        const unsigned passes = (call.columns + call.group - 1) / call.group;
+        for (unsigned first = 0; first < call.streams; first += kPanelStreams) {
+            const unsigned streams =
+                call.streams - first < kPanelStreams ? call.streams - first : kPanelStreams;
+            for (std::uint32_t begin = 0; begin < call.count; begin += kTiles) {
+                const std::uint32_t count =
+                    call.count - begin < kTiles ? call.count - begin : kTiles;
+                for (unsigned s = 0; s < streams; ++s)
+                    for (std::uint32_t t = 0; t < count; ++t)
+                        for (unsigned c = 0; c < Tiles::kChunks; ++c)
+                            panels[s][t * Tiles::kChunks + c].decode(
+                                call.w[first + s] + (begin + t) * Tiles::kBytes, c);
+                const std::uint32_t after = begin + count;
+                const std::size_t lines = Tiles::kBytes * count / 64;
+                std::size_t done = 0;
+                unsigned number = 0;
+                call.each_group([&](const std::byte* x, unsigned column, unsigned columns) {
+                    const std::size_t end = lines * ++number / passes;
+                    x += std::size_t{begin} * Tiles::kChunks * call.x_step;
+                    for (unsigned s = 0; s < streams; ++s) {
+                        const std::byte* next = after < call.count
+                                                    ? call.w[first + s] + after * Tiles::kBytes
+                                                    : call.next[first + s];
+                        Ask ask[1];
+                        if (next != nullptr)
+                            ask[0] = {next + done * 64, end - done,
+                                      (end - done + count - 1) / count};
+                        const auto* w = reinterpret_cast<const std::byte*>(panels[s]);
+                        float* out =
+                            call.acc + column * call.acc_stride + (first + s) * isa::kTileRows;
+                        some<Panel, 1, kMost>(&w, count * Tiles::kChunks,
+                                              {x, call.x_step, ahead, out, call.acc_stride},
+                                              columns, ask);
+                    }
+                    done = end;
+                });
+            }
+        }
+    }
+
+    // Passes about equally wide.
+    static unsigned group(isa::WeightFormat, unsigned columns) {
+        const unsigned passes = (columns + kMost - 1) / kMost;
+        return (columns + passes - 1) / passes;
+    }
+    template <isa::WeightFormat kFormat>
+    static void tiles(const IntegerCall& call) {
+        if (call.first)
+            for (unsigned c = 0; c < call.columns; ++c)
+                std::memset(call.acc + c * call.acc_stride, 0, call.streams * isa::kTileRows * 4);
+        if (call.columns > (kPanelPasses - 1) * call.group) {
+            by_panels<kFormat>(call);
+        } else if (call.columns == 1 && call.streams == 4) {
+            direct<kFormat, 4, 1>(call, 0);
+        } else {
+            for (unsigned s = 0; s < call.streams; ++s)
+                direct<kFormat, 1, kMost>(call, s);
+        }
+        if (call.end != nullptr)
+            Rows<Avx2Vec>::finish(*call.end);
     }
 
     // f32(start + sum of q * k) of kT tiles of 16 keys in bytes, n4 times four elements.
@@ -128,8 +521,7 @@ struct Avx2Integer {
             }
             for (unsigned t = 0; t < kT; ++t)
                 for (unsigned part = 0; part < 2; ++part) {
-                    const __m256i bytes = _mm256_loadu_si256(
-                        reinterpret_cast<const __m256i*>(k[t] + d * 64 + part * 32));
+                    const __m256i bytes = avx2_load(k[t] + d * 64 + part * 32);
                     const __m256i low = _mm256_and_si256(bytes, low_bytes);
                     const __m256i high = _mm256_srli_epi16(bytes, 8);
                     for (unsigned i = 0; i < kQ; ++i)
@@ -142,12 +534,6 @@ struct Avx2Integer {
             for (unsigned t = 0; t < kT; ++t)
                 for (unsigned part = 0; part < 2; ++part)
                     _mm256_storeu_ps(out[i][t] + part * 8, _mm256_cvtepi32_ps(isum[i][t][part]));
-    }
-
-    static unsigned group(isa::WeightFormat, unsigned columns) { return columns < 8 ? columns : 8; }
-    template <isa::WeightFormat kFormat>
-    static void tiles(const IntegerCall& call) {
-        multiply_expanded<Avx2Integer, Avx2Vec, kFormat>(call);
     }
 };
 

@@ -6,7 +6,6 @@
 
 #include <immintrin.h>
 
-#include "card/compute/expand_impl.hpp"
 #include "card/compute/kernels.hpp"
 #include "card/compute/vec16_avx512.hpp"
 
@@ -51,12 +50,9 @@ struct Avx512Integer {
     // Of all streams together, a part of the innermost cache.
     static constexpr std::size_t kAhead = 8192;
 
-    static void pack_numbers(const std::int8_t* q, std::byte* to) {
+    static constexpr std::size_t number_bytes(unsigned) { return isa::kTileK; }
+    static void pack_numbers(const std::int8_t* q, unsigned, std::byte* to) {
         __builtin_memcpy(to, q, isa::kTileK);
-    }
-    [[gnu::always_inline]] static void halves(const std::byte* from, float* to) {
-        _mm512_storeu_ps(
-            to, _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from))));
     }
 
     [[gnu::always_inline]] static __m512i word(const std::byte* p) {

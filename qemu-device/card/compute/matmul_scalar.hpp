@@ -1,22 +1,44 @@
 // SPDX-License-Identifier: MIT
-// MATMUL with integer weights in plain C++.
+// MATMUL with integer weights in plain C++: tiles of every format are expanded to bytes, then
+// multiplied as the arithmetic says. What the other paths do is compared with this one.
 #pragma once
 
 #include <cstring>
 
-#include "card/compute/expand_impl.hpp"
 #include "card/compute/half.hpp"
 #include "card/compute/kernels.hpp"
+#include "card/compute/rows_impl.hpp"
 #include "card/compute/vec16_scalar.hpp"
 
 namespace skald::card::compute {
 
-struct ScalarInteger {
-    using Activations = ActivationLayout<isa::kTileK>;
-    static constexpr std::size_t kActivationBytes = Activations::kBytes;
+// 16 rows x 64 k of any integer format, a byte a number.
+struct ScalarPanel {
+    isa::ChunkI8 data;
+    float scale[2][isa::kTileRows];    // of each 32 k
+    float minimum[2][isa::kTileRows];  // affine formats
+};
 
-    static void pack_numbers(const std::int8_t* q, std::byte* to) {
-        std::memcpy(to, q, isa::kTileK);
+template <isa::WeightFormat kFormat>
+struct ScalarTile {
+    using Layout = WeightLayout<kFormat>;
+    static constexpr std::size_t kLine = isa::kTileRows * 4;  // bytes of four k
+
+    static void numbers(const std::uint8_t* from, std::uint8_t* to) {
+        if constexpr (Layout::kBits == 8) {
+            std::memcpy(to, from, Layout::kChunkBytes);
+        } else if constexpr (Layout::kBits == 4) {
+            for (unsigned b = 0; b < 2; ++b)
+                for (unsigned i = 0; i < 4 * kLine; ++i) {
+                    const std::uint8_t byte = from[b * 4 * kLine + i];
+                    to[b * 8 * kLine + i] = byte & 15;
+                    to[(b * 8 + 4) * kLine + i] = byte >> 4;
+                }
+        } else {
+            for (unsigned f = 0; f < 4; ++f)
+                for (unsigned i = 0; i < 4 * kLine; ++i)
+                    to[f * 4 * kLine + i] = from[i] >> (2 * f) & 3;
+        }
     }
     static void halves(const std::byte* from, float* to) {
         for (unsigned i = 0; i < isa::kTileRows; ++i) {
@@ -24,6 +46,30 @@ struct ScalarInteger {
             std::memcpy(&h, from + 2 * i, 2);
             to[i] = half_to_float(h);
         }
+    }
+
+    static void expand(const std::byte* from, ScalarPanel* to) {
+        for (unsigned c = 0; c < Layout::kChunks; ++c, ++to) {
+            const std::byte* data = from + Layout::kHeader + c * Layout::kChunkBytes;
+            numbers(reinterpret_cast<const std::uint8_t*>(data), &to->data[0][0][0]);
+            if constexpr (Layout::kAccumulation != Accumulation::kRow) {
+                for (unsigned half = 0; half < 2; ++half) {
+                    const std::size_t block = Layout::block(c, half) * isa::kTileRows * 2;
+                    halves(from + block, to->scale[half]);
+                    if constexpr (Layout::kAccumulation == Accumulation::kAffine)
+                        halves(from + Layout::kMinimum + block, to->minimum[half]);
+                }
+            }
+        }
+    }
+};
+
+struct ScalarInteger {
+    using Activations = ActivationLayout<isa::kTileK>;
+
+    static constexpr std::size_t number_bytes(unsigned) { return isa::kTileK; }
+    static void pack_numbers(const std::int8_t* q, unsigned, std::byte* to) {
+        std::memcpy(to, q, isa::kTileK);
     }
 
     template <class T>
@@ -34,7 +80,7 @@ struct ScalarInteger {
     }
 
     template <Accumulation kHow>
-    static void block(const PanelChunk& w, unsigned half, const std::byte* x, float* acc) {
+    static void block(const ScalarPanel& w, unsigned half, const std::byte* x, float* acc) {
         std::int32_t isum[isa::kTileRows];
         const std::byte* offset = x + Activations::kOffset + half * 4;
         for (unsigned row = 0; row < isa::kTileRows; ++row)
@@ -61,12 +107,31 @@ struct ScalarInteger {
         }
     }
 
-    template <Accumulation kHow>
-    static void chunk(const PanelChunk& w, const std::byte* x, unsigned columns, float* acc,
-                      std::size_t acc_stride) {
-        for (unsigned c = 0; c < columns; ++c)
-            for (unsigned half = 0; half < 2; ++half)
-                block<kHow>(w, half, x + c * kActivationBytes, acc + c * acc_stride);
+    static unsigned group(isa::WeightFormat, unsigned columns) { return columns; }
+    template <isa::WeightFormat kFormat>
+    static void tiles(const IntegerCall& call) {
+        using Tile = ScalarTile<kFormat>;
+        using Layout = typename Tile::Layout;
+        ScalarPanel panel[Layout::kChunks];
+        if (call.first)
+            for (unsigned c = 0; c < call.columns; ++c)
+                std::memset(call.acc + c * call.acc_stride, 0, call.streams * isa::kTileRows * 4);
+        for (unsigned s = 0; s < call.streams; ++s)
+            for (std::uint32_t t = 0; t < call.count; ++t) {
+                Tile::expand(call.w[s] + t * Layout::kTileBytes, panel);
+                call.each_group([&](const std::byte* x, unsigned column, unsigned columns) {
+                    x += std::size_t{t} * Layout::kChunks * call.x_step;
+                    float* acc = call.acc + column * call.acc_stride + s * isa::kTileRows;
+                    for (unsigned c = 0; c < Layout::kChunks; ++c, x += call.x_step)
+                        for (unsigned i = 0; i < columns; ++i)
+                            for (unsigned half = 0; half < 2; ++half)
+                                block<Layout::kAccumulation>(panel[c], half,
+                                                             x + i * Activations::kBytes,
+                                                             acc + i * call.acc_stride);
+                });
+            }
+        if (call.end != nullptr)
+            Rows<ScalarVec>::finish(*call.end);
     }
 
     // f32(start + sum of q * k) of kT tiles of 16 keys in bytes, n4 times four elements.
@@ -83,12 +148,6 @@ struct ScalarInteger {
                         isum += bytes[d / 4 * 64 + d % 4] * q[i][d];
                     out[i][t][lane] = static_cast<float>(isum);
                 }
-    }
-
-    static unsigned group(isa::WeightFormat, unsigned columns) { return columns; }
-    template <isa::WeightFormat kFormat>
-    static void tiles(const IntegerCall& call) {
-        multiply_expanded<ScalarInteger, ScalarVec, kFormat>(call);
     }
 };
 

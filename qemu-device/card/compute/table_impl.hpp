@@ -8,7 +8,6 @@
 
 #include "card/compute/attention_impl.hpp"
 #include "card/compute/attention_narrow_impl.hpp"
-#include "card/compute/expand_impl.hpp"
 #include "card/compute/kernels.hpp"
 #include "card/compute/matmul_float_impl.hpp"
 #include "card/compute/rows_impl.hpp"
@@ -16,17 +15,23 @@
 namespace skald::card::compute {
 
 template <class Path>
-void pack(const std::int8_t* q, const float* d, const std::int32_t* s, std::uint32_t n,
-          std::int32_t zero, std::byte* packed, std::size_t step) {
-    using Layout = typename Path::Activations;
-    for (std::uint32_t k = 0; k < n; k += isa::kTileK, packed += step) {
-        Path::pack_numbers(q + k, packed);
+std::size_t activation_bytes(const isa::WeightInfo& info) {
+    return activation_bytes(Path::number_bytes(info.bits));
+}
+
+template <class Path>
+void pack(const isa::WeightInfo& info, const std::int8_t* q, const float* d, const std::int32_t* s,
+          std::uint32_t n, std::byte* packed, std::size_t step) {
+    const std::int32_t zero = weight_zero(info);
+    std::byte* scales = packed + Path::number_bytes(info.bits);
+    for (std::uint32_t k = 0; k < n; k += isa::kTileK, packed += step, scales += step) {
+        Path::pack_numbers(q + k, info.bits, packed);
         for (unsigned half = 0; half < 2; ++half) {
             const std::uint32_t b = k / isa::kQuantBlock + half;
             const std::int32_t offset =
                 zero != 0 ? -zero * s[b] : std::bit_cast<std::int32_t>(static_cast<float>(s[b]));
-            std::memcpy(packed + Layout::kScale + half * 4, &d[b], 4);
-            std::memcpy(packed + Layout::kOffset + half * 4, &offset, 4);
+            std::memcpy(scales + half * 4, &d[b], 4);
+            std::memcpy(scales + 8 + half * 4, &offset, 4);
         }
     }
 }
@@ -55,7 +60,7 @@ constexpr Kernels make_table(Simd simd) {
     k.quant_by = Rows<V>::quant_by;
     k.dequant_by = Rows<V>::dequant_by;
     k.sums = Rows<V>::sums;
-    k.activation_bytes = Integer::kActivationBytes;
+    k.activation_bytes = activation_bytes<Integer>;
     k.pack = pack<Integer>;
     k.group = Integer::group;
     set_integer<Integer>(k, std::make_index_sequence<isa::kWeights.size()>());

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The integer weight formats as kernels see them, derived from isa::kWeights: where a tile keeps
-// what, and the one form all formats can be expanded to.
+// what; and what a product is asked to do.
 #pragma once
 
 #include <cstddef>
@@ -43,14 +43,6 @@ struct WeightLayout {
     static constexpr unsigned block(unsigned chunk, unsigned half) {
         return kInfo.block == isa::kQuantBlock ? half : chunk / 2;
     }
-};
-
-// What tiles are expanded to where they are not used as they lie: 16 rows x 64 k of any integer
-// format, a byte a number, in the order of isa::ChunkI8.
-struct PanelChunk {
-    isa::ChunkI8 data;
-    float scale[2][isa::kTileRows];    // of each 32 k
-    float minimum[2][isa::kTileRows];  // affine formats
 };
 
 // The end of a matmul for neighbouring outputs of some columns: y = [y +] (acc [+ bias]).
@@ -99,11 +91,14 @@ struct IntegerCall {
 
 // Packed activations of 64 k: kNumbers bytes of q in the path's own order, then of each 32 k the
 // scale, then -zero * sum as int32 (symmetric) or the sum as f32 (affine).
+constexpr std::size_t activation_bytes(std::size_t numbers) {
+    return numbers + 16;
+}
 template <std::size_t kNumbers>
 struct ActivationLayout {
     static constexpr std::size_t kScale = kNumbers;
     static constexpr std::size_t kOffset = kNumbers + 8;
-    static constexpr std::size_t kBytes = kNumbers + 16;
+    static constexpr std::size_t kBytes = activation_bytes(kNumbers);
 };
 
 }  // namespace skald::card::compute

@@ -38,7 +38,7 @@ Activations::Activations(Machine& m, const isa::MicroOp& op, std::uint64_t rows)
       padded_(isa::ceil_div(k_, info_.tile_k) * info_.tile_k),
       quantised_((op.flags & isa::kFlagXQ8) != 0),
       row_group_(info_.group == isa::QuantGroup::Row),
-      chunk_bytes_(info_.integer ? m.kernels.activation_bytes : isa::kTileK * 4) {
+      chunk_bytes_(info_.integer ? m.kernels.activation_bytes(info_) : isa::kTileK * 4) {
     // Columns at a distance of a power of two would fight for the same lines of the cache.
     stride_ = padded_ / isa::kTileK * chunk_bytes_ + 64;
     const std::uint64_t most = std::clamp(kHeldBytes / stride_, kLeastColumns, kMostColumns);
@@ -101,10 +101,10 @@ void Activations::store(std::uint64_t column, std::uint64_t first, std::uint64_t
     std::fill(s + used, s + all, 0);
     constexpr std::uint64_t kLength = kStretch * isa::kTileK;
     for (std::uint64_t k = first; k < end; k += kLength)
-        m_.kernels.pack(
-            q + (k - first), d + (k - first) / isa::kQuantBlock, s + (k - first) / isa::kQuantBlock,
-            static_cast<std::uint32_t>(std::min(kLength, end - k)), compute::weight_zero(info_),
-            packed_ + offset(column, k / isa::kTileK), group_ * chunk_bytes_);
+        m_.kernels.pack(info_, q + (k - first), d + (k - first) / isa::kQuantBlock,
+                        s + (k - first) / isa::kQuantBlock,
+                        static_cast<std::uint32_t>(std::min(kLength, end - k)),
+                        packed_ + offset(column, k / isa::kTileK), group_ * chunk_bytes_);
 }
 
 void Activations::quantise(Worker& worker, std::uint64_t row, std::uint64_t column,
