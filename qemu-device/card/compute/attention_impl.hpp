@@ -117,10 +117,18 @@ struct Attention {
             ask(head + 2 * kTiles * tile_bytes(chunk), 2 * isa::kKvPositions * sizeof(float));
     }
 
+    // Of `most` vectors of sums for each of up to four queries, so many for `queries`: about as
+    // many in all, for few would wait for one another.
+    static constexpr unsigned at_once(unsigned queries, unsigned most) {
+        if (queries > 4)
+            return most / 2;
+        return most < 4 && queries < 4 ? 4 / queries : most;
+    }
+
     template <unsigned kQ>
     static void scores(const AttentionChunk& chunk, const AttentionQuery* query, std::uint32_t tile,
                        std::uint32_t tiles, float (*out)[kChunk]) {
-        constexpr unsigned kTogether = kQ > 4 ? V::kTiles / 2 : V::kTiles;
+        constexpr unsigned kTogether = at_once(kQ, V::kTiles);
         for (; tile + kTogether <= tiles; tile += kTogether) {
             for (unsigned t = 0; chunk.far && t < kTogether; ++t)
                 ask_values(chunk, tile + t);
@@ -266,7 +274,7 @@ struct Attention {
     static void weighted_sum(const AttentionChunk& chunk, const AttentionQuery* query,
                              const float (*e)[kChunk]) {
         std::uint32_t d = 0;
-        constexpr unsigned kDepth = kQ > 4 ? V::kDepth / 2 : V::kDepth;
+        constexpr unsigned kDepth = at_once(kQ, V::kDepth);
         for (; d + kDepth * 16 <= chunk.head_dim; d += kDepth * 16)
             values<kQ, kDepth>(chunk, query, e, d, 16);
         for (; d < chunk.head_dim; d += 16) {

@@ -20,6 +20,8 @@ struct NarrowAttention {
     static constexpr unsigned kLanes = 16;
     static_assert(kNarrowQueries == kLanes);
     static constexpr unsigned kDim = kNarrowHeadDim;
+    // Sums that registers have room for.
+    static constexpr unsigned kSums = V::kTiles >= 4 ? 8 : 4;
 
     // Sixteen queries, transposed; lanes without one see nothing.
     struct Queries {
@@ -62,7 +64,7 @@ struct NarrowAttention {
     [[gnu::always_inline]] static void scores(const Queries& queries, const AttentionChunk& chunk,
                                               std::uint32_t tile, float (*s)[kLanes], V& top,
                                               V& check) {
-        constexpr unsigned kTogether = kTile / 2;
+        constexpr unsigned kTogether = kSums;
         alignas(64) float k[kDim][kTile];
         for (unsigned d = 0; d < kDim; ++d)
             V::load_half(reinterpret_cast<const std::uint16_t*>(chunk.k[tile]) + d * kTile)
@@ -127,22 +129,24 @@ struct NarrowAttention {
                            std::size_t{tile % kTiles} * kTile * kDim;
         for (unsigned i = 0; i < kTile * kDim; i += 16)
             V::load_half(from + i).store(v + i);
-        V acc[kDim];  // in registers, which o is not
+        for (unsigned first = 0; first < kDim; first += kSums) {
+            V acc[kSums];  // in registers, which o is not
 #pragma GCC unroll 8
-        for (unsigned d = 0; d < kDim; ++d)
-            acc[d] = o[d];
-        for (unsigned j = 0; j < kTile; ++j) {
-            const std::uint32_t p = tile * kTile + j;
-            const V weight = V::load(e[p]);
+            for (unsigned d = 0; d < kSums; ++d)
+                acc[d] = o[first + d];
+            for (unsigned j = 0; j < kTile; ++j) {
+                const std::uint32_t p = tile * kTile + j;
+                const V weight = V::load(e[p]);
 #pragma GCC unroll 8
-            for (unsigned d = 0; d < kDim; ++d) {
-                const V next = V::fma(weight, V::set(v[j * kDim + d]), acc[d]);
-                acc[d] = kWhole ? next : queries.seen(p, next, acc[d]);
+                for (unsigned d = 0; d < kSums; ++d) {
+                    const V next = V::fma(weight, V::set(v[j * kDim + first + d]), acc[d]);
+                    acc[d] = kWhole ? next : queries.seen(p, next, acc[d]);
+                }
             }
-        }
 #pragma GCC unroll 8
-        for (unsigned d = 0; d < kDim; ++d)
-            o[d] = acc[d];
+            for (unsigned d = 0; d < kSums; ++d)
+                o[first + d] = acc[d];
+        }
     }
 
     static unsigned attend(const AttentionChunk& chunk, AttentionQuery* query, unsigned n) {

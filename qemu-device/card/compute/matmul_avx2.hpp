@@ -180,12 +180,14 @@ struct Avx2Integer {
         return _mm256_castsi256_ps(word(p));
     }
 
-    // To the innermost cache (T0), or to the second (T1) while the innermost is full of what
-    // several passes share.
-    template <_mm_hint kHint>
+    // To the innermost cache, or to the second while the innermost is full of what several passes
+    // share.
+    static constexpr int kInnermost = 3;
+    static constexpr int kSecond = 2;
+    template <int kLocality>
     [[gnu::always_inline]] static void fetch(const std::byte* from, std::size_t lines) {
         for (std::size_t i = 0; i < lines; ++i)
-            _mm_prefetch(reinterpret_cast<const char*>(from) + i * 64, kHint);
+            __builtin_prefetch(from + i * 64, 0, kLocality);
     }
 
     // Keeps sums in registers: left alone, the compiler would add in trees, whose leaves it spills.
@@ -328,9 +330,9 @@ struct Avx2Integer {
                 return;
             const std::size_t n = lines < share ? lines : share;
             if (single)
-                fetch<_MM_HINT_T0>(next, n);
+                fetch<kInnermost>(next, n);
             else
-                fetch<_MM_HINT_T1>(next, n);
+                fetch<kSecond>(next, n);
             next += n * 64;
             lines -= n;
             if (lines == 0) {
@@ -366,7 +368,7 @@ struct Avx2Integer {
                 for (unsigned chunk = 0; chunk < Source::kChunks; ++chunk) {
                     const std::byte* xc = x + chunk * columns.step;
                     if (columns.ahead != 0)
-                        fetch<_MM_HINT_T1>(xc + columns.ahead, kLines);
+                        fetch<kSecond>(xc + columns.ahead, kLines);
                     if constexpr (Source::kHow == Accumulation::kRow) {
                         chunk_rows<Source, kC>(w[s], chunk, xc, out, columns.stride);
                     } else {

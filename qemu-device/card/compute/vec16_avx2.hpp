@@ -40,6 +40,9 @@ struct Avx2Vec {
                 _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 8)))};
     }
     SKALD_INLINE static Avx2Vec load_half(const std::uint16_t* p, unsigned n) {
+        if (n == 8)  // narrow heads
+            return {_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))),
+                    _mm256_setzero_ps()};
         alignas(32) std::uint16_t copy[16] = {};
         for (unsigned i = 0; i < n; ++i)
             copy[i] = p[i];
