@@ -17,8 +17,8 @@ namespace skald::card::compute {
 template <class Vector>
 struct HalfKv {
     using V = Vector;
+    using Element = std::uint16_t;
     static constexpr bool kScaled = false;
-    static constexpr std::size_t kElement = 2;  // bytes
 
     // s[p] = q . k[p] for kT tiles of 16 positions (lane = position) and kQ queries.
     template <unsigned kQ, unsigned kT>
@@ -44,12 +44,10 @@ struct HalfKv {
             for (unsigned t = 0; t < kT; ++t)
                 acc[i][t].store(scores[i] + (tile + t) * isa::kKvTile);
     }
-    // 16 (or count, fewer) elements of a value from d on.
-    [[gnu::always_inline]] static V value(const AttentionChunk& chunk, std::uint32_t p,
-                                          std::uint32_t d, std::uint32_t count) {
-        const auto* row =
-            reinterpret_cast<const std::uint16_t*>(chunk.v[p / 64]) + (p % 64) * chunk.head_dim + d;
-        return count == 16 ? V::load_half(row) : V::load_half(row, count);
+    // 16 (or, unless kWhole, fewer) elements of a value.
+    template <bool kWhole>
+    [[gnu::always_inline]] static V value(const Element* v, std::uint32_t count) {
+        return kWhole ? V::load_half(v) : V::load_half(v, count);
     }
 };
 
@@ -57,8 +55,8 @@ struct HalfKv {
 template <class Vector, class Path>
 struct ByteKv {
     using V = Vector;
+    using Element = std::int8_t;
     static constexpr bool kScaled = true;
-    static constexpr std::size_t kElement = 1;
 
     template <unsigned kQ, unsigned kT>
     [[gnu::always_inline]] static void dot(const AttentionChunk& chunk, const AttentionQuery* query,
@@ -79,17 +77,16 @@ struct ByteKv {
                 (V::load(isum[i][t]) * (V::set(query[i].scale) * k_scale)).store(scores[i] + p);
         }
     }
-    [[gnu::always_inline]] static V value(const AttentionChunk& chunk, std::uint32_t p,
-                                          std::uint32_t d, std::uint32_t count) {
-        const auto* row =
-            reinterpret_cast<const std::int8_t*>(chunk.v[p / 64]) + (p % 64) * chunk.head_dim + d;
-        return count == 16 ? V::load_i8(row) : V::load_i8(row, count);
+    template <bool kWhole>
+    [[gnu::always_inline]] static V value(const Element* v, std::uint32_t count) {
+        return kWhole ? V::load_i8(v) : V::load_i8(v, count);
     }
 };
 
 template <class Kv>
 struct Attention {
     using V = typename Kv::V;
+    using Element = typename Kv::Element;
     static constexpr std::uint32_t kTile = isa::kKvTile;
     static constexpr std::uint32_t kChunk = isa::kAttentionChunk;
     static constexpr std::uint32_t kTiles = isa::kKvPositions / kTile;  // of a block
@@ -102,7 +99,7 @@ struct Attention {
             __builtin_prefetch(from + i);
     }
     [[gnu::always_inline]] static std::size_t tile_bytes(const AttentionChunk& chunk) {
-        return kTile * Kv::kElement * chunk.head_dim;
+        return kTile * sizeof(Element) * chunk.head_dim;
     }
     [[gnu::always_inline]] static void ask_values(const AttentionChunk& chunk, std::uint32_t tile) {
         ask(chunk.v[tile / kTiles] + tile % kTiles * tile_bytes(chunk), tile_bytes(chunk));
@@ -225,9 +222,16 @@ struct Attention {
             (V::load(e + p) * V::load(chunk.v_scale[p / 64] + p % 64)).store(e + p);
     }
 
-    // o[d] = sum of e[p] * v[p][d], p ascending, for kD vectors of d from `d` on; the last may be
-    // short. Queries see different positions: the common ones share the loads.
-    template <unsigned kQ, unsigned kD>
+    // Elements from d on of the value at p; the values after it in its block follow.
+    [[gnu::always_inline]] static const Element* value_at(const AttentionChunk& chunk,
+                                                          std::uint32_t p, std::uint32_t d) {
+        return reinterpret_cast<const Element*>(chunk.v[p / isa::kKvPositions]) +
+               std::size_t{p % isa::kKvPositions} * chunk.head_dim + d;
+    }
+
+    // o[d] = sum of e[p] * v[p][d], p ascending, for kD vectors of d from `d` on; one that is not
+    // whole has `count` elements. Queries see different positions: the common ones share the loads.
+    template <unsigned kQ, unsigned kD, bool kWhole>
     [[gnu::always_inline]] static void values(const AttentionChunk& chunk,
                                               const AttentionQuery* query, const float (*e)[kChunk],
                                               std::uint32_t d, std::uint32_t count) {
@@ -240,27 +244,33 @@ struct Attention {
         }
         low = low < high ? low : high;
         const auto alone = [&](unsigned i, std::uint32_t p, std::uint32_t end) {
-            for (; p < end; ++p)
+            for (; p < end; ++p) {
+                const Element* at = value_at(chunk, p, d);
                 for (unsigned j = 0; j < kD; ++j)
-                    acc[i][j] =
-                        V::fma(V::set(e[i][p]),
-                               Kv::value(chunk, p, d + j * 16, kD > 1 ? 16 : count), acc[i][j]);
+                    acc[i][j] = V::fma(V::set(e[i][p]),
+                                       Kv::template value<kWhole>(at + j * 16, count), acc[i][j]);
+            }
         };
         for (unsigned i = 0; i < kQ; ++i) {
             for (unsigned j = 0; j < kD; ++j)
                 acc[i][j] = V::set(0.0f);
             alone(i, query[i].hidden, low);
         }
-        for (std::uint32_t p = low; p < high; ++p) {
+        for (std::uint32_t p = low; p < high;) {
             if (p % kTile == 0 && d == 0 && chunk.far)
                 ask_next_keys(chunk, p / kTile);
-            V v[kD];
-            for (unsigned j = 0; j < kD; ++j)
-                v[j] = Kv::value(chunk, p, d + j * 16, kD > 1 ? 16 : count);
-            for (unsigned i = 0; i < kQ; ++i) {
-                const V weight = V::set(e[i][p]);
+            const Element* at = value_at(chunk, p, d);
+            const std::uint32_t next = (p / kTile + 1) * kTile;
+            for (const std::uint32_t end = next < high ? next : high; p < end;
+                 ++p, at += chunk.head_dim) {
+                V v[kD];
                 for (unsigned j = 0; j < kD; ++j)
-                    acc[i][j] = V::fma(weight, v[j], acc[i][j]);
+                    v[j] = Kv::template value<kWhole>(at + j * 16, count);
+                for (unsigned i = 0; i < kQ; ++i) {
+                    const V weight = V::set(e[i][p]);
+                    for (unsigned j = 0; j < kD; ++j)
+                        acc[i][j] = V::fma(weight, v[j], acc[i][j]);
+                }
             }
         }
         for (unsigned i = 0; i < kQ; ++i) {
@@ -276,11 +286,11 @@ struct Attention {
         std::uint32_t d = 0;
         constexpr unsigned kDepth = at_once(kQ, V::kDepth);
         for (; d + kDepth * 16 <= chunk.head_dim; d += kDepth * 16)
-            values<kQ, kDepth>(chunk, query, e, d, 16);
-        for (; d < chunk.head_dim; d += 16) {
-            const std::uint32_t left = chunk.head_dim - d;
-            values<kQ, 1>(chunk, query, e, d, left < 16 ? left : 16);
-        }
+            values<kQ, kDepth, true>(chunk, query, e, d, 16);
+        for (; d + 16 <= chunk.head_dim; d += 16)
+            values<kQ, 1, true>(chunk, query, e, d, 16);
+        if (d < chunk.head_dim)
+            values<kQ, 1, false>(chunk, query, e, d, chunk.head_dim - d);
     }
 
     // As many queries together as there are registers for, then fewer: f(first, their number).
