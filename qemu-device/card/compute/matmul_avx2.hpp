@@ -150,6 +150,7 @@ struct Avx2Integer {
     // activations and what comes next.
     static constexpr std::size_t kPanelBytes = 20u << 10;
     static constexpr unsigned kPanelStreams = 2;  // row tiles at a time
+    // From so many columns on, activations of 16 bits leave the second cache and are asked for too.
     static constexpr unsigned kManyColumns = 128;
     // How far ahead weights are asked for when memory is what bounds. Of all streams together.
     static constexpr std::size_t kAhead = 8192;
@@ -438,7 +439,6 @@ struct Avx2Integer {
         constexpr std::uint32_t kTiles = kPanels / Tiles::kChunks;
         static_assert(kTiles > 0);
         Panel panels[kPanelStreams][kPanels];
-        // Activations of 16 bits do not stay in the second cache.
         const std::size_t ahead = Panel::kPairs && call.columns >= kManyColumns ? call.x_group : 0;
         const unsigned passes = (call.columns + call.group - 1) / call.group;
         for (unsigned first = 0; first < call.streams; first += kPanelStreams) {
