@@ -15,6 +15,14 @@ constexpr Shape kShapes[] = {{1, 16, 64},   {1, 1, 1},      {1, 100, 33},   {2, 
                              {64, 20, 64},  {67, 129, 70},  {1, 1500, 576}, {25, 40, 1100},
                              {31, 17, 300}, {13, 70, 1300}, {50, 40, 1100}};
 
+// What is multiplied.
+enum class Numbers {
+    kUsual,
+    kWild,      // bytes no compiler would write
+    kSmallest,  // of those that can be: weights as well as activations, which come quantised
+    kLargest,   // weights, by the smallest activations
+};
+
 class MatMul : public OnEverySetup {
   protected:
     template <class F>
@@ -23,18 +31,39 @@ class MatMul : public OnEverySetup {
             if (info.integer)
                 f(info);
     }
-    // Runs one MATMUL and compares with the oracle. scattered operands at odd offsets. wild: bytes
-    // no compiler would write.
-    void check(const Shape& shape, WeightFormat format, std::uint8_t flags, bool wild = false) {
+    // Every number of a weight becomes the same; scales stay.
+    static void set_numbers(std::vector<std::uint8_t>& tiles, WeightFormat format, std::uint32_t k,
+                            std::uint8_t byte) {
+        const isa::WeightInfo& info = isa::weight_info(format);
+        const std::size_t data = isa::kTileRows * info.tile_k * info.bits / 8;
+        const std::size_t row_bytes = isa::row_tile_bytes(format, k);
+        for (std::size_t row = 0; row < tiles.size(); row += row_bytes)
+            for (std::size_t tile = row + info.row_header; tile < row + row_bytes;
+                 tile += info.tile_bytes)
+                std::fill_n(tiles.begin() + static_cast<std::ptrdiff_t>(tile + info.tile_bytes) -
+                                static_cast<std::ptrdiff_t>(data),
+                            data, byte);
+    }
+    // Likewise of a row of activations that has no padding.
+    static void set_numbers(oracle::Quantised& row, std::int8_t number) {
+        const auto length = static_cast<std::int32_t>(row.q.size() / row.s.size());
+        std::fill(row.q.begin(), row.q.end(), number);
+        std::fill(row.s.begin(), row.s.end(), number * length);
+    }
+    // Runs one MATMUL and compares with the oracle. scattered operands at odd offsets.
+    void check(const Shape& shape, WeightFormat format, std::uint8_t flags,
+               Numbers numbers = Numbers::kUsual) {
         const auto [rows, n, k] = shape;
         SCOPED_TRACE(::testing::Message()
                      << rows << " x " << n << " x " << k << ", " << isa::weight_info(format).name
                      << ", flags " << int(flags));
         const auto x = normal(std::size_t{rows} * k);
         auto tiles = oracle::random_tiles(format, n, k, random());
-        if (wild)
+        if (numbers == Numbers::kWild)
             for (auto& byte : tiles)
                 byte = static_cast<std::uint8_t>(random());
+        else if (numbers != Numbers::kUsual)
+            set_numbers(tiles, format, k, numbers == Numbers::kLargest ? 0xff : 0);
         const auto bias = normal(n);
         const auto before = normal(std::size_t{rows} * n);
         const std::size_t pitch = (n + 3) / 4 * 4 + 8;  // floats
@@ -52,6 +81,9 @@ class MatMul : public OnEverySetup {
         std::vector<oracle::Quantised> quantised;
         for (std::uint32_t r = 0; r < rows; ++r)
             quantised.push_back(oracle::quant(row_of(x, r, k), isa::weight_info(format).group));
+        if (numbers == Numbers::kSmallest || numbers == Numbers::kLargest)
+            for (auto& row : quantised)
+                set_numbers(row, -128);
         if (flags & isa::kFlagXQ8) {
             std::vector<std::int8_t> q;
             std::vector<float> d;
@@ -122,7 +154,17 @@ TEST_P(MatMul, RandomShapesEqualTheOracle) {
 TEST_P(MatMul, AnyBytesAreWeights) {
     each_integer([&](const isa::WeightInfo& info) {
         for (std::uint32_t rows : {1u, 5u, 30u})
-            check({rows, 20, 300}, info.format, 0, true);
+            check({rows, 20, 300}, info.format, 0, Numbers::kWild);
+    });
+}
+
+// QUANT never makes a -128, but a program may. The sums are as large as sums can be: no path may
+// lose a bit of them.
+TEST_P(MatMul, ExtremeNumbersDoNotSaturate) {
+    each_integer([&](const isa::WeightInfo& info) {
+        for (std::uint32_t rows : {1u, 5u, 30u})
+            for (const Numbers numbers : {Numbers::kSmallest, Numbers::kLargest})
+                check({rows, 20, 512}, info.format, isa::kFlagXQ8, numbers);
     });
 }
 

@@ -26,7 +26,7 @@ inline constexpr unsigned kAvx2Parts = 2;
 
 // Loops over k are unrolled, but for builds that check every access: those would take the compiler
 // ten minutes.
-#ifdef __SANITIZE_ADDRESS__
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 inline constexpr int kAvx2Unroll = 1;
 #else
 inline constexpr int kAvx2Unroll = 16;

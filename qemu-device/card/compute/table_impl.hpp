@@ -14,24 +14,27 @@
 
 namespace skald::card::compute {
 
+using AfterNumbers = ActivationLayout<0>;
+
 template <class Path>
 std::size_t activation_bytes(const isa::WeightInfo& info) {
-    return activation_bytes(Path::number_bytes(info.bits));
+    return Path::number_bytes(info.bits) + AfterNumbers::kBytes;
 }
 
 template <class Path>
 void pack(const isa::WeightInfo& info, const std::int8_t* q, const float* d, const std::int32_t* s,
           std::uint32_t n, std::byte* packed, std::size_t step) {
     const std::int32_t zero = weight_zero(info);
-    std::byte* scales = packed + Path::number_bytes(info.bits);
-    for (std::uint32_t k = 0; k < n; k += isa::kTileK, packed += step, scales += step) {
+    const std::size_t number_bytes = Path::number_bytes(info.bits);
+    for (std::uint32_t k = 0; k < n; k += isa::kTileK, packed += step) {
         Path::pack_numbers(q + k, info.bits, packed);
+        std::byte* after = packed + number_bytes;
         for (unsigned half = 0; half < 2; ++half) {
             const std::uint32_t b = k / isa::kQuantBlock + half;
             const std::int32_t offset =
                 zero != 0 ? -zero * s[b] : std::bit_cast<std::int32_t>(static_cast<float>(s[b]));
-            std::memcpy(scales + half * 4, &d[b], 4);
-            std::memcpy(scales + 8 + half * 4, &offset, 4);
+            std::memcpy(after + AfterNumbers::kScale + half * 4, &d[b], 4);
+            std::memcpy(after + AfterNumbers::kOffset + half * 4, &offset, 4);
         }
     }
 }

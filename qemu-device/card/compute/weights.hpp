@@ -91,14 +91,11 @@ struct IntegerCall {
 
 // Packed activations of 64 k: kNumbers bytes of q in the path's own order, then of each 32 k the
 // scale, then -zero * sum as int32 (symmetric) or the sum as f32 (affine).
-constexpr std::size_t activation_bytes(std::size_t numbers) {
-    return numbers + 16;
-}
 template <std::size_t kNumbers>
 struct ActivationLayout {
     static constexpr std::size_t kScale = kNumbers;
     static constexpr std::size_t kOffset = kNumbers + 8;
-    static constexpr std::size_t kBytes = activation_bytes(kNumbers);
+    static constexpr std::size_t kBytes = kNumbers + 16;
 };
 
 }  // namespace skald::card::compute
