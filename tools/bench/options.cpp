@@ -11,11 +11,12 @@
 #include "bench/ranges.hpp"
 #include "console/arguments.hpp"
 #include "console/standard_streams.hpp"
+#include "local/local_card.hpp"
 
 namespace skald::bench {
 namespace {
 
-using console::whole_number;
+using console::power_of_two, console::whole_number;
 
 constexpr const char* kFooter = R"(
 Options and output follow llama-bench. Numbers are lists (1,2,4) with ranges (128-512+128, 1-64*2),
@@ -159,7 +160,7 @@ void add_card(CLI::App& app, Options& options) {
     app.add_option("--memory", options.memory_mib,
                    "With --local: card memory in MiB, a power of two")
         ->type_name("MIB")
-        ->transform(whole_number(1, std::numeric_limits<std::uint64_t>::max() >> 20))
+        ->transform(power_of_two(local::kLeastMemory >> 20, 1ull << 43))
         ->needs(local);
 }
 

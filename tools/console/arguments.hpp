@@ -17,6 +17,9 @@ template <typename T>
     return whole_number(0, static_cast<std::uint64_t>(std::numeric_limits<T>::max()));
 }
 
+// For Option::transform(). A whole number that is a power of two.
+[[nodiscard]] CLI::Validator power_of_two(std::uint64_t low, std::uint64_t high);
+
 // For Option::check(). An empty name is a mistake, not an option that is absent.
 [[nodiscard]] CLI::Validator file_name();
 

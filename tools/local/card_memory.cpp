@@ -10,15 +10,14 @@
 #include <utility>
 
 #include "libskald/error.hpp"
+#include "local/local_card.hpp"
 #include "skald/page_table.h"
 
 namespace skald::local {
 namespace {
 
-constexpr std::uint64_t kSmallest = 4ull << 20;
-
 std::span<std::byte> map(std::uint64_t bytes) {
-    if (!std::has_single_bit(bytes) || bytes < kSmallest)
+    if (!std::has_single_bit(bytes) || bytes < kLeastMemory)
         throw rt::Error(
             fmt::format("card memory must be a power of two of at least 4 MiB, not {} bytes",
                         bytes),

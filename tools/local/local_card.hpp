@@ -10,10 +10,13 @@
 
 namespace skald::local {
 
+inline constexpr std::uint64_t kLeastMemory = 4ull << 20;  // bytes
+
 struct LocalOptions {
     std::string simd = "auto";  // "scalar", "avx2", "avx512", "amx"; auto: the best there is
     unsigned threads = 0;       // 0: all cores
-    std::uint64_t memory_bytes = 4ull << 30;  // a power of two; untouched memory costs nothing
+    std::uint64_t memory_bytes = 4ull << 30;  // a power of two, kLeastMemory or more; costs nothing
+                                              // until it is touched
 };
 
 // Boots a card with the firmware image that belongs to this build. Throws rt::Error.

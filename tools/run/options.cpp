@@ -11,11 +11,12 @@
 #include "console/arguments.hpp"
 #include "console/standard_streams.hpp"
 #include "libskald/error.hpp"
+#include "local/local_card.hpp"
 
 namespace skald::run {
 namespace {
 
-using console::file_name, console::whole_number;
+using console::file_name, console::power_of_two, console::whole_number;
 
 constexpr const char* kFooter = R"(
 The prompt comes from -p, from -f, or from standard input when that is a pipe or a file; one newline
@@ -44,7 +45,7 @@ Examples:
 )";
 
 constexpr std::uint64_t kMostThreads = 256;
-constexpr std::uint64_t kMostMemoryMib = std::numeric_limits<std::uint64_t>::max() >> 20;
+constexpr std::uint64_t kMostMemory = 1ull << 63;  // bytes
 
 void add_sampling(CLI::App& app, SamplingChoice& choice) {
     app.add_option("--temp", choice.temperature, "Temperature; 0 takes the best token")
@@ -85,7 +86,7 @@ void add_card(CLI::App& app, Options& options) {
     app.add_option("--memory", options.memory_mib,
                    "With --local: card memory in MiB, a power of two (what the model needs)")
         ->type_name("MIB")
-        ->transform(whole_number(1, kMostMemoryMib))
+        ->transform(power_of_two(local::kLeastMemory >> 20, kMostMemory >> 20))
         ->needs(local);
 }
 

@@ -111,6 +111,9 @@ TEST(BenchOptions, MistakesAreOneLineAndTheUsageStatus) {
         {"-m", "a", "--local", "--threads", "257"},
         {"-m", "a", "--local", "--simd", "mmx"},
         {"-m", "a", "--local", "--memory", "17592186044416"},
+        {"-m", "a", "--local", "--memory", "3"},
+        {"-m", "a", "--local", "--memory", "2"},
+        {"-m", "a", "--local", "--memory", "96"},
     };
     for (const auto& words : mistakes) {
         const auto parsed = parse(words);

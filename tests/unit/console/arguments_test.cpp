@@ -32,6 +32,14 @@ TEST(WholeNumber, IsNeverWrappedOrCut) {
               "4294967296 is not a whole number from 0 to 4294967295");
 }
 
+TEST(PowerOfTwo, IsOneWithinItsBounds) {
+    const auto taken = [](std::string text) { return power_of_two(4, 1 << 20)(text); };
+    for (const char* text : {"4", "8", "1048576"})
+        EXPECT_EQ(taken(text), "") << text;
+    for (const char* text : {"0", "1", "2", "3", "6", "96", "2097152", "-4", "", "4M"})
+        EXPECT_EQ(taken(text), std::string(text) + " is not a power of two from 4 to 1048576");
+}
+
 TEST(FileName, IsNotEmpty) {
     EXPECT_EQ(file_name()(std::string("a")), "");
     EXPECT_NE(file_name()(std::string()), "");

@@ -74,7 +74,7 @@ INSTANTIATE_TEST_SUITE_P(Simd, LocalPaths, testing::Values("scalar", "avx2", "av
 TEST(LocalCard, MistakesGiveOneLine) {
     const std::string model = data_file(kDefaultModel.model).string();
     for (const std::vector<std::string>& options :
-         {std::vector<std::string>{"--memory", "3"}, {"--memory", "4"}, {"--memory", "8"}}) {
+         {std::vector<std::string>{"--memory", "4"}, {"--memory", "8"}}) {
         std::vector<std::string> command = {SKALD_LLM_RUN, model, "--local", "-p", "a"};
         command.insert(command.end(), options.begin(), options.end());
         const Finished done = run(command);
