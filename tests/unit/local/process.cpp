@@ -69,7 +69,8 @@ Process::~Process() {
 }
 
 void Process::signal(int number) const {
-    ::kill(pid_, number);
+    if (pid_ > 0)
+        ::kill(pid_, number);
 }
 
 void Process::close_output() {
@@ -99,6 +100,20 @@ bool Process::read_some() {
         }
     }
     return true;
+}
+
+bool Process::wait_for_input(int fd) {
+    for (;;) {
+        const bool ended = out_ < 0 && err_ < 0;  // both of its outputs end where it does
+        std::array<pollfd, 3> fds{pollfd{fd, POLLIN, 0}, pollfd{out_, POLLIN, 0},
+                                  pollfd{err_, POLLIN, 0}};
+        if (::poll(fds.data(), fds.size(), ended ? 0 : -1) < 0 && errno != EINTR)
+            return false;
+        if (fds[0].revents != 0 || ended)
+            return (fds[0].revents & POLLIN) != 0;
+        if ((fds[1].revents | fds[2].revents) != 0)
+            read_some();
+    }
 }
 
 void Process::wait_for_output(std::size_t bytes) {

@@ -24,6 +24,9 @@ class Process {
     void signal(int number) const;
     // Sleeps until standard output has that many bytes, or has ended.
     void wait_for_output(std::size_t bytes);
+    // Sleeps until there is something to read at fd, the reading end of a pipe. False: the process
+    // ended, and there will be nothing.
+    [[nodiscard]] bool wait_for_input(int fd);
     void close_output();
     [[nodiscard]] Finished wait();
 

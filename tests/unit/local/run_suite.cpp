@@ -206,9 +206,14 @@ class BlockedRun {
                     .string()) {
         ::unlink(fifo_.c_str());
         EXPECT_EQ(::mkfifo(fifo_.c_str(), 0600), 0);
+        // Open for reading first, so that this side does not wait for a program that failed.
+        fd_ = ::open(fifo_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
         options = with(options, {"--json", "--dump-logits", fifo_});
         process_.emplace(command(default_model(), options), input);
-        fd_ = ::open(fifo_.c_str(), O_RDONLY | O_CLOEXEC);
+        if (process_->wait_for_input(fd_))
+            ::fcntl(fd_, F_SETFL, 0);
+        else
+            ADD_FAILURE() << "it ended without logits";
     }
     ~BlockedRun() {
         ::close(fd_);
