@@ -42,7 +42,7 @@ ifneq ($(KERNEL),stock)
 	@$(PARALLEL) stage-guest-debug
 endif
 
-setup: ## packages, QEMU's source and the guest's kernel, nothing built
+setup: ## packages and the guest's kernel, nothing built
 	@$(MAKE) stage-kernel
 
 test: ## all checks and tests; ends with one line of counts. SUITES="lint host sanitized qtest vm threads": only those

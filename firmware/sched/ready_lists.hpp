@@ -19,8 +19,6 @@ class ReadyLists {
         }
     }
 
-    [[nodiscard]] bool contains(u32 queue) const { return listed_[queue]; }
-
     void push_back(u32 queue, u32 priority) {
         if (listed_[queue]) {
             return;

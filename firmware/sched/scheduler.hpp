@@ -37,7 +37,6 @@ class Scheduler {
     [[nodiscard]] bool cancelling() const { return cancelling_; }
     [[nodiscard]] bool idle() const { return running_ == ReadyLists::kNone; }
     [[nodiscard]] bool is_running(u32 queue) const { return running_ == queue; }
-    [[nodiscard]] bool is_ready(u32 queue) const { return ready_.contains(queue); }
     // When schedule() has to be called though nothing happened, or hw::kNever.
     [[nodiscard]] u64 deadline() const;
     [[nodiscard]] const Telemetry& telemetry() const { return telemetry_; }

@@ -71,11 +71,11 @@ static_assert(static_cast<int>(LogLevel::kInfo) == SKALD_CARD_LOG_INFO);
 static_assert(static_cast<int>(LogLevel::kDebug) == SKALD_CARD_LOG_DEBUG);
 
 void check(const skald_card_config& config, const skald_card_callbacks& callbacks) {
-    constexpr std::uint64_t kLeast = 1u << 20;
     if (config.memory == nullptr || reinterpret_cast<std::uintptr_t>(config.memory) % 4096 != 0) {
         throw std::invalid_argument("card memory is not page aligned");
     }
-    if (config.memory_size < kLeast || (config.memory_size & (config.memory_size - 1)) != 0) {
+    if (config.memory_size < SKALD_MEMORY_MIN ||
+        (config.memory_size & (config.memory_size - 1)) != 0) {
         throw std::invalid_argument("card memory size is not a power of two of at least 1 MiB");
     }
     if (!callbacks.dma_read || !callbacks.dma_write || !callbacks.dma_load64 ||

@@ -62,7 +62,7 @@ struct skald_card_config {
     void* memory;         /* card memory, owned by the caller, outlives the card; 4 KiB aligned */
     uint64_t memory_size; /* power of two, at least 1 MiB */
     const char* simd;     /* NULL or "auto", "scalar", "avx2", "avx512", "amx" */
-    unsigned threads;     /* workers of the process-wide pool this card uses, 0: all */
+    unsigned threads;     /* that compute, the engine's own included; 0: one per processor */
 };
 
 /* NULL on failure, with a sentence in error (zero-terminated, cut to error_size bytes). The card is

@@ -11,7 +11,9 @@ enum class Simd { kScalar = 0, kAvx2 = 1, kAvx512 = 2, kAmx = 3 };  // numbers a
 
 struct CardOptions {
     std::optional<Simd> simd;  // none: the best this processor has
-    unsigned threads = 0;      // workers of the process-wide pool this card uses; 0: all of them
+    // Host threads that compute for this card, the engine's own included, SKALD_ENGINE_THREADS_MAX
+    // at most; 0: one per processor.
+    unsigned threads = 0;
 };
 
 // "scalar", "avx2", "avx512", "amx"; "auto" gives none. False for anything else.

@@ -22,8 +22,6 @@
 #include "trace.h"
 
 #define SKALD_MEMORY_DEFAULT (1 * GiB)
-#define SKALD_MEMORY_MIN (1 * MiB)
-#define SKALD_THREADS_MAX 255 /* as ENGINE_INFO can tell */
 
 #define SKALD_CAP_PM_OFFSET 0x60
 #define SKALD_CAP_EXP_OFFSET 0x80
@@ -156,9 +154,9 @@ static bool skald_card_init(SkaldState *s, Error **errp)
     sigset_t all, old;
     char error[256];
 
-    if (s->threads > SKALD_THREADS_MAX) {
-        error_setg(errp, "threads is %" PRIu32 ", but may be at most %d "
-                   "(0: one per host CPU)", s->threads, SKALD_THREADS_MAX);
+    if (s->threads > SKALD_ENGINE_THREADS_MAX) {
+        error_setg(errp, "threads is %" PRIu32 ", but may be at most %u "
+                   "(0: one per host CPU)", s->threads, SKALD_ENGINE_THREADS_MAX);
         return false;
     }
 

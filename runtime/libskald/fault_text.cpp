@@ -51,25 +51,6 @@ std::string_view fault_reason_text(std::uint32_t reason) {
     }
 }
 
-std::string_view job_status_text(std::uint32_t status) {
-    switch (status) {
-        case SKALD_JOB_NONE:
-            return "NONE";
-        case SKALD_JOB_DONE:
-            return "DONE";
-        case SKALD_JOB_CONTINUE:
-            return "CONTINUE";
-        case SKALD_JOB_FAULT:
-            return "FAULT";
-        case SKALD_JOB_CANCELLED:
-            return "CANCELLED";
-        case SKALD_JOB_BANNED:
-            return "BANNED";
-        default:
-            return "unknown";
-    }
-}
-
 std::string fault_text(const drm_skald_vm_query& fault, std::span<const isa::MicroOp> program) {
     if (fault.reason == SKALD_FAULT_NONE)
         return "the card stopped this address space without a fault: it was reset or killed";

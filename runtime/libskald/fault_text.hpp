@@ -14,8 +14,6 @@ namespace skald::rt {
 
 // "access to an unmapped address", for a SKALD_FAULT_* number.
 [[nodiscard]] std::string_view fault_reason_text(std::uint32_t reason);
-// "DONE", for a SKALD_JOB_* number.
-[[nodiscard]] std::string_view job_status_text(std::uint32_t status);
 
 // One sentence. `program` names the micro-op; it may be empty when the caller does not know it.
 [[nodiscard]] std::string fault_text(const drm_skald_vm_query& fault,

@@ -20,9 +20,8 @@ struct QueueOptions {
     bool keep_stamps = false;  // for stamps()
 };
 
-// Throws Error: ENOTRECOVERABLE once a job of the address space has faulted, with the fault in
-// words; ECANCELED where a job was killed.
-
+// A queue of the card. Its calls throw Error: ENOTRECOVERABLE once a job of the address space has
+// faulted, with the fault in words; ECANCELED where a job was killed.
 class Queue {
   public:
     Queue(AddressSpace& space, const QueueOptions& options);

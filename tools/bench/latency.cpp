@@ -7,7 +7,6 @@
 #include <optional>
 #include <vector>
 
-#include "bench/card.hpp"
 #include "bench/commands.hpp"
 #include "bench/disk.hpp"
 #include "bench/empty_jobs.hpp"
@@ -101,7 +100,7 @@ class LatencyTable {
 }  // namespace
 
 void bench_latency(const Options& options) {
-    const auto device = open_device(options, 0);
+    const auto device = local::open_card(rt::linux_os(), options.card, 0);
     const Measured measured = measure(*device, options);
     const bool people = options.format == Format::kMarkdown;
     {

@@ -13,8 +13,8 @@
 namespace skald::bench {
 
 void bench_limits(const Options& options) {
-    const Limits limits(options.threads != 0 ? options.threads
-                                             : std::thread::hardware_concurrency());
+    const Limits limits(options.card.threads != 0 ? options.card.threads
+                                                  : std::thread::hardware_concurrency());
     LimitFigures best;
     for (std::uint32_t i = 0; i < options.repetitions; ++i)
         best.keep_best(limits.measure());

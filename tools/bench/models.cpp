@@ -6,7 +6,6 @@
 #include <cstdio>
 #include <optional>
 
-#include "bench/card.hpp"
 #include "bench/commands.hpp"
 #include "bench/limits/limits.hpp"
 #include "bench/printer.hpp"
@@ -23,16 +22,16 @@ class ModelBench {
     ModelBench(const Options& options, rt::Device& device, Printer& printer)
         : options_(options), device_(device), printer_(printer) {
         // An emulated processor's limits say nothing about who computes.
-        if (options.local)
+        if (options.card.local)
             limits_.emplace(device.info().engine_threads);
     }
 
     void run(const rt::Container& container) {
-        const Record record = describe(container, device_, options_.local);
+        const Record record = describe(container, device_, options_.card.local);
         const Traffic traffic(container.model(), container.tensors());
         progress_.show(fmt::format("{}: loading", container.name()));
         rt::ModelImage image{container.model(), container.program(), container.weights()};
-        if (!options_.local)
+        if (!options_.card.local)
             image.weights_file = {container.file(), container.weights_offset()};
         rt::Model model(device_, image);
         for (const Case& test : cases_of(fitted_to(container.model(), options_)))
@@ -83,7 +82,7 @@ void bench_models(const Options& options) {
         for (const Case& test : cases_of(fitted_to(containers.back().model(), options)))
             check_fits(test, options, containers.back().model(), path);
     }
-    const auto device = open_device(options, most);
+    const auto device = local::open_card(rt::linux_os(), options.card, most);
     Printer printer(stdout, options.format, test_columns(options));
     ModelBench bench(options, *device, printer);
     for (const rt::Container& container : containers)

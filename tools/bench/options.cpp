@@ -11,12 +11,11 @@
 #include "bench/ranges.hpp"
 #include "console/arguments.hpp"
 #include "console/standard_streams.hpp"
-#include "local/local_card.hpp"
 
 namespace skald::bench {
 namespace {
 
-using console::power_of_two, console::whole_number;
+using console::whole_number;
 
 constexpr const char* kFooter = R"(
 Options and output follow llama-bench. Numbers are lists (1,2,4) with ranges (128-512+128, 1-64*2),
@@ -143,27 +142,6 @@ void add_other_commands(CLI::App& app, Options& options) {
         app.get_option(of_models)->excludes(latency)->excludes(limits);
 }
 
-void add_card(CLI::App& app, Options& options) {
-    auto* device = app.add_option("--device", options.device, "Card N of /dev/accel/accelN")
-                       ->type_name("N")
-                       ->transform(whole_number<int>());
-    auto* local = app.add_flag("--local", options.local, "The card in this process, no driver")
-                      ->excludes(device);
-    app.add_option("--simd", options.simd, "With --local: scalar, avx2, avx512, amx or auto")
-        ->type_name("PATH")
-        ->needs(local)
-        ->check(CLI::IsMember({"scalar", "avx2", "avx512", "amx", "auto"}));
-    app.add_option("--threads", options.threads,
-                   "With --local, --limits: threads that compute (all cores)")
-        ->type_name("N")
-        ->transform(whole_number(1, 256));
-    app.add_option("--memory", options.memory_mib,
-                   "With --local: card memory in MiB, a power of two")
-        ->type_name("MIB")
-        ->transform(power_of_two(local::kLeastMemory >> 20, 1ull << 43))
-        ->needs(local);
-}
-
 void check(const Options& options) {
     if (options.command == Command::kModels && options.models.empty())
         throw UsageError("no model: give one with -m");
@@ -171,7 +149,7 @@ void check(const Options& options) {
         !std::ranges::any_of(options.prompts, std::identity()) &&
         !std::ranges::any_of(options.answers, std::identity()))
         throw UsageError("there is nothing to measure: -p and -n are 0, and there is no -pg");
-    if (options.threads != 0 && !options.local && options.command != Command::kLimits)
+    if (options.card.threads != 0 && !options.card.local && options.command != Command::kLimits)
         throw UsageError("--threads goes with --local or --limits: a card has what it has");
 }
 
@@ -193,7 +171,9 @@ std::optional<Options> parse_options(int argc, char** argv, int& status) {
     add_tests(app, options, lists);
     add_output(app, options, lists);
     add_other_commands(app, options);
-    add_card(app, options);
+    local::add_card_options(app, options.card);
+    app.get_option("--threads")
+        ->description("With --local, --limits: threads that compute (all cores)");
     try {
         app.parse(arguments(argc, argv));
         options.prompts_chosen = app.count("-p") != 0;

@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "local/card_choice.hpp"
+
 namespace skald::bench {
 
 enum ExitStatus : int {
@@ -46,12 +48,7 @@ struct Options {
     std::uint32_t jobs = 1000;
     std::string disk;  // to be compared with; empty: none
 
-    // The card.
-    bool local = false;
-    std::string simd = "auto";
-    unsigned threads = 0;  // of the local card, or of the limits; 0: all
-    std::uint64_t memory_mib = 0;
-    int device = -1;
+    local::CardChoice card;  // its threads are the limits' as well
 };
 
 // Nothing if the program is done already (--help, or a mistake that has been reported): then

@@ -118,7 +118,7 @@ std::vector<Column> test_columns(const Options& options) {
         {"backend", 7, false}, {"threads", 7, true}, {"test", 18, true},
         {"t/s", 20, true},     {"GB/s", 7, true},    {"TOPS", 6, true},
     };
-    if (options.local) {
+    if (options.card.local) {
         columns.push_back({"of read", 7, true});
         columns.push_back({"of int8", 7, true});
     }
@@ -138,7 +138,7 @@ std::vector<std::string> test_cells(const Record& record, const Options& options
         fmt::format("{:.2f}", record.bytes_per_s() * 1e-9),
         fmt::format("{:.3f}", 2 * record.macs_per_s() * 1e-12),
     };
-    if (options.local) {
+    if (options.card.local) {
         cells.push_back(part_of(record.bytes_per_s(), record.limits.bytes_per_s));
         cells.push_back(part_of(record.macs_per_s(), record.limits.macs_per_s));
     }

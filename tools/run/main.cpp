@@ -10,27 +10,11 @@
 #include "container/container.hpp"
 #include "libskald/drm_device.hpp"
 #include "libskald/error.hpp"
-#include "local/local_card.hpp"
 #include "run/commands.hpp"
 #include "run/options.hpp"
 
 namespace skald::run {
 namespace {
-
-constexpr std::uint64_t kSmallestMemory = 4ull << 30;  // untouched memory costs nothing
-
-std::unique_ptr<rt::Device> open_device(const Options& options, const rt::Container& container) {
-    if (!options.local)
-        return rt::open_card(rt::linux_os(), options.device);
-    local::LocalOptions local;
-    local.simd = options.simd;
-    local.threads = options.threads;
-    local.memory_bytes =
-        options.memory_mib != 0
-            ? options.memory_mib << 20
-            : std::max(kSmallestMemory, std::bit_ceil(2 * container.weights().size()));
-    return local::open_local_card(rt::linux_os(), local);
-}
 
 int run(const Options& options, Startup startup) {
     const auto now_ns = [] { return rt::linux_os().now_ns(); };
@@ -39,10 +23,11 @@ int run(const Options& options, Startup startup) {
                                   options.verify ? Verify::kWeights : Verify::kQuick);
     const rt::Tokenizer tokenizer(container.tokenizer());
     startup.opened_ns = now_ns();
-    const std::unique_ptr<rt::Device> device = open_device(options, container);
+    const std::unique_ptr<rt::Device> device =
+        local::open_card(rt::linux_os(), options.card, container.weights().size());
     startup.card_ns = now_ns();
     rt::ModelImage image{container.model(), container.program(), container.weights()};
-    if (!options.local)  // there the mapping is copied at once
+    if (!options.card.local)  // there the mapping is copied at once
         image.weights_file = {container.file(), container.weights_offset()};
     rt::Model model(*device, image);
     startup.uploaded_ns = now_ns();

@@ -11,12 +11,11 @@
 #include "console/arguments.hpp"
 #include "console/standard_streams.hpp"
 #include "libskald/error.hpp"
-#include "local/local_card.hpp"
 
 namespace skald::run {
 namespace {
 
-using console::file_name, console::power_of_two, console::whole_number;
+using console::file_name, console::whole_number;
 
 constexpr const char* kFooter = R"(
 The prompt comes from -p, from -f, or from standard input when that is a pipe or a file; one newline
@@ -44,9 +43,6 @@ Examples:
   llm-run story.skald --prompts questions.txt -n 64 --temp 0 --json | tail -1 | jq .sequences
 )";
 
-constexpr std::uint64_t kMostThreads = 256;
-constexpr std::uint64_t kMostMemory = 1ull << 63;  // bytes
-
 void add_sampling(CLI::App& app, SamplingChoice& choice) {
     app.add_option("--temp", choice.temperature, "Temperature; 0 takes the best token")
         ->type_name("T");
@@ -66,28 +62,6 @@ void add_sampling(CLI::App& app, SamplingChoice& choice) {
     app.add_option("--seed", choice.seed, "Seed of the random numbers (0)")
         ->type_name("S")
         ->transform(whole_number<std::uint64_t>());
-}
-
-void add_card(CLI::App& app, Options& options) {
-    auto* device = app.add_option("--device", options.device, "Card N of /dev/accel/accelN")
-                       ->type_name("N")
-                       ->transform(whole_number<int>());
-    auto* local = app.add_flag("--local", options.local,
-                               "No driver: run the card as a library in this process")
-                      ->excludes(device);
-    app.add_option("--threads", options.threads, "With --local: worker threads (all cores)")
-        ->type_name("N")
-        ->transform(whole_number(1, kMostThreads))
-        ->needs(local);
-    app.add_option("--simd", options.simd, "With --local: scalar, avx2, avx512, amx or auto")
-        ->type_name("PATH")
-        ->needs(local)
-        ->check(CLI::IsMember({"scalar", "avx2", "avx512", "amx", "auto"}));
-    app.add_option("--memory", options.memory_mib,
-                   "With --local: card memory in MiB, a power of two (what the model needs)")
-        ->type_name("MIB")
-        ->transform(power_of_two(local::kLeastMemory >> 20, kMostMemory >> 20))
-        ->needs(local);
 }
 
 void add_text(CLI::App& app, Options& options) {
@@ -198,7 +172,8 @@ std::optional<Options> parse_options(int argc, char** argv, int& status) {
     app.footer(kFooter);
     add_text(app, options);
     add_sampling(app, options.sampling);
-    add_card(app, options);
+    local::add_card_options(app, options.card);
+    app.get_option("--threads")->needs("--local");
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "libskald/sampling.hpp"
+#include "local/card_choice.hpp"
 #include "skald/container.hpp"
 
 namespace skald::run {
@@ -58,11 +59,7 @@ struct Options {
     std::string dump_file;
     bool profile = false;
 
-    bool local = false;
-    std::string simd = "auto";
-    unsigned threads = 0;
-    std::uint64_t memory_mib = 0;
-    int device = -1;
+    local::CardChoice card;
 
     // Several sequences at a time.
     [[nodiscard]] bool batch() const { return parallel != 0 || !prompts_file.empty(); }

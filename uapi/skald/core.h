@@ -73,38 +73,38 @@ enum skald_core_reg { /* offsets from SKALD_PERIPH_BASE */
 	SKALD_CORE_QH_PAGE_LO = 0x148,  /* host DMA address of the queue page */
 	SKALD_CORE_QH_PAGE_HI = 0x14c,
 	SKALD_CORE_QH_VECTOR = 0x150,
-	SKALD_CORE_QH_SCRATCH = 0x154,
+	SKALD_CORE_QH_SCRATCH = 0x154,  /* bytes */
 	SKALD_CORE_QH_COALESCE_TOKENS = 0x158,
 	SKALD_CORE_QH_COALESCE_US = 0x15c,
 	SKALD_CORE_QH_CMD = 0x160,      /* WO: 1 set up, 2 tear down (not while it runs) */
 	/* Engine: one job at a time */
 	SKALD_CORE_ENG_QUEUE = 0x180,
-	SKALD_CORE_ENG_PROGRAM_LO = 0x184,
+	SKALD_CORE_ENG_PROGRAM_LO = 0x184, /* device virtual, as ARGS and PROFILE */
 	SKALD_CORE_ENG_PROGRAM_HI = 0x188,
-	SKALD_CORE_ENG_OPS = 0x18c,
+	SKALD_CORE_ENG_OPS = 0x18c,     /* micro-ops of the program */
 	SKALD_CORE_ENG_ARGS_LO = 0x190,
 	SKALD_CORE_ENG_ARGS_HI = 0x194,
 	SKALD_CORE_ENG_PROFILE_LO = 0x198,
 	SKALD_CORE_ENG_PROFILE_HI = 0x19c,
-	SKALD_CORE_ENG_TIME_LO = 0x1a0,
+	SKALD_CORE_ENG_TIME_LO = 0x1a0, /* ns of the slice, 0: no limit */
 	SKALD_CORE_ENG_TIME_HI = 0x1a4,
-	SKALD_CORE_ENG_LOOPS_LO = 0x1a8,
+	SKALD_CORE_ENG_LOOPS_LO = 0x1a8, /* backward branches the job may take */
 	SKALD_CORE_ENG_LOOPS_HI = 0x1ac,
 	SKALD_CORE_ENG_CMD = 0x1b0,     /* WO: enum skald_core_eng_cmd */
 	SKALD_CORE_ENG_STATE = 0x1b4,   /* RO: 0 idle, 1 running, 2 ended: result waits for IRQ_CLEAR(ENGINE) */
 	/* Result of the last run, valid in state 2. A preempted job keeps its state in the queue hardware. */
 	SKALD_CORE_RES_STATUS = 0x1c0,  /* enum skald_job_status, or SKALD_CORE_PREEMPTED */
-	SKALD_CORE_RES_REASON = 0x1c4,
+	SKALD_CORE_RES_REASON = 0x1c4,  /* enum skald_fault_reason */
 	SKALD_CORE_RES_OP_INDEX = 0x1c8,
 	SKALD_CORE_RES_ADDR_LO = 0x1d0,
 	SKALD_CORE_RES_ADDR_HI = 0x1d4,
 	SKALD_CORE_RES_MICRO_OPS_LO = 0x1d8, /* sums over all slices of the job */
 	SKALD_CORE_RES_MICRO_OPS_HI = 0x1dc,
-	SKALD_CORE_RES_CYCLES_LO = 0x1e0,
+	SKALD_CORE_RES_CYCLES_LO = 0x1e0, /* modelled cycles */
 	SKALD_CORE_RES_CYCLES_HI = 0x1e4,
-	SKALD_CORE_RES_BYTES_LO = 0x1e8,
+	SKALD_CORE_RES_BYTES_LO = 0x1e8, /* modelled memory traffic */
 	SKALD_CORE_RES_BYTES_HI = 0x1ec,
-	SKALD_CORE_RES_ENERGY_LO = 0x1f0,
+	SKALD_CORE_RES_ENERGY_LO = 0x1f0, /* modelled, pJ */
 	SKALD_CORE_RES_ENERGY_HI = 0x1f4,
 	/* Completion writer: a struct skald_completion in SRAM goes to the queue's page, then its vector is raised */
 	SKALD_CORE_CPL_QUEUE = 0x200,

@@ -175,7 +175,7 @@ inline constexpr std::uint32_t kQuantBlock = 32; // activations that share a sca
 //   I8   u8 [k/4 0..15][r][k%4]
 //   I4   u8 [b 0..1][j 0..3][r][i 0..3]: low nibble k = 32 b + 4 j + i, high nibble k = 32 b + 16 + 4 j + i
 //   T2   u8 [j 0..3][r][i 0..3]: bits 2 f, 2 f + 1 (f = 0..3) are k = 16 f + 4 j + i
-// Weight of the unsigned number u found there: symmetric scale * (u - zero), zero = 128 (I8), 8 (I4), 1 (T2); affine scale * u + minimum.
+// Weight of the unsigned number u found there: symmetric scale * (u - zero), with the format's zero; affine scale * u + minimum.
 using ChunkI8 = std::uint8_t[kTileK / 4][kTileRows][4];
 using ChunkI4 = std::uint8_t[2][4][kTileRows][4];
 using ChunkT2 = std::uint8_t[4][kTileRows][4];
@@ -227,6 +227,7 @@ struct WeightInfo {
     std::uint8_t bits;         // of a weight's number
     bool integer;              // multiplied with quantised activations
     bool affine;
+    std::uint8_t zero;         // the number that stands for weight 0 of a symmetric integer format
     std::uint32_t block;       // k per scale; 0: none or one a row
     std::uint32_t tile_k;
     std::uint32_t tile_bytes;
@@ -234,18 +235,18 @@ struct WeightInfo {
     QuantGroup group;          // how MATMUL quantises x
 };
 inline constexpr auto kWeights = std::to_array<WeightInfo>({
-    {WeightFormat::I8B32, "i8b32", 8, true, false, 32, 64, sizeof(TileI8B32), 0, QuantGroup::Block32},
-    {WeightFormat::I8B32A, "i8b32a", 8, true, true, 32, 64, sizeof(TileI8B32A), 0, QuantGroup::Block32},
-    {WeightFormat::I8B128, "i8b128", 8, true, false, 128, 256, sizeof(TileI8B128), 0, QuantGroup::Block32},
-    {WeightFormat::I8B128A, "i8b128a", 8, true, true, 128, 256, sizeof(TileI8B128A), 0, QuantGroup::Block32},
-    {WeightFormat::F16, "f16", 16, false, false, 0, 64, sizeof(TileF16), 0, QuantGroup::Block32},
-    {WeightFormat::F32, "f32", 32, false, false, 0, 64, sizeof(TileF32), 0, QuantGroup::Block32},
-    {WeightFormat::I4B32, "i4b32", 4, true, false, 32, 64, sizeof(TileI4B32), 0, QuantGroup::Block32},
-    {WeightFormat::I4B32A, "i4b32a", 4, true, true, 32, 64, sizeof(TileI4B32A), 0, QuantGroup::Block32},
-    {WeightFormat::I4B128, "i4b128", 4, true, false, 128, 256, sizeof(TileI4B128), 0, QuantGroup::Block32},
-    {WeightFormat::I4B128A, "i4b128a", 4, true, true, 128, 256, sizeof(TileI4B128A), 0, QuantGroup::Block32},
-    {WeightFormat::T2Row, "t2row", 2, true, false, 0, 64, sizeof(TileT2Row), 64, QuantGroup::Row},
-    {WeightFormat::T2B128, "t2b128", 2, true, false, 128, 256, sizeof(TileT2B128), 0, QuantGroup::Block32},
+    {WeightFormat::I8B32, "i8b32", 8, true, false, 128, 32, 64, sizeof(TileI8B32), 0, QuantGroup::Block32},
+    {WeightFormat::I8B32A, "i8b32a", 8, true, true, 0, 32, 64, sizeof(TileI8B32A), 0, QuantGroup::Block32},
+    {WeightFormat::I8B128, "i8b128", 8, true, false, 128, 128, 256, sizeof(TileI8B128), 0, QuantGroup::Block32},
+    {WeightFormat::I8B128A, "i8b128a", 8, true, true, 0, 128, 256, sizeof(TileI8B128A), 0, QuantGroup::Block32},
+    {WeightFormat::F16, "f16", 16, false, false, 0, 0, 64, sizeof(TileF16), 0, QuantGroup::Block32},
+    {WeightFormat::F32, "f32", 32, false, false, 0, 0, 64, sizeof(TileF32), 0, QuantGroup::Block32},
+    {WeightFormat::I4B32, "i4b32", 4, true, false, 8, 32, 64, sizeof(TileI4B32), 0, QuantGroup::Block32},
+    {WeightFormat::I4B32A, "i4b32a", 4, true, true, 0, 32, 64, sizeof(TileI4B32A), 0, QuantGroup::Block32},
+    {WeightFormat::I4B128, "i4b128", 4, true, false, 8, 128, 256, sizeof(TileI4B128), 0, QuantGroup::Block32},
+    {WeightFormat::I4B128A, "i4b128a", 4, true, true, 0, 128, 256, sizeof(TileI4B128A), 0, QuantGroup::Block32},
+    {WeightFormat::T2Row, "t2row", 2, true, false, 1, 0, 64, sizeof(TileT2Row), 64, QuantGroup::Row},
+    {WeightFormat::T2B128, "t2b128", 2, true, false, 1, 128, 256, sizeof(TileT2B128), 0, QuantGroup::Block32},
 });
 
 constexpr const WeightInfo* find_weight(std::uint8_t fmt) {

@@ -104,6 +104,9 @@ enum skald_reg {
 /* ENGINE_INFO */
 #define SKALD_ENGINE_INFO_SIMD(v) ((v) & 0xfu) /* 0 scalar, 1 AVX2, 2 AVX-512, 3 AMX */
 #define SKALD_ENGINE_INFO_THREADS(v) (((v) >> 8) & 0xffu)
+#define SKALD_ENGINE_THREADS_MAX 255u
+
+#define SKALD_MEMORY_MIN 0x100000 /* bytes of card memory, a power of two */
 
 /* CTRL: RESET wins over BOOT. BOOT is ignored (guest error) unless STATUS is IDLE or BOOT_FAILED. */
 #define SKALD_CTRL_RESET (1u << 0) /* as FLR, but PCI configuration, MSI-X and BARs stay */

@@ -4,8 +4,7 @@
 // explains each step.
 //
 //   +--------+-----------------+----------------+---------------+---------------+---------------+--------+
-//   | Header | Piece x pieces  | Merge x merges | Added x added | Step x steps  | u32 x special |
-//   text   |
+//   | Header | Piece x pieces  | Merge x merges | Added x added | Step x steps  | u32 x special |  text  |
 //   +--------+-----------------+----------------+---------------+---------------+---------------+--------+
 //
 // All fields are little-endian and 4-byte aligned; strings are (offset, length) into the text,

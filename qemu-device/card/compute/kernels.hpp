@@ -20,7 +20,7 @@ namespace skald::card::compute {
 inline constexpr std::uint32_t kPiece = 4096;
 inline constexpr unsigned kMaxColumns = 8;   // activation columns of one matmul call
 inline constexpr unsigned kMaxQueries = 16;  // query heads of one attention call
-// The same of heads that are narrow.
+// What attend_narrow() takes.
 inline constexpr std::uint32_t kNarrowHeadDim = 8;
 inline constexpr unsigned kNarrowQueries = 16;
 
@@ -87,8 +87,10 @@ struct Kernels {
     void (*pack)(const isa::WeightInfo& info, const std::int8_t* q, const float* d,
                  const std::int32_t* s, std::uint32_t n, std::byte* packed, std::size_t step);
     std::array<MatmulInteger, isa::kWeights.size()> integer;  // by weight_index(), null for floats
-    unsigned (*group)(isa::WeightFormat format, unsigned columns);  // that suits so many columns
-    // kRow's end, 16 outputs of some columns: acc = f32(isum - sum) * (scale * d), in place.
+    unsigned (*group)(isa::WeightFormat format,
+                      unsigned columns);  // columns of a group, of so many
+    // The end of sums of kRow, for 16 outputs of some columns: acc = f32(isum - sum) * (scale * d),
+    // in place.
     void (*finish_row)(float* acc, std::size_t stride, const float* scale, const std::int32_t* sum,
                        const float* d, std::uint32_t columns);
     void (*matmul_f16)(const MatmulFloat& m);

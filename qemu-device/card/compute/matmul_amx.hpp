@@ -83,7 +83,7 @@ struct AmxInteger {
         using Source = Avx512Tiles<kFormat>;
         constexpr isa::WeightInfo kInfo = isa::weight_info(kFormat);
         // Rows stay unsigned: their end subtracts.
-        constexpr int kZero = Source::kHow == Accumulation::kSymmetric ? weight_zero(kInfo) : 0;
+        constexpr int kZero = Source::kHow == Accumulation::kSymmetric ? kInfo.zero : 0;
         const __m512i zero = _mm512_set1_epi8(static_cast<char>(kZero));
         for (unsigned c = 0; c < Source::kChunks; ++c, ++to) {
             for (unsigned g = 0; g < isa::kTileK / 4; ++g)

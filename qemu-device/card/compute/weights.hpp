@@ -21,11 +21,6 @@ constexpr std::size_t weight_index(isa::WeightFormat format) {
     return static_cast<std::size_t>(&isa::weight_info(format) - isa::kWeights.data());
 }
 
-// What a symmetric format subtracts from its unsigned numbers.
-constexpr std::int32_t weight_zero(const isa::WeightInfo& info) {
-    return info.affine ? 0 : info.bits == 8 ? 128 : info.bits == 4 ? 8 : 1;
-}
-
 template <isa::WeightFormat kFormat>
 struct WeightLayout {
     static constexpr isa::WeightInfo kInfo = isa::weight_info(kFormat);

@@ -7,7 +7,14 @@ namespace {
 
 constexpr bool kRead = true, kWrite = true, kNo = false;
 
-constexpr CoreRegisterRange kRanges[] = {
+struct Range {
+    std::uint32_t first;  // byte offset, as in core.h
+    std::uint32_t count;  // of words
+    bool readable;
+    bool writable;
+};
+
+constexpr Range kRanges[] = {
     {SKALD_CORE_IRQ_PENDING, 1, kRead, kNo},
     {SKALD_CORE_IRQ_ENABLE, 1, kRead, kWrite},
     {SKALD_CORE_IRQ_CLEAR, 1, kNo, kWrite},
@@ -39,8 +46,8 @@ constexpr CoreRegisterRange kRanges[] = {
     {SKALD_CORE_DB_TAIL0, SKALD_MAX_QUEUES, kRead, kNo},
 };
 
-const CoreRegisterRange* find(std::uint32_t offset) {
-    for (const CoreRegisterRange& range : kRanges) {
+const Range* find(std::uint32_t offset) {
+    for (const Range& range : kRanges) {
         if (offset >= range.first && offset < range.first + 4 * range.count) {
             return &range;
         }
@@ -49,10 +56,6 @@ const CoreRegisterRange* find(std::uint32_t offset) {
 }
 
 }  // namespace
-
-std::span<const CoreRegisterRange> core_register_ranges() {
-    return kRanges;
-}
 
 void CoreRegisters::reset(std::uint64_t memory_size) {
     values_.fill(0);
@@ -70,12 +73,12 @@ void CoreRegisters::set64(std::uint32_t low_offset, std::uint64_t value) {
 }
 
 bool CoreRegisters::readable(std::uint32_t offset) {
-    const CoreRegisterRange* range = find(offset);
+    const Range* range = find(offset);
     return range != nullptr && range->readable;
 }
 
 bool CoreRegisters::writable(std::uint32_t offset) {
-    const CoreRegisterRange* range = find(offset);
+    const Range* range = find(offset);
     return range != nullptr && range->writable;
 }
 

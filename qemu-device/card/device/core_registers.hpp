@@ -6,20 +6,10 @@
 
 #include <array>
 #include <cstdint>
-#include <span>
 
 #include "skald/core.h"
 
 namespace skald::card {
-
-struct CoreRegisterRange {
-    std::uint32_t first;  // byte offset, as in core.h
-    std::uint32_t count;  // of words
-    bool readable;
-    bool writable;
-};
-
-[[nodiscard]] std::span<const CoreRegisterRange> core_register_ranges();
 
 class CoreRegisters {
   public:

@@ -8,6 +8,8 @@
 #include <chrono>
 #include <stdexcept>
 
+#include "skald/regs.h"
+
 namespace skald::card {
 namespace {
 
@@ -55,7 +57,8 @@ void WorkerPool::ensure_helpers(unsigned count) {
 
 WorkerPool::Seat::Seat(std::shared_ptr<WorkerPool> pool, unsigned threads)
     : pool_(std::move(pool)),
-      threads_(threads != 0 ? threads : std::max(1u, std::thread::hardware_concurrency())) {
+      threads_(std::min(threads != 0 ? threads : std::max(1u, std::thread::hardware_concurrency()),
+                        SKALD_ENGINE_THREADS_MAX)) {
     const std::lock_guard lock(pool_->mutex_);
     auto& taken = pool_->seat_taken_;
     index_ = static_cast<unsigned>(std::find(taken.begin(), taken.end(), false) - taken.begin());

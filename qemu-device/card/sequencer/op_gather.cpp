@@ -75,7 +75,7 @@ struct Reader {
         }
     }
     static float signed_number(unsigned u) {
-        return static_cast<float>(static_cast<std::int32_t>(u) - compute::weight_zero(kInfo));
+        return static_cast<float>(static_cast<std::int32_t>(u) - std::int32_t{kInfo.zero});
     }
 };
 

@@ -63,8 +63,8 @@ TEST(BenchOptions, ReadsACompleteCommandLine) {
     EXPECT_EQ(options.parallel, Numbers({1, 2, 4, 8}));
     EXPECT_EQ(options.repetitions, 3u);
     EXPECT_EQ(options.format, Format::kCsv);
-    EXPECT_TRUE(options.local);
-    EXPECT_EQ(options.threads, 2u);
+    EXPECT_TRUE(options.card.local);
+    EXPECT_EQ(options.card.threads, 2u);
     EXPECT_EQ(options.chunk, 128u);
     EXPECT_FALSE(options.warm_up);
 }
@@ -108,7 +108,7 @@ TEST(BenchOptions, MistakesAreOneLineAndTheUsageStatus) {
         {"-m", "a", "--unknown"},
         {"-m", "a", "-r", "-1"},
         {"-m", "a", "--chunk", "4294967296"},
-        {"-m", "a", "--local", "--threads", "257"},
+        {"-m", "a", "--local", "--threads", "256"},
         {"-m", "a", "--local", "--simd", "mmx"},
         {"-m", "a", "--local", "--memory", "17592186044416"},
         {"-m", "a", "--local", "--memory", "3"},

@@ -31,7 +31,7 @@ std::string printed(Format format, unsigned records) {
     std::FILE* out = open_memstream(&data, &bytes);
     {
         Options options;
-        options.local = true;
+        options.card.local = true;
         Printer printer(out, format, test_columns(options));
         for (unsigned i = 0; i < records; ++i)
             printer.print(to_json(sample_record()), test_cells(sample_record(), options));

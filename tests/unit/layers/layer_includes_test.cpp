@@ -22,7 +22,7 @@ const fs::path kSource = SKALD_SOURCE_DIR;
 // from.
 const std::vector<std::string> kRooms = {
     "uapi",    "qemu-device/card", "qemu-device/pci", "firmware", "driver",
-    "runtime", "tools/local",      "tools",           "tests",
+    "runtime", "tools/console",    "tools/local",     "tools",    "tests",
 };
 const std::vector<std::string> kRoots = {"uapi",   "qemu-device", "firmware",
                                          "driver", "runtime",     "tools"};
@@ -35,8 +35,9 @@ const std::map<std::string, std::set<std::string>> kMay = {
     {"firmware", {}},
     {"driver", {}},
     {"runtime", {}},
-    {"tools/local", {"runtime", "qemu-device/card"}},
-    {"tools", {"runtime", "tools/local"}},
+    {"tools/console", {}},
+    {"tools/local", {"runtime", "qemu-device/card", "tools/console"}},
+    {"tools", {"runtime", "tools/local", "tools/console"}},
 };
 
 std::string room_of(const fs::path& relative) {

@@ -10,6 +10,8 @@
 #include <set>
 #include <thread>
 
+#include "skald/regs.h"
+
 namespace skald::card {
 namespace {
 
@@ -91,6 +93,11 @@ TEST(WorkerPool, EnginesShareTheHelpers) {
     for (std::thread& engine : engines)
         engine.join();
     EXPECT_EQ(sum.load(), 4u * 500 * 190);
+}
+
+TEST(WorkerPool, ASeatIsNoWiderThanTheCardCanTell) {
+    WorkerPool::Seat seat(WorkerPool::shared(), 1000);
+    EXPECT_EQ(seat.threads(), SKALD_ENGINE_THREADS_MAX);
 }
 
 TEST(WorkerPool, NeverMoreThreadsThanTheSeatAllows) {

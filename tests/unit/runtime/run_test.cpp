@@ -39,8 +39,8 @@ TEST(RunOptions, ReadsACompleteCommandLine) {
     EXPECT_EQ(options.sampling.seed, 9u);
     EXPECT_EQ(options.stop, (std::vector<std::string>{"a", "b c"}));
     EXPECT_TRUE(options.ignore_eos);
-    EXPECT_EQ(options.threads, 2u);
-    EXPECT_EQ(options.simd, "avx2");
+    EXPECT_EQ(options.card.threads, 2u);
+    EXPECT_EQ(options.card.simd, "avx2");
 }
 
 TEST(RunOptions, AnEmptyPromptIsAPrompt) {
@@ -67,7 +67,7 @@ TEST(RunOptions, MistakesGiveOneLineAndTheUsageStatus) {
         {"m.skald", "another.skald"},
         {"m.skald", "--seed", "-1"},
         {"m.skald", "--seed", "99999999999999999999999"},
-        {"m.skald", "--local", "--threads", "257"},
+        {"m.skald", "--local", "--threads", "256"},
         {"m.skald", "--local", "--threads", "0"},
         {"m.skald", "--local", "--memory", "17592186044416"},
         {"m.skald", "--local", "--memory", "3"},

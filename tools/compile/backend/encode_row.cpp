@@ -65,7 +65,7 @@ bool RowEncoder::copy(const Tensor& tensor, std::uint64_t row) {
     const TypeInfo& type = info_of(tensor.type);
     unpack(tensor, row, source_);
     const std::size_t k = source_.u.size();
-    const int shift = info_.affine ? 0 : int{zero_of(info_)} - type.zero;
+    const int shift = info_.affine ? 0 : int{info_.zero} - type.zero;
     out_.u.resize(k);
     for (std::size_t i = 0; i < k; ++i)
         out_.u[i] = static_cast<std::uint8_t>(source_.u[i] + shift);
@@ -157,7 +157,7 @@ void RowEncoder::add_errors() {
 
 // As GATHER reads them: the affine form rounds once.
 void RowEncoder::add_error(std::size_t begin, std::size_t end, float scale, float minimum) {
-    const int zero = zero_of(info_);
+    const int zero = info_.zero;
     double squared_error = 0, squared_weight = 0, largest = 0;
     for (std::size_t i = begin; i < end; ++i) {
         const auto stored =

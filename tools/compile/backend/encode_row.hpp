@@ -22,12 +22,6 @@ struct TileError {
     double relative() const;  // root of squared_error / squared_weight; 0 if all weights are 0
 };
 
-// The number that stands for weight 0 of a symmetric format; 0 of an affine one, whose padding gets
-// scale and minimum 0.
-constexpr std::uint8_t zero_of(const isa::WeightInfo& info) {
-    return info.affine ? 0 : info.bits == 2 ? 1 : static_cast<std::uint8_t>(1u << (info.bits - 1));
-}
-
 struct EncodedRow {
     std::vector<std::uint8_t> u;                // by weight (integer formats)
     std::vector<std::uint16_t> scale, minimum;  // f16, by block; minimum only of affine formats

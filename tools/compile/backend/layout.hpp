@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Where each constant lies in the weight image: what is not per layer first come first served, the
-// layers in between; those of a run at a constant distance, so that one micro-op with a layer index
-// reaches all of them.
+// Where each constant lies in the weight image. What is of no layer is placed in the order of its
+// first use, the layers between; those of a run lie at one constant distance, so that one micro-op
+// with a layer index reaches all of them.
 //
 //   embedding ... | layer 0: gain, qkv, o, ... | layer 1 | ... | output gain, head, rotary table
 #pragma once

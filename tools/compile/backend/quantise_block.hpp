@@ -4,7 +4,7 @@
 // Error is the sum of importance * (weight - stored)^2. The importance is the energy: the mean
 // square of what a weight is multiplied with (calibrate/). Where that is not known, or 0 for a
 // whole block, a weight counts the more the larger it is, because large weights carry more of a
-// product; both were chosen by measuring (README.md).
+// product; both were chosen by measuring (tests/bench/figures.md).
 #pragma once
 
 #include <cstdint>

@@ -29,7 +29,7 @@ class IntegerTiles {
     void clear() {
         std::uint8_t filler = 0;
         for (unsigned shift = 0; shift < 8; shift += info_.bits)
-            filler = static_cast<std::uint8_t>(filler | zero_of(info_) << shift);
+            filler = static_cast<std::uint8_t>(filler | info_.zero << shift);
         std::memset(bytes_, 0, info_.row_header);
         for (std::uint32_t t = 0; t < tiles_k_; ++t) {
             std::memset(tile(t), 0, data_);
@@ -70,7 +70,7 @@ class IntegerTiles {
                     quad[i] = 0;
                     for (std::uint32_t f = 0; f < per_byte; ++f) {
                         const std::size_t k = begin + 16 * f + 4 * j + i;
-                        const std::uint8_t number = k < u.size() ? u[k] : zero_of(info_);
+                        const std::uint8_t number = k < u.size() ? u[k] : info_.zero;
                         quad[i] = static_cast<std::uint8_t>(quad[i] | number << f * info_.bits);
                     }
                 }
