@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 
 #include <array>
-#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstring>
@@ -26,7 +25,7 @@ struct Shell {
     std::condition_variable changed;
     int irqs = 0;
     int resets = 0;
-    std::atomic<int> threads{0};
+    int threads = 0;
     std::string last_error;
 
     skald_card_callbacks callbacks() {
@@ -49,13 +48,15 @@ struct Shell {
             }
         };
         c.reset_done = [](void* opaque) { static_cast<Shell*>(opaque)->count(&Shell::resets); };
-        c.thread_enter = [](void* opaque) { ++static_cast<Shell*>(opaque)->threads; };
-        c.thread_exit = [](void* opaque) { --static_cast<Shell*>(opaque)->threads; };
+        c.thread_enter = [](void* opaque) { static_cast<Shell*>(opaque)->count(&Shell::threads); };
+        c.thread_exit = [](void* opaque) {
+            static_cast<Shell*>(opaque)->count(&Shell::threads, -1);
+        };
         return c;
     }
-    void count(int Shell::* what) {
+    void count(int Shell::* what, int by = 1) {
         const std::scoped_lock guard(lock);
-        ++(this->*what);
+        this->*what += by;
         changed.notify_all();
     }
     bool wait(int Shell::* what, int at_least) {
@@ -130,7 +131,7 @@ TEST(Capi, ACardLivesBehindIt) {
     EXPECT_TRUE(shell.wait(&Shell::resets, 1));
     EXPECT_FALSE(skald_card_reset_pending(card));
     EXPECT_EQ(skald_card_reg_read(card, SKALD_REG_STATUS, 4), SKALD_STATE_IDLE);
-    EXPECT_EQ(shell.threads, 2) << "control core and engine";
+    EXPECT_TRUE(shell.wait(&Shell::threads, 2)) << "control core and engine";
     skald_card_destroy(card);
     EXPECT_EQ(shell.threads, 0);
 }
