@@ -37,6 +37,10 @@ inline std::string describe(const Setup& s) {
            (s.pages == Pages::kBig ? "_big" : "_scattered");
 }
 
+inline void PrintTo(const Setup& s, std::ostream* out) {  // GoogleTest's name for it
+    *out << describe(s);
+}
+
 // The amx path differs from the avx512 one in products only.
 inline std::vector<Setup> all_setups(bool products) {
     std::vector<Setup> setups;

@@ -103,7 +103,11 @@ TEST_P(Merging, TakesAHundredKilobytesAsOneWord) {
 
 INSTANTIATE_TEST_SUITE_P(Algorithms, Merging,
                          ::testing::Values(tokenizer::Algorithm::kMergeRanks,
-                                           tokenizer::Algorithm::kMergeScores));
+                                           tokenizer::Algorithm::kMergeScores),
+                         [](const auto& algorithm) {
+                             return algorithm.param == tokenizer::Algorithm::kMergeRanks ? "Ranks"
+                                                                                         : "Scores";
+                         });
 
 TEST(Merger, TakesWholeWordsOnlyWhereTheModelSaysSo) {
     TokenizerSpec spec;
