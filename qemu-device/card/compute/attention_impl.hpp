@@ -261,6 +261,7 @@ struct Attention {
                 ask_next_keys(chunk, p / kTile);
             const Element* at = value_at(chunk, p, d);
             const std::uint32_t next = (p / kTile + 1) * kTile;
+#pragma GCC unroll 2
             for (const std::uint32_t end = next < high ? next : high; p < end;
                  ++p, at += chunk.head_dim) {
                 V v[kD];

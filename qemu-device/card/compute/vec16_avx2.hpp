@@ -208,9 +208,11 @@ struct Avx2Vec {
         return _mm256_permutevar8x32_ps(one, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
     }
     SKALD_INLINE static Avx2Vec load_i8(const std::int8_t* p) {
-        const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-        return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes)),
-                _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_srli_si128(bytes, 8)))};
+        const auto eight = [p](int i) SKALD_INLINE_LAMBDA {
+            return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p + i));
+        };
+        return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(eight(0))),
+                _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(eight(8)))};
     }
     SKALD_INLINE static Avx2Vec load_i8(const std::int8_t* p, unsigned n) {
         alignas(16) std::int8_t copy[16] = {};
