@@ -222,8 +222,10 @@ static void skald_submit_push(struct skald_submit *submit, struct skald_queue *q
 
 	/* Jobs belong to the scheduler as soon as they are pushed. */
 	fence = dma_fence_get(&submit->jobs[submit->num_jobs - 1]->base.s_fence->finished);
-	for (u32 i = 0; i < submit->num_jobs; i++)
+	for (u32 i = 0; i < submit->num_jobs; i++) {
+		submit->jobs[i]->pushed = queue->stamps ? ktime_get() : 0;
 		drm_sched_entity_push_job(&submit->jobs[i]->base);
+	}
 
 	skald_syncs_signal(&submit->syncs, fence);
 	mutex_unlock(&queue->submit_lock);

@@ -37,6 +37,9 @@ struct skald_job {
 	/** @submit: when SUBMIT was called, if the queue keeps stamps */
 	ktime_t submit;
 
+	/** @pushed: when it was handed to the scheduler, if the queue keeps stamps */
+	ktime_t pushed;
+
 	/** @start: when its turn came */
 	ktime_t start;
 

@@ -34,6 +34,7 @@ void skald_stamps_note(struct skald_stamp_log *log, const struct skald_job *job,
 		.card_began_ns = le64_to_cpu(card->began),
 		.card_ended_ns = le64_to_cpu(card->ended),
 		.card_written_ns = le64_to_cpu(card->written),
+		.pushed_ns = ktime_to_ns(job->pushed),
 	};
 }
 

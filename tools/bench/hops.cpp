@@ -7,8 +7,10 @@ std::string_view hop_name(Hop hop) {
     switch (hop) {
         case Hop::kCall:
             return "call to ioctl";
+        case Hop::kIoctl:
+            return "ioctl";
         case Hop::kScheduler:
-            return "ioctl and scheduler";
+            return "scheduler";
         case Hop::kDoorbell:
             return "doorbell";
         case Hop::kFirmware:
@@ -32,12 +34,12 @@ std::string_view hop_name(Hop hop) {
 std::array<double, kHops> hops_of(const drm_skald_job_stamps& job, const OwnTimes& own,
                                   const CardClock& clock) {
     const std::array<double, kHops + 1> places{
-        static_cast<double>(own.called_ns),    static_cast<double>(job.submit_ns),
-        static_cast<double>(job.doorbell_ns),  clock.to_host(job.card_doorbell_ns),
-        clock.to_host(job.card_launched_ns),   clock.to_host(job.card_began_ns),
-        clock.to_host(job.card_ended_ns),      clock.to_host(job.card_written_ns),
-        static_cast<double>(job.interrupt_ns), static_cast<double>(job.seen_ns),
-        static_cast<double>(own.returned_ns),
+        static_cast<double>(own.called_ns),  static_cast<double>(job.submit_ns),
+        static_cast<double>(job.pushed_ns),  static_cast<double>(job.doorbell_ns),
+        clock.to_host(job.card_doorbell_ns), clock.to_host(job.card_launched_ns),
+        clock.to_host(job.card_began_ns),    clock.to_host(job.card_ended_ns),
+        clock.to_host(job.card_written_ns),  static_cast<double>(job.interrupt_ns),
+        static_cast<double>(job.seen_ns),    static_cast<double>(own.returned_ns),
     };
     std::array<double, kHops> hops{};
     for (std::size_t i = 0; i < kHops; ++i)

@@ -15,6 +15,7 @@ namespace skald::bench {
 // Each hop ends where the next one begins.
 enum class Hop {
     kCall,        // our call -> the driver's SUBMIT
+    kIoctl,       // -> it hands the job to the scheduler
     kScheduler,   // -> the job's turn: the driver writes the doorbell
     kDoorbell,    // -> the card has it
     kFirmware,    // -> the firmware gives the job to the engine
@@ -25,7 +26,7 @@ enum class Hop {
     kThread,      // -> its thread has found the completion
     kWakeUp,      // -> our call that waits has returned
 };
-inline constexpr std::size_t kHops = 10;
+inline constexpr std::size_t kHops = 11;
 [[nodiscard]] std::string_view hop_name(Hop hop);
 
 // What we saw of a job ourselves, CLOCK_MONOTONIC.

@@ -74,6 +74,7 @@ LocalQueue::~LocalQueue() {
 }
 
 void LocalQueue::add(Job job) {
+    job.pushed_ns = keep_stamps_ ? os_.now_ns() : 0;
     waiting_.push_back(std::move(job));
     stats_.submitted++;
 }
@@ -87,8 +88,8 @@ void LocalQueue::pump(const std::function<bool(const rt::SyncPoint&)>& ready) {
         if (!next.waits.empty())
             break;
         write_entry(next);
-        in_card_.push_back(
-            {std::move(next.signals), next.submit_ns, keep_stamps_ ? os_.now_ns() : 0});
+        in_card_.push_back({std::move(next.signals), next.submit_ns, next.pushed_ns,
+                            keep_stamps_ ? os_.now_ns() : 0});
         waiting_.pop_front();
     }
     if (tail_ != before)
@@ -136,7 +137,7 @@ void LocalQueue::note_stamps(std::int64_t interrupt_ns) {
     const InCard& job = in_card_.front();
     stamps_.push_back({stats_.completed + 1, job.submit_ns, job.doorbell_ns, interrupt_ns,
                        os_.now_ns(), card.doorbell, card.launched, card.began, card.ended,
-                       card.written});
+                       card.written, job.pushed_ns});
     if (stamps_.size() > DRM_SKALD_STAMPS_KEPT)
         stamps_.pop_front();
 }

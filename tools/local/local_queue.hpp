@@ -20,6 +20,7 @@ class LocalQueue {
     struct Job {
         drm_skald_job job{};
         std::int64_t submit_ns = 0;
+        std::int64_t pushed_ns = 0;
         std::vector<rt::SyncPoint> waits;
         std::vector<rt::SyncPoint> signals;
     };
@@ -55,6 +56,7 @@ class LocalQueue {
     struct InCard {
         std::vector<rt::SyncPoint> signals;
         std::int64_t submit_ns;
+        std::int64_t pushed_ns;
         std::int64_t doorbell_ns;
     };
 

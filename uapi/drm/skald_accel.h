@@ -29,9 +29,10 @@ extern "C" {
 /*
  * 1.0: first version.
  * 1.1: DRM_SKALD_QUERY_CLOCK, DRM_SKALD_QUEUE_KEEP_STAMPS, DRM_IOCTL_SKALD_QUEUE_STAMPS.
+ * 1.2: drm_skald_job_stamps.pushed_ns.
  */
 #define SKALD_DRIVER_MAJOR 1
-#define SKALD_DRIVER_MINOR 1
+#define SKALD_DRIVER_MINOR 2
 
 /**
  * enum drm_skald_ioctl_id - numbers relative to DRM_COMMAND_BASE
@@ -450,6 +451,7 @@ struct drm_skald_wait_progress {
  * @card_began_ns: clock of the card: the engine began it, 0: it did not run
  * @card_ended_ns: clock of the card: the engine ended it, 0: it did not run
  * @card_written_ns: clock of the card: its completion was on its way
+ * @pushed_ns: CLOCK_MONOTONIC: SUBMIT was about to hand it to the scheduler, since 1.2
  */
 struct drm_skald_job_stamps {
 	__u64 seq;
@@ -462,6 +464,7 @@ struct drm_skald_job_stamps {
 	__u64 card_began_ns;
 	__u64 card_ended_ns;
 	__u64 card_written_ns;
+	__s64 pushed_ns;
 };
 
 /**
@@ -538,7 +541,7 @@ SKALD_UAPI_SIZE(struct drm_skald_job, 48);
 SKALD_UAPI_SIZE(struct drm_skald_submit, 40);
 SKALD_UAPI_SIZE(struct drm_skald_wait_progress, 48);
 SKALD_UAPI_SIZE(struct drm_skald_query_clock, 24);
-SKALD_UAPI_SIZE(struct drm_skald_job_stamps, 80);
+SKALD_UAPI_SIZE(struct drm_skald_job_stamps, 88);
 SKALD_UAPI_SIZE(struct drm_skald_queue_stamps, 32);
 #undef SKALD_UAPI_SIZE
 

@@ -29,6 +29,7 @@ TEST(BenchHops, AddUpToTheWholeWay) {
     const CardClock clock({0, 10'000, 0}, {1000, 11'000, 0});  // the same rate
     drm_skald_job_stamps job{};
     job.submit_ns = 10'010;
+    job.pushed_ns = 10'015;
     job.doorbell_ns = 10'030;
     job.card_doorbell_ns = 60;
     job.card_launched_ns = 100;
@@ -38,7 +39,7 @@ TEST(BenchHops, AddUpToTheWholeWay) {
     job.interrupt_ns = 10'360;
     job.seen_ns = 10'450;
     const auto hops = hops_of(job, {10'000, 10'550}, clock);
-    const std::array<double, kHops> expected{10, 20, 30, 40, 50, 60, 70, 80, 90, 100};
+    const std::array<double, kHops> expected{10, 5, 15, 30, 40, 50, 60, 70, 80, 90, 100};
     double sum = 0;
     for (std::size_t i = 0; i < kHops; ++i) {
         EXPECT_DOUBLE_EQ(hops[i], expected[i]) << hop_name(Hop(i));

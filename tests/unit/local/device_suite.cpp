@@ -322,7 +322,8 @@ TEST_F(Device, TellsWhenJobsPassedWhichPlace) {
         const drm_skald_job_stamps& job = stamps[i];
         EXPECT_EQ(job.seq, i + 2);
         EXPECT_LE(last, job.submit_ns);
-        EXPECT_LE(job.submit_ns, job.doorbell_ns);
+        EXPECT_LE(job.submit_ns, job.pushed_ns);
+        EXPECT_LE(job.pushed_ns, job.doorbell_ns);
         EXPECT_LT(job.doorbell_ns, job.interrupt_ns);
         EXPECT_LE(job.interrupt_ns, job.seen_ns);
         EXPECT_LT(card_last, job.card_doorbell_ns);

@@ -84,7 +84,8 @@ TEST_F(UapiStamps, AJobPassesItsPlacesInOrder) {
         const drm_skald_job_stamps& job = stamps[i];
         EXPECT_EQ(job.seq, i + 1);
         EXPECT_LE(last, job.submit_ns);
-        EXPECT_LT(job.submit_ns, job.doorbell_ns);
+        EXPECT_LE(job.submit_ns, job.pushed_ns);
+        EXPECT_LT(job.pushed_ns, job.doorbell_ns);
         EXPECT_LT(job.doorbell_ns, job.interrupt_ns);
         EXPECT_LT(job.interrupt_ns, job.seen_ns);
         EXPECT_LT(card_last, job.card_doorbell_ns);
