@@ -13,16 +13,23 @@ namespace {
 
 constexpr std::uint64_t kProgramAlign = 4096;
 
+double mebibytes(std::uint64_t bytes) {
+    return static_cast<double>(bytes) / (1 << 20);
+}
+
 Buffer allocate(Device& device, std::uint64_t bytes) {
     try {
         return Buffer::card(device, bytes);
     } catch (const Error& error) {
         if (error.code() != ENOSPC)
             throw;
+        const std::uint64_t size = device.info().mem_size;
+        const std::uint64_t used = device.usage().mem_used;
         throw Error(
-            fmt::format("the model does not fit: it needs {} MiB, the card has {} MiB of "
-                        "memory, of which {} MiB are in use",
-                        bytes >> 20, device.info().mem_size >> 20, device.usage().mem_used >> 20),
+            fmt::format("the model does not fit: it needs {:.1f} MiB, the card has {:.1f} MiB of "
+                        "memory, of which {:.1f} MiB are in use{}",
+                        mebibytes(bytes), mebibytes(size), mebibytes(used),
+                        bytes <= size - used ? "; what is free is in smaller pieces" : ""),
             ENOSPC);
     }
 }

@@ -44,7 +44,7 @@ class Results:
         if r["run"] == "limits":
             best = self.limits[r["set"], r["round"]]
             for name in ("limit_bytes_per_s", "limit_macs_per_s", "limit_tile_macs_per_s"):
-                best[name] = max(best.get(name, 0.0), r[name])
+                best[name] = max(best.get(name, 0.0), r[name] or 0.0)
         elif r["set"] == "latency":
             self.latency[r["what"]].append(r)
         else:

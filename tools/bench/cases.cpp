@@ -58,6 +58,12 @@ void check_fits(const Case& test, const Options& options, const container::Model
     if (options.chunk > info.max_rows)
         throw UsageError(fmt::format("--chunk {} is too much: {} takes at most {} rows in a step",
                                      options.chunk, model, info.max_rows));
+    const std::uint32_t rows = options.chunk != 0 ? options.chunk : info.max_rows;
+    if (test.parallel > rows)
+        throw UsageError(
+            fmt::format("steps of {} rows are too small for {}, which needs a row for "
+                        "each of its {} sequences (--chunk)",
+                        rows, test.name(), test.parallel));
 }
 
 }  // namespace skald::bench

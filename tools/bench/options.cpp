@@ -74,6 +74,7 @@ struct Lists {
 void add_tests(CLI::App& app, Options& options, Lists& lists) {
     app.add_option("-m,--model", options.models, "Compiled model (.skald), or a disk that is one")
         ->type_name("FILE[,FILE...]")
+        ->check(console::file_name())
         ->delimiter(',')
         ->allow_extra_args(false)
         ->take_all();
@@ -132,6 +133,7 @@ void add_other_commands(CLI::App& app, Options& options) {
     app.add_option("--disk", options.disk,
                    "With --latency: time 4 KiB direct reads of this disk in turns with the jobs")
         ->type_name("FILE")
+        ->check(console::file_name())
         ->needs(latency);
     auto* limits = app.add_flag(
         "--limits", [&options](std::int64_t) { options.command = Command::kLimits; },
@@ -140,6 +142,10 @@ void add_other_commands(CLI::App& app, Options& options) {
     // What only a test of a model has.
     for (const char* of_models : {"-m", "-p", "-n", "--pg", "-d", "-b", "--chunk", "--no-warmup"})
         app.get_option(of_models)->excludes(latency)->excludes(limits);
+    app.get_option("-r")->excludes(latency);
+    // What only a card has.
+    for (const char* of_cards : {"--local", "--device", "--simd", "--memory"})
+        app.get_option(of_cards)->excludes(limits);
 }
 
 void check(const Options& options) {
@@ -153,11 +159,12 @@ void check(const Options& options) {
         throw UsageError("--threads goes with --local or --limits: a card has what it has");
 }
 
-// llama-bench's -pg would be -p with the value g here.
+// llama-bench's -pg, also as -pg=P,N, would be -p with the value g here.
 std::vector<std::string> arguments(int argc, char** argv) {
-    std::vector<std::string> words;
-    for (int i = argc - 1; i > 0; --i)  // CLI11 takes them from the back
-        words.emplace_back(std::string(argv[i]) == "-pg" ? "--pg" : argv[i]);
+    std::vector<std::string> words(argv, argv + argc);
+    for (std::string& word : words)
+        if (word == "-pg" || word.starts_with("-pg="))
+            word.insert(0, "-");
     return words;
 }
 
@@ -170,12 +177,16 @@ std::optional<Options> parse_options(int argc, char** argv, int& status) {
     app.footer(kFooter);
     add_tests(app, options, lists);
     add_output(app, options, lists);
-    add_other_commands(app, options);
     local::add_card_options(app, options.card);
+    add_other_commands(app, options);
     app.get_option("--threads")
         ->description("With --local, --limits: threads that compute (all cores)");
     try {
-        app.parse(arguments(argc, argv));
+        const std::vector<std::string> words = arguments(argc, argv);
+        std::vector<const char*> pointers;
+        for (const std::string& word : words)
+            pointers.push_back(word.c_str());
+        app.parse(static_cast<int>(pointers.size()), pointers.data());
         options.prompts_chosen = app.count("-p") != 0;
         lists.read_into(options);
         check(options);

@@ -44,9 +44,9 @@ CLI::Validator power_of_two(std::uint64_t low, std::uint64_t high) {
             ""};
 }
 
-CLI::Validator file_name() {
-    return {[](std::string& text) -> std::string {
-                return text.empty() ? "the name of the file is empty" : "";
+CLI::Validator not_empty(const char* what) {
+    return {[what](std::string& text) -> std::string {
+                return text.empty() ? fmt::format("{} is empty", what) : "";
             },
             ""};
 }

@@ -20,7 +20,10 @@ template <typename T>
 // For Option::transform(). A whole number that is a power of two.
 [[nodiscard]] CLI::Validator power_of_two(std::uint64_t low, std::uint64_t high);
 
-// For Option::check(). An empty name is a mistake, not an option that is absent.
-[[nodiscard]] CLI::Validator file_name();
+// For Option::check(). What is empty is a mistake, not an option that is absent.
+[[nodiscard]] CLI::Validator not_empty(const char* what);
+[[nodiscard]] inline CLI::Validator file_name() {
+    return not_empty("the name of the file");
+}
 
 }  // namespace skald::console

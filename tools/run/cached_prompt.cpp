@@ -26,13 +26,17 @@ bool CachedPrompt::prepare(rt::Session& session, std::span<const rt::TokenId> pr
 bool CachedPrompt::load(rt::Session& session, std::span<const rt::TokenId> head) {
     const rt::PromptCacheRead file = rt::read_prompt_cache(path_, key_);
     if (file.fault)
-        console::say("llm-run: {}: {}; the prompt is computed\n", path_, file.fault->sentence);
+        console::say("llm-run: {}: {}; the prompt is computed{}\n", path_, file.fault->sentence,
+                     file.fault->foreign ? "" : " and the file replaced");
     if (!file.prompt)
         return !file.fault || !file.fault->foreign;
     const auto same = std::ranges::mismatch(head, file.prompt->tokens).in1 - head.begin();
     found_ = static_cast<std::uint32_t>(same);
-    if (found_ == 0 && !head.empty())
-        console::say("llm-run: {}: it is of another prompt; the prompt is computed\n", path_);
+    if (found_ < head.size() && found_ < file.prompt->tokens.size())
+        console::say(
+            "llm-run: {}: it is of another prompt, alike up to token {} of {}; the file is "
+            "replaced\n",
+            path_, found_, file.prompt->tokens.size());
     session.restore(head.first(found_), file.prompt->kv);
     return true;
 }

@@ -96,6 +96,7 @@ void add_text(CLI::App& app, Options& options) {
         ->transform(whole_number<std::uint32_t>());
     app.add_option("--stop", options.stop, "End the text before this string; may be repeated")
         ->type_name("STR")
+        ->check(console::not_empty("the string"))
         ->take_all()
         ->expected(1);
     app.add_flag("--ignore-eos", options.ignore_eos, "Go on after the model's end token");
@@ -173,7 +174,11 @@ std::optional<Options> parse_options(int argc, char** argv, int& status) {
     add_text(app, options);
     add_sampling(app, options.sampling);
     local::add_card_options(app, options.card);
-    app.get_option("--threads")->needs("--local");
+    app.get_option("--threads")->needs(app.get_option("--local"));
+    for (const char* of_texts :
+         {"-n", "--stop", "--ignore-eos", "--echo", "--temp", "--top-k", "--top-p", "--min-p",
+          "--repeat-penalty", "--repeat-last-n", "--seed"})
+        app.get_option("--nll")->excludes(app.get_option(of_texts));
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

@@ -6,9 +6,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <sstream>
 
 #include "libskald/error.hpp"
 
@@ -59,9 +59,13 @@ std::string read_text(const std::string& path) {
 
 std::vector<std::string> read_lines(const std::string& path) {
     std::vector<std::string> lines;
-    std::istringstream text(read_text(path));
-    for (std::string line; std::getline(text, line);)
-        lines.push_back(line);
+    const std::string text = read_text(path);
+    for (std::size_t at = 0; !text.empty() && at <= text.size();) {
+        const std::size_t end = std::min(text.find('\n', at), text.size());
+        const bool carriage_return = end > at && text[end - 1] == '\r';
+        lines.push_back(text.substr(at, end - at - (carriage_return ? 1 : 0)));
+        at = end + 1;
+    }
     return lines;
 }
 

@@ -56,6 +56,9 @@ TEST(BenchCases, WhatAModelHasNoRoomForIsRefusedBefore) {
     Options options;
     options.chunk = 513;
     EXPECT_THROW(check_fits({1, 0, 0, 1}, options, info, "m"), UsageError);
+    options.chunk = 3;
+    EXPECT_NO_THROW(check_fits({0, 1, 0, 3}, options, info, "m"));
+    EXPECT_THROW(check_fits({0, 1, 0, 4}, options, info, "m"), UsageError);
 }
 
 TEST(BenchCases, OnlyThePromptThatNobodyAskedForIsShortened) {

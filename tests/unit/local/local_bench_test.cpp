@@ -61,7 +61,7 @@ TEST(LocalBench, ADefaultPromptFitsTheModel) {
 }
 
 TEST(LocalBench, AnEmptyJobIsTheSumOfItsHops) {
-    const Finished done = bench({"--latency", "--jobs", "20", "-o", "json", "-r", "2"});
+    const Finished done = bench({"--latency", "--jobs", "20", "-o", "json"});
     ASSERT_EQ(done.status, 0) << done.err;
     double hops = 0, job = 0;
     for (const json& line : json::parse(done.out)) {

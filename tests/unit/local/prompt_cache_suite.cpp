@@ -111,6 +111,7 @@ TEST_F(PromptCache, AnotherPromptReplacesIt) {
     (void)cached(prompt);
     const std::string other = "In the beginning God created the heaven and the earth";
     const Finished done = cached(other);
+    expect_complaint(done, "it is of another prompt, alike up to token ");
     expect_right(done, other, json_of(done)["n_cached"].get<unsigned>());
     expect_right(cached(other), other, tokens_of(other) - 1);
 }

@@ -66,6 +66,21 @@ TEST(RunBatch, EachLineOfAFileIsAPrompt) {
     fs::remove(file);
 }
 
+TEST(RunBatch, LinesEndAsOnAnySystemAndEmptyOnesCount) {
+    const auto prompts = [](const std::string& text) {
+        std::vector<unsigned> tokens;
+        const json all = json_of(llm_run({"--prompts", "-", "-n", "1", "--json"}, text));
+        for (const json& one : all.at("sequences"))
+            tokens.push_back(one.at("n_prompt").get<unsigned>());
+        return tokens;
+    };
+    const std::vector<unsigned> two = prompts("And\n\n");
+    ASSERT_EQ(two.size(), 2u);
+    EXPECT_GT(two[0], two[1]);
+    EXPECT_EQ(prompts("And\r\n\r\n"), two);
+    EXPECT_EQ(prompts("And\n\nAnd"), (std::vector{two[0], two[1], two[0]}));
+}
+
 TEST(RunBatch, SixtyFourSequencesDecodeTogether) {
     const json all = json_of(
         llm_run({"-p", "And the king", "-n", "10", "--parallel", "64", "--seed", "50", "--json"}));

@@ -296,7 +296,7 @@ TEST_F(ModelUploadTest, SaysWhatAModelNeedsThatDoesNotFit) {
     os.usage.mem_used = 100u << 20;
     const Error error = error_of([&] { const rt::Model model(*device, image()); });
     EXPECT_EQ(error.code(), ENOSPC);
-    EXPECT_TRUE(contains(error, "256 MiB") && contains(error, "100 MiB")) << error.what();
+    EXPECT_TRUE(contains(error, "256.0 MiB") && contains(error, "100.0 MiB")) << error.what();
     EXPECT_TRUE(os.vms.empty());
 }
 
