@@ -24,7 +24,8 @@ struct CompileOptions {
     std::vector<TensorRule> tensors;  // exceptions; the last that fits a tensor wins
     isa::KvFormat kv = isa::KvFormat::F16;
     std::optional<std::uint32_t>
-        context;  // positions; default: what the model was trained for, at most kDefaultContext
+        context;  // positions, rounded down to a multiple of 4; default: what the model was
+                  // trained for, at most kDefaultContext
     std::optional<Calibration> calibration;  // for the search of scales
     unsigned threads = 0;                    // 0: as many as the machine has
     std::string tool_options;                // as typed, for the notes

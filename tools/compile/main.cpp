@@ -2,11 +2,8 @@
 // llm-compile: a model in, a compiled model out. Exit codes: 0 done, 1 the model cannot be compiled
 // or a file cannot be read or written, 2 wrong usage.
 #include <fmt/format.h>
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <new>
 #include <optional>
@@ -19,6 +16,7 @@
 #include "container/container.hpp"
 #include "error.hpp"
 #include "input/mapped_file.hpp"
+#include "progress_bar.hpp"
 
 namespace skald::compiler {
 namespace {
@@ -38,31 +36,6 @@ struct Arguments {
     unsigned threads = 0;
     bool disasm = false, report = false, json = false;
     std::vector<std::string> dump;
-};
-
-// A bar on the terminal's last line; nothing at all when stderr is not a terminal.
-class ProgressBar {
-  public:
-    void show(std::uint64_t done, std::uint64_t total) {
-        const auto now = std::chrono::steady_clock::now();
-        if (!on_ || total == 0 || (done < total && now - last_ < std::chrono::milliseconds(100)))
-            return;
-        last_ = now;
-        constexpr std::uint64_t kWidth = 40;
-        const std::uint64_t filled = done * kWidth / total;
-        console::say("\r[{:<40}] {:3}% of {:.1f} MB", std::string(filled, '#'), done * 100 / total,
-                     static_cast<double>(total) / 1e6);
-        drawn_ = true;
-    }
-    ~ProgressBar() {
-        if (drawn_)
-            console::say("\r\033[K");
-    }
-
-  private:
-    const bool on_ = ::isatty(STDERR_FILENO) != 0;
-    bool drawn_ = false;
-    std::chrono::steady_clock::time_point last_{};
 };
 
 bool is_container(const std::filesystem::path& path) {
@@ -106,13 +79,22 @@ Calibration calibration_by(const std::filesystem::path& text, const Model& model
                            unsigned threads) {
     const MappedFile file(text);
     const auto* characters = reinterpret_cast<const char*>(file.bytes().data());
+    std::optional<Calibration> calibration;
     try {
-        return calibrate(model, {characters, file.bytes().size()}, threads);
+        ProgressBar bar;
+        calibration = calibrate(
+            model, {characters, file.bytes().size()}, threads,
+            [&](std::uint64_t done, std::uint64_t total) { bar.show(done, total, "the text"); });
     } catch (const CompileError& e) {
         fail("{}: {}", text.string(), e.what());
     }
+    if (!calibration->of_whole_text())
+        console::say("llm-compile: {}: is longer than {} tokens, the rest of it is not used\n",
+                     text.string(), kMostCalibrationTokens);
+    return *std::move(calibration);
 }
 
+// A model that is compiled already can only be printed.
 void check_container(const Arguments& args) {
     if (!args.out.empty())
         throw CLI::ValidationError("-o", args.model.string() + " is a compiled model already");
@@ -120,14 +102,7 @@ void check_container(const Arguments& args) {
         throw CLI::ValidationError("--dump", "a compiled model has no passes");
 }
 
-void run(const Arguments& args) {
-    if (args.disasm && is_container(args.model)) {
-        check_container(args);
-        fmt::print("{}", disassemble(rt::Container(args.model).program()));
-        return;
-    }
-    const Model model =
-        args.random.empty() ? load_model(args.model) : load_random(args.random, args.seed);
+CompileOptions options_of(const Arguments& args) {
     CompileOptions options;
     options.weights = args.weights;
     options.tensors = args.tensors;
@@ -144,24 +119,54 @@ void run(const Arguments& args) {
         options.tool_options += fmt::format(" --calibrate {}", args.calibrate.filename().string());
     if (args.context)
         options.tool_options += fmt::format(" --context {}", *args.context);
+    return options;
+}
+
+void say_context(const Arguments& args, std::uint32_t context) {
+    if (args.context.value_or(context) != context)
+        console::say("llm-compile: a context of {} is rounded down to {}\n", *args.context,
+                     context);
+}
+
+CompileReport compile_with_bar(const Model& model, CompileOptions& options,
+                               const std::filesystem::path& out) {
+    ProgressBar bar;
+    options.progress = [&](std::uint64_t done, std::uint64_t total) {
+        bar.show(done, total, fmt::format("{:.1f} MB", static_cast<double>(total) / 1e6));
+    };
+    return compile(model, options, out);
+}
+
+void run(const Arguments& args) {
+    if (is_container(args.model)) {
+        check_container(args);
+        fmt::print("{}", disassemble(rt::Container(args.model).program()));
+        return;
+    }
+    const Model model =
+        args.random.empty() ? load_model(args.model) : load_random(args.random, args.seed);
+    CompileOptions options = options_of(args);
+    if (!args.calibrate.empty()) {
+        plan(model, options);  // what cannot be compiled is told before the text is read
+        options.calibration = calibration_by(args.calibrate, model, thread_count(options));
+    }
     options.after_pass = [&](std::string_view pass, const ir::Graph& graph) {
         if (std::find(args.dump.begin(), args.dump.end(), pass) != args.dump.end())
             fmt::print("-- after {}\n{}", pass, ir::to_string(graph));
     };
     if (!args.gguf.empty())
         write_gguf(model, choose_formats(model, {options.weights, options.tensors}), args.gguf_type,
-                   thread_count(options), args.gguf.front());
+                   thread_count(options), args.gguf.front(),
+                   options.calibration ? &*options.calibration : nullptr);
     if (args.out.empty()) {
         const Plan p = plan(model, options);
+        say_context(args, p.graph.context);
         if (args.disasm)
             fmt::print("{}", disassemble(p.program));
         return;
     }
-    if (!args.calibrate.empty())
-        options.calibration = calibration_by(args.calibrate, model, thread_count(options));
-    ProgressBar bar;
-    options.progress = [&](std::uint64_t done, std::uint64_t total) { bar.show(done, total); };
-    const CompileReport report = compile(model, options, args.out);
+    const CompileReport report = compile_with_bar(model, options, args.out);
+    say_context(args, report.context);
     if (args.json)
         fmt::print("{}", to_json(report));
     else if (args.report)
@@ -254,12 +259,33 @@ void check_dump(const Arguments& args) {
     }
 }
 
+// That what is asked for comes about.
+void check_results(const Arguments& args) {
+    if (args.json && (args.disasm || !args.dump.empty()))
+        throw CLI::ValidationError("--json", "cannot go with --disasm or --dump, which print text");
+    if (!args.out.empty())
+        return;
+    if (args.report || args.json)
+        throw CLI::ValidationError(args.report ? "--report" : "--json",
+                                   "needs -o: errors are known once the weights are written");
+    if (!args.gguf.empty())
+        return;
+    if (!args.calibrate.empty())
+        throw CLI::ValidationError("--calibrate",
+                                   "needs -o or --write-gguf: it only changes weights");
+    if (!args.disasm && args.dump.empty())
+        throw CLI::ValidationError(
+            "-o", "is required unless --write-gguf, --disasm or --dump says what to do");
+}
+
 Arguments parse(CLI::App& app, int argc, char** argv) {
     Arguments args;
     app.add_option("MODEL", args.model,
-                   "Hugging Face folder or GGUF file; with --disasm also a compiled model");
+                   "Hugging Face folder or GGUF file; with --disasm also a compiled model")
+        ->check(console::file_name());
     auto* random = app.add_option("--random", args.random,
-                                  "instead of MODEL: random weights in the shape of a config.json");
+                                  "instead of MODEL: random weights in the shape of a config.json")
+                       ->check(console::file_name());
     app.add_option("--seed", args.seed, "of the random weights, below 2^32")
         ->transform(console::whole_number<std::uint32_t>())
         ->capture_default_str()
@@ -267,9 +293,12 @@ Arguments parse(CLI::App& app, int argc, char** argv) {
     app.add_option(
            "--write-gguf", args.gguf,
            "FILE [q8_0|q4_0|tq2_0|f16]: the random model as GGUF; without a type each matrix in "
-           "the one that holds what --weights makes of it")
-        ->expected(1, 2);
-    app.add_option("-o,--output", args.out, "the compiled model to write (OUT.skald)");
+           "the one that holds what --weights makes of it, or, where no type does or rows are not "
+           "whole blocks, as f32 with the same numbers")
+        ->expected(1, 2)
+        ->check(console::file_name().application_index(0));
+    app.add_option("-o,--output", args.out, "the compiled model to write (OUT.skald)")
+        ->check(console::file_name());
     app.add_option("--weights", args.weights_name,
                    "format of the matrices. keep: integers stay as they are, floats become int8. "
                    "With fewer than 8 bits embedding and head are int8. One of " +
@@ -281,22 +310,27 @@ Arguments parse(CLI::App& app, int argc, char** argv) {
         ->expected(1)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     app.add_option(
-        "--calibrate", args.calibrate,
-        "a text file: the model reads it, and the search for scales weighs errors by what "
-        "the weights are multiplied with. For formats of 4 bits: 8 hardly gain, ternary ones do "
-        "not use it; some thousand tokens of what the model is for will do");
+           "--calibrate", args.calibrate,
+           fmt::format(
+               "a text file: the model reads it, and the search for scales weighs errors by what "
+               "the weights are multiplied with. For formats of 4 bits: 8 hardly gain, ternary "
+               "ones do not use it; some thousand tokens of what the model is for will do, and the "
+               "first {} are used at most",
+               kMostCalibrationTokens))
+        ->check(console::file_name());
     app.add_option("--kv", args.kv_name, "format of the KV cache: f16 or int8")
         ->check(CLI::IsMember({"f16", "int8"}))
         ->capture_default_str();
     app.add_option("--context", args.context,
-                   fmt::format("positions of a sequence (default: the model's, at most {})",
+                   fmt::format("positions of a sequence, rounded down to a multiple of 4 (default: "
+                               "the model's, at most {})",
                                kDefaultContext))
         ->transform(console::whole_number<std::uint32_t>());
     app.add_option("--threads", args.threads, "threads that convert weights (default: all)")
         ->transform(console::whole_number(1, 256));
     app.add_flag("--disasm", args.disasm, "print the program");
     app.add_flag("--report", args.report, "print what became of each tensor, with the error");
-    app.add_flag("--json", args.json, "the report as JSON");
+    app.add_flag("--json", args.json, "the report as JSON, and nothing else");
     app.add_option("--dump", args.dump, "print the graph after a pass: " + pass_names());
     app.footer(
         "Exit status: 0 done; 1 the model cannot be compiled, or a file cannot be read or written; "
@@ -312,14 +346,7 @@ Arguments parse(CLI::App& app, int argc, char** argv) {
     check_dump(args);
     check_source(args);
     check_outputs(args);
-    if (args.out.empty() && args.gguf.empty() && !args.disasm && args.dump.empty())
-        throw CLI::ValidationError("-o",
-                                   "is required unless --disasm or --dump says what to print");
-    if (args.out.empty() && !args.calibrate.empty())
-        throw CLI::ValidationError("--calibrate", "needs -o: it only changes weights");
-    if (args.out.empty() && (args.report || args.json))
-        throw CLI::ValidationError("--report",
-                                   "needs -o: errors are known once the weights are written");
+    check_results(args);
     return args;
 }
 

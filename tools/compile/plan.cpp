@@ -24,8 +24,9 @@ std::uint32_t choose_context(const ModelConfig& config, const CompileOptions& op
         options.context.value_or(std::min(config.context, kDefaultContext));
     if (options.context &&
         (wanted < kContextUnit || wanted > std::min(config.context, kMaxContext)))
-        fail("{}: a context of {} is not possible, the model allows {} to {}", config.source,
-             wanted, kContextUnit, std::min(config.context, kMaxContext));
+        fail("{}: a context of {} is not possible, the {} allows {} to {}", config.source, wanted,
+             config.context > kMaxContext ? "card" : "model", kContextUnit,
+             std::min(config.context, kMaxContext));
     if (wanted < kContextUnit)
         fail("{}: a context of {} positions is too short", config.source, wanted);
     return wanted / kContextUnit * kContextUnit;

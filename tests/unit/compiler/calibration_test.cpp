@@ -5,8 +5,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
+#include <vector>
 
 #include "backend/tile.hpp"
 #include "expect_error.hpp"
@@ -109,6 +111,39 @@ INSTANTIATE_TEST_SUITE_P(
                       Case{"WideHeads", {.hidden = 20, .heads = 3, .kv_heads = 3, .head_dim = 14}},
                       Case{"Windowed", {.window = 5}}),
     [](const auto& param) { return param.param.name; });
+
+TEST(Calibration, TakesTheFirstTokensOfALongText) {
+    test::TemporaryFolder temporary;
+    test::write_hugging_face(temporary / "model",
+                             {.layers = 1, .hidden = 8, .ffn = 8, .heads = 1, .kv_heads = 1});
+    const Model model = load_model(temporary / "model");
+    // A byte no merge knows of is a token.
+    const std::string most(kMostCalibrationTokens, '#');
+    const Calibration whole = calibrate(model, most, 2);
+    EXPECT_TRUE(whole.of_whole_text());
+    for (const std::string& more :
+         {std::string("x"), std::string(1u << 20, 'x'), std::string("\xC3\xA4\xC3")}) {
+        const Calibration part = calibrate(model, most + more, 2);
+        EXPECT_FALSE(part.of_whole_text());
+        for (const Slot slot : {Slot::kQ, Slot::kO, Slot::kUp, Slot::kDown, Slot::kHead})
+            EXPECT_TRUE(std::ranges::equal(part.of(slot, 0), whole.of(slot, 0)));
+    }
+}
+
+TEST(Calibration, TellsHowFarItIs) {
+    test::TemporaryFolder temporary;
+    test::write_hugging_face(temporary / "model", {});
+    const Model model = load_model(temporary / "model");
+    std::vector<std::uint64_t> seen{0};
+    std::uint64_t whole = 0;
+    calibrate(model, std::string(5000, '#'), 2, [&](std::uint64_t done, std::uint64_t total) {
+        EXPECT_GT(done, seen.back());
+        seen.push_back(done);
+        whole = total;
+    });
+    EXPECT_GT(seen.size(), 4u);
+    EXPECT_EQ(seen.back(), whole);
+}
 
 TEST(Calibration, SaysWhatATextLacks) {
     test::TemporaryFolder temporary;

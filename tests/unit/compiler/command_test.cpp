@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 // llm-compile as a user types it: exit codes, one line of error, nothing else on stderr.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <map>
 #include <sstream>
@@ -21,6 +24,36 @@ namespace {
 struct Outcome {
     int status;
     std::string out, error;
+};
+
+// A terminal for a command to write to.
+class Terminal {
+  public:
+    Terminal() : ours_(::posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK)) {
+        if (ours_ < 0 || ::grantpt(ours_) != 0 || ::unlockpt(ours_) != 0)
+            throw std::runtime_error("cannot make a terminal");
+        name_ = ::ptsname(ours_);
+        theirs_ = ::open(name_.c_str(), O_RDWR | O_NOCTTY);  // what is written stays readable
+    }
+    ~Terminal() {
+        ::close(theirs_);
+        ::close(ours_);
+    }
+    Terminal(const Terminal&) = delete;
+    Terminal& operator=(const Terminal&) = delete;
+
+    const std::string& name() const { return name_; }
+    std::string written() const {
+        std::string text;
+        char buffer[4096];
+        for (ssize_t n; (n = ::read(ours_, buffer, sizeof buffer)) > 0;)
+            text.append(buffer, static_cast<std::size_t>(n));
+        return text;
+    }
+
+  private:
+    int ours_, theirs_ = -1;
+    std::string name_;
 };
 
 class Command : public ::testing::Test {
@@ -190,6 +223,62 @@ TEST_F(Command, CalibratesByAText) {
     EXPECT_EQ(test::read_file(file("out.skald")), with);
 }
 
+TEST_F(Command, CalibratesAGgufFileLikeTheCompiledModel) {
+    const std::string random = "--random model/config.json --weights int4 ";
+    EXPECT_EQ(run(random + "--write-gguf plain.gguf").status, 0);
+    const Outcome alone = run(random + "--write-gguf alone.gguf --calibrate model/tokenizer.json");
+    EXPECT_EQ(alone.status, 0) << alone.error;
+    EXPECT_EQ(
+        run(random + "-o a.skald --write-gguf both.gguf --calibrate model/tokenizer.json").status,
+        0);
+    EXPECT_NE(test::read_file(file("alone.gguf")), test::read_file(file("plain.gguf")));
+    EXPECT_EQ(test::read_file(file("alone.gguf")), test::read_file(file("both.gguf")));
+}
+
+TEST_F(Command, SaysThatACalibrationDoesNotUseAllOfAText) {
+    test::write_file(file("long"), std::vector<std::byte>(200'000, std::byte{'#'}));
+    const Outcome o = run("model -o out.skald --weights int4 --calibrate long");
+    EXPECT_EQ(o.status, 0);
+    EXPECT_EQ(o.error,
+              "llm-compile: long: is longer than 32768 tokens, the rest of it is not used\n");
+    EXPECT_NE(run("--help").out.find("32768"), std::string::npos);
+}
+
+TEST_F(Command, ShowsOnATerminalHowFarACalibrationIs) {
+    const Terminal terminal;
+    const Outcome o = run("model -o out.skald --calibrate model/tokenizer.json 2>" +
+                          terminal.name() + " #");  // comments out where stderr goes else
+    EXPECT_EQ(o.status, 0);
+    const std::string written = terminal.written();
+    EXPECT_NE(written.find("100% of the text"), std::string::npos) << written;
+    EXPECT_TRUE(written.ends_with("\r\033[K")) << written;
+}
+
+TEST_F(Command, SaysWhatAContextIsRoundedTo) {
+    const Outcome o = run("model -o out.skald --context 30 --report");
+    EXPECT_EQ(o.status, 0);
+    EXPECT_NE(o.out.find("context 28,"), std::string::npos) << o.out;
+    EXPECT_EQ(o.error, "llm-compile: a context of 30 is rounded down to 28\n");
+    EXPECT_EQ(run("model --disasm --context 30").error, o.error);
+    EXPECT_EQ(run("model --disasm --context 32").error, "");
+}
+
+TEST_F(Command, RefusesAnEmptyNameOfAFile) {
+    const std::string random = "--random model/config.json ";
+    for (const std::string& arguments :
+         {std::string("'' -o out.skald"), std::string("model -o ''"),
+          std::string("--random '' -o out.skald"), random + "--write-gguf ''",
+          random + "--write-gguf '' q8_0", std::string("model -o out.skald --calibrate ''")})
+        expect_failure(arguments, 2, "the name of the file is empty");
+    EXPECT_FALSE(std::filesystem::exists(file("out.skald")));
+}
+
+TEST_F(Command, KeepsWhatIsNotJsonOutOfJson) {
+    expect_failure("model -o out.skald --json --disasm", 2, "--json");
+    expect_failure("model -o out.skald --json --dump fuse", 2, "--json");
+    EXPECT_FALSE(std::filesystem::exists(file("out.skald")));
+}
+
 TEST_F(Command, SaysInOneLineWhatIsWrong) {
     expect_failure("nothing -o out.skald", 1, "no such file");
     expect_failure("stderr -o out.skald", 1, "stderr");
@@ -206,7 +295,10 @@ TEST_F(Command, SaysInOneLineWhatIsWrong) {
     expect_failure("model -o out.skald --kv int4", 2, "--kv");
     expect_failure("model -o out.skald --weights int3", 2, "int3");
     expect_failure("model -o out.skald --dump nothing", 2, "plan_memory");
-    expect_failure("model", 2, "-o");
+    expect_failure("model", 2, "-o: is required unless --write-gguf, --disasm or --dump");
+    expect_failure("model --report", 2, "--report: needs -o");
+    expect_failure("model --json", 2, "--json: needs -o");
+    expect_failure("model/config.json -o out.skald", 1, "--random takes");
     expect_failure("-o out.skald", 2, "MODEL");
     expect_failure("model -o out.skald --nonsense", 2, "nonsense");
     expect_failure("model -o out.skald --threads 1000000", 2, "--threads");
@@ -236,6 +328,8 @@ TEST_F(Command, SaysInOneLineWhatIsWrongWithARandomModel) {
 
 TEST_F(Command, SaysWhatIsWrongWithACompiledModel) {
     EXPECT_EQ(run("model -o out.skald").status, 0);
+    expect_failure("out.skald -o again.skald", 2, "out.skald is a compiled model already");
+    expect_failure("out.skald --dump fuse", 2, "a compiled model has no passes");
     auto bytes = test::read_file(file("out.skald"));
     bytes[4200] ^= std::byte{1};
     test::write_file(file("out.skald"), bytes);

@@ -375,6 +375,15 @@ TEST_F(Sources, RefusesAContextTheModelDoesNotHave) {
     EXPECT_EQ(plan(model, options).graph.context, 16u);  // whole units of 4
 }
 
+TEST_F(Sources, SaysWhoseLimitAContextIsBeyond) {
+    CompileOptions options;
+    options.context = 300'000;
+    expect_error([&] { plan(load_model(hugging_face({})), options); },
+                 {"the model allows 4 to 64"});
+    const Model larger = load_model(hugging_face({.context = 1u << 20}));
+    expect_error([&] { plan(larger, options); }, {"the card allows 4 to 262140"});
+}
+
 TEST_F(Sources, LeavesNothingBehindWhenTheOutputCannotBeWritten) {
     const Model model = load_model(hugging_face({}));
     expect_error([&] { compile(model, {}, temporary_ / "no" / "such" / "x.skald"); },

@@ -21,6 +21,11 @@ bool finite_half(std::uint16_t h) {
     return (h & 0x7C00) != 0x7C00;
 }
 
+// As GATHER reads it: the affine form rounds once.
+float stored_weight(float scale, int number, float minimum) {
+    return static_cast<float>(double{scale} * number + double{minimum});
+}
+
 }  // namespace
 
 TileError& TileError::operator+=(const TileError& other) {
@@ -151,18 +156,34 @@ void RowEncoder::add_errors() {
     if (info_.block == 0)
         return add_error(0, k, out_.row_scale, 0);
     for (std::size_t begin = 0, b = 0; begin < k; begin += info_.block, ++b)
-        add_error(begin, std::min<std::size_t>(k, begin + info_.block), f16_to_f32(out_.scale[b]),
-                  info_.affine ? f16_to_f32(out_.minimum[b]) : 0);
+        add_error(begin, std::min<std::size_t>(k, begin + info_.block), scale_of(b), minimum_of(b));
 }
 
-// As GATHER reads them: the affine form rounds once.
+float RowEncoder::scale_of(std::size_t block) const {
+    return info_.block == 0 ? out_.row_scale : f16_to_f32(out_.scale[block]);
+}
+
+float RowEncoder::minimum_of(std::size_t block) const {
+    return info_.affine ? f16_to_f32(out_.minimum[block]) : 0;
+}
+
+void RowEncoder::decode(std::span<float> out) const {
+    if (!info_.integer) {
+        std::copy(out_.floats.begin(), out_.floats.end(), out.begin());
+        return;
+    }
+    for (std::size_t i = 0; i < out.size(); ++i) {
+        const std::size_t block = info_.block == 0 ? 0 : i / info_.block;
+        out[i] = stored_weight(scale_of(block), out_.u[i] - info_.zero, minimum_of(block));
+    }
+}
+
 void RowEncoder::add_error(std::size_t begin, std::size_t end, float scale, float minimum) {
     const int zero = info_.zero;
     double squared_error = 0, squared_weight = 0, largest = 0;
     for (std::size_t i = begin; i < end; ++i) {
-        const auto stored =
-            static_cast<float>(double{scale} * (out_.u[i] - zero) + double{minimum});
-        const double d = double{weights_[i]} - double{stored};
+        const double d =
+            double{weights_[i]} - double{stored_weight(scale, out_.u[i] - zero, minimum)};
         squared_error += d * d;
         squared_weight += double{weights_[i]} * weights_[i];
         largest = std::max(largest, std::abs(d));

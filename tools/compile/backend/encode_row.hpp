@@ -40,6 +40,9 @@ class RowEncoder {
     // format. The result is good until the next call.
     const EncodedRow& encode(const Tensor& tensor, std::uint64_t row);
 
+    // The row last encoded, as the weights that the card computes with.
+    void decode(std::span<float> out) const;
+
     // Of all rows so far, against the source as row_to_f32 reads it.
     const TileError& error() const { return error_; }
 
@@ -50,6 +53,8 @@ class RowEncoder {
     void round_floats(const Tensor& tensor, std::uint64_t row);
     void add_errors();
     void add_error(std::size_t begin, std::size_t end, float scale, float minimum);
+    float scale_of(std::size_t block) const;
+    float minimum_of(std::size_t block) const;
 
     const isa::WeightInfo& info_;
     std::span<const float> energy_;

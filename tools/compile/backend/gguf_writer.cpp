@@ -69,11 +69,6 @@ void append_ternary(std::vector<std::byte>& out, const EncodedRow& row) {
 
 // An encoded row as GGUF's blocks.
 void append_row(std::vector<std::byte>& out, DType type, const EncodedRow& row) {
-    if (type == DType::kF32) {
-        for (const float w : row.floats)
-            append(out, w);
-        return;
-    }
     if (type == DType::kF16) {
         for (const float w : row.floats)
             append(out, f32_to_f16(w));
@@ -127,26 +122,34 @@ class Metadata {
     }
 };
 
+// Numbers of a weight format in a type of GGUF's: its counterpart, or f32.
+struct Stored {
+    isa::WeightFormat format;
+    DType type;
+    std::span<const float> energy;  // for the search of scales
+};
+
 struct Entry {
     Tensor tensor;
-    DType type;
+    Stored stored;
     std::uint64_t offset, bytes;  // of its data
 };
 
 class GgufWriter {
   public:
-    GgufWriter(const Model& model, const WeightFormats& formats, std::optional<DType> type)
-        : model_(model), formats_(formats), type_(type) {
+    GgufWriter(const Model& model, const WeightFormats& formats, std::optional<DType> type,
+               const Calibration* calibration)
+        : model_(model), formats_(formats), type_(type), calibration_(calibration) {
         read_rope();
         for (const SlotInfo& slot : kSlotTable)
             for (std::uint32_t layer = 0; needs(slot.slot, model.config) &&
                                           layer < (slot.per_layer ? model.config.layers : 1);
                  ++layer)
-                add(model.weights.at(slot.slot, layer).tensor(), type_of(slot, layer));
+                add(model.weights.at(slot.slot, layer).tensor(), stored_as(slot, layer));
         if (!factors_.empty()) {
             Tensor t{"rope_freqs.weight", DType::kF32, {factors_.size()}, {}};
             t.data = std::as_bytes(std::span(factors_));
-            add(t, DType::kF32);
+            add(t, kFloats);
         }
     }
 
@@ -186,27 +189,41 @@ class GgufWriter {
     }
 
   private:
-    DType type_of(const SlotInfo& slot, std::uint32_t layer) const {
+    static constexpr Stored kFloats{isa::WeightFormat::F32, DType::kF32, {}};
+
+    Stored stored_as(const SlotInfo& slot, std::uint32_t layer) const {
         if (slot.n == Dim::kNone)
-            return DType::kF32;
-        const DType wanted =
-            type_.value_or(gguf_counterpart(formats_[layer][static_cast<std::size_t>(slot.slot)]));
-        return row_bytes(wanted, size_of(slot.k, model_.config)) ? wanted : DType::kF16;
+            return kFloats;
+        const isa::WeightFormat format =
+            type_ ? format_of(*type_) : formats_[layer][static_cast<std::size_t>(slot.slot)];
+        const DType wanted = type_.value_or(gguf_counterpart(format));
+        const bool whole = row_bytes(wanted, size_of(slot.k, model_.config)).has_value();
+        return {format, whole ? wanted : DType::kF32,
+                calibration_ ? calibration_->of(slot.slot, layer) : std::span<const float>()};
     }
 
-    void add(const Tensor& tensor, DType type) {
-        const std::uint64_t bytes = tensor_bytes(type, tensor.shape).value_or(0);
+    void add(const Tensor& tensor, const Stored& stored) {
+        const std::uint64_t bytes = tensor_bytes(stored.type, tensor.shape).value_or(0);
         const std::uint64_t at =
             entries_.empty() ? 0 : aligned(entries_.back().offset + entries_.back().bytes);
-        entries_.push_back({tensor, type, at, bytes});
+        entries_.push_back({tensor, stored, at, bytes});
     }
 
     static std::vector<std::byte> encode(const Entry& e, std::uint64_t first, std::uint64_t rows) {
         std::vector<std::byte> out;
         out.reserve(rows * (e.bytes / e.tensor.rows()));
-        RowEncoder encoder(format_of(e.type));
-        for (std::uint64_t r = first; r < first + rows; ++r)
-            append_row(out, e.type, encoder.encode(e.tensor, r));
+        RowEncoder encoder(e.stored.format, e.stored.energy);
+        std::vector<float> floats(e.tensor.row_length());
+        for (std::uint64_t r = first; r < first + rows; ++r) {
+            const EncodedRow& row = encoder.encode(e.tensor, r);
+            if (e.stored.type == DType::kF32) {
+                encoder.decode(floats);
+                const auto bytes = std::as_bytes(std::span(floats));
+                out.insert(out.end(), bytes.begin(), bytes.end());
+            } else {
+                append_row(out, e.stored.type, row);
+            }
+        }
         return out;
     }
 
@@ -240,7 +257,7 @@ class GgufWriter {
             append(out, static_cast<std::uint32_t>(e.tensor.shape.size()));
             for (auto d = e.tensor.shape.rbegin(); d != e.tensor.shape.rend(); ++d)
                 append(out, *d);
-            append(out, info_of(e.type).gguf);
+            append(out, info_of(e.stored.type).gguf);
             append(out, e.offset);
         }
         out.resize(aligned(out.size()));
@@ -283,6 +300,7 @@ class GgufWriter {
     const Model& model_;
     const WeightFormats& formats_;
     const std::optional<DType> type_;
+    const Calibration* calibration_;
     float theta_ = 10000;
     std::vector<float> factors_;
     std::vector<Entry> entries_;
@@ -295,12 +313,13 @@ DType gguf_counterpart(isa::WeightFormat format) {
          {DType::kQ8_0, DType::kQ4_0, DType::kQ4_1, DType::kTQ2_0, DType::kF16, DType::kF32})
         if (format_of(type) == format)
             return type;
-    return DType::kF16;
+    return DType::kF32;
 }
 
 void write_gguf(const Model& model, const WeightFormats& formats, std::optional<DType> type,
-                unsigned threads, const std::filesystem::path& out) {
-    GgufWriter(model, formats, type).write(threads, out);
+                unsigned threads, const std::filesystem::path& out,
+                const Calibration* calibration) {
+    GgufWriter(model, formats, type, calibration).write(threads, out);
 }
 
 }  // namespace skald::compiler

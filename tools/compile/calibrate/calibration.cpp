@@ -13,8 +13,10 @@ namespace skald::compiler {
 namespace {
 
 constexpr std::size_t kLeastTokens = 64;
-constexpr std::size_t kSequence = 512;  // tokens
-constexpr std::size_t kGroup = 2048;    // tokens that go through the layers together
+constexpr std::size_t kSequence = 512;   // tokens
+constexpr std::size_t kGroup = 2048;     // tokens that go through the layers together
+constexpr std::size_t kLikelyBytes = 8;  // more than a token has in most texts
+constexpr std::size_t kCutTokens = 64;   // that the end of a part of a text may have spoilt
 
 // Sums of squares by column, of each matrix input there is.
 class Sums {
@@ -63,11 +65,28 @@ class Sums {
     std::vector<double> head_;
 };
 
-// The text as sequences of `length` tokens one behind the other, each with what a text begins with.
-std::vector<rt::TokenId> sequences_of(const Model& model, std::string_view text,
+struct Tokens {
+    std::vector<rt::TokenId> ids;
+    bool all;  // of the text
+};
+
+// At most kMostCalibrationTokens. Only as much of the text is encoded as that takes.
+Tokens first_tokens(const rt::Tokenizer& tokenizer, std::string_view text) {
+    for (std::size_t bytes = kMostCalibrationTokens * kLikelyBytes;; bytes *= 2) {
+        const std::string_view part = text.substr(0, bytes);
+        auto ids = tokenizer.encode(part, {.add_special = false, .parse_special = false});
+        if (part.size() < text.size() && ids.size() < kMostCalibrationTokens + kCutTokens)
+            continue;
+        const bool all = ids.size() <= kMostCalibrationTokens;
+        if (!all)
+            ids.resize(kMostCalibrationTokens);
+        return {std::move(ids), all};
+    }
+}
+
+// As sequences of `length` tokens one behind the other, each with what a text begins with.
+std::vector<rt::TokenId> sequences_of(const Model& model, const std::vector<rt::TokenId>& ids,
                                       std::size_t length) {
-    const rt::Tokenizer tokenizer(model.tokenizer);
-    const auto ids = tokenizer.encode(text, {.add_special = false, .parse_special = false});
     if (ids.size() < kLeastTokens)
         fail("the calibration text has {} tokens, at least {} are needed", ids.size(),
              kLeastTokens);
@@ -109,14 +128,20 @@ std::span<const float> Calibration::of(Slot matrix, std::uint32_t layer) const {
     }
 }
 
-Calibration calibrate(const Model& model, std::string_view text, unsigned threads) {
+Calibration calibrate(
+    const Model& model, std::string_view text, unsigned threads,
+    const std::function<void(std::uint64_t done, std::uint64_t total)>& progress) {
     const ModelConfig& c = model.config;
     const std::size_t length = std::min<std::size_t>(kSequence, c.context);
-    const std::vector<rt::TokenId> ids = sequences_of(model, text, length);
+    const Tokens tokens = first_tokens(rt::Tokenizer(model.tokenizer), text);
+    const std::vector<rt::TokenId> ids = sequences_of(model, tokens.ids, length);
     const std::size_t group = std::max<std::size_t>(1, kGroup / length) * length;
     Sums sums(c);
+    std::uint64_t done = 0;  // of a token in a layer
     const FloatModel reader(model, threads, [&](Slot slot, std::uint32_t layer, const Rows& x) {
         sums.add(slot, layer, x);
+        if (slot == Slot::kDown && progress)
+            progress(done += x.count(), std::uint64_t{ids.size()} * c.layers);
     });
     for (std::size_t begin = 0; begin < ids.size(); begin += group)
         reader.read(std::span(ids).subspan(begin, std::min(group, ids.size() - begin)), length);
@@ -125,7 +150,8 @@ Calibration calibrate(const Model& model, std::string_view text, unsigned thread
         layers.push_back({sums.mean(Slot::kQ, l, ids.size()), sums.mean(Slot::kO, l, ids.size()),
                           sums.mean(Slot::kGate, l, ids.size()),
                           sums.mean(Slot::kDown, l, ids.size())});
-    return {std::move(layers), sums.mean(Slot::kHead, 0, ids.size()), c.tied_embeddings};
+    return {std::move(layers), sums.mean(Slot::kHead, 0, ids.size()), c.tied_embeddings,
+            tokens.all};
 }
 
 }  // namespace skald::compiler

@@ -87,7 +87,8 @@ class Gguf::Parser {
 
     void run() {
         if (in_.get<std::uint32_t>("the magic") != kMagic)
-            fail("{}: byte 0: is not a GGUF file, nor a model folder", in_.file());
+            fail("{}: byte 0: is not a GGUF file, nor a model folder{}", in_.file(),
+                 in_.file().ends_with(".json") ? "; --random takes the config.json of one" : "");
         const auto version = in_.get<std::uint32_t>("the version");
         if (version != kVersion)
             fail("{}: byte 4: GGUF version {}, only version 3 is supported", in_.file(), version);
