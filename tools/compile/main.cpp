@@ -123,7 +123,7 @@ CompileOptions options_of(const Arguments& args) {
 }
 
 void say_context(const Arguments& args, std::uint32_t context) {
-    if (args.context.value_or(context) != context)
+    if (args.context && *args.context != context)
         console::say("llm-compile: a context of {} is rounded down to {}\n", *args.context,
                      context);
 }
