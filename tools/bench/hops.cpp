@@ -33,9 +33,11 @@ std::string_view hop_name(Hop hop) {
 
 std::array<double, kHops> hops_of(const drm_skald_job_stamps& job, const OwnTimes& own,
                                   const CardClock& clock) {
+    // A driver of 1.1 does not tell: then all of it counts as the scheduler's.
+    const std::int64_t pushed_ns = job.pushed_ns != 0 ? job.pushed_ns : job.submit_ns;
     const std::array<double, kHops + 1> places{
         static_cast<double>(own.called_ns),  static_cast<double>(job.submit_ns),
-        static_cast<double>(job.pushed_ns),  static_cast<double>(job.doorbell_ns),
+        static_cast<double>(pushed_ns),      static_cast<double>(job.doorbell_ns),
         clock.to_host(job.card_doorbell_ns), clock.to_host(job.card_launched_ns),
         clock.to_host(job.card_began_ns),    clock.to_host(job.card_ended_ns),
         clock.to_host(job.card_written_ns),  static_cast<double>(job.interrupt_ns),

@@ -19,8 +19,8 @@ namespace {
 std::span<std::byte> map(std::uint64_t bytes) {
     if (!std::has_single_bit(bytes) || bytes < kLeastMemory)
         throw rt::Error(
-            fmt::format("card memory must be a power of two of at least 4 MiB, not {} bytes",
-                        bytes),
+            fmt::format("card memory must be a power of two of at least {} MiB, not {} bytes",
+                        kLeastMemory >> 20, bytes),
             EINVAL);
     const std::uint64_t padded = bytes + SKALD_BIG_PAGE_SIZE;
     void* address = mmap(nullptr, padded, PROT_READ | PROT_WRITE,

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: MIT
 // llm-run: a compiled model continues a text, on a card behind the driver or in this process.
-#include <algorithm>
-#include <bit>
 #include <cerrno>
 #include <csignal>
 #include <memory>

@@ -86,7 +86,7 @@ enum skald_core_reg { /* offsets from SKALD_PERIPH_BASE */
 	SKALD_CORE_ENG_ARGS_HI = 0x194,
 	SKALD_CORE_ENG_PROFILE_LO = 0x198,
 	SKALD_CORE_ENG_PROFILE_HI = 0x19c,
-	SKALD_CORE_ENG_TIME_LO = 0x1a0, /* ns of the slice, 0: no limit */
+	SKALD_CORE_ENG_TIME_LO = 0x1a0, /* ns after which BUDGET branches, 0: no limit */
 	SKALD_CORE_ENG_TIME_HI = 0x1a4,
 	SKALD_CORE_ENG_LOOPS_LO = 0x1a8, /* backward branches the job may take */
 	SKALD_CORE_ENG_LOOPS_HI = 0x1ac,

@@ -46,6 +46,11 @@ TEST(BenchHops, AddUpToTheWholeWay) {
         sum += hops[i];
     }
     EXPECT_DOUBLE_EQ(sum, 550);
+
+    job.pushed_ns = 0;  // a driver of 1.1
+    const auto older = hops_of(job, {10'000, 10'550}, clock);
+    EXPECT_DOUBLE_EQ(older[static_cast<std::size_t>(Hop::kIoctl)], 0);
+    EXPECT_DOUBLE_EQ(older[static_cast<std::size_t>(Hop::kScheduler)], 20);
 }
 
 TEST(BenchHops, EveryHopHasAName) {

@@ -131,7 +131,8 @@ TEST(Capi, ACardLivesBehindIt) {
     EXPECT_TRUE(shell.wait(&Shell::resets, 1));
     EXPECT_FALSE(skald_card_reset_pending(card));
     EXPECT_EQ(skald_card_reg_read(card, SKALD_REG_STATUS, 4), SKALD_STATE_IDLE);
-    EXPECT_TRUE(shell.wait(&Shell::threads, 2)) << "control core and engine";
+    ASSERT_TRUE(shell.wait(&Shell::threads, 2));
+    EXPECT_EQ(shell.threads, 2) << "control core and engine";
     skald_card_destroy(card);
     EXPECT_EQ(shell.threads, 0);
 }
