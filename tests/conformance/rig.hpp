@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // An engine without a card around it: card memory, page tables, a host with some memory, and a way
-// to run programs and wait for their end. Shared by the conformance and the sequencer tests.
+// to run programs and wait for their end. Shared by the conformance and the engine tests.
 #pragma once
 
 #include <array>
@@ -13,7 +13,7 @@
 #include <span>
 #include <vector>
 
-#include "card/sequencer/engine_port.hpp"
+#include "card/engine/engine_port.hpp"
 #include "skald/isa.hpp"
 #include "skald/page_table.h"
 #include "skald/ring.h"

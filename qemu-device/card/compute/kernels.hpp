@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The arithmetic of the micro-ops as a table of functions, one table per SIMD path, all with the
 // same bits. Kernels see plain pointers to pieces of a row or a tile; who cuts the pieces, checks
-// addresses and spreads them over workers lives in the sequencer.
+// addresses and spreads them over workers lives in ops/.
 #pragma once
 
 #include <array>

@@ -11,9 +11,9 @@
 
 #include "card/device/card_state.hpp"
 #include "card/device/control_core.hpp"
+#include "card/engine/engine_port.hpp"
 #include "card/options.hpp"
 #include "card/ports.hpp"
-#include "card/sequencer/engine_port.hpp"
 
 namespace skald::card {
 

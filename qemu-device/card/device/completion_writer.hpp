@@ -5,8 +5,8 @@
 #pragma once
 
 #include "card/device/log.hpp"
+#include "card/engine/engine_port.hpp"
 #include "card/ports.hpp"
-#include "card/sequencer/engine_port.hpp"
 #include "skald/ring.h"
 
 namespace skald::card {

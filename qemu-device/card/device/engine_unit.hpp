@@ -16,7 +16,7 @@
 #include "card/device/host_registers.hpp"
 #include "card/device/interrupt_controller.hpp"
 #include "card/device/log.hpp"
-#include "card/sequencer/engine_port.hpp"
+#include "card/engine/engine_port.hpp"
 
 namespace skald::card {
 

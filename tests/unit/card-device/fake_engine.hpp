@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-#include "card/sequencer/engine_port.hpp"
+#include "card/engine/engine_port.hpp"
 #include "skald/regs.h"
 
 namespace skald::card::test {

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: MIT
+// Fetch, check, execute, retire.
+#include "card/engine/sequencer.hpp"
+
+#include <chrono>
+
+#include "card/ops/encoding.hpp"
+#include "card/ops/progress.hpp"
+
+namespace skald::card {
+namespace {
+
+// Micro-ops between looks at the clock while an interrupt is being held back.
+constexpr std::uint64_t kFlushEvery = 16;
+
+std::uint64_t host_now_ns() {
+    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                          std::chrono::steady_clock::now().time_since_epoch())
+                                          .count());
+}
+
+void increment(std::atomic<std::uint64_t>& counter) {  // one writer
+    counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+Sequencer::Sequencer(Machine& machine, Attention& attention, std::atomic<std::uint64_t>& retired,
+                     Invalidate invalidate, Wait wait)
+    : m_(machine),
+      attention_(attention),
+      retired_(retired),
+      invalidate_(std::move(invalidate)),
+      wait_(std::move(wait)),
+      slots_(kSlots) {}
+
+JobResult Sequencer::start(Queue& queue) {
+    const JobDesc desc = queue.job.desc;
+    queue.job = JobState{};
+    queue.job.desc = desc;
+    queue.progress.raised = false;
+    queue_ = &queue;
+    if (const Fault fault = prepare()) {
+        JobResult result;
+        result.queue = desc.queue;
+        result.status = attention_.stop.load() ? SKALD_JOB_CANCELLED : SKALD_JOB_FAULT;
+        result.reason = attention_.stop.load() ? SKALD_FAULT_NONE : fault.reason;
+        result.address = VirtAddr(fault.address);
+        return result;
+    }
+    return slice();
+}
+
+JobResult Sequencer::resume(Queue& queue) {
+    queue_ = &queue;
+    return slice();
+}
+
+// Registers from the argument block; the profile buffer must be there.
+Fault Sequencer::prepare() {
+    JobState& job = queue_->job;
+    code_ = Mapping{};
+    if (job.desc.program.value % 64 != 0)
+        return {SKALD_FAULT_ALIGNMENT, job.desc.program.value};
+    if (job.desc.args.value % 64 != 0)
+        return {SKALD_FAULT_ALIGNMENT, job.desc.args.value};
+    if (job.desc.profile.value % 64 != 0)
+        return {SKALD_FAULT_ALIGNMENT, job.desc.profile.value};
+    if (const Fault fault = m_.space.read(job.desc.args.value, job.reg.data(), sizeof(job.reg)))
+        return fault;
+    job.reg[isa::kRegZero] = 0;
+    job.reg[isa::kRegArgs] = job.desc.args.value;
+    if (job.desc.profile.value != 0) {
+        m_.extents[0].clear();
+        const std::uint64_t bytes = std::uint64_t{job.desc.program_ops} * sizeof(skald_profile);
+        const Fault fault =
+            m_.space.resolve(job.desc.profile.value, bytes, Access::kWrite, false, m_.extents[0]);
+        if (fault)
+            return fault;
+        job.profile.resize(job.desc.program_ops);
+    }
+    return {};
+}
+
+JobResult Sequencer::slice() {
+    JobState& job = queue_->job;
+    m_.queue = queue_;
+    m_.reg = job.reg.data();
+    m_.slice_start_ns = m_.clock.now_ns();
+    code_ = Mapping{};
+    const End end = execute();
+    job.run_ns += m_.clock.now_ns() - m_.slice_start_ns;
+    flush_progress(*queue_, true, m_.interrupts, m_.clock);
+    flush_profile();
+    JobResult result;
+    result.queue = job.desc.queue;
+    result.status = end.status;
+    result.reason = end.fault.reason;
+    result.address = VirtAddr(end.fault.address);
+    result.op_index = job.pc;
+    result.micro_ops = job.micro_ops;
+    result.cycles = job.cost.cycles;
+    result.bytes = job.cost.bytes;
+    result.energy_pj = job.cost.energy / 100;
+    return result;
+}
+
+Sequencer::End Sequencer::execute() {
+    JobState& job = queue_->job;
+    const bool profiled = !job.profile.empty();
+    unsigned waits = 0;
+    bool begun = false;
+    for (;;) {
+        End end{};
+        if (attention_.bits.load(std::memory_order_acquire) != 0 && attend(begun, end))
+            return end;
+        Slot* slot = nullptr;
+        if (const Fault fault = fetch(slot))
+            return {SKALD_JOB_FAULT, fault};
+        const std::uint64_t began = profiled ? host_now_ns() : 0;
+        const Fault fault = execute_one(*slot);
+        begun = true;
+        if (m_.stopped())
+            continue;  // incomplete, whatever it says: attend() ends the job
+        if (fault)
+            return {SKALD_JOB_FAULT, fault};
+        if (m_.step == Step::kRepeat) {
+            wait_(waits++);
+            continue;
+        }
+        waits = 0;
+        retire();
+        if (profiled)
+            record(host_now_ns() - began);
+        if (m_.step == Step::kEnd)
+            return {m_.end_status, {}};
+        if (const Fault bad = advance())
+            return {SKALD_JOB_FAULT, bad};
+        if (queue_->progress.pending != 0 && job.micro_ops % kFlushEvery == 0)
+            flush_progress(*queue_, false, m_.interrupts, m_.clock);
+    }
+}
+
+// Every slice makes a step before it is preempted, however short the time it is given.
+bool Sequencer::attend(bool begun, End& end) {
+    const std::uint32_t bits = attention_.bits.load(std::memory_order_acquire);
+    if ((bits & Attention::kCancel) != 0) {
+        end = {SKALD_JOB_CANCELLED, {}};
+        return true;
+    }
+    if ((bits & Attention::kInvalidate) != 0) {
+        code_ = Mapping{};
+        invalidate_();
+    }
+    if ((bits & Attention::kPreempt) != 0 && begun) {
+        end = {SKALD_CORE_PREEMPTED, {}};
+        return true;
+    }
+    return false;
+}
+
+// Where the micro-op at va lies; copied if it is scattered.
+const std::byte* Sequencer::code(std::uint64_t va, isa::MicroOp& copy, Fault& fault) {
+    if (code_.covers(va) && code_.end - va >= sizeof(copy))
+        return code_.at(va);
+    const Mapping* mapping = m_.space.translate(va, Access::kRead, fault);
+    if (mapping == nullptr)
+        return nullptr;
+    if (mapping->card == nullptr) {
+        fault = {SKALD_FAULT_HOST_OPERAND, va};
+        return nullptr;
+    }
+    code_ = *mapping;
+    if (code_.end - va >= sizeof(copy))
+        return code_.at(va);
+    fault = m_.space.read(va, &copy, sizeof(copy));
+    return fault ? nullptr : reinterpret_cast<const std::byte*>(&copy);
+}
+
+// The micro-op at pc, checked. It is executed from the slot's copy: equal bytes need no new check,
+// and what the guest writes to the program meanwhile changes nothing.
+Fault Sequencer::fetch(Slot*& slot) {
+    const JobState& job = queue_->job;
+    if (job.pc >= job.desc.program_ops)
+        return {SKALD_FAULT_PROGRAM_END, 0};
+    isa::MicroOp copy;
+    Fault fault;
+    const std::uint64_t va = job.desc.program.value + std::uint64_t{job.pc} * sizeof(copy);
+    const std::byte* bytes = code(va, copy, fault);
+    if (bytes == nullptr)
+        return fault;
+    slot = &slots_[job.pc % kSlots];
+    if (std::memcmp(bytes, &slot->op, sizeof(copy)) != 0) {
+        std::memcpy(&slot->op, bytes, sizeof(copy));
+        slot->reason = check_encoding(slot->op);
+        if (slot->reason == SKALD_FAULT_NONE) {
+            const isa::OpInfo* info = isa::find_op(slot->op.opcode);
+            slot->execute = find_execute(info->opcode);
+            slot->has_rows = (info->uses & isa::kUseRows) != 0;
+        }
+    }
+    if (slot->reason != SKALD_FAULT_NONE)
+        return {slot->reason, 0};
+    return {};
+}
+
+Fault Sequencer::execute_one(Slot& slot) {
+    m_.step = Step::kNext;
+    std::uint64_t rows = 1;
+    if (slot.has_rows) {
+        rows = m_.reg[slot.op.rows];
+        if (rows == 0) {
+            m_.cost = control_cost();
+            return {};
+        }
+        if (rows > isa::kMaxRows)
+            return {SKALD_FAULT_ROWS, 0};
+    }
+    return slot.execute(m_, slot.op, rows);
+}
+
+void Sequencer::retire() {
+    JobState& job = queue_->job;
+    job.cost += m_.cost;
+    ++job.micro_ops;
+    increment(retired_);
+    m_.tick();
+}
+
+// To the next micro-op.
+Fault Sequencer::advance() {
+    JobState& job = queue_->job;
+    if (m_.step == Step::kNext) {
+        ++job.pc;
+        return {};
+    }
+    if (m_.target >= job.desc.program_ops)
+        return {SKALD_FAULT_PROGRAM_END, 0};
+    if (m_.target <= job.pc && ++job.loops > job.desc.loop_budget)
+        return {SKALD_FAULT_LOOP_BUDGET, 0};
+    job.pc = m_.target;
+    return {};
+}
+
+void Sequencer::record(std::uint64_t host_ns) {
+    skald_profile& entry = queue_->job.profile[queue_->job.pc];
+    entry.count += 1;
+    entry.host_ns += host_ns;
+    entry.cycles += m_.cost.cycles;
+    entry.bytes += m_.cost.bytes;
+}
+
+// Adds what this slice has measured to the job's buffer. The buffer was there when the job began;
+// if the guest has taken it away since, that is its loss.
+void Sequencer::flush_profile() {
+    JobState& job = queue_->job;
+    for (std::size_t i = 0; i < job.profile.size(); ++i) {
+        skald_profile& entry = job.profile[i];
+        if (entry.count == 0)
+            continue;
+        const std::uint64_t va = job.desc.profile.value + i * sizeof(skald_profile);
+        skald_profile sum;
+        if (m_.space.read(va, &sum, sizeof(sum)))
+            return;
+        sum.count += entry.count;
+        sum.host_ns += entry.host_ns;
+        sum.cycles += entry.cycles;
+        sum.bytes += entry.bytes;
+        if (m_.space.write(va, &sum, sizeof(sum)))
+            return;
+        entry = {};
+    }
+}
+
+}  // namespace skald::card

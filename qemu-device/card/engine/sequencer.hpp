@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+// Runs one slice of a job: fetches, checks and executes micro-ops until the job ends, faults, is
+// preempted or cancelled. Used by the engine thread.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "card/ops/machine.hpp"
+
+namespace skald::card {
+
+// Requests to the running job, set by any thread, looked at between micro-ops.
+struct Attention {
+    static constexpr std::uint32_t kCancel = 1;
+    static constexpr std::uint32_t kPreempt = 2;
+    static constexpr std::uint32_t kInvalidate = 4;
+
+    std::atomic<std::uint32_t> bits{0};
+    std::atomic<bool> stop{false};  // with kCancel: what long micro-ops poll
+};
+
+class Sequencer {
+  public:
+    // Called at a micro-op boundary when translations are to be dropped; drops them.
+    using Invalidate = std::function<void()>;
+    // Passes time in SEM_WAIT, `round` counting up: returns early when there is a request.
+    using Wait = std::function<void(unsigned round)>;
+
+    Sequencer(Machine& machine, Attention& attention, std::atomic<std::uint64_t>& retired,
+              Invalidate invalidate, Wait wait);
+
+    // A job from its start, or from where it was preempted. machine.space is in its context.
+    [[nodiscard]] JobResult start(Queue& queue);
+    [[nodiscard]] JobResult resume(Queue& queue);
+
+  private:
+    struct Slot {
+        isa::MicroOp op;  // the copy that was checked
+        Execute execute = nullptr;
+        skald_fault_reason reason = SKALD_FAULT_OPCODE;
+        bool has_rows = false;
+    };
+    struct End {
+        std::uint32_t status;
+        Fault fault;
+    };
+    static constexpr std::size_t kSlots = 2048;
+
+    JobResult slice();
+    End execute();
+    [[nodiscard]] Fault prepare();
+    [[nodiscard]] Fault fetch(Slot*& slot);
+    [[nodiscard]] const std::byte* code(std::uint64_t va, isa::MicroOp& copy, Fault& fault);
+    // Answers requests. True: the slice is over. begun: it has tried a micro-op.
+    [[nodiscard]] bool attend(bool begun, End& end);
+    [[nodiscard]] Fault execute_one(Slot& slot);
+    [[nodiscard]] Fault advance();
+    void retire();
+    void record(std::uint64_t host_ns);
+    void flush_profile();
+
+    Machine& m_;
+    Attention& attention_;
+    std::atomic<std::uint64_t>& retired_;
+    Invalidate invalidate_;
+    Wait wait_;
+    std::vector<Slot> slots_;  // checked micro-ops by index; a hit compares all 128 bytes
+    Queue* queue_ = nullptr;
+    Mapping code_;  // of the program, around the micro-op last fetched
+};
+
+}  // namespace skald::card

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+// One item of ATTENTION: a few query heads of neighbouring rows that share a KV head, against
+// one chunk of 256 positions after the other.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "card/ops/kv_blocks.hpp"
+
+namespace skald::card {
+
+// What the items of a micro-op have in common. Items read it; only `bad` is written, by any of
+// them.
+struct AttentionWork {
+    Machine& m;
+    std::uint32_t heads, kv_heads, head_dim;
+    std::uint32_t per_kv;  // query heads of a KV head
+    float scale;
+    std::uint32_t window;  // 0: all positions
+    bool i8;
+    unsigned most;       // query heads of an item
+    std::uint32_t room;  // floats for a head, whole vectors of 16
+    KvBlocks blocks;
+    View q, y;
+    std::vector<BlockRef> refs;  // blocks of the rows at hand
+    FirstBad bad;                // rows whose heads or scores are not finite
+
+    AttentionWork(Machine& machine, const isa::MicroOp& op);
+
+    // The first position that a row at `position` attends to, and their number.
+    [[nodiscard]] std::uint32_t first_seen(std::uint32_t position) const {
+        return window != 0 && position >= window ? position - window + 1 : 0;
+    }
+    [[nodiscard]] std::uint64_t attended(std::uint32_t position) const {
+        return position - first_seen(position) + 1ull;
+    }
+    // `next`, unless empty, into `all`, which may be.
+    void join(const compute::AttentionPart& next, compute::AttentionPart& all) const;
+};
+
+// Adjacent rows of one sequence, computed together.
+struct RowGroup {
+    std::uint64_t row;
+    std::uint32_t count;
+    std::uint32_t first_chunk, last_chunk;  // that any of them attends to
+    std::size_t block;                      // first of the sequence's blocks in AttentionWork::refs
+    [[nodiscard]] std::uint32_t chunks() const { return last_chunk - first_chunk + 1; }
+};
+
+// The query heads of an item: heads first .. first + count - 1 of those that share a KV head, in
+// every row of a group; number i is head first + i % count of row i / count.
+struct AttentionHeads {
+    const RowGroup& group;
+    std::uint32_t kv_head, first, count;
+
+    [[nodiscard]] unsigned queries() const { return group.count * count; }
+    [[nodiscard]] std::uint64_t row(unsigned i) const { return group.row + i / count; }
+    [[nodiscard]] std::uint64_t offset(unsigned i, const AttentionWork& work) const {
+        return (std::uint64_t{kv_head} * work.per_kv + first + i % count) * work.head_dim * 4;
+    }
+    // Writes the quotients of parts that are joined, one for each query.
+    void finish(const AttentionWork& work, const compute::AttentionPart* all) const;
+};
+
+class AttentionItem {
+  public:
+    // Query heads of an item that share what is read; the fewer the wider they are.
+    static constexpr unsigned kMost = compute::kMaxQueries;
+    static constexpr unsigned kWidest = 8;  // of heads as wide as can be
+    static constexpr std::size_t kFloats = kWidest * isa::kMaxHeadDim;
+    [[nodiscard]] static unsigned most(std::uint32_t head_dim) {
+        return head_dim * kMost <= kFloats ? kMost : kWidest;
+    }
+
+    AttentionItem(AttentionWork& work, const AttentionHeads& heads);
+
+    // All of the group's chunks, then the result.
+    void run(Worker& worker);
+    // One chunk: a part for each query, empty if it sees none of it. parts[i].o is given. False:
+    // something is not finite, which has been reported, and the parts are undefined.
+    [[nodiscard]] bool chunk(Worker& worker, std::uint32_t number, compute::AttentionPart* parts);
+
+  private:
+    [[nodiscard]] bool quantise(unsigned i);
+    [[nodiscard]] unsigned attend(const compute::AttentionChunk& chunk,
+                                  compute::AttentionQuery* queries, unsigned n) const;
+    void point(Worker& worker, std::uint32_t number, std::uint32_t first, std::uint32_t end,
+               compute::AttentionChunk& chunk) const;
+
+    AttentionWork& work_;
+    AttentionHeads heads_;
+    unsigned count_;  // queries
+    bool finite_ = true;
+    std::uint32_t position_[kMost];
+    compute::AttentionQuery query_[kMost];
+    alignas(64) float q_[kFloats];  // those scattered over pages
+    std::int8_t numbers_[kFloats];
+};
+
+}  // namespace skald::card

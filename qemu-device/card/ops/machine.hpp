@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: MIT
+// What a micro-op executes on: the registers of the running job, its address space, the kernels and
+// the workers. One per engine, used by the engine thread; parallel work borrows it read-only.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <span>
+#include <vector>
+
+#include "card/compute/kernels.hpp"
+#include "card/mmu/address_space.hpp"
+#include "card/model/cost.hpp"
+#include "card/ops/queue.hpp"
+#include "card/ops/view.hpp"
+#include "card/pool/worker_pool.hpp"
+#include "card/ports.hpp"
+#include "skald/isa.hpp"
+
+namespace skald::card {
+
+// Uninitialised, 64-byte aligned memory that grows and is reused from op to op.
+class Arena {
+  public:
+    [[nodiscard]] std::byte* get(std::size_t bytes) {
+        if (bytes > size_) {
+            data_.reset();
+            data_.reset(static_cast<std::byte*>(::operator new(bytes, std::align_val_t(64))));
+            size_ = bytes;
+        }
+        return data_.get();
+    }
+
+  private:
+    struct Free {
+        void operator()(std::byte* p) const { ::operator delete(p, std::align_val_t(64)); }
+    };
+    std::unique_ptr<std::byte, Free> data_;
+    std::size_t size_ = 0;
+};
+
+// How a micro-op leaves the job.
+enum class Step { kNext, kJump, kEnd, kRepeat };
+
+struct Machine {
+    Machine(const compute::Kernels& k, std::span<std::byte> memory, HostMemory& h, InterruptSink& i,
+            const Clock& c, const std::atomic<bool>& stop, std::atomic<std::uint64_t>& progress,
+            WorkerPool::Seat& s)
+        : kernels(k),
+          host(h),
+          interrupts(i),
+          clock(c),
+          space(memory, stop),
+          seat(s),
+          stop_(stop),
+          progress_(progress) {}
+
+    const compute::Kernels& kernels;
+    HostMemory& host;
+    InterruptSink& interrupts;
+    const Clock& clock;
+    AddressSpace space;
+    WorkerPool::Seat& seat;
+    Worker self{true};
+
+    // The running job.
+    Queue* queue = nullptr;
+    std::uint64_t* reg = nullptr;
+    std::uint64_t slice_start_ns = 0;
+
+    // Left by the micro-op.
+    Step step = Step::kNext;
+    std::uint32_t target = 0;                      // kJump
+    skald_job_status end_status = SKALD_JOB_NONE;  // kEnd
+    Cost cost;                                     // of this micro-op
+
+    // Reused storage.
+    Extents extents[isa::kOperands];
+    Extents blocks;
+    Arena arena[3];
+    std::vector<isa::Row> row_table;
+
+    void write_register(unsigned index, std::uint64_t value) {
+        if (index != isa::kRegZero)
+            reg[index] = value;
+    }
+    [[nodiscard]] std::uint64_t address(const isa::Operand& operand) const {
+        return reg[operand.base] + operand.offset + reg[operand.index] * operand.stride;
+    }
+
+    // Operand i as `rows` rows of `row_bytes`, all translated; its address a multiple of `align`.
+    [[nodiscard]] Fault view(const isa::MicroOp& op, unsigned i, std::uint64_t rows,
+                             std::uint64_t row_bytes, std::uint64_t align, Access access,
+                             View& view);
+    // The same where host memory is allowed: runs only, none merged across kinds.
+    [[nodiscard]] Fault runs(const isa::MicroOp& op, unsigned i, std::uint64_t rows,
+                             std::uint64_t row_bytes, Access access, View& view);
+    // Reads operand i, a Row table, into row_table.
+    [[nodiscard]] Fault read_rows(const isa::MicroOp& op, unsigned i, std::uint64_t rows,
+                                  View& view);
+
+    // Polled by every worker between items and inside long ones: true ends the micro-op early.
+    [[nodiscard]] bool poll(const Worker& worker) const {
+        if (worker.engine())
+            tick();
+        return stopped();
+    }
+    // A step of progress; on the engine thread.
+    void tick() const {
+        progress_.store(progress_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    }
+    [[nodiscard]] bool stopped() const { return stop_.load(std::memory_order_relaxed); }
+
+    // Whether so many items, each item_ns of arithmetic on the fastest path, are worth helpers.
+    [[nodiscard]] bool shares(std::uint64_t items, std::uint64_t item_ns) const {
+        return seat.threads() > 1 && items > 1 &&
+               items * item_time(item_ns) >= (seat.awake() ? kAwakeNs : kAsleepNs);
+    }
+    // How many of them a worker then takes at a time.
+    [[nodiscard]] std::uint64_t bundle(std::uint64_t items, std::uint64_t item_ns) const {
+        const std::uint64_t fair = items / (seat.threads() * 4u);
+        return std::clamp<std::uint64_t>(kBundleNs / item_time(item_ns), 1, fair + 1);
+    }
+
+    // f(worker, item) for all items, each about item_ns of arithmetic on the fastest path. Little
+    // work stays on this thread; small items travel in bundles.
+    template <class F>
+    void parallel(std::uint64_t items, std::uint64_t item_ns, F&& f) {
+        if (!shares(items, item_ns)) {
+            for (std::uint64_t i = 0; i < items; ++i) {
+                if (poll(self))
+                    return;
+                f(self, i);
+            }
+            return;
+        }
+        const std::uint64_t together = bundle(items, item_ns);
+        auto body = [&](Worker& worker, std::uint64_t number) {
+            const std::uint64_t last = std::min(items, (number + 1) * together);
+            for (std::uint64_t i = number * together; i < last; ++i) {
+                if (poll(worker))
+                    return;
+                f(worker, i);
+            }
+        };
+        seat.run(self, isa::ceil_div(items, together), body);
+    }
+
+  private:
+    // Less work than this is done sooner alone: a sleeping helper takes microseconds to wake, one
+    // that still looks out for work (in a prefill of a small model, say) less than one. And an item
+    // of a few nanoseconds is not worth fetching by itself.
+    static constexpr std::uint64_t kAsleepNs = 20000;
+    static constexpr std::uint64_t kAwakeNs = 4000;
+    static constexpr std::uint64_t kBundleNs = 4000;
+    static constexpr std::uint64_t kItemNs = 20;  // of an item, besides its arithmetic
+
+    // The arithmetic takes longer on other paths than AVX-512, roughly: it is an estimate anyway.
+    [[nodiscard]] std::uint64_t item_time(std::uint64_t item_ns) const {
+        const std::uint64_t slowness = kernels.simd == Simd::kScalar ? 16
+                                       : kernels.simd == Simd::kAvx2 ? 2
+                                                                     : 1;
+        return kItemNs + item_ns * slowness;
+    }
+
+    const std::atomic<bool>& stop_;
+    std::atomic<std::uint64_t>& progress_;
+};
+
+// Lowest row at which something was wrong; workers report, the engine thread looks.
+class FirstBad {
+  public:
+    void report(std::uint64_t row) {
+        std::uint64_t seen = row_.load(std::memory_order_relaxed);
+        while (row < seen && !row_.compare_exchange_weak(seen, row, std::memory_order_relaxed)) {
+        }
+    }
+    [[nodiscard]] bool any() const { return row() != kNone; }
+    [[nodiscard]] std::uint64_t row() const { return row_.load(std::memory_order_relaxed); }
+
+  private:
+    static constexpr std::uint64_t kNone = ~0ull;
+    std::atomic<std::uint64_t> row_{kNone};
+};
+
+// One function per micro-op. rows: T, never 0 (1 for those without). It sets machine.cost.
+using Execute = Fault (*)(Machine& machine, const isa::MicroOp& op, std::uint64_t rows);
+
+// The function of an opcode that check_encoding() accepts.
+[[nodiscard]] Execute find_execute(isa::Opcode opcode);
+
+}  // namespace skald::card

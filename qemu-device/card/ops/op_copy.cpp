@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+// COPY, the only micro-op that moves bulk data between card and host memory.
+#include <algorithm>
+
+#include "card/ops/ops.hpp"
+
+namespace skald::card::ops {
+namespace {
+
+// At most this much between two polls of the cancel flag.
+constexpr std::uint64_t kStride = 256u << 10;
+
+struct Side {
+    const Mapping* run;
+    std::uint64_t va;
+
+    [[nodiscard]] std::uint64_t left() const { return run->end - va; }
+    [[nodiscard]] bool host() const { return run->card == nullptr; }
+    [[nodiscard]] DmaAddr dma() const { return run->host + (va - run->first); }
+    [[nodiscard]] std::byte* card() const { return run->at(va); }
+};
+
+Side find(const View& view, std::uint64_t row, std::uint64_t offset) {
+    const std::uint64_t va = view.address(row, offset);
+    return {&view.extents->find(va, 0, view.extents->size()), va};
+}
+
+Fault move(Machine& m, const Side& to, const Side& from, std::uint64_t bytes) {
+    std::byte* data = from.host() ? nullptr : from.card();
+    if (from.host()) {
+        data = to.host() ? m.arena[0].get(kStride) : to.card();
+        if (!m.host.read(from.dma(), {data, bytes}))
+            return {SKALD_FAULT_HOST_ACCESS, from.va};
+        if (!to.host())
+            return {};
+    }
+    if (to.host()) {
+        if (!m.host.write(to.dma(), {data, bytes}))
+            return {SKALD_FAULT_HOST_ACCESS, to.va};
+        return {};
+    }
+    std::memmove(to.card(), data, bytes);
+    return {};
+}
+
+}  // namespace
+
+Fault copy(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
+    const std::uint64_t row_bytes = op.dim[0];
+    m.cost = memory_cost(2 * rows * row_bytes);
+    View dst;
+    View src;
+    if (const Fault fault = m.runs(op, 0, rows, row_bytes, Access::kWrite, dst))
+        return fault;
+    if (const Fault fault = m.runs(op, 1, rows, row_bytes, Access::kRead, src))
+        return fault;
+    for (std::uint64_t row = 0; row < rows; ++row) {
+        for (std::uint64_t done = 0; done < row_bytes;) {
+            if (m.poll(m.self))
+                return {};
+            const Side to = find(dst, row, done);
+            const Side from = find(src, row, done);
+            const std::uint64_t n = std::min({row_bytes - done, to.left(), from.left(), kStride});
+            if (const Fault fault = move(m, to, from, n))
+                return fault;
+            done += n;
+        }
+    }
+    return {};
+}
+
+}  // namespace skald::card::ops

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: MIT
+// GATHER from tiled weights, GATHER_ROWS, ROW_STEP.
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <utility>
+
+#include "card/compute/half.hpp"
+#include "card/compute/math.hpp"
+#include "card/ops/ops.hpp"
+
+namespace skald::card::ops {
+namespace {
+
+using compute::canonical;
+using compute::half_to_float;
+
+// Reads weights of one format: the number of row `lane` at k within the chunk, and the value.
+template <isa::WeightFormat kFormat>
+struct Reader {
+    static constexpr isa::WeightInfo kInfo = isa::weight_info(kFormat);
+
+    static void lane(const std::byte* tile, unsigned row, float row_scale, float* y) {
+        if constexpr (!kInfo.integer) {
+            for (unsigned k = 0; k < kInfo.tile_k; ++k) {
+                const std::size_t i = k * isa::kTileRows + row;
+                if constexpr (kInfo.bits == 16)
+                    y[k] = canonical(half_to_float(load<std::uint16_t>(tile + i * 2)));
+                else
+                    y[k] = canonical(load<float>(tile + i * 4));
+            }
+        } else {
+            integer_lane(tile, row, row_scale, y);
+        }
+    }
+
+  private:
+    template <class T>
+    static T load(const std::byte* p) {
+        T value;
+        std::memcpy(&value, p, sizeof(T));
+        return value;
+    }
+
+    static unsigned number(const std::byte* chunk, unsigned row, unsigned k) {
+        const auto at = [&](unsigned line) {
+            return static_cast<unsigned>(chunk[line * isa::kTileRows * 4 + row * 4 + k % 4]);
+        };
+        if constexpr (kInfo.bits == 8)
+            return at(k / 4);
+        else if constexpr (kInfo.bits == 4)
+            return at(k / 32 * 4 + k / 4 % 4) >> (k % 32 < 16 ? 0 : 4) & 15;
+        else
+            return at(k / 4 % 4) >> (k / 16 * 2) & 3;
+    }
+
+    static void integer_lane(const std::byte* tile, unsigned row, float row_scale, float* y) {
+        using Layout = compute::WeightLayout<kFormat>;
+        for (unsigned k = 0; k < kInfo.tile_k; ++k) {
+            const unsigned c = k / isa::kTileK;
+            const unsigned in = k % isa::kTileK;
+            const unsigned u = number(tile + Layout::kHeader + c * Layout::kChunkBytes, row, in);
+            const std::size_t scale =
+                Layout::block(c, in / isa::kQuantBlock) * isa::kTileRows * 2 + row * 2;
+            if constexpr (kInfo.group == isa::QuantGroup::Row) {
+                y[k] = row_scale * signed_number(u);
+            } else if constexpr (kInfo.affine) {
+                y[k] = std::fma(
+                    half_to_float(load<std::uint16_t>(tile + scale)), static_cast<float>(u),
+                    half_to_float(load<std::uint16_t>(tile + Layout::kMinimum + scale)));
+            } else {
+                y[k] = half_to_float(load<std::uint16_t>(tile + scale)) * signed_number(u);
+            }
+            y[k] = canonical(y[k]);
+        }
+    }
+    static float signed_number(unsigned u) {
+        return static_cast<float>(static_cast<std::int32_t>(u) - std::int32_t{kInfo.zero});
+    }
+};
+
+using ReadLane = void (*)(const std::byte* tile, unsigned row, float row_scale, float* y);
+
+template <std::size_t... kIndex>
+constexpr auto make_readers(std::index_sequence<kIndex...>) {
+    return std::array<ReadLane, sizeof...(kIndex)>{Reader<isa::kWeights[kIndex].format>::lane...};
+}
+constexpr auto kReaders = make_readers(std::make_index_sequence<isa::kWeights.size()>());
+constexpr std::size_t kMostTileK = 256;
+
+struct Buffers {
+    alignas(64) std::byte tile[sizeof(isa::TileI8B128A)];
+    float values[kMostTileK];
+    float scattered[kMostTileK];
+};
+static_assert(sizeof(Buffers) <= Worker::kBufferBytes);
+static_assert(std::ranges::all_of(isa::kWeights, [](const isa::WeightInfo& info) {
+    return info.tile_k <= kMostTileK && info.tile_bytes <= sizeof(Buffers::tile);
+}));
+
+// One row of weights: its lane of each tile of the row tile.
+void gather_row(Machine& m, Worker& worker, const isa::WeightInfo& info, const View& w,
+                const View& y, std::uint64_t id, std::uint64_t row, std::uint32_t length) {
+    auto& buffer = *reinterpret_cast<Buffers*>(worker.buffer());
+    const ReadLane read = kReaders[compute::weight_index(info.format)];
+    const std::uint64_t row_tile = id / isa::kTileRows * isa::row_tile_bytes(info.format, length);
+    const unsigned lane = id % isa::kTileRows;
+    const float scale =
+        info.group == isa::QuantGroup::Row ? w.get<float>(0, row_tile + lane * 4) : 0.0f;
+    for (std::uint64_t j = 0; j * info.tile_k < length; ++j) {
+        if (j % 256 == 255 && m.poll(worker))
+            return;
+        const std::byte* tile =
+            w.in(0, row_tile + info.row_header + j * info.tile_bytes, info.tile_bytes, buffer.tile);
+        read(tile, lane, scale, buffer.values);
+        const std::uint64_t k = j * info.tile_k;
+        const std::size_t n = std::min<std::uint64_t>(info.tile_k, length - k);
+        const OutPiece<float> out = y.out<float>(row, k * 4, n, buffer.scattered);
+        std::memcpy(out.data(), buffer.values, n * 4);
+        out.commit();
+    }
+}
+
+}  // namespace
+
+Fault gather(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
+    const std::uint64_t n = op.dim[0];
+    const std::uint32_t length = op.dim[1];
+    const auto format = static_cast<isa::WeightFormat>(op.fmt);
+    const isa::WeightInfo& info = isa::weight_info(format);
+    m.cost = memory_cost(rows *
+                         (isa::ceil_div(std::uint64_t{length} * info.bits, 8) + 4ull * length + 4));
+    View ids;
+    View w;
+    View y;
+    if (const Fault fault = m.view(op, 0, rows, 4, 4, Access::kRead, ids))
+        return fault;
+    if (const Fault fault =
+            m.view(op, 1, 1, isa::matrix_bytes(format, n, length), 64, Access::kRead, w))
+        return fault;
+    if (const Fault fault = m.view(op, 2, rows, length * 4ull, 4, Access::kWrite, y))
+        return fault;
+    FirstBad bad;
+    m.parallel(rows, length * 2, [&](Worker& worker, std::uint64_t row) {
+        const auto id = ids.get<std::uint32_t>(row);
+        if (id >= n)
+            return bad.report(row);
+        gather_row(m, worker, info, w, y, id, row, length);
+    });
+    if (bad.any())
+        return {SKALD_FAULT_VALUE, ids.address(bad.row())};
+    return {};
+}
+
+Fault gather_rows(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
+    const std::uint64_t row_bytes = op.dim[0];
+    m.cost = memory_cost(rows * (2 * row_bytes + 4));
+    View index;
+    View y;
+    if (const Fault fault = m.view(op, 0, rows, 4, 4, Access::kRead, index))
+        return fault;
+    const std::uint64_t x = m.address(op.op[1]);
+    const std::uint64_t pitch = op.op[1].pitch != 0 ? op.op[1].pitch * 16ull : row_bytes;
+    if (pitch < row_bytes)
+        return {SKALD_FAULT_ENCODING, 0};
+    if (x % 4 != 0)
+        return {SKALD_FAULT_ALIGNMENT, x};
+    if (const Fault fault = m.view(op, 2, rows, row_bytes, 4, Access::kWrite, y))
+        return fault;
+    const std::uint64_t limit = m.reg[op.ra];
+    constexpr std::uint64_t kPiece = 16384;
+    for (std::uint64_t row = 0; row < rows; ++row) {
+        const auto from = index.get<std::uint32_t>(row);
+        if (from >= limit)
+            return {SKALD_FAULT_VALUE, index.address(row)};
+        for (std::uint64_t done = 0; done < row_bytes; done += kPiece) {
+            if (m.poll(m.self))
+                return {};
+            const std::size_t n = std::min(kPiece, row_bytes - done);
+            const OutPiece<std::byte> out = y.out<std::byte>(row, done, n, m.self.buffer());
+            if (const Fault fault = m.space.read(x + from * pitch + done, out.data(), n))
+                return fault;
+            out.commit();
+        }
+    }
+    return {};
+}
+
+Fault row_step(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
+    m.cost = control_cost();
+    View table;
+    if (const Fault fault = m.view(op, 0, rows, sizeof(isa::Row), 8, Access::kWrite, table))
+        return fault;
+    const bool look = (op.flags & isa::kFlagSequences) != 0;
+    const std::uint64_t sequences = m.address(op.op[1]);
+    if (look && sequences % 8 != 0)
+        return {SKALD_FAULT_ALIGNMENT, sequences};
+    for (std::uint64_t t = 0; t < rows; ++t) {
+        auto row = table.get<isa::Row>(t);
+        if (look) {
+            isa::Sequence sequence;
+            if (const Fault fault = m.space.read(sequences + row.sequence * sizeof(sequence),
+                                                 &sequence, sizeof(sequence)))
+                return fault;
+            if ((sequence.flags & isa::kSequenceStopped) != 0)
+                continue;
+        }
+        const std::uint64_t position = row.position + op.imm;
+        if (position > 0xffffffffu)
+            return {SKALD_FAULT_VALUE, table.address(t)};
+        row.position = static_cast<std::uint32_t>(position);
+        table.set(t, 0, row);
+    }
+    return {};
+}
+
+}  // namespace skald::card::ops

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: MIT
+// KV_APPEND: keys and values of new positions go to their blocks as f16 or in 8 bits with a scale,
+// keys transposed in tiles of 16 positions. A worker takes all rows of a KV head, in order: two
+// rows may name the same position, and then the later one stays.
+#include <algorithm>
+
+#include "card/compute/math.hpp"
+#include "card/ops/kv_blocks.hpp"
+#include "card/ops/ops.hpp"
+
+namespace skald::card::ops {
+namespace {
+
+// Rows whose blocks are found before they are stored, and pieces that those may lie in.
+constexpr std::uint64_t kBatchRows = 4096;
+constexpr std::size_t kBatchPieces = 1u << 14;
+
+struct Buffers {
+    float x[isa::kMaxHeadDim];
+    union {
+        std::uint16_t half[isa::kMaxHeadDim];
+        std::int8_t numbers[isa::kMaxHeadDim];
+    };
+};
+static_assert(sizeof(Buffers) <= Worker::kBufferBytes);
+
+class Append {
+  public:
+    Append(Machine& m, const isa::MicroOp& op)
+        : m_(m),
+          kv_heads_(op.dim[0]),
+          head_dim_(op.dim[2]),
+          i8_(op.fmt == static_cast<std::uint8_t>(isa::KvFormat::I8)),
+          blocks_(m, op, op.op[2], op.op[4], kv_heads_, head_dim_) {}
+
+    Fault run(const isa::MicroOp& op, std::uint64_t rows);
+
+  private:
+    Fault find_blocks(std::uint64_t first, std::uint64_t& count);
+    void head(Worker& worker, std::uint32_t head, std::uint64_t first, std::uint64_t count);
+    bool store_k(Worker& worker, std::uint32_t head, std::uint64_t row, const BlockRef& block);
+    bool store_v(Worker& worker, std::uint32_t head, std::uint64_t row, const BlockRef& block);
+    bool quantise(const float* x, std::int8_t* q, float& scale) const;
+    [[nodiscard]] std::uint64_t slot(std::uint64_t row) const {
+        return m_.row_table[row].position % isa::kKvPositions;
+    }
+    [[nodiscard]] std::uint64_t element_bytes() const { return i8_ ? 1 : 2; }
+    // In a head of a block: values, and the scales of keys and of values (I8).
+    [[nodiscard]] std::uint64_t values() const {
+        return isa::kKvPositions * element_bytes() * head_dim_;
+    }
+    [[nodiscard]] std::uint64_t k_scales() const { return 2 * values(); }
+    [[nodiscard]] std::uint64_t v_scales() const { return 2 * values() + isa::kKvPositions * 4; }
+
+    Machine& m_;
+    std::uint32_t kv_heads_, head_dim_;
+    bool i8_;
+    KvBlocks blocks_;
+    View k_, v_, list_;
+    BlockRef* refs_ = nullptr;  // of the batch's rows
+    FirstBad bad_k_, bad_v_;
+};
+
+Fault Append::run(const isa::MicroOp& op, std::uint64_t rows) {
+    const std::uint64_t row_bytes = std::uint64_t{kv_heads_} * head_dim_ * 4;
+    if (const Fault fault = m_.view(op, 0, rows, row_bytes, 4, Access::kRead, k_))
+        return fault;
+    if (const Fault fault = m_.view(op, 1, rows, row_bytes, 4, Access::kRead, v_))
+        return fault;
+    if (const Fault fault = blocks_.check_pool())
+        return fault;
+    if (const Fault fault = m_.read_rows(op, 3, rows, list_))
+        return fault;
+    if (const Fault fault = blocks_.check_table())
+        return fault;
+    refs_ =
+        reinterpret_cast<BlockRef*>(m_.arena[0].get(std::min(rows, kBatchRows) * sizeof(BlockRef)));
+    for (std::uint64_t first = 0, count = 0; first < rows && !m_.stopped(); first += count) {
+        count = std::min(kBatchRows, rows - first);
+        // Rows before one without a block come first, and so do their faults.
+        const Fault fault = find_blocks(first, count);
+        m_.parallel(kv_heads_, count * (20 + head_dim_), [&](Worker& worker, std::uint64_t h) {
+            head(worker, static_cast<std::uint32_t>(h), first, count);
+        });
+        if (bad_k_.any() && bad_k_.row() <= bad_v_.row())
+            return {SKALD_FAULT_NONFINITE, k_.address(bad_k_.row())};
+        if (bad_v_.any())
+            return {SKALD_FAULT_NONFINITE, v_.address(bad_v_.row())};
+        if (fault)
+            return fault;
+    }
+    return {};
+}
+
+// Of at most `count` rows; count becomes their number. On a fault, the row concerned is the next.
+Fault Append::find_blocks(std::uint64_t first, std::uint64_t& count) {
+    blocks_.clear();
+    std::uint32_t sequence = 0;
+    std::uint32_t index = ~0u;  // none has this many
+    for (std::uint64_t i = 0; i < count; ++i) {
+        if ((i % 256 == 255 && m_.poll(m_.self)) || m_.blocks.size() > kBatchPieces) {
+            count = i;
+            return {};
+        }
+        const isa::Row where = m_.row_table[first + i];
+        const std::uint32_t block = where.position / isa::kKvPositions;
+        Fault fault;
+        if (!blocks_.has(where.position))
+            fault = {SKALD_FAULT_VALUE, list_.address(first + i, offsetof(isa::Row, position))};
+        else if (block == index && where.sequence == sequence)
+            refs_[i] = refs_[i - 1];
+        else
+            fault = blocks_.find(where.sequence, block, Access::kWrite, refs_[i]);
+        if (fault) {
+            count = i;
+            return fault;
+        }
+        sequence = where.sequence;
+        index = block;
+    }
+    return {};
+}
+
+void Append::head(Worker& worker, std::uint32_t head, std::uint64_t first, std::uint64_t count) {
+    for (std::uint64_t i = 0; i < count; ++i) {
+        if (i % 64 == 0 && m_.poll(worker))
+            return;
+        if (!store_k(worker, head, first + i, refs_[i]))
+            return bad_k_.report(first + i);
+        if (!store_v(worker, head, first + i, refs_[i]))
+            return bad_v_.report(first + i);
+    }
+}
+
+// A head's key or value in 8 bits. False: not finite.
+bool Append::quantise(const float* x, std::int8_t* q, float& scale) const {
+    float max = 0.0f;
+    if (!m_.kernels.abs_max(x, head_dim_, max))
+        return false;
+    scale = max / 127.0f;
+    m_.kernels.quant_by(x, compute::quant_inverse(max), head_dim_, q);
+    return true;
+}
+
+// False: not finite.
+bool Append::store_k(Worker& worker, std::uint32_t head, std::uint64_t row, const BlockRef& block) {
+    auto& buffer = *reinterpret_cast<Buffers*>(worker.buffer());
+    const float* x = k_.in(row, std::uint64_t{head} * head_dim_ * 4, head_dim_, buffer.x);
+    const std::uint64_t start = head * blocks_.head_bytes();
+    const std::uint64_t tile =
+        start + slot(row) / isa::kKvTile * isa::kKvTile * head_dim_ * element_bytes();
+    const std::uint64_t lane = slot(row) % isa::kKvTile;
+    if (i8_) {
+        float scale = 0.0f;
+        if (!quantise(x, buffer.numbers, scale))
+            return false;
+        for (std::uint32_t d = 0; d < head_dim_; d += 4) {
+            std::uint8_t four[4];
+            for (unsigned i = 0; i < 4; ++i)
+                four[i] = static_cast<std::uint8_t>(buffer.numbers[d + i] + 128);
+            blocks_.store(block, tile + d * isa::kKvTile + lane * 4, four, 4);
+        }
+        blocks_.store(block, start + k_scales() + slot(row) * 4, &scale, 4);
+        return true;
+    }
+    if (!m_.kernels.to_half(x, buffer.half, head_dim_))
+        return false;
+    if (block.base != nullptr) {
+        auto* to = reinterpret_cast<std::uint16_t*>(block.base + tile) + lane;
+        for (std::uint32_t d = 0; d < head_dim_; ++d)
+            to[d * isa::kKvTile] = buffer.half[d];
+    } else {
+        for (std::uint32_t d = 0; d < head_dim_; ++d)
+            blocks_.store(block, tile + (d * isa::kKvTile + lane) * 2, &buffer.half[d], 2);
+    }
+    return true;
+}
+
+// False: not finite.
+bool Append::store_v(Worker& worker, std::uint32_t head, std::uint64_t row, const BlockRef& block) {
+    auto& buffer = *reinterpret_cast<Buffers*>(worker.buffer());
+    const float* x = v_.in(row, std::uint64_t{head} * head_dim_ * 4, head_dim_, buffer.x);
+    const std::uint64_t start = head * blocks_.head_bytes();
+    const std::uint64_t at = start + values() + slot(row) * head_dim_ * element_bytes();
+    if (i8_) {
+        float scale = 0.0f;
+        if (!quantise(x, buffer.numbers, scale))
+            return false;
+        blocks_.store(block, at, buffer.numbers, head_dim_);
+        blocks_.store(block, start + v_scales() + slot(row) * 4, &scale, 4);
+        return true;
+    }
+    if (!m_.kernels.to_half(x, buffer.half, head_dim_))
+        return false;
+    blocks_.store(block, at, buffer.half, head_dim_ * 2);
+    return true;
+}
+
+}  // namespace
+
+Fault kv_append(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
+    const std::uint32_t kv_heads = op.dim[0];
+    const std::uint32_t head_dim = op.dim[2];
+    const auto format = static_cast<isa::KvFormat>(op.fmt);
+    m.cost =
+        memory_cost(rows * kv_heads *
+                    (8ull * head_dim + isa::kv_head_bytes(format, head_dim) / isa::kKvPositions));
+    Append append(m, op);
+    return append.run(op, rows);
+}
+
+}  // namespace skald::card::ops

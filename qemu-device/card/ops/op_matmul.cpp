@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: MIT
+// MATMUL: lays out a chunk of activation columns once, then walks row tiles of weights, a few at a
+// time. How the work is cut changes no bit: an output is one chain along k, carried from call to
+// call.
+#include <algorithm>
+
+#include "card/ops/activations.hpp"
+#include "card/ops/ops.hpp"
+
+namespace skald::card::ops {
+namespace {
+
+using compute::IntegerCall;
+using compute::kMaxColumns;
+
+constexpr std::uint64_t kMostColumns = Activations::kMostColumns;
+// Bytes of weights in one kernel call; between calls the cancel flag is polled.
+constexpr std::uint64_t kCallBytes = 128u << 10;
+// The same where several groups of columns meet the weights, which stay in the innermost cache and
+// are soon followed by the next: less while fetching those bounds (12 columns of int8 take 10 %
+// longer with twice as much), all of a stretch once activations do (512 take 5 % less).
+constexpr std::uint64_t kInnerBytes = 9u << 10;
+constexpr std::uint64_t kManyColumns = 48;
+constexpr unsigned kRowTiles = 2;  // together, of several columns
+constexpr std::uint64_t kMostOutputs = IntegerCall::kStreams * isa::kTileRows;  // of an item
+
+struct Buffers {
+    alignas(64) std::byte tile[sizeof(isa::TileI8B128A)];  // one that straddles pages
+    alignas(64) float acc[kMostColumns * kRowTiles * isa::kTileRows];
+    alignas(64) float scale[isa::kTileRows];  // T2Row
+    float bias[kMostOutputs];
+    float y[kMostOutputs];
+};
+static_assert(sizeof(Buffers) <= Worker::kBufferBytes);
+constexpr bool fits_bounce() {
+    for (const isa::WeightInfo& info : isa::kWeights)
+        if (info.tile_bytes > sizeof(Buffers::tile))
+            return false;
+    return true;
+}
+static_assert(fits_bounce());
+
+Buffers& buffers(Worker& worker) {
+    return *reinterpret_cast<Buffers*>(worker.buffer());
+}
+
+class Product {
+  public:
+    Product(Machine& m, const isa::MicroOp& op, std::uint64_t rows)
+        : m_(m),
+          rows_(rows),
+          n_(op.dim[0]),
+          info_(isa::weight_info(static_cast<isa::WeightFormat>(op.fmt))),
+          kernel_(m.kernels.integer[compute::weight_index(info_.format)]),
+          tiles_(isa::ceil_div(op.dim[1], info_.tile_k)),
+          chunks_(info_.tile_k / isa::kTileK),
+          row_tiles_(isa::ceil_div(n_, isa::kTileRows)),
+          row_bytes_(isa::row_tile_bytes(info_.format, op.dim[1])),
+          accumulate_((op.flags & isa::kFlagAccumulate) != 0),
+          has_bias_((op.flags & isa::kFlagBias) != 0),
+          x_(m, op, rows) {}
+
+    Fault resolve(const isa::MicroOp& op);
+    Fault run();
+
+  private:
+    void multiply(std::uint64_t columns);
+    [[nodiscard]] std::uint64_t longest(std::uint64_t tile, unsigned count) const;
+    bool by_tiles(Worker& worker, std::uint64_t row_tile, unsigned count, std::uint64_t columns);
+    const std::byte* weights(Worker& worker, std::uint64_t row_tile, std::uint64_t tile,
+                             std::uint64_t& count) const;
+    void call(IntegerCall& c, std::uint64_t tile, std::uint64_t count, std::uint64_t columns,
+              float* acc, std::size_t acc_stride) const;
+    void call_floats(const std::byte* w, std::uint64_t tile, std::uint64_t count,
+                     std::uint64_t columns, float* acc, std::size_t acc_stride) const;
+    compute::MatmulEnd end(Worker& worker, std::uint64_t row_tile, unsigned count,
+                           std::uint64_t columns) const;
+    void finish(Worker& worker, std::uint64_t row_tile, unsigned count,
+                compute::MatmulEnd end) const;
+    // Whether y's rows are plain memory at a distance of whole numbers.
+    [[nodiscard]] bool in_place() const { return y_.base != nullptr && y_.pitch % 4 == 0; }
+
+    Machine& m_;
+    std::uint64_t rows_, n_;
+    const isa::WeightInfo& info_;
+    compute::MatmulInteger kernel_;
+    std::uint64_t tiles_;      // along k
+    std::uint64_t chunks_;     // of 64 k in a tile
+    std::uint64_t row_tiles_;  // along n
+    std::uint64_t row_bytes_;  // of a row tile
+    bool accumulate_, has_bias_;
+    Activations x_;
+    View w_, y_, bias_;
+    std::uint64_t first_ = 0;  // row of x that column 0 of the chunk is
+    // From a worker's item to the one it will probably take next, for memory to be asked early.
+    std::uint64_t stride_ = 1;
+};
+
+Fault Product::resolve(const isa::MicroOp& op) {
+    if (const Fault f = x_.resolve_x(op))
+        return f;
+    if (const Fault f = m_.view(op, 1, 1, row_tiles_ * row_bytes_, 64, Access::kRead, w_))
+        return f;
+    if (const Fault f = m_.view(op, 2, rows_, n_ * 4, 4, Access::kWrite, y_))
+        return f;
+    if (has_bias_)
+        if (const Fault f = m_.view(op, 3, 1, n_ * 4, 4, Access::kRead, bias_))
+            return f;
+    return x_.resolve_scales(op);
+}
+
+Fault Product::run() {
+    for (; first_ < rows_ && !m_.stopped(); first_ += x_.chunk()) {
+        const std::uint64_t columns = std::min(x_.chunk(), rows_ - first_);
+        if (const Fault f = x_.prepare(first_, columns))
+            return f;
+        if (m_.stopped())
+            break;
+        multiply(columns);
+    }
+    return {};
+}
+
+void Product::multiply(std::uint64_t columns) {
+    // Few columns are bound by memory, which several streams serve better than one; with more an
+    // activation is to serve two row tiles.
+    const std::uint64_t most = !info_.integer ? 1
+                               : columns == 1 ? IntegerCall::kStreams
+                                              : kRowTiles;
+    const std::uint64_t rows = std::min(most, isa::ceil_div(row_tiles_, 4 * m_.seat.threads()));
+    const std::uint64_t macs = rows * isa::kTileRows * tiles_ * info_.tile_k * columns;
+    const std::uint64_t macs_per_ns = !info_.integer ? 16
+                                      : columns < 4  ? 32
+                                      : columns < 24 ? 128
+                                                     : 256;
+    const std::uint64_t items = isa::ceil_div(row_tiles_, rows);
+    const std::uint64_t ns = macs / macs_per_ns + 1;
+    // Workers that take items one by one take turns, more or less.
+    const bool one_by_one = m_.shares(items, ns) && m_.bundle(items, ns) == 1;
+    stride_ = one_by_one ? m_.seat.threads() : 1;
+    m_.parallel(items, ns, [&](Worker& worker, std::uint64_t item) {
+        const std::uint64_t first = item * rows;
+        const std::uint64_t count = std::min(rows, row_tiles_ - first);
+        by_tiles(worker, first, static_cast<unsigned>(count), columns);
+    });
+}
+
+// At most `count` tiles of a row tile from `tile` on: as many as lie in one piece, or a copy of the
+// one that does not.
+const std::byte* Product::weights(Worker& worker, std::uint64_t row_tile, std::uint64_t tile,
+                                  std::uint64_t& count) const {
+    const std::uint64_t offset = row_tile * row_bytes_ + info_.row_header + tile * info_.tile_bytes;
+    if (w_.base != nullptr)
+        return w_.base + offset;
+    const std::uint64_t va = w_.address(0, offset);
+    const Mapping& mapping = w_.extents->find(va, 0, w_.extents->size());
+    count = std::clamp<std::uint64_t>((mapping.end - va) / info_.tile_bytes, 1, count);
+    return w_.in<std::byte>(0, offset, count * info_.tile_bytes, buffers(worker).tile);
+}
+
+// Tiles from `tile` on that one kernel call takes, of each of `count` row tiles.
+std::uint64_t Product::longest(std::uint64_t tile, unsigned count) const {
+    const bool several = info_.integer && x_.groups() > 1;
+    const std::uint64_t inner = x_.columns() >= kManyColumns ? 2 * kInnerBytes : kInnerBytes;
+    const std::uint64_t bytes = (several ? inner : kCallBytes) / count;
+    const std::uint64_t most =
+        std::min(tiles_ - tile, std::max<std::uint64_t>(1, bytes / info_.tile_bytes));
+    const std::uint64_t stretch = Activations::kStretch / chunks_;
+    return several ? std::min(most, stretch - tile % stretch) : most;
+}
+
+// False: stopped.
+bool Product::by_tiles(Worker& worker, std::uint64_t row_tile, unsigned count,
+                       std::uint64_t columns) {
+    float* acc = buffers(worker).acc;
+    const std::size_t acc_stride = count * isa::kTileRows;
+    if (!info_.integer)
+        std::memset(acc, 0, columns * acc_stride * 4);
+    const bool all = (row_tile + count) * isa::kTileRows <= n_;  // of the outputs are wanted
+    const bool ends = all && in_place() && info_.group != isa::QuantGroup::Row;
+    const compute::MatmulEnd end = this->end(worker, row_tile, count, columns);
+    std::uint64_t whole = 0;
+    const std::uint64_t va = w_.address(0, row_tile * row_bytes_);
+    const bool together =
+        info_.integer &&
+        (w_.base != nullptr ||
+         (count > 1 && w_.extents->find(va, 0, w_.extents->size()).end - va >= count * row_bytes_));
+    while (together && whole < tiles_) {
+        if (m_.poll(worker))
+            return false;
+        IntegerCall c;
+        c.streams = count;
+        std::uint64_t run = longest(whole, count);
+        for (unsigned s = 0; s < count; ++s) {
+            c.w[s] = weights(worker, row_tile + s, whole, run);
+            if (whole + run < tiles_)
+                c.next[s] = c.w[s] + run * info_.tile_bytes;
+            else if (w_.base != nullptr && row_tile + stride_ * count + s < row_tiles_)
+                c.next[s] =
+                    w_.base + (row_tile + stride_ * count + s) * row_bytes_ + info_.row_header;
+        }
+        const bool last = whole + run == tiles_;
+        if (last && ends)
+            c.end = &end;
+        call(c, whole, run, columns, acc, acc_stride);
+        if (last && ends)
+            return true;
+        whole += run;
+    }
+    for (unsigned s = 0; s < count; ++s) {
+        for (std::uint64_t tile = whole; tile < tiles_;) {
+            if (m_.poll(worker))
+                return false;
+            std::uint64_t run = longest(tile, 1);
+            const std::byte* w = weights(worker, row_tile + s, tile, run);
+            if (info_.integer) {
+                IntegerCall c;
+                c.w[0] = w;
+                call(c, tile, run, columns, acc + s * isa::kTileRows, acc_stride);
+            } else {
+                call_floats(w, tile, run, columns, acc, acc_stride);
+            }
+            tile += run;
+        }
+    }
+    finish(worker, row_tile, count, end);
+    return true;
+}
+
+// c: weights, and what is asked for ahead.
+void Product::call(IntegerCall& c, std::uint64_t tile, std::uint64_t count, std::uint64_t columns,
+                   float* acc, std::size_t acc_stride) const {
+    c.count = static_cast<std::uint32_t>(count);
+    c.columns = static_cast<unsigned>(columns);
+    x_.point(c, tile * chunks_);
+    c.acc = acc;
+    c.acc_stride = acc_stride;
+    c.first = tile == 0;
+    kernel_(c);
+}
+
+void Product::call_floats(const std::byte* w, std::uint64_t tile, std::uint64_t count,
+                          std::uint64_t columns, float* acc, std::size_t acc_stride) const {
+    compute::MatmulFloat c;
+    c.w = w;
+    c.tiles = static_cast<std::uint32_t>(count);
+    c.x_stride = x_.stride() / 4;
+    for (std::uint64_t first = 0; first < columns; first += kMaxColumns) {
+        c.columns = static_cast<unsigned>(std::min<std::uint64_t>(kMaxColumns, columns - first));
+        c.x = x_.floats(first, tile);
+        c.acc = acc + first * acc_stride;
+        (info_.format == isa::WeightFormat::F16 ? m_.kernels.matmul_f16 : m_.kernels.matmul_f32)(c);
+    }
+}
+
+// What becomes of the sums of `count` row tiles; y only where it is in place.
+compute::MatmulEnd Product::end(Worker& worker, std::uint64_t row_tile, unsigned count,
+                                std::uint64_t columns) const {
+    const std::uint64_t first = row_tile * isa::kTileRows;
+    compute::MatmulEnd end;
+    end.columns = static_cast<std::uint32_t>(columns);
+    end.acc = buffers(worker).acc;
+    end.acc_stride = count * isa::kTileRows;
+    end.outputs = static_cast<std::uint32_t>(std::min<std::uint64_t>(end.acc_stride, n_ - first));
+    if (has_bias_)
+        end.bias = bias_.in(0, first * 4, end.outputs, buffers(worker).bias);
+    end.accumulate = accumulate_;
+    if (in_place()) {
+        end.y = y_.out<float>(first_, first * 4, end.outputs, nullptr).data();
+        end.y_stride = y_.pitch / 4;
+    }
+    return end;
+}
+
+void Product::finish(Worker& worker, std::uint64_t row_tile, unsigned count,
+                     compute::MatmulEnd end) const {
+    Buffers& buffer = buffers(worker);
+    if (info_.group == isa::QuantGroup::Row) {
+        for (unsigned s = 0; s < count; ++s) {
+            const float* scale =
+                w_.in(0, (row_tile + s) * row_bytes_, isa::kTileRows, buffer.scale);
+            m_.kernels.finish_row(buffer.acc + s * isa::kTileRows, end.acc_stride, scale, x_.sums(),
+                                  x_.scales(), end.columns);
+        }
+    }
+    if (in_place())
+        return m_.kernels.finish(end);
+    const std::uint64_t columns = end.columns;
+    end.columns = 1;
+    for (std::uint64_t c = 0; c < columns; ++c, end.acc += end.acc_stride) {
+        const auto out =
+            y_.out(first_ + c, row_tile * isa::kTileRows * 4, end.outputs, buffer.y, accumulate_);
+        end.y = out.data();
+        m_.kernels.finish(end);
+        out.commit();
+    }
+}
+
+}  // namespace
+
+Fault matmul(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
+    const std::uint64_t n = op.dim[0];
+    const std::uint64_t k = op.dim[1];
+    const auto format = static_cast<isa::WeightFormat>(op.fmt);
+    m.cost = op_cost(rows * n * k, mac_rate(format), 0,
+                     isa::matrix_bytes(format, n, k) + rows * 4 * (k + n));
+    Product product(m, op, rows);
+    if (const Fault fault = product.resolve(op))
+        return fault;
+    return product.run();
+}
+
+}  // namespace skald::card::ops

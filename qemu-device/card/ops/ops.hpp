@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+// The micro-ops, one function each, by the file they live in. What they do: uapi/doc/isa.md.
+#pragma once
+
+#include "card/ops/machine.hpp"
+
+namespace skald::card::ops {
+
+// op_control.cpp
+Fault end(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
+Fault alu(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
+Fault load(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
+Fault store(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
+Fault branch(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
+Fault loop(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
+Fault budget(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
+
+// op_semaphore.cpp
+Fault sem_wait(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
+Fault sem_signal(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
+
+// op_token_out.cpp
+Fault token_out(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
+
+// op_copy.cpp
+Fault copy(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
+
+// op_gather.cpp
+Fault gather(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
+Fault gather_rows(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
+Fault row_step(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
+
+// op_quant.cpp
+Fault quant(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
+Fault dequant(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
+
+// op_matmul.cpp
+Fault matmul(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
+
+// op_vector.cpp
+Fault rms_norm(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
+Fault add(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
+Fault glu(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
+Fault rope(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
+
+// op_kv_append.cpp, op_attention.cpp
+Fault kv_append(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
+Fault attention(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
+
+// op_logits.cpp, op_sample.cpp
+Fault argmax(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
+Fault logprob(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
+Fault sample(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
+
+}  // namespace skald::card::ops

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+// The queue hardware: what a queue keeps between jobs, and a job between slices.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "card/engine/engine_port.hpp"
+#include "card/model/cost.hpp"
+#include "skald/isa.hpp"
+#include "skald/ring.h"
+
+namespace skald::card {
+
+// A job as far as it has come.
+struct JobState {
+    JobDesc desc;
+    std::array<std::uint64_t, isa::kRegisters> reg{};
+    std::uint32_t pc = 0;
+    std::uint64_t micro_ops = 0;
+    Cost cost;
+    std::uint64_t loops = 0;             // backward branches taken
+    std::uint64_t run_ns = 0;            // card clock, slices before this one
+    std::vector<skald_profile> profile;  // what is not yet added to the job's buffer
+};
+
+// Tokens put out but not announced yet, and when the last interrupt was.
+struct ProgressState {
+    std::uint64_t count = 0;    // the queue page's progress counter
+    std::uint32_t pending = 0;  // tokens since the last interrupt
+    std::uint64_t last_raise_ns = 0;
+    bool raised = false;  // in this job: the first token is announced at once
+};
+
+struct Queue {
+    QueueHw hw;
+    bool exists = false;
+    bool preempted = false;
+    JobState job;
+    ProgressState progress;
+    std::vector<std::byte> scratch;
+};
+
+}  // namespace skald::card
