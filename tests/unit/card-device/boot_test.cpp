@@ -2,14 +2,13 @@
 // The boot ROM: every way an image can be wrong, in the order in which the checks are made, and
 // trying again.
 #include <sodium.h>
-#include <array>
-#include <bit>
 
 #include <cstring>
 
 #include "card/device/boot_rom.hpp"
 #include "card_fixture.hpp"
 #include "skald/fw_image.h"
+#include "small_firmware.hpp"
 
 namespace skald::card::test {
 namespace {
@@ -191,26 +190,9 @@ TEST_F(BootTest, TheMemoryOfTheImageIsFreeOnceItRuns) {
     EXPECT_EQ(driver->command({SKALD_MBOX_PING})[0], SKALD_MBOX_OK);
 }
 
-// An image of a few instructions.
-Image program(const std::vector<std::uint32_t>& words) {
-    Image made(sizeof(skald_fw_header));
-    for (const std::uint32_t word : words) {
-        const auto bytes = std::bit_cast<std::array<std::byte, sizeof word>>(word);
-        for (const std::byte byte : bytes)
-            made.push_back(byte);
-    }
-    return resigned(made, [&](skald_fw_header& h) {
-        h.magic = SKALD_FW_MAGIC;
-        h.header_size = sizeof(h);
-        h.device_abi = SKALD_DEVICE_ABI;
-        h.payload_size = static_cast<std::uint32_t>(words.size() * 4);
-        h.load_addr = h.entry = SKALD_SRAM_BASE + 0x100;
-    });
-}
-
 TEST_F(BootTest, AFirmwareThatTrapsKillsTheCardAndSaysWhere) {
     // lui x1, 0x40000; sw x0, 4(x1): nothing is there
-    EXPECT_EQ(driver->boot(program({0x400000b7, 0x0000a223})), SKALD_STATE_DEAD);
+    EXPECT_EQ(driver->boot(image_of({0x400000b7, 0x0000a223})), SKALD_STATE_DEAD);
     EXPECT_EQ(driver->reg(SKALD_REG_BOOT_ERROR), SKALD_BOOT_TRAP);
     EXPECT_EQ(driver->reg(SKALD_REG_BOOT_DETAIL), 7u);
     EXPECT_EQ(driver->reg(SKALD_REG_TRAP_CAUSE), 7u);
@@ -227,13 +209,13 @@ TEST_F(BootTest, AFirmwareThatTrapsKillsTheCardAndSaysWhere) {
 
 TEST_F(BootTest, AFirmwareThatHaltsSaysItsReason) {
     // lui x1, 0x20000; addi x2, x0, 77; sw x2, HALT(x1)
-    EXPECT_EQ(driver->boot(program({0x200000b7, 0x04d00113, 0x0220ac23})), SKALD_STATE_DEAD);
+    EXPECT_EQ(driver->boot(image_of({0x200000b7, 0x04d00113, 0x0220ac23})), SKALD_STATE_DEAD);
     EXPECT_EQ(driver->reg(SKALD_REG_BOOT_ERROR), SKALD_BOOT_HALT);
     EXPECT_EQ(driver->reg(SKALD_REG_BOOT_DETAIL), 77u);
 }
 
 TEST_F(BootTest, AnEndlessLoopAtStartUpEndsWithAReset) {
-    driver->start_boot(program({0x0000006f}));  // j .
+    driver->start_boot(image_of({0x0000006f}));  // j .
     EXPECT_EQ(driver->status(), SKALD_STATE_BOOTING);
     driver->reset();
     EXPECT_EQ(driver->status(), SKALD_STATE_IDLE);
