@@ -2,6 +2,7 @@
 // QUEUE_CREATE, QUEUE_DESTROY, QUEUE_STATUS.
 #include "firmware/log/log.hpp"
 #include "firmware/mbox/commands.hpp"
+#include "skald/page_table.h"
 #include "skald/ring.h"
 
 namespace skald::fw {
@@ -34,7 +35,8 @@ u32 bad_word(const Words& in) {
     if (in[SKALD_QC_PRIORITY] >= SKALD_FW_PRIO_COUNT) {
         return SKALD_QC_PRIORITY;
     }
-    return in[SKALD_QC_SCRATCH] > SKALD_SCRATCH_MAX ? SKALD_QC_SCRATCH : 0;
+    const u32 scratch = in[SKALD_QC_SCRATCH];
+    return scratch % SKALD_PAGE_SIZE != 0 || scratch > SKALD_SCRATCH_MAX ? SKALD_QC_SCRATCH : 0;
 }
 
 }  // namespace

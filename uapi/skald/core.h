@@ -73,7 +73,7 @@ enum skald_core_reg { /* offsets from SKALD_PERIPH_BASE */
 	SKALD_CORE_QH_PAGE_LO = 0x148,  /* host DMA address of the queue page */
 	SKALD_CORE_QH_PAGE_HI = 0x14c,
 	SKALD_CORE_QH_VECTOR = 0x150,
-	SKALD_CORE_QH_SCRATCH = 0x154,  /* bytes */
+	SKALD_CORE_QH_SCRATCH = 0x154,  /* bytes, a multiple of 4 KiB, at most SKALD_SCRATCH_MAX */
 	SKALD_CORE_QH_COALESCE_TOKENS = 0x158,
 	SKALD_CORE_QH_COALESCE_US = 0x15c,
 	SKALD_CORE_QH_CMD = 0x160,      /* WO: 1 set up, 2 tear down (not while it runs) */

@@ -53,7 +53,7 @@ enum {
 	SKALD_QC_PAGE_HI = 8,
 	SKALD_QC_VECTOR = 9,         /* 1 .. SKALD_NUM_VECTORS - 1 */
 	SKALD_QC_PRIORITY = 10,      /* enum skald_fw_priority */
-	SKALD_QC_SCRATCH = 11,       /* bytes, at most SKALD_SCRATCH_MAX */
+	SKALD_QC_SCRATCH = 11,       /* bytes, a multiple of 4 KiB, at most SKALD_SCRATCH_MAX; may be 0 */
 	SKALD_QC_COALESCE_TOKENS = 12, /* progress interrupt after so many tokens ... */
 	SKALD_QC_COALESCE_US = 13,   /* ... or so long after the last one, whichever is first; 0 0: every token */
 };

@@ -2,6 +2,7 @@
 // Contexts, queue hardware and engine commands of the control core.
 #include "card/device/engine_unit.hpp"
 
+#include "skald/page_table.h"
 #include "skald/ring.h"
 
 namespace skald::card {
@@ -61,7 +62,8 @@ std::optional<EngineUnit::Action> EngineUnit::set_queue(std::uint32_t id) {
         return refuse(log_, "queue is set up already", id);
     }
     if (hw.context >= SKALD_MAX_CONTEXTS || hw.page.value % SKALD_QUEUE_PAGE_SIZE != 0 ||
-        hw.vector >= SKALD_NUM_VECTORS || hw.scratch_bytes > SKALD_SCRATCH_MAX) {
+        hw.vector >= SKALD_NUM_VECTORS || hw.scratch_bytes > SKALD_SCRATCH_MAX ||
+        hw.scratch_bytes % SKALD_PAGE_SIZE != 0) {
         return refuse(log_, "queue set up with a field out of range", id);
     }
     queues_[id] = {hw, false};

@@ -106,6 +106,10 @@ TEST_F(MailboxTest, QueueCreateNamesTheWordThatIsOutOfRange) {
         {SKALD_QC_VECTOR, SKALD_NUM_VECTORS},
         {SKALD_QC_PRIORITY, SKALD_FW_PRIO_COUNT},
         {SKALD_QC_SCRATCH, SKALD_SCRATCH_MAX + 1},
+        {SKALD_QC_SCRATCH, SKALD_SCRATCH_MAX + 4096},
+        {SKALD_QC_SCRATCH, 24},
+        {SKALD_QC_SCRATCH, 4095},
+        {SKALD_QC_SCRATCH, 4096 + 2048},
     };
     for (const auto& [word, value] : bad) {
         Words w = queue_words(0);
