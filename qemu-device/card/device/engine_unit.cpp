@@ -75,7 +75,7 @@ std::optional<EngineUnit::Action> EngineUnit::clear_queue(std::uint32_t id) {
     if (!queues_[id].hw) {
         return refuse(log_, "queue is not set up", id);
     }
-    if (state() == kRunning && core_.get(SKALD_CORE_ENG_QUEUE) == id) {
+    if (running_ == id) {
         return refuse(log_, "queue torn down while it runs", id);
     }
     queues_[id] = Queue{};
@@ -137,6 +137,7 @@ std::optional<EngineUnit::Action> EngineUnit::resume(std::uint32_t queue) {
 }
 
 void EngineUnit::start(std::uint32_t queue) {
+    running_ = queue;
     core_.set(SKALD_CORE_ENG_STATE, kRunning);
     host_.set(SKALD_REG_ENGINE_STATE, 1);
     host_.set(SKALD_REG_ENGINE_QUEUE, queue);
@@ -162,6 +163,7 @@ void EngineUnit::job_ended(const JobResult& result) {
     core_.set64(SKALD_CORE_RES_CYCLES_LO, result.cycles);
     core_.set64(SKALD_CORE_RES_BYTES_LO, result.bytes);
     core_.set64(SKALD_CORE_RES_ENERGY_LO, result.energy_pj);
+    running_.reset();
     core_.set(SKALD_CORE_ENG_STATE, kEnded);
     host_.set(SKALD_REG_ENGINE_STATE, 0);
     if (result.queue < queues_.size()) {

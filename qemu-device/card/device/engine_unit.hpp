@@ -30,6 +30,7 @@ class EngineUnit {
 
     void reset() {
         queues_.fill(Queue{});
+        running_.reset();
         started_ = false;
     }
 
@@ -69,6 +70,9 @@ class EngineUnit {
     Doorbells& doorbells_;
     const Log& log_;
     std::array<Queue, SKALD_MAX_QUEUES> queues_{};
+    // The queue of the run in progress. ENG_QUEUE is what the firmware writes for the next command
+    // and says nothing about this one.
+    std::optional<std::uint32_t> running_;
     bool started_ = false;
 };
 
