@@ -64,8 +64,8 @@ void CardState::reset_core() {
     }
 }
 
-void CardState::update_lines() {
-    lines.store(irqs.lines(mtime()), std::memory_order_relaxed);
+void CardState::update_lines(std::uint64_t now) {
+    lines.store(irqs.lines(now), std::memory_order_relaxed);
     changed.notify_all();
 }
 

@@ -76,8 +76,9 @@ class CardState {
     [[nodiscard]] std::uint64_t since_reset(std::uint64_t port_ns) const {
         return port_ns > reset_ns_ ? port_ns - reset_ns_ : 0;
     }
-    // After anything that may change them.
-    void update_lines();
+    // After anything that may change them. now: a reading of mtime().
+    void update_lines() { update_lines(mtime()); }
+    void update_lines(std::uint64_t now);
     void wake() {
         attention.store(true, std::memory_order_relaxed);
         changed.notify_all();

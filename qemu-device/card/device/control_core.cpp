@@ -162,52 +162,59 @@ void ControlCore::interpret() {
 
 void ControlCore::sleep() {
     std::unique_lock guard(state_.lock);
-    state_.update_lines();
-    if (state_.engine.take_started()) {
+    std::chrono::nanoseconds quiet = quiet_time();
+    if (state_.engine.take_started() && quiet.count() > 0) {
         guard.unlock();
-        if (watch()) {
-            return;
-        }
+        watch(std::min<std::chrono::nanoseconds>(quiet, kWatch));
         guard.lock();
+        quiet = quiet_time();
     }
-    if (state_.attention.load(std::memory_order_relaxed) || hart_.wakes()) {
+    if (quiet.count() == 0) {
         return;
     }
-    state_.changed.wait_for(guard, sleep_limit());
+    const std::uint64_t now = state_.now_ns();
+    const bool stands_still = std::exchange(slept_at_, now) == now;
+    state_.changed.wait_for(
+        guard,
+        stands_still ? std::max<std::chrono::nanoseconds>(quiet, kStoppedClockPause) : quiet);
 }
 
-// True: there is something to do. The timer is looked at when this is over.
-bool ControlCore::watch() {
+bool ControlCore::wanted() const {
+    return state_.attention.load(std::memory_order_relaxed) || hart_.wakes();
+}
+
+// How long the core has nothing to do, unless something happens; with the lock held. The timer is
+// read once: one that fell due between a look at its line and a look at the time would wake nobody.
+std::chrono::nanoseconds ControlCore::quiet_time() {
+    constexpr std::chrono::hours kNothingDue{1};
+    const std::uint64_t now = state_.mtime();
+    state_.update_lines(now);
+    if (wanted()) {
+        return {};
+    }
+    const std::uint64_t due = state_.core.get64(SKALD_CORE_MTIMECMP_LO);
+    if (due <= now) {
+        return kNothingDue;  // and the core ignores it, or it would be wanted
+    }
+    constexpr std::chrono::microseconds kMost = kNothingDue;
+    return std::chrono::microseconds(std::min<std::uint64_t>(due - now, kMost.count()));
+}
+
+// Until the core is wanted, or the time is over.
+void ControlCore::watch(std::chrono::nanoseconds limit) {
     static const bool alone = std::thread::hardware_concurrency() == 1;
     if (alone) {
-        return false;  // the engine would wait for this thread
+        return;  // the engine would wait for this thread
     }
-    const auto until = std::chrono::steady_clock::now() + kWatch;
+    const auto until = std::chrono::steady_clock::now() + limit;
     do {
         for (int i = 0; i < 16; ++i) {
             _mm_pause();
         }
-        if (state_.attention.load(std::memory_order_relaxed) || hart_.wakes()) {
-            return true;
-        }
-    } while (std::chrono::steady_clock::now() < until);
-    return false;
+    } while (!wanted() && std::chrono::steady_clock::now() < until);
 }
 
-std::chrono::nanoseconds ControlCore::sleep_limit() {
-    constexpr std::chrono::hours kNothingDue{1};
-    const std::uint64_t now = state_.mtime();
-    const bool stands_still = std::exchange(slept_at_, now) == now;
-    const std::uint64_t due = state_.core.get64(SKALD_CORE_MTIMECMP_LO);
-    if (due <= now) {
-        return kNothingDue;  // and the core ignores it, or it would not sleep
-    }
-    constexpr std::chrono::microseconds kMost = kNothingDue;
-    const std::chrono::microseconds wait(std::min<std::uint64_t>(due - now, kMost.count()));
-    return stands_still ? std::max<std::chrono::nanoseconds>(wait, kStoppedClockPause) : wait;
-}
-
-void ControlCore::stop(skald_card_state next, skald_boot_error error, std::uint32_t detail) {
+void ControlCore::stop(skald_card_state next, std::uint32_t error, std::uint32_t detail) {
     on_ = false;
     state_.attention.store(true, std::memory_order_relaxed);
     state_.host.set(SKALD_REG_BOOT_ERROR, error);

@@ -36,12 +36,13 @@ class ControlCore final : private CoreLife {
     void boot();
     void interpret();
     void sleep();
-    [[nodiscard]] bool watch();
-    [[nodiscard]] std::chrono::nanoseconds sleep_limit();
+    void watch(std::chrono::nanoseconds limit);
+    [[nodiscard]] std::chrono::nanoseconds quiet_time();
+    [[nodiscard]] bool wanted() const;
     void quiesce_engine();
 
     // CoreLife
-    void stop(skald_card_state next, skald_boot_error error, std::uint32_t detail) override;
+    void stop(skald_card_state next, std::uint32_t error, std::uint32_t detail) override;
     void stop_with_trap(const rv32::Trap& trap) override;
     [[nodiscard]] rv32::Trap trap_registers() override;
     void set_window(CardOffset base) override { bus_.set_window(base); }
@@ -55,7 +56,7 @@ class ControlCore final : private CoreLife {
     CoreBus bus_;
     rv32::Hart hart_;
     bool on_ = false;                 // a firmware is loaded and has not stopped
-    std::uint64_t slept_at_ = ~0ull;  // mtime at the last sleep
+    std::uint64_t slept_at_ = ~0ull;  // card time at the last sleep, ns
     std::thread thread_;              // last: uses all of the above
 };
 

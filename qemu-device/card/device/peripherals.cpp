@@ -105,9 +105,8 @@ bool Peripherals::refuse(std::uint32_t, std::uint32_t value, After& after) {
     if (state_.status() != SKALD_STATE_BOOTING) {
         return false;
     }
-    const auto error = static_cast<skald_boot_error>(value);
-    life_.stop(SKALD_STATE_BOOT_FAILED, error,
-               error == SKALD_BOOT_HOST_ABI ? state_.core.get(SKALD_CORE_HOST_ABI) : 0);
+    life_.stop(SKALD_STATE_BOOT_FAILED, value,
+               value == SKALD_BOOT_HOST_ABI ? state_.core.get(SKALD_CORE_HOST_ABI) : 0);
     after = [this] { engine_.cancel(); };
     return true;
 }

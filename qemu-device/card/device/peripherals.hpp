@@ -21,7 +21,8 @@ namespace skald::card {
 class CoreLife {
   public:
     virtual ~CoreLife() = default;
-    virtual void stop(skald_card_state state, skald_boot_error error, std::uint32_t detail) = 0;
+    // error: enum skald_boot_error, or whatever a firmware gave for one.
+    virtual void stop(skald_card_state state, std::uint32_t error, std::uint32_t detail) = 0;
     virtual void stop_with_trap(const rv32::Trap& trap) = 0;
     // mcause, mepc, mtval as they are.
     [[nodiscard]] virtual rv32::Trap trap_registers() = 0;

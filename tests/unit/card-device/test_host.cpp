@@ -73,9 +73,17 @@ void TestHost::raise(unsigned vector) {
 }
 
 std::uint64_t TestHost::now_ns() const {
+    if (step_ != 0) {
+        return stepped_ += step_;
+    }
     return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
                                           std::chrono::steady_clock::now().time_since_epoch())
                                           .count());
+}
+
+void TestHost::step_clock(std::uint64_t ns) {
+    stepped_ = now_ns();
+    step_ = ns;
 }
 
 Hooks TestHost::hooks() {

@@ -48,6 +48,10 @@ class TestHost final : public HostMemory, public InterruptSink, public Clock {
     [[nodiscard]] std::uint64_t host_word(std::uint64_t dma);
     void copy_from_host(std::uint64_t dma, void* to, std::size_t bytes);
     void clear_host(std::uint64_t dma, std::size_t bytes);
+    // From here on the clock stands, but for `ns` that each reading moves it on: what lies between
+    // two readings takes that long, however fast or loaded this machine is.
+    void step_clock(std::uint64_t ns);
+    void pass(std::uint64_t ns) { stepped_ += ns; }
     void refuse_dma(bool refuse) { refuse_ = refuse; }
     // Hooks::discard, while it is set. Called by the card while a MEM_CLEAR is under way.
     std::function<bool(std::span<std::byte>)> discard;
@@ -77,6 +81,8 @@ class TestHost final : public HostMemory, public InterruptSink, public Clock {
     std::condition_variable changed_;
     std::array<std::uint64_t, SKALD_NUM_VECTORS> raised_{};
     std::vector<std::string> guest_errors_;
+    std::atomic<std::uint64_t> step_{0};
+    mutable std::atomic<std::uint64_t> stepped_{0};
     std::atomic<bool> refuse_{false};
     std::atomic<int> threads_{0};
 };
