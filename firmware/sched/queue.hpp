@@ -27,6 +27,12 @@ struct Queue {
 
     [[nodiscard]] u32 entries() const { return 1u << ring_log2; }
     [[nodiscard]] u32 pending() const { return tail - low(completed); }
+    // The driver may write anything. A tail neither leaves entries behind that were announced (they
+    // may be running) nor announces more than the ring holds: so pending() never exceeds entries().
+    [[nodiscard]] bool may_move_to(u32 new_tail) const {
+        const u32 then_pending = new_tail - low(completed);
+        return then_pending >= pending() && then_pending <= entries();
+    }
     [[nodiscard]] bool has_work() const { return pending() != 0; }
     [[nodiscard]] u64 next_seq() const { return completed + 1; }
     [[nodiscard]] u64 next_entry() const {

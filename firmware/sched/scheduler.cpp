@@ -22,9 +22,10 @@ void Scheduler::rung(u32 id, u32 tail) {
     if (!queue.exists || stopped_) {
         return;
     }
-    if (tail - low(queue.completed) > queue.entries()) {
-        log_warning("queue %u: doorbell %u ignored, %u entries are completed and the ring holds %u",
-                    id, tail, low(queue.completed), queue.entries());
+    if (!queue.may_move_to(tail)) {
+        log_warning(
+            "queue %u: doorbell %u refused, the last was %u, %u completed, the ring holds %u", id,
+            tail, queue.tail, low(queue.completed), queue.entries());
         return;
     }
     queue.tail = tail;

@@ -334,6 +334,45 @@ TEST_F(JobsTest, ImplausibleDoorbellsAreIgnored) {
     EXPECT_EQ(driver->completion(0, driver->submit(0, kProgramDone)).status, SKALD_JOB_DONE);
 }
 
+TEST_F(JobsTest, ATailThatMovesBackUnderARunningJobIsRefusedAndTheCardGoesOn) {
+    boot_with_context();
+    start({.id = 0, .vector = 1});
+    start({.id = 1, .vector = 2});
+    driver->submit(0, kProgramHang);
+    wait_until_running(0);
+    driver->submit(0, kProgramDone);
+    EXPECT_EQ(state_of(0), SKALD_QSTATE_RUNNING);  // and the firmware has seen both
+    for (const std::uint32_t tail : {1u, 0u, ~0u, 34u, 0x80000000u}) {
+        driver->ring(0, tail);
+        EXPECT_EQ(driver->command({SKALD_MBOX_QUEUE_STATUS, 0})[SKALD_QS_TAIL], 2u) << tail;
+        EXPECT_NE(driver->log_text().find("doorbell " + std::to_string(tail) + " refused"),
+                  std::string::npos);
+    }
+    ASSERT_EQ(driver->command({SKALD_MBOX_QUEUE_DESTROY, 0})[0], SKALD_MBOX_OK);
+    EXPECT_EQ(driver->completion(0, 1).status, SKALD_JOB_CANCELLED);
+    EXPECT_EQ(driver->completion(0, 2).status, SKALD_JOB_CANCELLED);
+    const std::uint32_t heartbeat = driver->reg(SKALD_REG_HEARTBEAT);
+    EXPECT_EQ(driver->completion(1, driver->submit(1, kProgramDone)).status, SKALD_JOB_DONE);
+    EXPECT_TRUE(host.wait([&] { return driver->reg(SKALD_REG_HEARTBEAT) != heartbeat; }));
+    EXPECT_EQ(driver->command({SKALD_MBOX_PING})[0], SKALD_MBOX_OK);
+    EXPECT_EQ(host.interrupts(1), 2u) << "one for each job there was";
+}
+
+TEST_F(JobsTest, ATailThatMovesBackUnderAPreemptedJobIsRefusedToo) {
+    boot_with_context();
+    start({.id = 0, .priority = SKALD_FW_PRIO_LOW});
+    start({.id = 1, .priority = SKALD_FW_PRIO_HIGH, .vector = 2});
+    driver->submit(0, kProgramSteps, 50);
+    wait_until_running(0);
+    driver->submit(1, kProgramHang);
+    wait_until_running(1);
+    driver->ring(0, 0);
+    ASSERT_EQ(driver->command({SKALD_MBOX_QUEUE_DESTROY, 1})[0], SKALD_MBOX_OK);
+    EXPECT_EQ(driver->completion(0, 1).status, SKALD_JOB_DONE);
+    EXPECT_EQ(driver->completion(0, driver->submit(0, kProgramDone)).status, SKALD_JOB_DONE);
+    EXPECT_EQ(host.interrupts(1), 2u);
+}
+
 TEST_F(JobsTest, DoorbellsOfNobodyAndOddAccessesAreGuestErrors) {
     boot_with_context();
     start({.id = 0});

@@ -142,6 +142,44 @@ TEST_F(SchedulerTest, DoorbellCountersMayWrapAround) {
     EXPECT_EQ(q.next_entry(), 31u * 64);
 }
 
+TEST_F(SchedulerTest, ATailNeitherMovesBackNorPastTheRing) {
+    submit(1, 3);
+    end(SKALD_JOB_DONE);  // 1 is completed, 2 runs, 3 waits
+    const auto ring = [&](u32 tail) {
+        hw.tails[1] = tail;
+        hw.doorbells[0] |= 1u << 1;
+        hw.pending |= SKALD_CORE_IRQ_DOORBELL;
+        firmware.turn();
+        EXPECT_EQ(command({SKALD_MBOX_QUEUE_STATUS, 0, 1}), SKALD_MBOX_OK);
+        return hw.response[SKALD_QS_TAIL];
+    };
+    for (const u32 bad : {2u, 1u, 0u, ~0u, 34u, 0x80000001u}) {
+        hw.log.clear();
+        EXPECT_EQ(ring(bad), 3u) << bad;
+        EXPECT_NE(hw.log.find("doorbell " + std::to_string(bad) +
+                              " refused, the last was 3, 1 completed, the ring holds 32"),
+                  std::string::npos)
+            << hw.log;
+    }
+    EXPECT_EQ(ring(3), 3u) << "the same again is no fault";
+    EXPECT_EQ(ring(33), 33u) << "as many as the ring holds";
+    EXPECT_EQ(hw.completions.size(), 1u);
+}
+
+TEST_F(SchedulerTest, ATailThatMovesBackLeavesNoJobBehind) {
+    submit(1, 2);
+    submit(2);
+    hw.tails[1] = 0;
+    hw.doorbells[0] |= 1u << 1;
+    hw.pending |= SKALD_CORE_IRQ_DOORBELL;
+    firmware.turn();
+    end(SKALD_JOB_DONE);
+    end(SKALD_JOB_DONE);
+    end(SKALD_JOB_DONE);
+    EXPECT_EQ(hw.engine, (Moves{"launch 1", "launch 1", "launch 2"}));
+    EXPECT_EQ(hw.completions.size(), 3u);
+}
+
 TEST_F(SchedulerTest, TheEngineIsNeverAskedWhileItsResultWaits) {
     submit(1);
     hw.end(SKALD_JOB_DONE);
