@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "skald/fault.h"
+#include "skald/isa_table.hpp"
 
 namespace skald::rt {
 

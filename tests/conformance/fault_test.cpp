@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Every fault of every micro-op that can be provoked from a program: reason, index, address.
+#include <algorithm>
 #include <cstddef>
 
 #include "setup.hpp"
+#include "skald/isa_table.hpp"
 
 namespace skald::test {
 namespace {
@@ -35,11 +37,10 @@ class Faults : public ::testing::Test {
         next = memory;
         auto op = make(opcode);
         const isa::OpInfo& info = *isa::find_op(op.opcode);
-        if (info.uses & isa::kUseRows)
+        if (info.registers & isa::kUseRows)
             op.rows = kT;
-        for (std::size_t i = 0; i < isa::kOperands; ++i)
-            if (info.role[i] != isa::Role::None)
-                op.op[i] = at(room());
+        for (const isa::OperandInfo& operand : info.operands)
+            op.op[operand.at] = at(room());
         switch (opcode) {
             case Opcode::Copy:
                 op.dim[0] = 100;
@@ -130,7 +131,7 @@ class Faults : public ::testing::Test {
     template <class F>
     void each_op(F&& f) {
         for (const isa::OpInfo& info : isa::kOps) {
-            if (info.role[0] == isa::Role::None)
+            if (info.operands.size() == 0)
                 continue;
             SCOPED_TRACE(std::string(info.name));
             f(info, good(info.opcode));
@@ -169,35 +170,36 @@ TEST_F(Faults, EveryFieldAMicroOpDoesNotUseMustBeZero) {
             change(op);
             expect(op, SKALD_FAULT_ENCODING);
         };
-        if (!(info.uses & isa::kUseRd))
+        if (!(info.registers & isa::kUseRd))
             bad([](auto& op) { op.rd = 1; });
-        if (!(info.uses & isa::kUseRa))
+        if (!(info.registers & isa::kUseRa))
             bad([](auto& op) { op.ra = 1; });
-        if (!(info.uses & isa::kUseRb))
+        if (!(info.registers & isa::kUseRb))
             bad([](auto& op) { op.rb = 1; });
-        if (!(info.uses & isa::kUseRows))
+        if (!(info.registers & isa::kUseRows))
             bad([](auto& op) { op.rows = 1; });
-        if (!(info.uses & isa::kUseImm))
+        if (info.imm.size() == 0)
             bad([](auto& op) { op.imm = 1; });
-        if (!(info.uses & isa::kUseFmt))
+        if (info.fmt == isa::FmtKind::None)
             bad([](auto& op) { op.fmt = 1; });
-        if (!(info.uses & isa::kUseAux))
+        if (info.aux.empty())
             bad([](auto& op) { op.aux = 1; });
-        if (info.uses & isa::kUseFmt)
+        if (info.fmt != isa::FmtKind::None)
             bad([](auto& op) { op.fmt = 99; });
-        if (info.uses & isa::kUseAux)
+        if (!info.aux.empty())
             bad([](auto& op) { op.aux = 99; });
-        if (info.uses & isa::kUseRd)
+        if (info.registers & isa::kUseRd)
             bad([](auto& op) { op.rd = 64; });
-        if (info.uses & isa::kUseRows)
+        if (info.registers & isa::kUseRows)
             bad([](auto& op) { op.rows = 64; });
-        for (std::size_t i = info.dims; i < isa::kDims; ++i)
-            bad([i](auto& op) { op.dim[i] = 1; });
+        for (std::uint8_t i = 0; i < isa::kDims; ++i)
+            if (std::ranges::none_of(info.dims, [i](const auto& dim) { return dim.at == i; }))
+                bad([i](auto& op) { op.dim[i] = 1; });
         for (unsigned bit = 0; bit < 8; ++bit)
-            if (!(info.flags >> bit & 1))
+            if (!(isa::flag_bits(info) >> bit & 1))
                 bad([bit](auto& op) { op.flags |= 1u << bit; });
         for (std::size_t i = 0; i < isa::kOperands; ++i) {
-            if (info.role[i] == isa::Role::None)
+            if (isa::operand_of(info, good(info.opcode), i) == nullptr)
                 bad([i](auto& op) { op.op[i].offset = 64; });
             else
                 bad([i](auto& op) { op.op[i].base = 64; });
@@ -243,14 +245,14 @@ TEST_F(Faults, FormatsThatDoNotGoTogether) {
 
 TEST_F(Faults, TooManyRows) {
     each_op([&](const isa::OpInfo& info, const isa::MicroOp& op) {
-        if (info.uses & isa::kUseRows)
+        if (info.registers & isa::kUseRows)
             expect(op, SKALD_FAULT_ROWS, 0, isa::kMaxRows + 1);
     });
 }
 
 TEST_F(Faults, NoRowsNoEffectNoFault) {
     each_op([&](const isa::OpInfo& info, isa::MicroOp op) {
-        if (!(info.uses & isa::kUseRows))
+        if (!(info.registers & isa::kUseRows))
             return;
         for (auto& operand : op.op)
             if (operand.offset != 0)
@@ -272,13 +274,11 @@ TEST_F(Faults, EveryOperandMustBeMappedWritableAndInCardMemory) {
             expect(op, SKALD_FAULT_UNMAPPED, 0x7000000000);
             op.op[i].offset = SKALD_SCRATCH_VA + (16u << 20);
             expect(op, SKALD_FAULT_SCRATCH, SKALD_SCRATCH_VA + (16u << 20));
-            const bool host_ok =
-                (info.uses & isa::kHostOk) && (info.opcode != Opcode::TokenOut || i == 2);
             op.op[i].offset = host;
-            if (!host_ok)
+            if (!isa::operand_of(info, op, i)->host)
                 expect(op, SKALD_FAULT_HOST_OPERAND, host);
             op.op[i].offset = readonly;
-            if (info.role[i] != isa::Role::In) {
+            if (isa::operand_of(info, op, i)->written()) {
                 const auto result = run(op);
                 EXPECT_EQ(result.reason, SKALD_FAULT_READONLY);
             }

@@ -6,6 +6,7 @@
 #include "llama.hpp"
 
 #include "setup.hpp"
+#include "skald/isa_table.hpp"
 
 namespace skald::test {
 namespace {
@@ -151,16 +152,15 @@ TEST(LlamaDamaged, RandomMicroOpsFaultOrFinish) {
             if (info.opcode == isa::Opcode::SemWait)
                 continue;  // may wait for ever
             op.opcode = static_cast<std::uint8_t>(info.opcode);
-            op.rows = info.uses & isa::kUseRows ? kT : 0;
-            op.fmt = info.uses & isa::kUseFmt ? 1 : 0;
-            op.aux = info.uses & isa::kUseAux ? static_cast<std::uint8_t>(1 + random() % 3) : 0;
-            op.rb = info.uses & isa::kUseRb ? 10 : 0;
-            for (std::size_t i = 0; i < info.dims; ++i)
-                op.dim[i] = random() % 8 == 0 ? static_cast<std::uint32_t>(random())
-                                              : static_cast<std::uint32_t>(1 + random() % 300);
-            for (std::size_t i = 0; i < isa::kOperands; ++i)
-                if (info.role[i] != isa::Role::None)
-                    op.op[i] = at(memory + random() % (1u << 20) / 64 * 64, random() % 4 * 16);
+            op.rows = info.registers & isa::kUseRows ? kT : 0;
+            op.fmt = info.fmt != isa::FmtKind::None ? 1 : 0;
+            op.aux = !info.aux.empty() ? static_cast<std::uint8_t>(1 + random() % 3) : 0;
+            op.rb = info.registers & isa::kUseRb ? 10 : 0;
+            for (const isa::DimInfo& dim : info.dims)
+                op.dim[dim.at] = random() % 8 == 0 ? static_cast<std::uint32_t>(random())
+                                                   : static_cast<std::uint32_t>(1 + random() % 300);
+            for (const isa::OperandInfo& operand : info.operands)
+                op.op[operand.at] = at(memory + random() % (1u << 20) / 64 * 64, random() % 4 * 16);
         }
         reg[kT] = random() % 70;
         reg[10] = random() % 10;

@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "skald/isa_table.hpp"
+
 namespace skald::run {
 namespace {
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The micro-op ISA: encodings, operand roles, data layouts. Arithmetic, faults and costs of each micro-op are in
-// uapi/doc/isa.md. This header is the only place where a number of the ISA is written down.
+// The micro-op ISA: encodings, limits, data layouts. Which micro-op has which of them is the table of isa_table.hpp;
+// arithmetic and faults are in uapi/doc/isa.md. These two headers are the only places where a number of the ISA is
+// written down.
 #pragma once
 
 #include <array>
@@ -10,7 +11,9 @@
 
 namespace skald::isa {
 
-inline constexpr std::uint32_t kVersion = 1u << 16 | 1;  // major << 16 | minor, in every container
+inline constexpr std::uint32_t k1_0 = 1u << 16;  // major << 16 | minor
+inline constexpr std::uint32_t k1_1 = 1u << 16 | 1;
+inline constexpr std::uint32_t kVersion = k1_1;  // the card's; a container has the lowest that its program needs
 
 // ---- Encoding -------------------------------------------------------------------------------------------------------
 
@@ -31,7 +34,7 @@ inline constexpr std::size_t kRegisters = 64;
 inline constexpr std::uint8_t kRegZero = 0;   // reads 0, writes are dropped
 inline constexpr std::uint8_t kRegArgs = 63;  // set to the argument block's address at job start
 
-// Little-endian. Fields that a micro-op does not use must be zero (fault ENCODING), see OpInfo.
+// Little-endian. What kOps does not name of a micro-op must be zero (fault ENCODING).
 struct MicroOp {
     std::uint8_t opcode = 0;
     std::uint8_t flags = 0;
@@ -92,30 +95,30 @@ enum class EndStatus : std::uint8_t { Done = 1, Continue = 2 };  // as enum skal
 enum class SignalOp : std::uint8_t { Set = 1, Add = 2 };
 enum class Activation : std::uint8_t { Silu = 1 };
 // Letters: I8, I4 integers of 8 and 4 bits, T2 ternary in 2 bits; B32, B128 k per scale, Row one scale a row; A affine (a minimum
-// beside each scale). Without a remark since 1.0, else since the version named.
+// beside each scale).
 enum class WeightFormat : std::uint8_t {
     I8B32 = 1,
-    I8B32A = 2,    // 1.1
-    I8B128 = 3,    // 1.1
-    I8B128A = 4,   // 1.1
+    I8B32A = 2,
+    I8B128 = 3,
+    I8B128A = 4,
     F16 = 8,
     F32 = 9,
-    I4B32 = 16,    // 1.1
-    I4B32A = 17,   // 1.1
-    I4B128 = 18,   // 1.1
-    I4B128A = 19,  // 1.1
-    T2Row = 24,    // 1.1
-    T2B128 = 25,   // 1.1
+    I4B32 = 16,
+    I4B32A = 17,
+    I4B128 = 18,
+    I4B128A = 19,
+    T2Row = 24,
+    T2B128 = 25,
 };
-enum class KvFormat : std::uint8_t { F16 = 1, I8 = 2 /* 1.1 */ };
-enum class QuantGroup : std::uint8_t { Block32 = 0, Row = 1 /* 1.1 */ };  // activations that share a scale
+enum class KvFormat : std::uint8_t { F16 = 1, I8 = 2 };
+enum class QuantGroup : std::uint8_t { Block32 = 0, Row = 1 };  // activations that share a scale
 
 // Flags, per opcode.
 inline constexpr std::uint8_t kFlagImm = 1;         // Alu, Branch, SemWait, SemSignal: imm instead of R[rb] (Sem: R[ra])
 inline constexpr std::uint8_t kFlagBias = 1;        // MatMul: add op[3]
 inline constexpr std::uint8_t kFlagAccumulate = 2;  // MatMul: y = y + result
 inline constexpr std::uint8_t kFlagXQ8 = 4;         // MatMul: x is already quantised: op[0] q, op[4] d, op[5] s
-inline constexpr std::uint8_t kFlagSequences = 1;   // RowStep: op[1] holds the sequences; stopped ones stay (1.1)
+inline constexpr std::uint8_t kFlagSequences = 1;   // RowStep: op[1] holds the sequences; stopped ones stay
 
 // ---- Limits ---------------------------------------------------------------------------------------------------------
 
@@ -233,20 +236,21 @@ struct WeightInfo {
     std::uint32_t tile_bytes;
     std::uint32_t row_header;  // bytes at the start of a row tile
     QuantGroup group;          // how MATMUL quantises x
+    std::uint32_t since;       // version of the ISA
 };
 inline constexpr auto kWeights = std::to_array<WeightInfo>({
-    {WeightFormat::I8B32, "i8b32", 8, true, false, 128, 32, 64, sizeof(TileI8B32), 0, QuantGroup::Block32},
-    {WeightFormat::I8B32A, "i8b32a", 8, true, true, 0, 32, 64, sizeof(TileI8B32A), 0, QuantGroup::Block32},
-    {WeightFormat::I8B128, "i8b128", 8, true, false, 128, 128, 256, sizeof(TileI8B128), 0, QuantGroup::Block32},
-    {WeightFormat::I8B128A, "i8b128a", 8, true, true, 0, 128, 256, sizeof(TileI8B128A), 0, QuantGroup::Block32},
-    {WeightFormat::F16, "f16", 16, false, false, 0, 0, 64, sizeof(TileF16), 0, QuantGroup::Block32},
-    {WeightFormat::F32, "f32", 32, false, false, 0, 0, 64, sizeof(TileF32), 0, QuantGroup::Block32},
-    {WeightFormat::I4B32, "i4b32", 4, true, false, 8, 32, 64, sizeof(TileI4B32), 0, QuantGroup::Block32},
-    {WeightFormat::I4B32A, "i4b32a", 4, true, true, 0, 32, 64, sizeof(TileI4B32A), 0, QuantGroup::Block32},
-    {WeightFormat::I4B128, "i4b128", 4, true, false, 8, 128, 256, sizeof(TileI4B128), 0, QuantGroup::Block32},
-    {WeightFormat::I4B128A, "i4b128a", 4, true, true, 0, 128, 256, sizeof(TileI4B128A), 0, QuantGroup::Block32},
-    {WeightFormat::T2Row, "t2row", 2, true, false, 1, 0, 64, sizeof(TileT2Row), 64, QuantGroup::Row},
-    {WeightFormat::T2B128, "t2b128", 2, true, false, 1, 128, 256, sizeof(TileT2B128), 0, QuantGroup::Block32},
+    {WeightFormat::I8B32, "i8b32", 8, true, false, 128, 32, 64, sizeof(TileI8B32), 0, QuantGroup::Block32, k1_0},
+    {WeightFormat::I8B32A, "i8b32a", 8, true, true, 0, 32, 64, sizeof(TileI8B32A), 0, QuantGroup::Block32, k1_1},
+    {WeightFormat::I8B128, "i8b128", 8, true, false, 128, 128, 256, sizeof(TileI8B128), 0, QuantGroup::Block32, k1_1},
+    {WeightFormat::I8B128A, "i8b128a", 8, true, true, 0, 128, 256, sizeof(TileI8B128A), 0, QuantGroup::Block32, k1_1},
+    {WeightFormat::F16, "f16", 16, false, false, 0, 0, 64, sizeof(TileF16), 0, QuantGroup::Block32, k1_0},
+    {WeightFormat::F32, "f32", 32, false, false, 0, 0, 64, sizeof(TileF32), 0, QuantGroup::Block32, k1_0},
+    {WeightFormat::I4B32, "i4b32", 4, true, false, 8, 32, 64, sizeof(TileI4B32), 0, QuantGroup::Block32, k1_1},
+    {WeightFormat::I4B32A, "i4b32a", 4, true, true, 0, 32, 64, sizeof(TileI4B32A), 0, QuantGroup::Block32, k1_1},
+    {WeightFormat::I4B128, "i4b128", 4, true, false, 8, 128, 256, sizeof(TileI4B128), 0, QuantGroup::Block32, k1_1},
+    {WeightFormat::I4B128A, "i4b128a", 4, true, true, 0, 128, 256, sizeof(TileI4B128A), 0, QuantGroup::Block32, k1_1},
+    {WeightFormat::T2Row, "t2row", 2, true, false, 1, 0, 64, sizeof(TileT2Row), 64, QuantGroup::Row, k1_1},
+    {WeightFormat::T2B128, "t2b128", 2, true, false, 1, 128, 256, sizeof(TileT2B128), 0, QuantGroup::Block32, k1_1},
 });
 
 constexpr const WeightInfo* find_weight(std::uint8_t fmt) {
@@ -287,72 +291,5 @@ constexpr std::uint64_t kv_layer_bytes(KvFormat f, std::uint64_t kv_heads, std::
 
 // Rotary table: f32 [position][rot_dim]: rot_dim/2 cosines, then rot_dim/2 sines, number i of both of the angle by which
 // the pair (i, i + rot_dim/2) of a head is turned at that position: position * theta^(-2i/rot_dim) where a model scales nothing.
-
-// ---- The micro-op table ---------------------------------------------------------------------------------------------
-
-enum class Engine : std::uint8_t { Control, Memory, Quantise, Matrix, Vector, Attention, Selection };
-enum class Role : std::uint8_t { None, In, Out, InOut };
-inline constexpr unsigned kUseRd = 1, kUseRa = 2, kUseRb = 4, kUseRows = 8, kUseImm = 16, kUseFmt = 32, kUseAux = 64;
-inline constexpr unsigned kHostOk = 128;  // operands may be in host memory
-
-struct OpInfo {
-    Opcode opcode;
-    std::string_view name;                    // mnemonic of the disassembler
-    Engine engine;
-    unsigned uses;                            // kUse*; a field not named must be zero
-    std::uint8_t flags;                       // flags allowed
-    std::uint8_t dims;                        // dim[0..dims-1] are used
-    std::array<Role, kOperands> role;
-    std::array<std::string_view, kOperands> operand;  // names
-};
-
-namespace detail {
-inline constexpr Role N = Role::None, I = Role::In, O = Role::Out, X = Role::InOut;
-}
-
-inline constexpr auto kOps = [] {
-    using namespace detail;
-    using enum Opcode;
-    using E = Engine;
-    return std::to_array<OpInfo>({
-        {End, "end", E::Control, kUseAux | kUseImm, 0, 0, {}, {}},
-        {Alu, "alu", E::Control, kUseAux | kUseRd | kUseRa | kUseRb | kUseImm, kFlagImm, 0, {}, {}},
-        {Load, "load", E::Control, kUseFmt | kUseRd, 0, 0, {I}, {"address"}},
-        {Store, "store", E::Control, kUseFmt | kUseRa, 0, 0, {O}, {"address"}},
-        {Branch, "branch", E::Control, kUseAux | kUseRa | kUseRb | kUseImm, kFlagImm, 1, {}, {}},
-        {Loop, "loop", E::Control, kUseRd, 0, 1, {}, {}},
-        {Budget, "budget", E::Control, 0, 0, 1, {}, {}},
-        {SemWait, "sem_wait", E::Control, kUseAux | kUseRa | kUseImm | kHostOk, kFlagImm, 0, {I}, {"semaphore"}},
-        {SemSignal, "sem_signal", E::Control, kUseAux | kUseRa | kUseImm | kHostOk, kFlagImm, 0, {X}, {"semaphore"}},
-        {TokenOut, "token_out", E::Control, kUseRd | kUseRa | kUseRb | kUseRows | kHostOk, 0, 0, {I, X, O, I},
-         {"tokens", "sequences", "ring", "rows"}},
-        {Copy, "copy", E::Memory, kUseRows | kHostOk, 0, 1, {O, I}, {"dst", "src"}},
-        {Gather, "gather", E::Memory, kUseRows | kUseFmt, 0, 2, {I, I, O}, {"ids", "w", "y"}},
-        {GatherRows, "gather_rows", E::Memory, kUseRows | kUseRa, 0, 1, {I, I, O}, {"index", "x", "y"}},
-        {KvAppend, "kv_append", E::Memory, kUseRows | kUseRb | kUseFmt, 0, 4, {I, I, O, I, I},
-         {"k", "v", "pool", "rows", "blocks"}},
-        {RowStep, "row_step", E::Memory, kUseRows | kUseImm, kFlagSequences, 0, {X, I}, {"rows", "sequences"}},
-        {Quant, "quant", E::Quantise, kUseRows | kUseFmt, 0, 1, {I, O, O, O}, {"x", "q", "d", "s"}},
-        {Dequant, "dequant", E::Quantise, kUseRows | kUseFmt, 0, 1, {I, I, O}, {"q", "d", "y"}},
-        {MatMul, "matmul", E::Matrix, kUseRows | kUseFmt, kFlagBias | kFlagAccumulate | kFlagXQ8, 2, {I, I, X, I, I, I},
-         {"x", "w", "y", "bias", "d", "s"}},
-        {RmsNorm, "rms_norm", E::Vector, kUseRows | kUseImm, 0, 1, {I, I, O}, {"x", "gain", "y"}},
-        {Add, "add", E::Vector, kUseRows, 0, 1, {I, I, O}, {"a", "b", "y"}},
-        {Glu, "glu", E::Vector, kUseRows | kUseAux, 0, 1, {I, I, O}, {"gate", "up", "y"}},
-        {Rope, "rope", E::Vector, kUseRows, 0, 4, {X, I, I}, {"x", "table", "rows"}},
-        {Attention, "attention", E::Attention, kUseRows | kUseRb | kUseFmt | kUseImm, 0, 4, {I, I, O, I, I},
-         {"q", "pool", "y", "rows", "blocks"}},
-        {ArgMax, "argmax", E::Selection, kUseRows, 0, 1, {I, O}, {"logits", "tokens"}},
-        {Sample, "sample", E::Selection, kUseRows, 0, 2, {I, I, O, I, X},
-         {"logits", "sequences", "tokens", "rows", "history"}},
-        {LogProb, "logprob", E::Selection, kUseRows, 0, 1, {I, I, O}, {"logits", "targets", "y"}},
-    });
-}();
-
-constexpr const OpInfo* find_op(std::uint8_t opcode) {
-    for (const OpInfo& info : kOps)
-        if (static_cast<std::uint8_t>(info.opcode) == opcode) return &info;
-    return nullptr;
-}
 
 }  // namespace skald::isa

@@ -193,11 +193,8 @@ Fault Sequencer::fetch(Slot*& slot) {
     if (std::memcmp(bytes, &slot->op, sizeof(copy)) != 0) {
         std::memcpy(&slot->op, bytes, sizeof(copy));
         slot->reason = check_encoding(slot->op);
-        if (slot->reason == SKALD_FAULT_NONE) {
-            const isa::OpInfo* info = isa::find_op(slot->op.opcode);
-            slot->execute = find_execute(info->opcode);
-            slot->has_rows = (info->uses & isa::kUseRows) != 0;
-        }
+        if (slot->reason == SKALD_FAULT_NONE)
+            slot->plan = make_plan(slot->op);
     }
     if (slot->reason != SKALD_FAULT_NONE)
         return {slot->reason, 0};
@@ -205,9 +202,10 @@ Fault Sequencer::fetch(Slot*& slot) {
 }
 
 Fault Sequencer::execute_one(Slot& slot) {
+    const Plan& plan = slot.plan;
     m_.step = Step::kNext;
     std::uint64_t rows = 1;
-    if (slot.has_rows) {
+    if (plan.has_rows) {
         rows = m_.reg[slot.op.rows];
         if (rows == 0) {
             m_.cost = control_cost();
@@ -216,7 +214,10 @@ Fault Sequencer::execute_one(Slot& slot) {
         if (rows > isa::kMaxRows)
             return {SKALD_FAULT_ROWS, 0};
     }
-    return slot.execute(m_, slot.op, rows);
+    m_.cost = cost_of(*plan.info, slot.op, {.rows = rows});
+    if (const Fault fault = m_.resolve(plan, slot.op, rows))
+        return fault;
+    return plan.execute(m_, slot.op, rows);
 }
 
 void Sequencer::retire() {

@@ -39,9 +39,8 @@ class Sequencer {
   private:
     struct Slot {
         isa::MicroOp op;  // the copy that was checked
-        Execute execute = nullptr;
+        Plan plan;
         skald_fault_reason reason = SKALD_FAULT_OPCODE;
-        bool has_rows = false;
     };
     struct End {
         std::uint32_t status;

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "skald/isa.hpp"
+#include "skald/isa_table.hpp"
 
 namespace skald::card {
 
@@ -16,17 +16,15 @@ struct MacRate {
     std::uint64_t per_cycle;
     std::uint64_t energy;
 };
-inline constexpr MacRate kMacInt8{16384, 10};
-inline constexpr MacRate kMacNarrow{32768, 5};  // int4 and ternary
-inline constexpr MacRate kMacF16{4096, 40};
-inline constexpr MacRate kMacF32{1024, 120};
-inline constexpr MacRate kMacAttention{4096, 40};
-
-constexpr MacRate mac_rate(isa::WeightFormat format) {
-    const isa::WeightInfo& info = isa::weight_info(format);
-    if (info.integer)
-        return info.bits == 8 ? kMacInt8 : kMacNarrow;
-    return info.bits == 16 ? kMacF16 : kMacF32;
+constexpr MacRate mac_rate(isa::MacKind kind) {
+    constexpr MacRate kRates[] = {
+        {16384, 10},  // Int8
+        {32768, 5},   // Narrow
+        {4096, 40},   // F16
+        {1024, 120},  // F32
+        {4096, 40},   // Attention
+    };
+    return kRates[static_cast<std::size_t>(kind)];
 }
 
 inline constexpr std::uint64_t kOverheadCycles = 16;   // of every micro-op but control ones
@@ -53,19 +51,19 @@ constexpr Cost control_cost() {
     return {.cycles = 1, .bytes = 0, .energy = 0};
 }
 
-constexpr Cost op_cost(std::uint64_t macs, MacRate rate, std::uint64_t vec, std::uint64_t bytes) {
+constexpr Cost cost_of(const isa::Work& work) {
+    const MacRate rate = mac_rate(work.kind);
+    const std::uint64_t bytes = work.bytes();
     const std::uint64_t busiest =
-        std::max({isa::ceil_div(macs, rate.per_cycle), isa::ceil_div(vec, kVectorPerCycle),
-                  isa::ceil_div(bytes, kBytesPerCycle)});
+        std::max({isa::ceil_div(work.macs, rate.per_cycle),
+                  isa::ceil_div(work.vec, kVectorPerCycle), isa::ceil_div(bytes, kBytesPerCycle)});
     return {.cycles = kOverheadCycles + busiest,
             .bytes = bytes,
-            .energy = macs * rate.energy + vec * kVectorEnergy + bytes * kByteEnergy};
+            .energy = work.macs * rate.energy + work.vec * kVectorEnergy + bytes * kByteEnergy};
 }
-constexpr Cost memory_cost(std::uint64_t bytes) {
-    return op_cost(0, kMacInt8, 0, bytes);
-}
-constexpr Cost vector_cost(std::uint64_t vec, std::uint64_t bytes) {
-    return op_cost(0, kMacInt8, vec, bytes);
+
+constexpr Cost cost_of(const isa::OpInfo& info, const isa::MicroOp& op, const isa::Counts& counts) {
+    return info.costs ? cost_of(info.work(op, counts)) : control_cost();
 }
 
 }  // namespace skald::card

@@ -38,28 +38,15 @@ Activations::Activations(Machine& m, const isa::MicroOp& op, std::uint64_t rows)
       padded_(isa::ceil_div(k_, info_.tile_k) * info_.tile_k),
       quantised_((op.flags & isa::kFlagXQ8) != 0),
       row_group_(info_.group == isa::QuantGroup::Row),
-      chunk_bytes_(info_.integer ? m.kernels.activation_bytes(info_) : isa::kTileK * 4) {
+      chunk_bytes_(info_.integer ? m.kernels.activation_bytes(info_) : isa::kTileK * 4),
+      x_(m.operand[0]),
+      d_(m.operand[4]) {
     // Columns at a distance of a power of two would fight for the same lines of the cache.
     stride_ = padded_ / isa::kTileK * chunk_bytes_ + 64;
     const std::uint64_t most = std::clamp(kHeldBytes / stride_, kLeastColumns, kMostColumns);
     // Chunks about equally long, of whole groups where there are several.
     const std::uint64_t even = isa::ceil_div(rows, isa::ceil_div(rows, most));
     chunk_ = std::min({rows, most, isa::ceil_div(even, kMostGroup) * kMostGroup});
-}
-
-Fault Activations::resolve_x(const isa::MicroOp& op) {
-    const std::uint64_t padded = isa::ceil_div(k_, isa::kQuantBlock) * isa::kQuantBlock;
-    return m_.view(op, 0, rows_, quantised_ ? padded : k_ * 4, quantised_ ? 1 : 4, Access::kRead,
-                   x_);
-}
-
-Fault Activations::resolve_scales(const isa::MicroOp& op) {
-    if (!quantised_)
-        return {};
-    const std::uint64_t groups = row_group_ ? 1 : isa::ceil_div(k_, isa::kQuantBlock);
-    if (const Fault f = m_.view(op, 4, rows_, groups * 4, 4, Access::kRead, d_))
-        return f;
-    return m_.view(op, 5, rows_, groups * 4, 4, Access::kRead, s_);
 }
 
 Fault Activations::prepare(std::uint64_t first, std::uint64_t columns) {

@@ -20,11 +20,6 @@ class Activations {
 
     Activations(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
 
-    // Translates x (op[0]), before the other operands.
-    [[nodiscard]] Fault resolve_x(const isa::MicroOp& op);
-    // Translates d and s of activations that come quantised (op[4], op[5]), after them.
-    [[nodiscard]] Fault resolve_scales(const isa::MicroOp& op);
-
     // Columns that one chunk should hold.
     [[nodiscard]] std::uint64_t chunk() const { return chunk_; }
     // Makes rows [first, first + columns) of x columns 0 .. of the chunk.
@@ -81,7 +76,8 @@ class Activations {
     std::uint64_t chunk_;
     std::uint64_t columns_ = 0;  // made by prepare()
     std::uint64_t group_ = 1;    // columns of one kernel pass
-    View x_, d_, s_;
+    const View& x_;
+    const View& d_;  // of activations that come quantised
     std::byte* packed_ = nullptr;
     float* scale_ = nullptr;
     std::int32_t* sum_ = nullptr;

@@ -36,7 +36,7 @@ AttentionWork::AttentionWork(Machine& machine, const isa::MicroOp& op)
       i8(op.fmt == static_cast<std::uint8_t>(isa::KvFormat::I8)),
       most(AttentionItem::most(head_dim)),
       room(static_cast<std::uint32_t>(isa::ceil_div(head_dim, 16) * 16)),
-      blocks(machine, op, op.op[1], op.op[4], kv_heads, head_dim) {}
+      blocks(machine, op, machine.operand[1], machine.operand[4], kv_heads, head_dim) {}
 
 void AttentionWork::join(const AttentionPart& next, AttentionPart& all) const {
     if (next.sum == 0.0f)

@@ -23,7 +23,8 @@ struct AttentionWork {
     unsigned most;       // query heads of an item
     std::uint32_t room;  // floats for a head, whole vectors of 16
     KvBlocks blocks;
-    View q, y;
+    const View& q = m.operand[0];
+    const View& y = m.operand[2];
     std::vector<BlockRef> refs;  // blocks of the rows at hand
     FirstBad bad;                // rows whose heads or scores are not finite
 

@@ -4,8 +4,9 @@
 #include <cstdlib>
 
 #include "card/ops/ops.hpp"
+#include "skald/isa_table.hpp"
 
-namespace skald::card {
+namespace skald::card::ops {
 namespace {
 
 // known says the same as execute != nullptr, which is no constant to gcc 12 under UBSan.
@@ -21,32 +22,32 @@ constexpr auto kTable = [] {
         table.execute[static_cast<std::size_t>(opcode)] = execute;
         table.known[static_cast<std::size_t>(opcode)] = true;
     };
-    set(End, ops::end);
-    set(Alu, ops::alu);
-    set(Load, ops::load);
-    set(Store, ops::store);
-    set(Branch, ops::branch);
-    set(Loop, ops::loop);
-    set(Budget, ops::budget);
-    set(SemWait, ops::sem_wait);
-    set(SemSignal, ops::sem_signal);
-    set(TokenOut, ops::token_out);
-    set(Copy, ops::copy);
-    set(Gather, ops::gather);
-    set(GatherRows, ops::gather_rows);
-    set(KvAppend, ops::kv_append);
-    set(RowStep, ops::row_step);
-    set(Quant, ops::quant);
-    set(Dequant, ops::dequant);
-    set(MatMul, ops::matmul);
-    set(RmsNorm, ops::rms_norm);
-    set(Add, ops::add);
-    set(Glu, ops::glu);
-    set(Rope, ops::rope);
-    set(Attention, ops::attention);
-    set(ArgMax, ops::argmax);
-    set(Sample, ops::sample);
-    set(LogProb, ops::logprob);
+    set(End, end);
+    set(Alu, alu);
+    set(Load, load);
+    set(Store, store);
+    set(Branch, branch);
+    set(Loop, loop);
+    set(Budget, budget);
+    set(SemWait, sem_wait);
+    set(SemSignal, sem_signal);
+    set(TokenOut, token_out);
+    set(Copy, copy);
+    set(Gather, gather);
+    set(GatherRows, gather_rows);
+    set(KvAppend, kv_append);
+    set(RowStep, row_step);
+    set(Quant, quant);
+    set(Dequant, dequant);
+    set(MatMul, matmul);
+    set(RmsNorm, rms_norm);
+    set(Add, add);
+    set(Glu, glu);
+    set(Rope, rope);
+    set(Attention, attention);
+    set(ArgMax, argmax);
+    set(Sample, sample);
+    set(LogProb, logprob);
     return table;
 }();
 
@@ -65,4 +66,4 @@ Execute find_execute(isa::Opcode opcode) {
     return kTable.execute[static_cast<std::size_t>(opcode)];
 }
 
-}  // namespace skald::card
+}  // namespace skald::card::ops

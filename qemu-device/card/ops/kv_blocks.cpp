@@ -4,15 +4,15 @@
 
 namespace skald::card {
 
-KvBlocks::KvBlocks(Machine& m, const isa::MicroOp& op, const isa::Operand& pool,
-                   const isa::Operand& table, std::uint32_t kv_heads, std::uint32_t head_dim)
+KvBlocks::KvBlocks(Machine& m, const isa::MicroOp& op, const View& pool, const View& table,
+                   std::uint32_t kv_heads, std::uint32_t head_dim)
     : m_(m),
-      pool_(m.address(pool)),
+      pool_(pool.va),
       block_bytes_(op.dim[3]),
       limit_(m.reg[op.rb]),
-      table_(m.address(table)),
-      table_pitch_(table.pitch * 16ull),
-      entries_(table.pitch * 4ull),
+      table_(table.va),
+      table_pitch_(table.pitch),
+      entries_(table.pitch / 4),
       head_bytes_(isa::kv_head_bytes(static_cast<isa::KvFormat>(op.fmt), head_dim)),
       layer_bytes_(isa::kv_layer_bytes(static_cast<isa::KvFormat>(op.fmt), kv_heads, head_dim)) {
     clear();
@@ -20,18 +20,6 @@ KvBlocks::KvBlocks(Machine& m, const isa::MicroOp& op, const isa::Operand& pool,
 
 void KvBlocks::clear() {
     m_.blocks.clear();
-}
-
-Fault KvBlocks::check_pool() const {
-    if (pool_ % 64 != 0)
-        return {SKALD_FAULT_ALIGNMENT, pool_};
-    return {};
-}
-
-Fault KvBlocks::check_table() const {
-    if (table_ % 4 != 0)
-        return {SKALD_FAULT_ALIGNMENT, table_};
-    return {};
 }
 
 Fault KvBlocks::find(std::uint32_t sequence, std::uint64_t index, Access access, BlockRef& ref) {

@@ -22,12 +22,9 @@ struct BlockRef {
 // h * head_bytes(), laid out as isa.hpp draws it.
 class KvBlocks {
   public:
-    KvBlocks(Machine& m, const isa::MicroOp& op, const isa::Operand& pool,
-             const isa::Operand& table, std::uint32_t kv_heads, std::uint32_t head_dim);
+    KvBlocks(Machine& m, const isa::MicroOp& op, const View& pool, const View& table,
+             std::uint32_t kv_heads, std::uint32_t head_dim);
 
-    // Alignment of the static operands.
-    [[nodiscard]] Fault check_pool() const;
-    [[nodiscard]] Fault check_table() const;
     // Positions a table row can name.
     [[nodiscard]] bool has(std::uint32_t position) const {
         return position / isa::kKvPositions < entries_;

@@ -14,6 +14,7 @@
 #include "card/compute/kernels.hpp"
 #include "card/mmu/address_space.hpp"
 #include "card/model/cost.hpp"
+#include "card/ops/plan.hpp"
 #include "card/ops/queue.hpp"
 #include "card/ops/view.hpp"
 #include "card/pool/worker_pool.hpp"
@@ -77,8 +78,11 @@ struct Machine {
     skald_job_status end_status = SKALD_JOB_NONE;  // kEnd
     Cost cost;                                     // of this micro-op
 
+    // Of this micro-op, those that it has; views of what is found in data have no base yet.
+    View operand[isa::kOperands];
+
     // Reused storage.
-    Extents extents[isa::kOperands];
+    Extents extents[isa::kOperands];  // of scattered operands
     Extents blocks;
     Arena arena[3];
     std::vector<isa::Row> row_table;
@@ -87,20 +91,17 @@ struct Machine {
         if (index != isa::kRegZero)
             reg[index] = value;
     }
-    [[nodiscard]] std::uint64_t address(const isa::Operand& operand) const {
-        return reg[operand.base] + operand.offset + reg[operand.index] * operand.stride;
+    [[nodiscard]] std::uint64_t address(const isa::Operand& o) const {
+        return reg[o.base] + o.offset + reg[o.index] * o.stride;
     }
 
-    // Operand i as `rows` rows of `row_bytes`, all translated; its address a multiple of `align`.
-    [[nodiscard]] Fault view(const isa::MicroOp& op, unsigned i, std::uint64_t rows,
-                             std::uint64_t row_bytes, std::uint64_t align, Access access,
-                             View& view);
-    // The same where host memory is allowed: runs only, none merged across kinds.
-    [[nodiscard]] Fault runs(const isa::MicroOp& op, unsigned i, std::uint64_t rows,
-                             std::uint64_t row_bytes, Access access, View& view);
-    // Reads operand i, a Row table, into row_table.
-    [[nodiscard]] Fault read_rows(const isa::MicroOp& op, unsigned i, std::uint64_t rows,
-                                  View& view);
+    // Operand by operand, as the plan has it: pitch, alignment and, of static ones, translation.
+    [[nodiscard]] Fault resolve(const Plan& plan, const isa::MicroOp& op, std::uint64_t rows);
+    // Translates `rows` rows of a view, whose address and pitch are known.
+    [[nodiscard]] Fault locate(View& view, Extents& runs, std::uint64_t rows,
+                               std::uint64_t row_bytes, Access access);
+    // Reads operand i, a Row table that has been resolved, into row_table.
+    void read_rows(unsigned i, std::uint64_t rows);
 
     // Polled by every worker between items and inside long ones: true ends the micro-op early.
     [[nodiscard]] bool poll(const Worker& worker) const {
@@ -185,11 +186,5 @@ class FirstBad {
     static constexpr std::uint64_t kNone = ~0ull;
     std::atomic<std::uint64_t> row_{kNone};
 };
-
-// One function per micro-op. rows: T, never 0 (1 for those without). It sets machine.cost.
-using Execute = Fault (*)(Machine& machine, const isa::MicroOp& op, std::uint64_t rows);
-
-// The function of an opcode that check_encoding() accepts.
-[[nodiscard]] Execute find_execute(isa::Opcode opcode);
 
 }  // namespace skald::card

@@ -42,28 +42,15 @@ class Attend {
 };
 
 Fault Attend::run(const isa::MicroOp& op) {
-    const std::uint64_t row_elements = std::uint64_t{work_.heads} * work_.head_dim;
-    const std::uint64_t row_bytes = row_elements * 4;
-    View list;
-    if (const Fault f = m_.view(op, 0, rows_, row_bytes, 4, Access::kRead, work_.q))
-        return f;
-    if (const Fault f = work_.blocks.check_pool())
-        return f;
-    if (const Fault f = m_.view(op, 2, rows_, row_bytes, 4, Access::kWrite, work_.y))
-        return f;
-    if (const Fault f = m_.read_rows(op, 3, rows_, list))
-        return f;
-    if (const Fault f = work_.blocks.check_table())
-        return f;
+    const View& list = m_.operand[3];
+    m_.read_rows(3, rows_);
     std::uint64_t positions = 0;
     for (std::uint64_t t = 0; t < rows_; ++t) {
         if (!work_.blocks.has(m_.row_table[t].position))
             return {SKALD_FAULT_VALUE, list.address(t, offsetof(isa::Row, position))};
         positions += work_.attended(m_.row_table[t].position);
     }
-    m_.cost = op_cost(2 * row_elements * positions, kMacAttention, 0,
-                      positions * work_.kv_heads * (work_.blocks.head_bytes() / isa::kKvPositions) +
-                          8 * rows_ * row_elements);
+    m_.cost = cost_of(isa::work_of(op, {.rows = rows_, .positions = positions}));
     for (std::uint64_t row = 0; row < rows_;) {
         std::uint64_t end = row;
         if (const Fault f = plan(row, end))

@@ -13,6 +13,10 @@ bool immediate(const MicroOp& op) {
     return (op.flags & isa::kFlagImm) != 0;
 }
 
+bool narrow(const MicroOp& op) {
+    return static_cast<isa::Width>(op.fmt) == isa::Width::U32;
+}
+
 void jump(Machine& m, std::uint32_t target) {
     m.step = Step::kJump;
     m.target = target;
@@ -65,7 +69,6 @@ bool holds(isa::Condition condition, std::uint64_t a, std::uint64_t b) {
 }  // namespace
 
 Fault end(Machine& m, const MicroOp& op, std::uint64_t) {
-    m.cost = control_cost();
     const std::uint64_t args = m.queue->job.desc.args.value;
     for (unsigned i = 1; i < isa::kRegisters - 1; ++i) {
         if ((op.imm >> i & 1) == 0)
@@ -80,47 +83,24 @@ Fault end(Machine& m, const MicroOp& op, std::uint64_t) {
 }
 
 Fault alu(Machine& m, const MicroOp& op, std::uint64_t) {
-    m.cost = control_cost();
     const std::uint64_t b = immediate(op) ? op.imm : m.reg[op.rb];
     m.write_register(op.rd, compute(static_cast<isa::AluOp>(op.aux), m.reg[op.ra], b));
     return {};
 }
 
 Fault load(Machine& m, const MicroOp& op, std::uint64_t) {
-    m.cost = control_cost();
-    const std::uint64_t bytes = static_cast<isa::Width>(op.fmt) == isa::Width::U32 ? 4 : 8;
-    const std::uint64_t va = m.address(op.op[0]);
-    if (va % bytes != 0)
-        return {SKALD_FAULT_ALIGNMENT, va};
-    Fault fault;
-    const Mapping* mapping = m.space.translate(va, Access::kRead, fault);
-    if (mapping == nullptr)
-        return fault;
-    if (mapping->card == nullptr)
-        return {SKALD_FAULT_HOST_OPERAND, va};
-    const std::byte* p = mapping->at(va);
+    const std::byte* p = m.operand[0].base;  // aligned, so in one piece
     // One access each: the host may write the word while the job runs.
     const std::uint64_t value =
-        bytes == 4 ? __atomic_load_n(reinterpret_cast<const std::uint32_t*>(p), __ATOMIC_ACQUIRE)
+        narrow(op) ? __atomic_load_n(reinterpret_cast<const std::uint32_t*>(p), __ATOMIC_ACQUIRE)
                    : __atomic_load_n(reinterpret_cast<const std::uint64_t*>(p), __ATOMIC_ACQUIRE);
     m.write_register(op.rd, value);
     return {};
 }
 
 Fault store(Machine& m, const MicroOp& op, std::uint64_t) {
-    m.cost = control_cost();
-    const std::uint64_t bytes = static_cast<isa::Width>(op.fmt) == isa::Width::U32 ? 4 : 8;
-    const std::uint64_t va = m.address(op.op[0]);
-    if (va % bytes != 0)
-        return {SKALD_FAULT_ALIGNMENT, va};
-    Fault fault;
-    const Mapping* mapping = m.space.translate(va, Access::kWrite, fault);
-    if (mapping == nullptr)
-        return fault;
-    if (mapping->card == nullptr)
-        return {SKALD_FAULT_HOST_OPERAND, va};
-    std::byte* p = mapping->at(va);
-    if (bytes == 4)
+    std::byte* p = m.operand[0].base;
+    if (narrow(op))
         __atomic_store_n(reinterpret_cast<std::uint32_t*>(p),
                          static_cast<std::uint32_t>(m.reg[op.ra]), __ATOMIC_RELEASE);
     else
@@ -129,7 +109,6 @@ Fault store(Machine& m, const MicroOp& op, std::uint64_t) {
 }
 
 Fault branch(Machine& m, const MicroOp& op, std::uint64_t) {
-    m.cost = control_cost();
     const std::uint64_t b = immediate(op) ? op.imm : m.reg[op.rb];
     if (holds(static_cast<isa::Condition>(op.aux), m.reg[op.ra], b))
         jump(m, op.dim[0]);
@@ -137,7 +116,6 @@ Fault branch(Machine& m, const MicroOp& op, std::uint64_t) {
 }
 
 Fault loop(Machine& m, const MicroOp& op, std::uint64_t) {
-    m.cost = control_cost();
     const std::uint64_t value = m.reg[op.rd] - 1;
     m.write_register(op.rd, value);
     if (value != 0)
@@ -146,7 +124,6 @@ Fault loop(Machine& m, const MicroOp& op, std::uint64_t) {
 }
 
 Fault budget(Machine& m, const MicroOp& op, std::uint64_t) {
-    m.cost = control_cost();
     const JobState& job = m.queue->job;
     if (job.desc.time_budget_ns == 0)
         return {};

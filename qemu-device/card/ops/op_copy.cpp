@@ -47,13 +47,8 @@ Fault move(Machine& m, const Side& to, const Side& from, std::uint64_t bytes) {
 
 Fault copy(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
     const std::uint64_t row_bytes = op.dim[0];
-    m.cost = memory_cost(2 * rows * row_bytes);
-    View dst;
-    View src;
-    if (const Fault fault = m.runs(op, 0, rows, row_bytes, Access::kWrite, dst))
-        return fault;
-    if (const Fault fault = m.runs(op, 1, rows, row_bytes, Access::kRead, src))
-        return fault;
+    const View& dst = m.operand[0];
+    const View& src = m.operand[1];
     for (std::uint64_t row = 0; row < rows; ++row) {
         for (std::uint64_t done = 0; done < row_bytes;) {
             if (m.poll(m.self))

@@ -126,20 +126,10 @@ void gather_row(Machine& m, Worker& worker, const isa::WeightInfo& info, const V
 Fault gather(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
     const std::uint64_t n = op.dim[0];
     const std::uint32_t length = op.dim[1];
-    const auto format = static_cast<isa::WeightFormat>(op.fmt);
-    const isa::WeightInfo& info = isa::weight_info(format);
-    m.cost = memory_cost(rows *
-                         (isa::ceil_div(std::uint64_t{length} * info.bits, 8) + 4ull * length + 4));
-    View ids;
-    View w;
-    View y;
-    if (const Fault fault = m.view(op, 0, rows, 4, 4, Access::kRead, ids))
-        return fault;
-    if (const Fault fault =
-            m.view(op, 1, 1, isa::matrix_bytes(format, n, length), 64, Access::kRead, w))
-        return fault;
-    if (const Fault fault = m.view(op, 2, rows, length * 4ull, 4, Access::kWrite, y))
-        return fault;
+    const isa::WeightInfo& info = isa::weight_info(static_cast<isa::WeightFormat>(op.fmt));
+    const View& ids = m.operand[0];
+    const View& w = m.operand[1];
+    const View& y = m.operand[2];
     FirstBad bad;
     m.parallel(rows, length * 2, [&](Worker& worker, std::uint64_t row) {
         const auto id = ids.get<std::uint32_t>(row);
@@ -154,19 +144,9 @@ Fault gather(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
 
 Fault gather_rows(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
     const std::uint64_t row_bytes = op.dim[0];
-    m.cost = memory_cost(rows * (2 * row_bytes + 4));
-    View index;
-    View y;
-    if (const Fault fault = m.view(op, 0, rows, 4, 4, Access::kRead, index))
-        return fault;
-    const std::uint64_t x = m.address(op.op[1]);
-    const std::uint64_t pitch = op.op[1].pitch != 0 ? op.op[1].pitch * 16ull : row_bytes;
-    if (pitch < row_bytes)
-        return {SKALD_FAULT_ENCODING, 0};
-    if (x % 4 != 0)
-        return {SKALD_FAULT_ALIGNMENT, x};
-    if (const Fault fault = m.view(op, 2, rows, row_bytes, 4, Access::kWrite, y))
-        return fault;
+    const View& index = m.operand[0];
+    const View& x = m.operand[1];
+    const View& y = m.operand[2];
     const std::uint64_t limit = m.reg[op.ra];
     constexpr std::uint64_t kPiece = 16384;
     for (std::uint64_t row = 0; row < rows; ++row) {
@@ -178,7 +158,7 @@ Fault gather_rows(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
                 return {};
             const std::size_t n = std::min(kPiece, row_bytes - done);
             const OutPiece<std::byte> out = y.out<std::byte>(row, done, n, m.self.buffer());
-            if (const Fault fault = m.space.read(x + from * pitch + done, out.data(), n))
+            if (const Fault fault = m.space.read(x.address(from, done), out.data(), n))
                 return fault;
             out.commit();
         }
@@ -187,20 +167,14 @@ Fault gather_rows(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
 }
 
 Fault row_step(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
-    m.cost = control_cost();
-    View table;
-    if (const Fault fault = m.view(op, 0, rows, sizeof(isa::Row), 8, Access::kWrite, table))
-        return fault;
+    const View& table = m.operand[0];
     const bool look = (op.flags & isa::kFlagSequences) != 0;
-    const std::uint64_t sequences = m.address(op.op[1]);
-    if (look && sequences % 8 != 0)
-        return {SKALD_FAULT_ALIGNMENT, sequences};
     for (std::uint64_t t = 0; t < rows; ++t) {
         auto row = table.get<isa::Row>(t);
         if (look) {
             isa::Sequence sequence;
-            if (const Fault fault = m.space.read(sequences + row.sequence * sizeof(sequence),
-                                                 &sequence, sizeof(sequence)))
+            if (const Fault fault =
+                    m.space.read(m.operand[1].address(row.sequence), &sequence, sizeof(sequence)))
                 return fault;
             if ((sequence.flags & isa::kSequenceStopped) != 0)
                 continue;

@@ -31,9 +31,9 @@ class Append {
           kv_heads_(op.dim[0]),
           head_dim_(op.dim[2]),
           i8_(op.fmt == static_cast<std::uint8_t>(isa::KvFormat::I8)),
-          blocks_(m, op, op.op[2], op.op[4], kv_heads_, head_dim_) {}
+          blocks_(m, op, m.operand[2], m.operand[4], kv_heads_, head_dim_) {}
 
-    Fault run(const isa::MicroOp& op, std::uint64_t rows);
+    Fault run(std::uint64_t rows);
 
   private:
     Fault find_blocks(std::uint64_t first, std::uint64_t& count);
@@ -56,23 +56,15 @@ class Append {
     std::uint32_t kv_heads_, head_dim_;
     bool i8_;
     KvBlocks blocks_;
-    View k_, v_, list_;
+    const View& k_ = m_.operand[0];
+    const View& v_ = m_.operand[1];
+    const View& list_ = m_.operand[3];
     BlockRef* refs_ = nullptr;  // of the batch's rows
     FirstBad bad_k_, bad_v_;
 };
 
-Fault Append::run(const isa::MicroOp& op, std::uint64_t rows) {
-    const std::uint64_t row_bytes = std::uint64_t{kv_heads_} * head_dim_ * 4;
-    if (const Fault fault = m_.view(op, 0, rows, row_bytes, 4, Access::kRead, k_))
-        return fault;
-    if (const Fault fault = m_.view(op, 1, rows, row_bytes, 4, Access::kRead, v_))
-        return fault;
-    if (const Fault fault = blocks_.check_pool())
-        return fault;
-    if (const Fault fault = m_.read_rows(op, 3, rows, list_))
-        return fault;
-    if (const Fault fault = blocks_.check_table())
-        return fault;
+Fault Append::run(std::uint64_t rows) {
+    m_.read_rows(3, rows);
     refs_ =
         reinterpret_cast<BlockRef*>(m_.arena[0].get(std::min(rows, kBatchRows) * sizeof(BlockRef)));
     for (std::uint64_t first = 0, count = 0; first < rows && !m_.stopped(); first += count) {
@@ -199,14 +191,7 @@ bool Append::store_v(Worker& worker, std::uint32_t head, std::uint64_t row, cons
 }  // namespace
 
 Fault kv_append(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
-    const std::uint32_t kv_heads = op.dim[0];
-    const std::uint32_t head_dim = op.dim[2];
-    const auto format = static_cast<isa::KvFormat>(op.fmt);
-    m.cost =
-        memory_cost(rows * kv_heads *
-                    (8ull * head_dim + isa::kv_head_bytes(format, head_dim) / isa::kKvPositions));
-    Append append(m, op);
-    return append.run(op, rows);
+    return Append(m, op).run(rows);
 }
 
 }  // namespace skald::card::ops

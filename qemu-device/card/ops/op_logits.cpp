@@ -8,13 +8,8 @@ namespace skald::card::ops {
 
 Fault argmax(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
     const std::uint32_t n = op.dim[0];
-    m.cost = vector_cost(4ull * rows * n, 4ull * rows * n);
-    View logits;
-    View tokens;
-    if (const Fault f = m.view(op, 0, rows, n * 4ull, 4, Access::kRead, logits))
-        return f;
-    if (const Fault f = m.view(op, 1, rows, 4, 4, Access::kWrite, tokens))
-        return f;
+    const View& logits = m.operand[0];
+    const View& tokens = m.operand[1];
     FirstBad bad;
     m.parallel(rows, n / 8, [&](Worker& worker, std::uint64_t row) {
         const LogitRow line(m, worker, logits, row, n);
@@ -30,16 +25,9 @@ Fault argmax(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
 
 Fault logprob(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
     const std::uint32_t n = op.dim[0];
-    m.cost = vector_cost(4ull * rows * n, 4ull * rows * n);
-    View logits;
-    View targets;
-    View y;
-    if (const Fault f = m.view(op, 0, rows, n * 4ull, 4, Access::kRead, logits))
-        return f;
-    if (const Fault f = m.view(op, 1, rows, 4, 4, Access::kRead, targets))
-        return f;
-    if (const Fault f = m.view(op, 2, rows, 4, 4, Access::kWrite, y))
-        return f;
+    const View& logits = m.operand[0];
+    const View& targets = m.operand[1];
+    const View& y = m.operand[2];
     FirstBad bad;
     m.parallel(rows, n / 3, [&](Worker& worker, std::uint64_t row) {
         const auto target = targets.get<std::uint32_t>(row);

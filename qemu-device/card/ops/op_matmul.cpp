@@ -58,9 +58,11 @@ class Product {
           row_bytes_(isa::row_tile_bytes(info_.format, op.dim[1])),
           accumulate_((op.flags & isa::kFlagAccumulate) != 0),
           has_bias_((op.flags & isa::kFlagBias) != 0),
-          x_(m, op, rows) {}
+          x_(m, op, rows),
+          w_(m.operand[1]),
+          y_(m.operand[2]),
+          bias_(m.operand[3]) {}
 
-    Fault resolve(const isa::MicroOp& op);
     Fault run();
 
   private:
@@ -90,24 +92,13 @@ class Product {
     std::uint64_t row_bytes_;  // of a row tile
     bool accumulate_, has_bias_;
     Activations x_;
-    View w_, y_, bias_;
+    const View& w_;
+    const View& y_;
+    const View& bias_;
     std::uint64_t first_ = 0;  // row of x that column 0 of the chunk is
     // From a worker's item to the one it will probably take next, for memory to be asked early.
     std::uint64_t stride_ = 1;
 };
-
-Fault Product::resolve(const isa::MicroOp& op) {
-    if (const Fault f = x_.resolve_x(op))
-        return f;
-    if (const Fault f = m_.view(op, 1, 1, row_tiles_ * row_bytes_, 64, Access::kRead, w_))
-        return f;
-    if (const Fault f = m_.view(op, 2, rows_, n_ * 4, 4, Access::kWrite, y_))
-        return f;
-    if (has_bias_)
-        if (const Fault f = m_.view(op, 3, 1, n_ * 4, 4, Access::kRead, bias_))
-            return f;
-    return x_.resolve_scales(op);
-}
 
 Fault Product::run() {
     for (; first_ < rows_ && !m_.stopped(); first_ += x_.chunk()) {
@@ -299,15 +290,7 @@ void Product::finish(Worker& worker, std::uint64_t row_tile, unsigned count,
 }  // namespace
 
 Fault matmul(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
-    const std::uint64_t n = op.dim[0];
-    const std::uint64_t k = op.dim[1];
-    const auto format = static_cast<isa::WeightFormat>(op.fmt);
-    m.cost = op_cost(rows * n * k, mac_rate(format), 0,
-                     isa::matrix_bytes(format, n, k) + rows * 4 * (k + n));
-    Product product(m, op, rows);
-    if (const Fault fault = product.resolve(op))
-        return fault;
-    return product.run();
+    return Product(m, op, rows).run();
 }
 
 }  // namespace skald::card::ops

@@ -60,21 +60,10 @@ bool quant_row(Machine& m, Worker& worker, const View& x, const View& q, const V
 Fault quant(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
     const std::uint64_t k = op.dim[0];
     const bool whole = whole_row(op);
-    const std::uint64_t blocks = isa::ceil_div(k, isa::kQuantBlock);
-    const std::uint64_t groups = whole ? 1 : blocks;
-    m.cost = vector_cost(rows * k, rows * (5 * k + k / 4));
-    View x;
-    View q;
-    View d;
-    View s;
-    if (const Fault fault = m.view(op, 0, rows, k * 4, 4, Access::kRead, x))
-        return fault;
-    if (const Fault fault = m.view(op, 1, rows, blocks * 32, 1, Access::kWrite, q))
-        return fault;
-    if (const Fault fault = m.view(op, 2, rows, groups * 4, 4, Access::kWrite, d))
-        return fault;
-    if (const Fault fault = m.view(op, 3, rows, groups * 4, 4, Access::kWrite, s))
-        return fault;
+    const View& x = m.operand[0];
+    const View& q = m.operand[1];
+    const View& d = m.operand[2];
+    const View& s = m.operand[3];
     FirstBad bad;
     if (whole) {
         m.parallel(rows, k / 4, [&](Worker& worker, std::uint64_t row) {
@@ -111,18 +100,9 @@ Fault quant(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
 Fault dequant(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
     const std::uint64_t k = op.dim[0];
     const bool whole = whole_row(op);
-    const std::uint64_t blocks = isa::ceil_div(k, isa::kQuantBlock);
-    const std::uint64_t groups = whole ? 1 : blocks;
-    m.cost = vector_cost(rows * k, rows * (5 * k + k / 4));
-    View q;
-    View d;
-    View y;
-    if (const Fault fault = m.view(op, 0, rows, blocks * 32, 1, Access::kRead, q))
-        return fault;
-    if (const Fault fault = m.view(op, 1, rows, groups * 4, 4, Access::kRead, d))
-        return fault;
-    if (const Fault fault = m.view(op, 2, rows, k * 4, 4, Access::kWrite, y))
-        return fault;
+    const View& q = m.operand[0];
+    const View& d = m.operand[1];
+    const View& y = m.operand[2];
     const std::uint64_t pieces = isa::ceil_div(k, kPiece);
     m.parallel(
         rows * pieces, std::min<std::uint64_t>(k, kPiece) / 8,

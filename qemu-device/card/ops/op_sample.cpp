@@ -29,13 +29,9 @@ bool valid(float parameter) {
 
 class Sampler {
   public:
-    Sampler(Machine& m, const isa::MicroOp& op) : m_(m), n_(op.dim[0]), positions_(op.dim[1]) {
-        history_ = m.address(op.op[4]);
-        history_pitch_ = op.op[4].pitch != 0 ? op.op[4].pitch * 16ull : positions_ * 4ull;
-        sequences_ = m.address(op.op[1]);
-    }
+    Sampler(Machine& m, const isa::MicroOp& op) : m_(m), n_(op.dim[0]), positions_(op.dim[1]) {}
 
-    Fault run(const isa::MicroOp& op, std::uint64_t rows);
+    Fault run(std::uint64_t rows);
 
   private:
     Fault row(std::uint64_t t, std::uint32_t& token);
@@ -49,8 +45,11 @@ class Sampler {
     Machine& m_;
     std::uint32_t n_;
     std::uint32_t positions_;
-    std::uint64_t history_, history_pitch_, sequences_;
-    View logits_, tokens_, list_;
+    const View& logits_ = m_.operand[0];
+    const View& sequences_ = m_.operand[1];
+    const View& tokens_ = m_.operand[2];
+    const View& list_ = m_.operand[3];
+    const View& history_ = m_.operand[4];
     float* z_ = nullptr;
     float* w_ = nullptr;
     float max_ = 0;
@@ -58,19 +57,8 @@ class Sampler {
     std::vector<std::uint64_t> seen_;  // one bit per token of the vocabulary
 };
 
-Fault Sampler::run(const isa::MicroOp& op, std::uint64_t rows) {
-    if (const Fault f = m_.view(op, 0, rows, n_ * 4ull, 4, Access::kRead, logits_))
-        return f;
-    if (sequences_ % 8 != 0)
-        return {SKALD_FAULT_ALIGNMENT, sequences_};
-    if (const Fault f = m_.view(op, 2, rows, 4, 4, Access::kWrite, tokens_))
-        return f;
-    if (const Fault f = m_.read_rows(op, 3, rows, list_))
-        return f;
-    if (history_pitch_ < positions_ * 4ull)
-        return {SKALD_FAULT_ENCODING, 0};
-    if (history_ % 4 != 0)
-        return {SKALD_FAULT_ALIGNMENT, history_};
+Fault Sampler::run(std::uint64_t rows) {
+    m_.read_rows(3, rows);
     for (std::uint64_t t = 0; t < rows; ++t) {
         if (m_.poll(m_.self))
             return {};
@@ -84,8 +72,7 @@ Fault Sampler::run(const isa::MicroOp& op, std::uint64_t rows) {
         if (fault)
             return fault;
         tokens_.set(t, 0, token);
-        const std::uint64_t slot =
-            history_ + where.sequence * history_pitch_ + where.position * 4ull;
+        const std::uint64_t slot = history_.address(where.sequence, where.position * 4ull);
         if (const Fault f = m_.space.write(slot, &token, sizeof(token)))
             return f;
     }
@@ -94,7 +81,7 @@ Fault Sampler::run(const isa::MicroOp& op, std::uint64_t rows) {
 
 Fault Sampler::row(std::uint64_t t, std::uint32_t& token) {
     const isa::Row& where = m_.row_table[t];
-    const std::uint64_t va = sequences_ + std::uint64_t{where.sequence} * sizeof(isa::Sequence);
+    const std::uint64_t va = sequences_.address(where.sequence);
     isa::Sequence s;
     if (const Fault f = m_.space.read(va, &s, sizeof(s)))
         return f;
@@ -144,7 +131,7 @@ Fault Sampler::row(std::uint64_t t, std::uint32_t& token) {
 Fault Sampler::penalise(float penalty, std::uint32_t sequence, std::uint32_t first,
                         std::uint32_t last) {
     seen_.assign(isa::ceil_div(n_, 64), 0);
-    const std::uint64_t va = history_ + sequence * history_pitch_ + first * 4ull;
+    const std::uint64_t va = history_.address(sequence, first * 4ull);
     if (const Fault f = mark_history(va, last - first))
         return f;
     for (std::size_t word = 0; word < seen_.size(); ++word) {
@@ -278,10 +265,7 @@ std::uint32_t Sampler::draw_from_best(float u, const isa::Sequence& s) {
 }  // namespace
 
 Fault sample(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
-    const std::uint32_t n = op.dim[0];
-    m.cost = vector_cost(4ull * rows * n, 4ull * rows * n);
-    Sampler sampler(m, op);
-    return sampler.run(op, rows);
+    return Sampler(m, op).run(rows);
 }
 
 }  // namespace skald::card::ops

@@ -29,16 +29,10 @@ std::uint64_t operand_value(const Machine& m, const isa::MicroOp& op) {
 }  // namespace
 
 Fault sem_wait(Machine& m, const isa::MicroOp& op, std::uint64_t) {
-    m.cost = control_cost();
-    const std::uint64_t va = m.address(op.op[0]);
-    if (va % 8 != 0)
-        return {SKALD_FAULT_ALIGNMENT, va};
-    Fault fault;
-    const Mapping* mapping = m.space.translate(va, Access::kRead, fault);
-    if (mapping == nullptr)
-        return fault;
+    const std::uint64_t va = m.operand[0].va;
+    const Mapping& mapping = m.extents[0][0];  // aligned, so in one piece
     std::uint64_t value = 0;
-    if (const Fault bad = read_word(m, *mapping, va, value))
+    if (const Fault bad = read_word(m, mapping, va, value))
         return bad;
     const std::uint64_t wanted = operand_value(m, op);
     const bool reached = static_cast<isa::Condition>(op.aux) == isa::Condition::Equal
@@ -50,24 +44,18 @@ Fault sem_wait(Machine& m, const isa::MicroOp& op, std::uint64_t) {
 }
 
 Fault sem_signal(Machine& m, const isa::MicroOp& op, std::uint64_t) {
-    m.cost = control_cost();
-    const std::uint64_t va = m.address(op.op[0]);
-    if (va % 8 != 0)
-        return {SKALD_FAULT_ALIGNMENT, va};
-    Fault fault;
-    const Mapping* mapping = m.space.translate(va, Access::kWrite, fault);
-    if (mapping == nullptr)
-        return fault;
+    const std::uint64_t va = m.operand[0].va;
+    const Mapping& mapping = m.extents[0][0];
     std::uint64_t value = operand_value(m, op);
     if (static_cast<isa::SignalOp>(op.aux) == isa::SignalOp::Add) {
         std::uint64_t old = 0;
-        if (const Fault bad = read_word(m, *mapping, va, old))
+        if (const Fault bad = read_word(m, mapping, va, old))
             return bad;
         value += old;
     }
-    if (mapping->card != nullptr)
-        __atomic_store_n(card_word(*mapping, va), value, __ATOMIC_RELEASE);
-    else if (!m.host.store64(host_word(*mapping, va), value))
+    if (mapping.card != nullptr)
+        __atomic_store_n(card_word(mapping, va), value, __ATOMIC_RELEASE);
+    else if (!m.host.store64(host_word(mapping, va), value))
         return {SKALD_FAULT_HOST_ACCESS, va};
     return {};
 }

@@ -42,19 +42,10 @@ Fault write_ring(Machine& m, std::uint64_t va, const skald_token& entry) {
 }  // namespace
 
 Fault token_out(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
-    m.cost = control_cost();
-    View tokens;
-    View table;
-    if (const Fault fault = m.view(op, 0, rows, 4, 4, Access::kRead, tokens))
-        return fault;
-    const std::uint64_t sequences = m.address(op.op[1]);
-    const std::uint64_t ring = m.address(op.op[2]);
-    if (sequences % 8 != 0)
-        return {SKALD_FAULT_ALIGNMENT, sequences};
-    if (ring % sizeof(skald_token) != 0)
-        return {SKALD_FAULT_ALIGNMENT, ring};
-    if (const Fault fault = m.read_rows(op, 3, rows, table))
-        return fault;
+    const View& tokens = m.operand[0];
+    const View& sequences = m.operand[1];
+    const View& ring = m.operand[2];
+    m.read_rows(3, rows);
     const std::uint64_t mask = m.reg[op.rb];
     if ((mask & (mask + 1)) != 0)
         return {SKALD_FAULT_VALUE, 0};
@@ -66,7 +57,7 @@ Fault token_out(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
         if (m.poll(m.self))
             break;
         const isa::Row row = m.row_table[t];
-        const std::uint64_t va = sequences + std::uint64_t{row.sequence} * sizeof(isa::Sequence);
+        const std::uint64_t va = sequences.address(row.sequence);
         isa::Sequence sequence;
         fault = m.space.read(va, &sequence, sizeof(sequence));
         if (fault)
@@ -79,7 +70,7 @@ Fault token_out(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
             continue;
         const auto token = tokens.get<std::uint32_t>(t);
         const skald_token entry{token, row.sequence, row.position, count_token(sequence, token)};
-        fault = write_ring(m, ring + (index & mask) * sizeof(entry), entry);
+        fault = write_ring(m, ring.address(index & mask), entry);
         if (fault)
             break;
         fault = m.space.write(va + offsetof(isa::Sequence, remaining), &sequence.remaining, 4);
@@ -97,9 +88,8 @@ Fault token_out(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
     std::uint64_t active = 0;
     for (std::uint64_t t = 0; t < rows; ++t) {
         std::uint32_t flags = 0;
-        const std::uint64_t va = sequences +
-                                 std::uint64_t{m.row_table[t].sequence} * sizeof(isa::Sequence) +
-                                 offsetof(isa::Sequence, flags);
+        const std::uint64_t va =
+            sequences.address(m.row_table[t].sequence, offsetof(isa::Sequence, flags));
         if (const Fault bad = m.space.read(va, &flags, sizeof(flags)))
             return bad;
         if ((flags & isa::kSequenceStopped) == 0)

@@ -38,15 +38,9 @@ using Elementwise = void (*)(const float* a, const float* b, float* y, std::uint
 Fault elementwise(Machine& m, const isa::MicroOp& op, std::uint64_t rows, Elementwise function,
                   std::uint64_t elements_per_ns) {
     const std::uint64_t k = op.dim[0];
-    View a;
-    View b;
-    View y;
-    if (const Fault fault = m.view(op, 0, rows, k * 4, 4, Access::kRead, a))
-        return fault;
-    if (const Fault fault = m.view(op, 1, rows, k * 4, 4, Access::kRead, b))
-        return fault;
-    if (const Fault fault = m.view(op, 2, rows, k * 4, 4, Access::kWrite, y))
-        return fault;
+    const View& a = m.operand[0];
+    const View& b = m.operand[1];
+    const View& y = m.operand[2];
     const std::uint64_t pieces = isa::ceil_div(k, kPiece);
     m.parallel(rows * pieces, std::min<std::uint64_t>(k, kPiece) / elements_per_ns,
                [&](Worker& worker, std::uint64_t item) {
@@ -67,16 +61,9 @@ Fault elementwise(Machine& m, const isa::MicroOp& op, std::uint64_t rows, Elemen
 Fault rms_norm(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
     const std::uint64_t k = op.dim[0];
     const float eps = imm_f32(op, 0);
-    m.cost = vector_cost(4 * rows * k, 4 * (2 * rows * k + k));
-    View x;
-    View gain;
-    View y;
-    if (const Fault fault = m.view(op, 0, rows, k * 4, 4, Access::kRead, x))
-        return fault;
-    if (const Fault fault = m.view(op, 1, 1, k * 4, 4, Access::kRead, gain))
-        return fault;
-    if (const Fault fault = m.view(op, 2, rows, k * 4, 4, Access::kWrite, y))
-        return fault;
+    const View& x = m.operand[0];
+    const View& gain = m.operand[1];
+    const View& y = m.operand[2];
     m.parallel(rows, k / 8, [&](Worker& worker, std::uint64_t row) {
         Buffers& buffer = buffers(worker);
         alignas(64) float lanes[16] = {};
@@ -102,14 +89,10 @@ Fault rms_norm(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
 }
 
 Fault add(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
-    const std::uint64_t elements = rows * op.dim[0];
-    m.cost = vector_cost(elements, 12 * elements);
     return elementwise(m, op, rows, m.kernels.add, 8);
 }
 
 Fault glu(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
-    const std::uint64_t elements = rows * op.dim[0];
-    m.cost = vector_cost(8 * elements, 12 * elements);
     return elementwise(m, op, rows, m.kernels.silu, 2);
 }
 
@@ -118,16 +101,10 @@ Fault rope(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
     const std::uint64_t head_dim = op.dim[1];
     const std::uint32_t rot_dim = op.dim[2];
     const std::uint64_t positions = op.dim[3];
-    m.cost = vector_cost(6 * rows * heads * rot_dim, 4 * rows * (2 * heads * rot_dim + rot_dim));
-    View x;
-    View table;
-    View list;
-    if (const Fault fault = m.view(op, 0, rows, heads * head_dim * 4, 4, Access::kWrite, x))
-        return fault;
-    if (const Fault fault = m.view(op, 1, positions, rot_dim * 4, 4, Access::kRead, table))
-        return fault;
-    if (const Fault fault = m.read_rows(op, 2, rows, list))
-        return fault;
+    const View& x = m.operand[0];
+    const View& table = m.operand[1];
+    const View& list = m.operand[2];
+    m.read_rows(2, rows);
     for (std::uint64_t row = 0; row < rows; ++row)
         if (m.row_table[row].position >= positions)
             return {SKALD_FAULT_VALUE, list.address(row, offsetof(isa::Row, position))};

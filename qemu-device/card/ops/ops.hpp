@@ -6,6 +6,9 @@
 
 namespace skald::card::ops {
 
+// The function of an opcode that check_encoding() accepts (dispatch.cpp).
+[[nodiscard]] Execute find_execute(isa::Opcode opcode);
+
 // op_control.cpp
 Fault end(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
 Fault alu(Machine& m, const isa::MicroOp& op, std::uint64_t rows);

@@ -9,7 +9,7 @@
 #include <sstream>
 #include <string>
 
-#include "skald/isa.hpp"
+#include "skald/isa_table.hpp"
 
 namespace isa = skald::isa;
 
@@ -26,21 +26,60 @@ TEST(IsaTable, OpcodesAndNamesAreUniqueAndZeroIsNone) {
     EXPECT_EQ(isa::find_op(0), nullptr);
 }
 
-TEST(IsaTable, EveryOperandWithARoleHasAName) {
-    for (const isa::OpInfo& info : isa::kOps)
-        for (std::size_t i = 0; i < isa::kOperands; ++i)
-            EXPECT_EQ(info.role[i] == isa::Role::None, info.operand[i].empty())
-                << info.name << " operand " << i;
+TEST(IsaTable, EveryPartHasANameAndAPlaceOfItsOwn) {
+    for (const isa::OpInfo& info : isa::kOps) {
+        SCOPED_TRACE(std::string(info.name));
+        unsigned bits = 0;
+        for (const isa::FlagInfo& flag : info.flags) {
+            EXPECT_FALSE(flag.name.empty());
+            EXPECT_EQ(bits & flag.bit, 0u) << flag.name;
+            EXPECT_EQ(flag.bit & (flag.bit - 1), 0) << flag.name;
+            bits |= flag.bit;
+        }
+        for (const isa::DimInfo& dim : info.dims) {
+            EXPECT_FALSE(dim.name.empty());
+            EXPECT_LT(dim.at, isa::kDims) << dim.name;
+            EXPECT_LE(dim.min, dim.max) << dim.name;
+            EXPECT_EQ(dim.when.any & ~bits, 0u) << dim.name;
+        }
+        for (const isa::OperandInfo& operand : info.operands) {
+            EXPECT_FALSE(operand.name.empty());
+            EXPECT_LT(operand.at, isa::kOperands) << operand.name;
+            EXPECT_NE(operand.role, isa::Role::None) << operand.name;
+            EXPECT_EQ((operand.when.any | operand.when.none) & ~bits, 0u) << operand.name;
+        }
+        // Of one place, at most one thing with any flags.
+        for (unsigned flags = 0; flags < 256; ++flags) {
+            isa::MicroOp op;
+            op.flags = static_cast<std::uint8_t>(flags & bits);
+            std::set<unsigned> places;
+            for (const isa::OperandInfo& operand : info.operands)
+                if (operand.when.holds(op)) {
+                    EXPECT_TRUE(places.insert(operand.at).second) << operand.name;
+                }
+            std::uint32_t dims[isa::kDims] = {};
+            for (const isa::DimInfo& dim : info.dims)
+                if (dim.when.holds(op)) {
+                    EXPECT_EQ(dims[dim.at] & dim.bits(), 0u) << dim.name;
+                    dims[dim.at] |= dim.bits();
+                }
+        }
+    }
+}
+
+TEST(IsaTable, ElementsAndFormatsAreListedInTheirOrder) {
+    for (std::size_t i = 0; i < isa::kElements.size(); ++i)
+        EXPECT_EQ(static_cast<std::size_t>(isa::kElements[i].element), i);
+    EXPECT_EQ(isa::formats(isa::FmtKind::None).size(), 0u);
+    EXPECT_EQ(isa::formats(isa::FmtKind::Width).data(), isa::kWidths.data());
+    EXPECT_EQ(isa::formats(isa::FmtKind::Weight).data(), isa::kWeightFormats.data());
+    EXPECT_EQ(isa::formats(isa::FmtKind::Kv).data(), isa::kKvFormats.data());
+    EXPECT_EQ(isa::formats(isa::FmtKind::Group).data(), isa::kGroups.data());
 }
 
 TEST(IsaTable, FindsEachOpByItsOpcode) {
     for (const isa::OpInfo& info : isa::kOps)
         EXPECT_EQ(isa::find_op(static_cast<std::uint8_t>(info.opcode)), &info);
-}
-
-TEST(IsaTable, DimensionsFitTheEncoding) {
-    for (const isa::OpInfo& info : isa::kOps)
-        EXPECT_LE(info.dims, isa::kDims) << info.name;
 }
 
 TEST(IsaDocument, DescribesEveryMicroOp) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Everything printed follows the micro-op table of skald/isa.hpp; only the names of enumerators and
-// registers are written here.
+// Everything printed follows the micro-op table of skald/isa_table.hpp; only the names of registers
+// are written here. Control micro-ops have a listing of their own in the table: text with fields in
+// braces, in segments divided by bars; a segment that names a field which is not used, or an
+// immediate which is zero, is left out. What stands before a tab is the mnemonic.
 //
 //   L3:  17  matmul      T=t [192,64] i8b32  x=[work+0x800] w=[weights+0x8880+layer*0x12340]
 //   y=[work+0x9000:0x300]
@@ -8,16 +10,19 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <bit>
 #include <map>
+#include <optional>
 
+#include "skald/isa_table.hpp"
 #include "skald/program.hpp"
 
 namespace skald::compiler {
 namespace {
 
 using isa::MicroOp;
-using isa::Opcode;
 
 std::string register_name(std::uint8_t r) {
     using namespace program;
@@ -52,30 +57,9 @@ std::string register_name(std::uint8_t r) {
     return it != kNames.end() ? it->second : fmt::format("r{}", r);
 }
 
-const char* alu_name(std::uint8_t aux) {
-    static constexpr const char* kNames[] = {nullptr, "mov", "add", "sub", "mul", "and",
-                                             "or",    "xor", "shl", "shr", "min", "max"};
-    return aux < std::size(kNames) ? kNames[aux] : nullptr;
-}
-
-const char* condition_name(std::uint8_t aux) {
-    static constexpr const char* kNames[] = {nullptr, "always", "==", "!=", "<", ">="};
-    return aux < std::size(kNames) ? kNames[aux] : nullptr;
-}
-
-std::string or_number(const char* name, std::uint8_t number) {
-    return name ? name : fmt::format("?{}", number);
-}
-
-std::string format_name(Opcode opcode, std::uint8_t fmt) {
-    if (opcode == Opcode::Load || opcode == Opcode::Store)
-        return fmt == 1 ? "u32" : fmt == 2 ? "u64" : fmt::format("?{}", fmt);
-    if (opcode == Opcode::KvAppend || opcode == Opcode::Attention)
-        return fmt == 1 ? "f16" : fmt == 2 ? "i8" : fmt::format("?{}", fmt);
-    if (opcode == Opcode::Quant || opcode == Opcode::Dequant)
-        return fmt == 0 ? "block32" : fmt == 1 ? "row" : fmt::format("?{}", fmt);
-    const isa::WeightInfo* info = isa::find_weight(fmt);
-    return info ? std::string(info->name) : fmt::format("?{}", fmt);
+std::string choice_name(std::span<const isa::Choice> choices, std::uint8_t value) {
+    const isa::Choice* choice = isa::find_choice(choices, value);
+    return choice ? std::string(choice->name) : fmt::format("?{}", value);
 }
 
 std::string operand_text(const isa::Operand& o) {
@@ -97,12 +81,22 @@ std::string register_list(std::uint64_t bits) {
     return s;
 }
 
+std::string value_text(isa::Kind kind, std::uint64_t value) {
+    if (kind == isa::Kind::F32)
+        return fmt::format("{}", std::bit_cast<float>(static_cast<std::uint32_t>(value)));
+    if (kind == isa::Kind::Hex)
+        return fmt::format("{:#x}", value);
+    if (kind == isa::Kind::Registers)
+        return register_list(value);
+    return fmt::format("{}", value);
+}
+
 class Listing {
   public:
     explicit Listing(std::span<const MicroOp> program) : program_(program) {
         for (const MicroOp& op : program)
-            if (has_target(op))
-                labels_.emplace(op.dim[0], 0);
+            if (const isa::DimInfo* target = target_of(op))
+                labels_.emplace(target->get(op), 0);
         std::size_t n = 0;
         for (auto& [at, number] : labels_)
             number = ++n;
@@ -120,104 +114,140 @@ class Listing {
     }
 
   private:
-    static bool has_target(const MicroOp& op) {
-        const auto opcode = static_cast<Opcode>(op.opcode);
-        return opcode == Opcode::Branch || opcode == Opcode::Loop || opcode == Opcode::Budget;
-    }
-
-    std::string target(const MicroOp& op) const {
-        return fmt::format("L{}", labels_.at(op.dim[0]));
+    static const isa::DimInfo* target_of(const MicroOp& op) {
+        if (const isa::OpInfo* info = isa::find_op(op.opcode))
+            for (const isa::DimInfo& dim : info->dims)
+                if (dim.kind == isa::Kind::Target)
+                    return &dim;
+        return nullptr;
     }
 
     std::string line(const MicroOp& op) const {
         const isa::OpInfo* info = isa::find_op(op.opcode);
         if (!info)
             return fmt::format("?{:#04x}", op.opcode);
-        const bool imm = (op.flags & isa::kFlagImm) != 0;
-        const std::string b = imm ? fmt::format("{:#x}", op.imm) : register_name(op.rb);
-        switch (info->opcode) {
-            case Opcode::End: {
-                const std::string status = op.aux == 1   ? "done"
-                                           : op.aux == 2 ? "continue"
-                                                         : fmt::format("?{}", op.aux);
-                return fmt::format("{:<12}{}{}", info->name, status,
-                                   op.imm ? " save " + register_list(op.imm) : std::string());
-            }
-            case Opcode::Alu: {
-                const std::string a = op.aux == 1 ? "" : register_name(op.ra) + ", ";
-                return fmt::format("{:<12}{}, {}{}", or_number(alu_name(op.aux), op.aux),
-                                   register_name(op.rd), a, b);
-            }
-            case Opcode::Branch:
-                if (op.aux == static_cast<std::uint8_t>(isa::Condition::Always))
-                    return fmt::format("{:<12}{}", info->name, target(op));
-                return fmt::format("{:<12}{} if {} {} {}", info->name, target(op),
-                                   register_name(op.ra), or_number(condition_name(op.aux), op.aux),
-                                   b);
-            case Opcode::Loop:
-                return fmt::format("{:<12}{} while --{}", info->name, target(op),
-                                   register_name(op.rd));
-            case Opcode::Budget:
-                return fmt::format("{:<12}{} if used up", info->name, target(op));
-            default:
-                return data(op, *info);
+        std::string_view listing = info->listing;
+        if (listing.empty())
+            return data(op, *info);
+        std::string name(info->name);
+        if (const std::size_t tab = listing.find('\t'); tab != listing.npos) {
+            name = *segment(op, *info, listing.substr(0, tab));
+            listing.remove_prefix(tab + 1);
         }
+        std::string s = fmt::format("{:<12}", name);
+        while (!listing.empty()) {
+            const std::size_t bar = std::min(listing.find('|'), listing.size());
+            s += segment(op, *info, listing.substr(0, bar)).value_or("");
+            listing.remove_prefix(std::min(bar + 1, listing.size()));
+        }
+        return s;
+    }
+
+    // Nothing if a field of it is not used.
+    std::optional<std::string> segment(const MicroOp& op, const isa::OpInfo& info,
+                                       std::string_view text) const {
+        std::string s;
+        while (!text.empty()) {
+            const std::size_t open = text.find('{');
+            s += text.substr(0, open);
+            if (open == text.npos)
+                break;
+            const std::size_t close = text.find('}', open);
+            const auto value = field(op, info, text.substr(open + 1, close - open - 1));
+            if (!value)
+                return std::nullopt;
+            s += *value;
+            text.remove_prefix(close + 1);
+        }
+        return s;
+    }
+
+    std::optional<std::string> field(const MicroOp& op, const isa::OpInfo& info,
+                                     std::string_view name) const {
+        if (name == "aux")
+            return choice_name(info.aux, op.aux);
+        if (name == "target")
+            return fmt::format("L{}", labels_.at(target_of(op)->get(op)));
+        if (name == "imm") {
+            std::optional<std::string> text;
+            isa::each_imm(info, op, [&](const isa::ImmInfo& imm) {
+                if (imm.get(op) != 0 || imm.kind == isa::Kind::Hex)
+                    text = value_text(imm.kind, imm.get(op));
+            });
+            return text;
+        }
+        for (const auto& [use, register_field, reg] : registers(op))
+            if (name == register_field && (isa::registers_of(info, op) & use) != 0)
+                return register_name(reg);
+        return std::nullopt;
+    }
+
+    struct RegisterField {
+        unsigned use;
+        std::string_view name;
+        std::uint8_t reg;
+    };
+    static std::array<RegisterField, 4> registers(const MicroOp& op) {
+        return {{{isa::kUseRd, "rd", op.rd},
+                 {isa::kUseRa, "ra", op.ra},
+                 {isa::kUseRb, "rb", op.rb},
+                 {isa::kUseRows, "T", op.rows}}};
     }
 
     static std::string data(const MicroOp& op, const isa::OpInfo& info) {
         std::string s = fmt::format("{:<12}", info.name);
         const auto add = [&](const std::string& text) { s += (s.back() == ' ' ? "" : " ") + text; };
-        if ((info.uses & isa::kUseRd) != 0)
-            add("rd=" + register_name(op.rd));
-        if ((info.uses & isa::kUseRa) != 0)
-            add("ra=" + register_name(op.ra));
-        if ((info.uses & isa::kUseRb) != 0)
-            add("rb=" + register_name(op.rb));
-        if ((info.uses & isa::kUseRows) != 0)
-            add("T=" + register_name(op.rows));
-        if (info.dims > 0) {
-            std::string dims;
-            for (unsigned d = 0; d < info.dims; ++d)
-                dims += fmt::format("{}{}", d ? "," : "", op.dim[d]);
+        for (const auto& [use, name, reg] : registers(op))
+            if ((isa::registers_of(info, op) & use) != 0)
+                add(fmt::format("{}={}", name, register_name(reg)));
+        if (const std::string dims = dims_text(op, info); !dims.empty())
             add("[" + dims + "]");
-        }
-        if ((info.uses & isa::kUseFmt) != 0)
-            add(format_name(info.opcode, op.fmt));
-        if ((info.uses & isa::kUseAux) != 0)
-            add(info.opcode == Opcode::Glu && op.aux == 1 ? "silu" : fmt::format("aux={}", op.aux));
-        add_immediate(op, info, add);
-        if (info.opcode == Opcode::RowStep && (op.flags & isa::kFlagSequences) != 0)
-            add("sequences");
-        if (info.opcode == Opcode::MatMul && (op.flags & isa::kFlagAccumulate) != 0)
-            add("accumulate");
+        if (info.fmt != isa::FmtKind::None)
+            add(choice_name(isa::formats(info.fmt), op.fmt));
+        if (!info.aux.empty())
+            add(choice_name(info.aux, op.aux));
+        bool first = true;
+        isa::each_imm(info, op, [&](const isa::ImmInfo& imm) {
+            if (first || imm.get(op) != 0)
+                add(fmt::format("{}={}", imm.name, value_text(imm.kind, imm.get(op))));
+            first = false;
+        });
+        for (const isa::FlagInfo& flag : info.flags)
+            if ((op.flags & flag.bit) != 0 && !shown(info, flag))
+                add(std::string(flag.name));
         for (std::size_t i = 0; i < isa::kOperands; ++i)
-            if (info.role[i] != isa::Role::None && !unused(op, info, i))
-                add(fmt::format("{}={}", info.operand[i], operand_text(op.op[i])));
+            if (const isa::OperandInfo* operand = isa::operand_of(info, op, i))
+                add(fmt::format("{}={}", operand->name, operand_text(op.op[i])));
         return s;
     }
 
-    template <typename Add>
-    static void add_immediate(const MicroOp& op, const isa::OpInfo& info, Add add) {
-        if ((info.uses & isa::kUseImm) == 0)
-            return;
-        const float f = std::bit_cast<float>(static_cast<std::uint32_t>(op.imm));
-        if (info.opcode == Opcode::RmsNorm)
-            add(fmt::format("eps={}", f));
-        else if (info.opcode == Opcode::Attention)
-            add(fmt::format("scale={}{}", f,
-                            op.imm >> 32 ? fmt::format(" window={}", op.imm >> 32) : ""));
-        else
-            add(fmt::format("imm={}", op.imm));
+    // All dims up to the last that the micro-op has; of two in one, the second if it is not zero.
+    static std::string dims_text(const MicroOp& op, const isa::OpInfo& info) {
+        std::size_t count = 0;
+        for (const isa::DimInfo& dim : info.dims)
+            if (dim.when.holds(op) && (dim.min != 0 || op.dim[dim.at] != 0))
+                count = std::max<std::size_t>(count, dim.at + 1u);
+        std::string s;
+        for (std::size_t i = 0; i < count; ++i) {
+            bool split = false;
+            for (const isa::DimInfo& dim : info.dims)
+                split |= dim.at == i && dim.part != isa::Part::Whole;
+            const std::uint32_t low = split ? op.dim[i] & 0xffff : op.dim[i];
+            s += fmt::format("{}{}", i ? "," : "", low);
+            if (split && op.dim[i] >> 16 != 0)
+                s += fmt::format("|{}", op.dim[i] >> 16);
+        }
+        return s;
     }
 
-    // Optional operands of MATMUL and ROW_STEP.
-    static bool unused(const MicroOp& op, const isa::OpInfo& info, std::size_t i) {
-        if (info.opcode == Opcode::RowStep)
-            return i == 1 && (op.flags & isa::kFlagSequences) == 0;
-        if (info.opcode != Opcode::MatMul)
-            return false;
-        return (i == 3 && (op.flags & isa::kFlagBias) == 0) ||
-               (i >= 4 && (op.flags & isa::kFlagXQ8) == 0);
+    // Whether something in the listing of a micro-op with this flag says so.
+    static bool shown(const isa::OpInfo& info, const isa::FlagInfo& flag) {
+        bool yes = flag.replaces != 0;
+        for (const isa::OperandInfo& operand : info.operands)
+            yes |= (operand.when.any & flag.bit) != 0;
+        for (const isa::ImmInfo& imm : info.imm)
+            yes |= (imm.when.any & flag.bit) != 0;
+        return yes;
     }
 
     std::span<const MicroOp> program_;

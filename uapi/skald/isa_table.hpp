@@ -1,0 +1,399 @@
+// SPDX-License-Identifier: MIT
+// The table of micro-ops: all there is to say of each but its arithmetic, which is in uapi/doc/isa.md. Checks of encodings,
+// sizes of operands, work, listings, versions, the mistakes of the fault tests and fuzzers' programs follow from it.
+#pragma once
+
+#include "skald/isa_describe.hpp"
+
+namespace skald::isa {
+
+// ---- Enumerations ---------------------------------------------------------------------------------------------------
+
+inline constexpr auto kStatuses = std::to_array<Choice>({choice(EndStatus::Done, "done"), choice(EndStatus::Continue, "continue")});
+inline constexpr auto kAluOps = std::to_array<Choice>({
+    {.value = static_cast<std::uint8_t>(AluOp::Mov), .name = "mov", .unused = kUseRa},
+    choice(AluOp::Add, "add"),
+    choice(AluOp::Sub, "sub"),
+    choice(AluOp::Mul, "mul"),
+    choice(AluOp::And, "and"),
+    choice(AluOp::Or, "or"),
+    choice(AluOp::Xor, "xor"),
+    choice(AluOp::Shl, "shl"),
+    choice(AluOp::Shr, "shr"),
+    choice(AluOp::Min, "min"),
+    choice(AluOp::Max, "max"),
+});
+inline constexpr auto kConditions = std::to_array<Choice>({
+    {.value = static_cast<std::uint8_t>(Condition::Always), .name = "always", .unused = kUseRa | kUseRb, .bars = kFlagImm},
+    choice(Condition::Equal, "=="),
+    choice(Condition::NotEqual, "!="),
+    choice(Condition::Below, "<"),
+    choice(Condition::AboveEqual, ">="),
+});
+inline constexpr auto kWaits = std::to_array<Choice>({choice(Condition::Equal, "=="), choice(Condition::AboveEqual, ">=")});
+inline constexpr auto kSignals = std::to_array<Choice>({choice(SignalOp::Set, "set"), choice(SignalOp::Add, "add")});
+inline constexpr auto kActivations = std::to_array<Choice>({choice(Activation::Silu, "silu")});
+
+inline constexpr auto kWidths = std::to_array<Choice>({choice(Width::U32, "u32"), choice(Width::U64, "u64")});
+inline constexpr auto kKvFormats = std::to_array<Choice>({choice(KvFormat::F16, "f16"), choice(KvFormat::I8, "i8", k1_1)});
+inline constexpr auto kGroups = std::to_array<Choice>({choice(QuantGroup::Block32, "block32"), choice(QuantGroup::Row, "row", k1_1)});
+inline constexpr auto kWeightFormats = [] {
+    std::array<Choice, kWeights.size()> all;
+    for (std::size_t i = 0; i < all.size(); ++i) all[i] = choice(kWeights[i].format, kWeights[i].name, kWeights[i].since);
+    return all;
+}();
+constexpr std::span<const Choice> formats(FmtKind kind) {
+    constexpr std::span<const Choice> kByKind[] = {{}, kWidths, kWeightFormats, kKvFormats, kGroups};
+    return kByKind[static_cast<std::size_t>(kind)];
+}
+constexpr const Choice* find_choice(std::span<const Choice> choices, std::uint8_t value) {
+    for (const Choice& c : choices)
+        if (c.value == value) return &c;
+    return nullptr;
+}
+
+// ---- Sizes ----------------------------------------------------------------------------------------------------------
+
+namespace detail {
+
+constexpr std::uint64_t one(const MicroOp&) { return 1; }
+constexpr std::uint64_t none(const MicroOp&) { return 0; }
+template <unsigned D>
+constexpr std::uint64_t dim(const MicroOp& op) { return op.dim[D]; }
+template <unsigned A, unsigned B>
+constexpr std::uint64_t dims(const MicroOp& op) { return std::uint64_t{op.dim[A]} * op.dim[B]; }
+template <unsigned D>
+constexpr std::uint64_t words(const MicroOp& op) { return op.dim[D] / 4; }  // of so many bytes
+constexpr std::uint64_t blocks_of(std::uint64_t k) { return ceil_div(k, kQuantBlock); }
+template <unsigned D>
+constexpr std::uint64_t padded(const MicroOp& op) { return blocks_of(op.dim[D]) * kQuantBlock; }
+
+constexpr WeightFormat weights(const MicroOp& op) { return static_cast<WeightFormat>(op.fmt); }
+constexpr std::uint64_t matrix(const MicroOp& op) { return matrix_bytes(weights(op), op.dim[0], op.dim[1]); }
+// Scales of a row of activations: one for the row or one a block.
+constexpr std::uint64_t quant_scales(const MicroOp& op) {
+    return op.fmt == static_cast<std::uint8_t>(QuantGroup::Row) ? 1 : blocks_of(op.dim[0]);
+}
+constexpr std::uint64_t x_scales(const MicroOp& op) {
+    return weight_info(weights(op)).group == QuantGroup::Row ? 1 : blocks_of(op.dim[1]);
+}
+
+// ---- Rules ----------------------------------------------------------------------------------------------------------
+
+constexpr bool end_saves(const MicroOp& op) { return (op.imm & (1ull << kRegArgs | 1ull << kRegZero)) == 0; }
+constexpr bool integer_if_quantised(const MicroOp& op) {
+    return (op.flags & kFlagXQ8) == 0 || weight_info(weights(op)).integer;
+}
+constexpr bool head_fits(const MicroOp& op) {  // I8 keys lie in fours
+    return op.fmt != static_cast<std::uint8_t>(KvFormat::I8) || op.dim[2] % 4 == 0;
+}
+constexpr bool heads_share(const MicroOp& op) { return op.dim[0] % op.dim[1] == 0 && head_fits(op); }
+constexpr bool rotates_within(const MicroOp& op) { return op.dim[2] <= op.dim[1]; }
+
+// ---- Work -----------------------------------------------------------------------------------------------------------
+
+constexpr MacKind mac_kind(WeightFormat f) {
+    const WeightInfo& info = weight_info(f);
+    if (info.integer) return info.bits == 8 ? MacKind::Int8 : MacKind::Narrow;
+    return info.bits == 16 ? MacKind::F16 : MacKind::F32;
+}
+constexpr std::uint64_t kv_position_bytes(const MicroOp& op) {  // of a KV head
+    return kv_head_bytes(static_cast<KvFormat>(op.fmt), op.dim[2]) / kKvPositions;
+}
+
+constexpr Work copy_work(const MicroOp& op, const Counts& n) {
+    return {.in = n.rows * op.dim[0], .out = n.rows * op.dim[0]};
+}
+constexpr Work gather_work(const MicroOp& op, const Counts& n) {
+    const std::uint64_t k = op.dim[1];
+    return {.weights = n.rows * ceil_div(k * weight_info(weights(op)).bits, 8), .in = n.rows * 4, .out = n.rows * 4 * k};
+}
+constexpr Work gather_rows_work(const MicroOp& op, const Counts& n) {
+    return {.in = n.rows * (std::uint64_t{op.dim[0]} + 4), .out = n.rows * op.dim[0]};
+}
+constexpr Work kv_append_work(const MicroOp& op, const Counts& n) {
+    const std::uint64_t heads = n.rows * op.dim[0];
+    return {.kv = heads * kv_position_bytes(op), .in = heads * 8 * op.dim[2]};
+}
+constexpr Work quant_work(const MicroOp& op, const Counts& n) {
+    const std::uint64_t k = op.dim[0];
+    return {.vec = n.rows * k, .in = n.rows * 4 * k, .out = n.rows * (k + k / 4)};
+}
+constexpr Work dequant_work(const MicroOp& op, const Counts& n) {
+    const std::uint64_t k = op.dim[0];
+    return {.vec = n.rows * k, .in = n.rows * (k + k / 4), .out = n.rows * 4 * k};
+}
+constexpr Work matmul_work(const MicroOp& op, const Counts& n) {
+    return {.kind = mac_kind(weights(op)),
+            .macs = n.rows * op.dim[0] * op.dim[1],
+            .weights = matrix(op),
+            .in = n.rows * 4 * op.dim[1],
+            .out = n.rows * 4 * op.dim[0]};
+}
+constexpr Work rms_norm_work(const MicroOp& op, const Counts& n) {
+    const std::uint64_t elements = n.rows * op.dim[0];
+    return {.vec = 4 * elements, .in = 4 * (elements + op.dim[0]), .out = 4 * elements};
+}
+template <unsigned Vec>
+constexpr Work binary_work(const MicroOp& op, const Counts& n) {
+    const std::uint64_t elements = n.rows * op.dim[0];
+    return {.vec = Vec * elements, .in = 8 * elements, .out = 4 * elements};
+}
+constexpr Work rope_work(const MicroOp& op, const Counts& n) {
+    const std::uint64_t elements = n.rows * op.dim[0] * op.dim[2];
+    return {.vec = 6 * elements, .in = 4 * (elements + n.rows * op.dim[2]), .out = 4 * elements};
+}
+constexpr Work attention_work(const MicroOp& op, const Counts& n) {
+    const std::uint64_t elements = dims<0, 2>(op);
+    return {.kind = MacKind::Attention,
+            .macs = 2 * elements * n.positions,
+            .kv = n.positions * op.dim[1] * kv_position_bytes(op),
+            .in = 4 * n.rows * elements,
+            .out = 4 * n.rows * elements};
+}
+constexpr Work selection_work(const MicroOp& op, const Counts& n) {
+    const std::uint64_t elements = n.rows * op.dim[0];
+    return {.vec = 4 * elements, .in = 4 * elements};
+}
+
+}  // namespace detail
+
+// ---- The table ------------------------------------------------------------------------------------------------------
+
+inline constexpr auto kOps = [] {
+    using namespace detail;
+    using enum Opcode;
+    using enum Role;
+    using enum Element;
+    using enum Reach;
+    using E = Engine;
+    constexpr DimInfo kTarget{.at = 0, .name = "target", .min = 0, .kind = Kind::Target};
+    constexpr DimInfo kN{.at = 0, .name = "N", .max = kMaxN};
+    constexpr DimInfo kRowK{.at = 0, .name = "K", .max = kMaxK};  // of a row of f32
+    constexpr DimInfo kK{.at = 1, .name = "K", .max = kMaxK};
+    constexpr DimInfo kHeadDim{.at = 2, .name = "head_dim", .max = kMaxHeadDim, .multiple = 2};
+    constexpr DimInfo kBlockBytes{.at = 3, .name = "block_bytes", .multiple = 64};
+    constexpr FlagInfo kImmForRb{.bit = kFlagImm, .name = "imm", .replaces = kUseRb};
+    constexpr FlagInfo kImmForRa{.bit = kFlagImm, .name = "imm", .replaces = kUseRa};
+    constexpr ImmInfo kImm{.name = "imm", .kind = Kind::Hex, .part = Part::Whole, .when = with(kFlagImm)};
+    return std::to_array<OpInfo>({
+        {.opcode = End, .name = "end", .engine = E::Control,
+         .aux = kStatuses,
+         .imm = {{.name = "save", .kind = Kind::Registers, .part = Part::Whole}},
+         .rule = end_saves, .costs = false,
+         .listing = "{aux}| save {imm}"},
+        {.opcode = Alu, .name = "alu", .engine = E::Control, .registers = kUseRd | kUseRa | kUseRb,
+         .aux = kAluOps, .flags = {kImmForRb}, .imm = {kImm},
+         .costs = false,
+         .listing = "{aux}\t{rd}|, {ra}|, {rb}|, {imm}"},
+        {.opcode = Load, .name = "load", .engine = E::Control, .registers = kUseRd,
+         .fmt = FmtKind::Width,
+         .operands = {{0, "address", In, Word, One, one}},
+         .costs = false},
+        {.opcode = Store, .name = "store", .engine = E::Control, .registers = kUseRa,
+         .fmt = FmtKind::Width,
+         .operands = {{0, "address", Out, Word, One, one}},
+         .costs = false},
+        {.opcode = Branch, .name = "branch", .engine = E::Control, .registers = kUseRa | kUseRb,
+         .aux = kConditions, .flags = {kImmForRb}, .dims = {kTarget}, .imm = {kImm},
+         .costs = false,
+         .listing = "{target}| if {ra} {aux}| {rb}| {imm}"},
+        {.opcode = Loop, .name = "loop", .engine = E::Control, .registers = kUseRd,
+         .dims = {kTarget},
+         .costs = false,
+         .listing = "{target} while --{rd}"},
+        {.opcode = Budget, .name = "budget", .engine = E::Control,
+         .dims = {kTarget},
+         .costs = false,
+         .listing = "{target} if used up"},
+        {.opcode = SemWait, .name = "sem_wait", .engine = E::Control, .registers = kUseRa,
+         .aux = kWaits, .flags = {kImmForRa}, .imm = {kImm},
+         .operands = {{0, "semaphore", In, U64, One, one, {}, true}},
+         .costs = false},
+        {.opcode = SemSignal, .name = "sem_signal", .engine = E::Control, .registers = kUseRa,
+         .aux = kSignals, .flags = {kImmForRa}, .imm = {kImm},
+         .operands = {{0, "semaphore", InOut, U64, One, one, {}, true}},
+         .costs = false},
+        {.opcode = TokenOut, .name = "token_out", .engine = E::Control, .registers = kUseRd | kUseRa | kUseRb | kUseRows,
+         .operands = {{0, "tokens", In, U32, Rows, one},
+                      {1, "sequences", InOut, Element::Sequence, Entries, one},
+                      {2, "ring", Out, Token, Entries, one, {}, true},
+                      {3, "rows", In, Element::Row, Rows, one}},
+         .costs = false},
+
+        {.opcode = Copy, .name = "copy", .engine = E::Memory, .registers = kUseRows,
+         .dims = {{.at = 0, .name = "row bytes"}},
+         .operands = {{0, "dst", Out, Byte, Rows, dim<0>, {}, true}, {1, "src", In, Byte, Rows, dim<0>, {}, true}},
+         .work = copy_work},
+        {.opcode = Gather, .name = "gather", .engine = E::Memory, .registers = kUseRows,
+         .fmt = FmtKind::Weight,
+         .dims = {kN, kK},
+         .operands = {{0, "ids", In, U32, Rows, one}, {1, "w", In, Tile, One, matrix}, {2, "y", Out, F32, Rows, dim<1>}},
+         .work = gather_work},
+        {.opcode = GatherRows, .name = "gather_rows", .engine = E::Memory, .registers = kUseRows | kUseRa,
+         .dims = {{.at = 0, .name = "row bytes", .multiple = 4}},
+         .operands = {{0, "index", In, U32, Rows, one}, {1, "x", In, U32, EntryRows, words<0>}, {2, "y", Out, U32, Rows, words<0>}},
+         .work = gather_rows_work},
+        {.opcode = KvAppend, .name = "kv_append", .engine = E::Memory, .registers = kUseRows | kUseRb,
+         .fmt = FmtKind::Kv,
+         .dims = {{.at = 0, .name = "kv_heads", .max = kMaxHeads}, kHeadDim, kBlockBytes},
+         .operands = {{0, "k", In, F32, Rows, dims<0, 2>},
+                      {1, "v", In, F32, Rows, dims<0, 2>},
+                      {2, "pool", Out, Block, Entries, dim<3>},
+                      {3, "rows", In, Element::Row, Rows, one},
+                      {4, "blocks", In, U32, EntryPitched, none}},
+         .rule = head_fits,
+         .work = kv_append_work},
+        {.opcode = RowStep, .name = "row_step", .engine = E::Memory, .registers = kUseRows,
+         .flags = {{.bit = kFlagSequences, .name = "sequences", .since = k1_1}},
+         .imm = {{.name = "imm", .kind = Kind::Number}},
+         .operands = {{0, "rows", InOut, Element::Row, Rows, one},
+                      {1, "sequences", In, Element::Sequence, Entries, one, with(kFlagSequences)}},
+         .costs = false},
+
+        {.opcode = Quant, .name = "quant", .engine = E::Quantise, .registers = kUseRows,
+         .fmt = FmtKind::Group,
+         .dims = {kRowK},
+         .operands = {{0, "x", In, F32, Rows, dim<0>},
+                      {1, "q", Out, I8, Rows, padded<0>},
+                      {2, "d", Out, F32, Rows, quant_scales},
+                      {3, "s", Out, I32, Rows, quant_scales}},
+         .work = quant_work},
+        {.opcode = Dequant, .name = "dequant", .engine = E::Quantise, .registers = kUseRows,
+         .fmt = FmtKind::Group,
+         .dims = {kRowK},
+         .operands = {{0, "q", In, I8, Rows, padded<0>}, {1, "d", In, F32, Rows, quant_scales}, {2, "y", Out, F32, Rows, dim<0>}},
+         .work = dequant_work},
+
+        {.opcode = MatMul, .name = "matmul", .engine = E::Matrix, .registers = kUseRows,
+         .fmt = FmtKind::Weight,
+         .flags = {{.bit = kFlagBias, .name = "bias"}, {.bit = kFlagAccumulate, .name = "accumulate"}, {.bit = kFlagXQ8, .name = "xq8"}},
+         .dims = {kN, kK},
+         .operands = {{0, "x", In, F32, Rows, dim<1>, without(kFlagXQ8)},
+                      {0, "q", In, I8, Rows, padded<1>, with(kFlagXQ8)},
+                      {1, "w", In, Tile, One, matrix},
+                      {2, "y", InOut, F32, Rows, dim<0>},
+                      {3, "bias", In, F32, One, dim<0>, with(kFlagBias)},
+                      {4, "d", In, F32, Rows, x_scales, with(kFlagXQ8)},
+                      {5, "s", In, I32, Rows, x_scales, with(kFlagXQ8)}},
+         .rule = integer_if_quantised,
+         .work = matmul_work},
+
+        {.opcode = RmsNorm, .name = "rms_norm", .engine = E::Vector, .registers = kUseRows,
+         .dims = {kRowK},
+         .imm = {{.name = "eps", .kind = Kind::F32}},
+         .operands = {{0, "x", In, F32, Rows, dim<0>}, {1, "gain", In, F32, One, dim<0>}, {2, "y", Out, F32, Rows, dim<0>}},
+         .work = rms_norm_work},
+        {.opcode = Add, .name = "add", .engine = E::Vector, .registers = kUseRows,
+         .dims = {kRowK},
+         .operands = {{0, "a", In, F32, Rows, dim<0>}, {1, "b", In, F32, Rows, dim<0>}, {2, "y", Out, F32, Rows, dim<0>}},
+         .work = binary_work<1>},
+        {.opcode = Glu, .name = "glu", .engine = E::Vector, .registers = kUseRows,
+         .aux = kActivations,
+         .dims = {kRowK},
+         .operands = {{0, "gate", In, F32, Rows, dim<0>}, {1, "up", In, F32, Rows, dim<0>}, {2, "y", Out, F32, Rows, dim<0>}},
+         .work = binary_work<8>},
+        {.opcode = Rope, .name = "rope", .engine = E::Vector, .registers = kUseRows,
+         .dims = {{.at = 0, .name = "heads", .max = kMaxHeads},
+                  {.at = 1, .name = "head_dim", .max = kMaxHeadDim, .multiple = 2},
+                  {.at = 2, .name = "rot_dim", .max = kMaxHeadDim, .multiple = 2},
+                  {.at = 3, .name = "positions"}},
+         .operands = {{0, "x", InOut, F32, Rows, dims<0, 1>},
+                      {1, "table", In, F32, Table, dim<2>, {}, false, dim<3>},
+                      {2, "rows", In, Element::Row, Rows, one}},
+         .rule = rotates_within,
+         .work = rope_work},
+
+        {.opcode = Opcode::Attention, .name = "attention", .engine = E::Attention, .registers = kUseRows | kUseRb,
+         .fmt = FmtKind::Kv,
+         .dims = {{.at = 0, .name = "heads", .max = kMaxHeads}, {.at = 1, .name = "kv_heads", .max = kMaxHeads}, kHeadDim, kBlockBytes},
+         .imm = {{.name = "scale", .kind = Kind::F32}, {.name = "window", .kind = Kind::Number, .part = Part::High, .since = k1_1}},
+         .operands = {{0, "q", In, F32, Rows, dims<0, 2>},
+                      {1, "pool", In, Block, Entries, dim<3>},
+                      {2, "y", Out, F32, Rows, dims<0, 2>},
+                      {3, "rows", In, Element::Row, Rows, one},
+                      {4, "blocks", In, U32, EntryPitched, none}},
+         .rule = heads_share,
+         .work = attention_work},
+
+        {.opcode = ArgMax, .name = "argmax", .engine = E::Selection, .registers = kUseRows,
+         .dims = {kN},
+         .operands = {{0, "logits", In, F32, Rows, dim<0>}, {1, "tokens", Out, U32, Rows, one}},
+         .work = selection_work},
+        {.opcode = Sample, .name = "sample", .engine = E::Selection, .registers = kUseRows,
+         .dims = {kN, {.at = 1, .name = "history"}},
+         .operands = {{0, "logits", In, F32, Rows, dim<0>},
+                      {1, "sequences", In, Element::Sequence, Entries, one},
+                      {2, "tokens", Out, U32, Rows, one},
+                      {3, "rows", In, Element::Row, Rows, one},
+                      {4, "history", InOut, U32, EntryRows, dim<1>}},
+         .work = selection_work},
+        {.opcode = LogProb, .name = "logprob", .engine = E::Selection, .registers = kUseRows,
+         .dims = {kN},
+         .operands = {{0, "logits", In, F32, Rows, dim<0>}, {1, "targets", In, U32, Rows, one}, {2, "y", Out, F32, Rows, one}},
+         .work = selection_work},
+    });
+}();
+
+// ---- Questions ------------------------------------------------------------------------------------------------------
+
+constexpr const OpInfo* find_op(std::uint8_t opcode) {
+    for (const OpInfo& info : kOps)
+        if (static_cast<std::uint8_t>(info.opcode) == opcode) return &info;
+    return nullptr;
+}
+
+// Flags that a micro-op has at all.
+constexpr std::uint8_t flag_bits(const OpInfo& info) {
+    std::uint8_t bits = 0;
+    for (const FlagInfo& flag : info.flags) bits |= flag.bit;
+    return bits;
+}
+
+// kUse* of a micro-op as its flags and aux have it.
+constexpr unsigned registers_of(const OpInfo& info, const MicroOp& op) {
+    unsigned used = info.registers;
+    for (const FlagInfo& flag : info.flags)
+        if ((op.flags & flag.bit) != 0) used = (used | flag.names) & ~flag.replaces;
+    if (const Choice* choice = find_choice(info.aux, op.aux)) used &= ~choice->unused;
+    return used;
+}
+
+// Operand i as its flags have it; null if there is none.
+constexpr const OperandInfo* operand_of(const OpInfo& info, const MicroOp& op, std::size_t i) {
+    for (const OperandInfo& operand : info.operands)
+        if (operand.at == i && operand.when.holds(op)) return &operand;
+    return nullptr;
+}
+
+// f(ImmInfo) for each part of imm that the micro-op has, in order.
+template <class F>
+constexpr void each_imm(const OpInfo& info, const MicroOp& op, F&& f) {
+    for (const ImmInfo& imm : info.imm)
+        if (imm.when.holds(op)) f(imm);
+    if (const Choice* choice = find_choice(info.aux, op.aux))
+        for (const ImmInfo& imm : choice->imm) f(imm);
+}
+
+// What a micro-op whose encoding is good does; of those without a cost, nothing.
+constexpr Work work_of(const MicroOp& op, const Counts& counts) { return find_op(op.opcode)->work(op, counts); }
+
+// The lowest version of the ISA that has a micro-op whose encoding is good.
+constexpr std::uint32_t least_version(const MicroOp& op) {
+    const OpInfo* info = find_op(op.opcode);
+    if (info == nullptr) return kVersion;
+    std::uint32_t version = info->since;
+    const auto needs = [&](std::uint32_t since) { version = since > version ? since : version; };
+    for (const FlagInfo& flag : info->flags)
+        if ((op.flags & flag.bit) != 0) needs(flag.since);
+    for (const DimInfo& dim : info->dims)
+        if (dim.when.holds(op) && dim.get(op) != 0) needs(dim.since);
+    each_imm(*info, op, [&](const ImmInfo& imm) {
+        if (imm.get(op) != 0) needs(imm.since);
+    });
+    if (const Choice* fmt = find_choice(formats(info->fmt), op.fmt)) needs(fmt->since);
+    if (const Choice* aux = find_choice(info->aux, op.aux)) needs(aux->since);
+    return version;
+}
+
+}  // namespace skald::isa
