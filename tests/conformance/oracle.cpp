@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The oracle.
+// The oracle of matrices, attention and selection.
 #include "oracle.hpp"
 
 #include <algorithm>
@@ -16,10 +16,6 @@ namespace skald::test::oracle {
 namespace {
 
 constexpr float kInf = std::numeric_limits<float>::infinity();
-
-float nan_to_canonical(float x) {
-    return std::isnan(x) ? std::bit_cast<float>(0x7fc00000u) : x;
-}
 
 float half_value(std::uint16_t h) {
     const int exponent = h >> 10 & 31;
@@ -131,49 +127,6 @@ float finish(float acc, std::uint32_t n, const Floats& bias, const Floats& accum
 }
 
 }  // namespace
-
-// isa.md, "exp and log".
-float exp(float x) {
-    if (std::isnan(x))
-        return nan_to_canonical(x);
-    if (x < -87.0f)
-        return 0.0f;
-    if (x > 88.37626f)
-        return kInf;
-    // The document rounds fma(x, log2 e, 1.5 * 2^23): one rounding, at the integer.
-    const float t = std::fma(x, 0x1.715476p+0f, 12582912.0f) - 12582912.0f;
-    float r = std::fma(t, -0x1.63p-1f, x);
-    r = std::fma(t, 0x1.bd0106p-13f, r);
-    const float c[] = {1.0f,           1.0f,           0.5f,           0x1.5554dcp-3f,
-                       0x1.555518p-5f, 0x1.120be2p-7f, 0x1.6d117cp-10f};
-    float p = c[6];
-    for (int i = 5; i >= 0; --i)
-        p = std::fma(p, r, c[i]);
-    return std::ldexp(p, static_cast<int>(t));
-}
-
-float log(float x) {
-    if (!(x >= std::numeric_limits<float>::min()) || x == kInf)
-        return nan_to_canonical(NAN);
-    int e = 0;
-    float m = std::frexp(x, &e);  // [0.5, 1)
-    if (m < std::bit_cast<float>(0x3f3504f3u)) {
-        m *= 2;
-        e -= 1;
-    }
-    const float f = m - 1.0f;
-    const float square = f * f;
-    const float c[] = {0x1.555554p-2f, -0x1.0000cep-2f, 0x1.999f14p-3f, -0x1.54d03ep-3f,
-                       0x1.231ce6p-3f, -0x1.0a33eap-3f, 0x1.02814ep-3f, -0x1.43b246p-4f};
-    float p = c[7];
-    for (int i = 6; i >= 0; --i)
-        p = std::fma(p, f, c[i]);
-    float y = (f * square) * p;
-    y = std::fma(static_cast<float>(e), -0x1.bd0106p-13f, y);
-    y = std::fma(-0.5f, square, y);
-    y = f + y;
-    return std::fma(static_cast<float>(e), 0x1.63p-1f, y);
-}
 
 float half_to_float(std::uint16_t h) {
     static const Floats table = [] {
@@ -373,49 +326,6 @@ Floats gather(isa::WeightFormat format, const std::vector<std::uint8_t>& tiles, 
         y[i] = nan_to_canonical(value);
     }
     return y;
-}
-
-Floats rms_norm(const Floats& x, const Floats& gain, float eps) {
-    std::array<float, 16> lane{};
-    for (std::size_t i = 0; i < x.size(); ++i)
-        lane[i % 16] = std::fma(x[i], x[i], lane[i % 16]);
-    for (std::size_t half : {8, 4, 2, 1})
-        for (std::size_t j = 0; j < half; ++j)
-            lane[j] = lane[j] + lane[j + half];
-    const float mean = lane[0] / static_cast<float>(x.size());
-    const float r = 1.0f / std::sqrt(mean + eps);
-    Floats y(x.size());
-    for (std::size_t i = 0; i < x.size(); ++i)
-        y[i] = nan_to_canonical((x[i] * r) * gain[i]);
-    return y;
-}
-
-Floats add(const Floats& a, const Floats& b) {
-    Floats y(a.size());
-    for (std::size_t i = 0; i < a.size(); ++i)
-        y[i] = nan_to_canonical(a[i] + b[i]);
-    return y;
-}
-
-Floats glu(const Floats& gate, const Floats& up) {
-    Floats y(gate.size());
-    for (std::size_t i = 0; i < gate.size(); ++i)
-        y[i] = nan_to_canonical((gate[i] / (1.0f + exp(-gate[i]))) * up[i]);
-    return y;
-}
-
-void rope(float* head, const float* table_row, std::uint32_t rot_dim) {
-    const std::uint32_t half = rot_dim / 2;
-    for (std::uint32_t i = 0; i < half; ++i) {
-        const float a = head[i];
-        const float b = head[i + half];
-        const float c = table_row[i];
-        const float s = table_row[half + i];
-        const float bs = b * s;
-        const float as = a * s;
-        head[i] = nan_to_canonical(std::fma(a, c, -bs));
-        head[i + half] = nan_to_canonical(std::fma(b, c, as));
-    }
 }
 
 Floats attention(const Floats& q, const Cache& cache, std::uint32_t positions, std::uint32_t window,

@@ -4,6 +4,7 @@
 // this bit for bit.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -13,8 +14,12 @@ namespace skald::test::oracle {
 
 using Floats = std::vector<float>;
 
+float nan_to_canonical(float x);
 float exp(float x);
 float log(float x);
+float sigmoid(float x);
+float tanh(float x);
+float erf(float x);
 float half_to_float(std::uint16_t h);
 std::uint16_t float_to_half(float f);
 float sum16(const Floats& v);
@@ -42,9 +47,16 @@ Floats matmul_float(isa::WeightFormat format, const Floats& x,
 Floats gather(isa::WeightFormat format, const std::vector<std::uint8_t>& tiles, std::uint32_t k,
               std::uint32_t id);
 
-Floats rms_norm(const Floats& x, const Floats& gain, float eps);
-Floats add(const Floats& a, const Floats& b);
-Floats glu(const Floats& gate, const Floats& up);
+// A row; p0 and p1 are imm_f32(0) and (1). group 0: the whole row. Gain and bias are as wide as the
+// group or the row, or empty.
+Floats act(isa::Activation function, const Floats& x, float p0 = 0, float p1 = 0);
+Floats glu(const Floats& gate, const Floats& up, isa::Activation function = isa::Activation::Silu,
+           float p0 = 0, float p1 = 0);
+Floats rms_norm(const Floats& x, const Floats& gain, float eps, std::size_t group = 0);
+Floats layer_norm(const Floats& x, const Floats& gain, const Floats& bias, float eps,
+                  std::size_t group = 0);
+Floats add(const Floats& a, const Floats& b, float s = 1);
+Floats multiply(const Floats& a, const Floats& b, float s = 1);  // b: or one factor for all
 void rope(float* head, const float* table_row, std::uint32_t rot_dim);
 
 // Keys and values [position][head_dim] of one KV head of a sequence, in one of the formats.

@@ -93,7 +93,10 @@ enum class Condition : std::uint8_t { Always = 1, Equal, NotEqual, Below, AboveE
 enum class Width : std::uint8_t { U32 = 1, U64 = 2 };
 enum class EndStatus : std::uint8_t { Done = 1, Continue = 2 };  // as enum skald_job_status
 enum class SignalOp : std::uint8_t { Set = 1, Add = 2 };
-enum class Activation : std::uint8_t { Silu = 1 };
+// What ACT applies to every element, GLU to its gate; SwigluClamped is GLU's alone. All but Silu 1.2.
+enum class Activation : std::uint8_t {
+    Silu = 1, GeluTanh, GeluErf, Relu, Relu2, Sigmoid, Tanh, SoftCap, Clamp, Scale, SwigluClamped
+};
 // Letters: I8, I4 integers of 8 and 4 bits, T2 ternary in 2 bits; B32, B128 k per scale, Row one scale a row; A affine (a minimum
 // beside each scale).
 enum class WeightFormat : std::uint8_t {

@@ -35,6 +35,24 @@ struct MatmulFloat {
     float* acc = nullptr;
 };
 
+// What a norm makes of a group's sums: y = ((x - mean) * r) * gain + bias, those that are null left
+// out. An RMS norm has mean +0, which changes no x.
+struct NormTerms {
+    float mean = 0;
+    float r = 0;
+    const float* gain = nullptr;
+    const float* bias = nullptr;
+};
+
+// Of a function of ACT or GLU: imm_f32(0) and imm_f32(1). No std::array: its members could be
+// compiled for one path and be shared with another.
+struct Parameters {
+    float p0 = 0;
+    float p1 = 0;
+};
+inline constexpr std::size_t kActivations =
+    static_cast<std::size_t>(isa::Activation::SwigluClamped) + 1;
+
 // A softmax-weighted sum over some positions: of one chunk, or of all chunks so far.
 struct AttentionPart {
     float* o = nullptr;  // [head_dim], room for whole vectors of 16
@@ -97,11 +115,23 @@ struct Kernels {
     void (*matmul_f32)(const MatmulFloat& m);
     void (*finish)(const MatmulEnd& end);
 
-    // Rows, in pieces. Lanes carry the 16 partial results from piece to piece.
-    void (*sum_squares)(const float* x, std::uint32_t n, float* lanes);
-    void (*scale_gain)(const float* x, float r, const float* gain, float* y, std::uint32_t n);
-    void (*add)(const float* a, const float* b, float* y, std::uint32_t n);
-    void (*silu)(const float* gate, const float* up, float* y, std::uint32_t n);
+    // Rows, in pieces. Lanes carry the 16 partial results from piece to piece; squares are those of
+    // x - mean.
+    void (*sum)(const float* x, std::uint32_t n, float* lanes);
+    void (*sum_squares)(const float* x, float mean, std::uint32_t n, float* lanes);
+    void (*normalise)(const float* x, const NormTerms& terms, float* y, std::uint32_t n);
+    // a + (b * s), (a * b) * s, (x * first) * second. A factor of 1 changes nothing.
+    void (*add)(const float* a, const float* b, float s, float* y, std::uint32_t n);
+    void (*multiply)(const float* a, const float* b, float s, float* y, std::uint32_t n);
+    void (*scale)(const float* x, float first, float second, float* y, std::uint32_t n);
+    // By isa::Activation, null where the micro-op lacks it: ACT's and GLU's.
+    std::array<void (*)(const float* x, const Parameters& p, float* y, std::uint32_t n),
+               kActivations>
+        activate;
+    std::array<void (*)(const float* gate, const float* up, const Parameters& p, float* y,
+                        std::uint32_t n),
+               kActivations>
+        gate;
     // Rotates the first 2 * half elements of each head in place.
     void (*rope)(float* x, std::uint32_t heads, std::uint32_t head_dim, const float* cosines,
                  const float* sines, std::uint32_t half);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The elementary functions of the ISA (uapi/doc/isa.md, "exp and log"): one body for all paths,
-// written over a vector type of 16 lanes, so that every path computes the same bits.
+// The elementary functions of the ISA (uapi/doc/isa.md, "exp and log" and what follows): one body
+// for all paths, written over a vector type of 16 lanes, so that every path computes the same bits.
 #pragma once
 
 #include <bit>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 
 namespace skald::card::compute {
@@ -16,12 +17,21 @@ inline constexpr float kLn2High = 0x1.63p-1f;
 inline constexpr float kLn2Low = -0x1.bd0106p-13f;  // ln 2 - kLn2High
 
 // exp(r) on |r| <= ln2 / 2, ascending powers; the first two are exact, the others fitted to the
-// interval (Taylor's would be 1 / k!). tests/unit/compute/math_test.cpp measures both functions.
+// interval (Taylor's would be 1 / k!). tests/unit/compute measures all functions.
 inline constexpr float kExp[7] = {0x1p+0f,        0x1p+0f,        0x1p-1f,        0x1.5554dcp-3f,
                                   0x1.555518p-5f, 0x1.120be2p-7f, 0x1.6d117cp-10f};
 inline constexpr float kExpLow = -87.0f;        // below: +0, so that no result is subnormal
 inline constexpr float kExpHigh = 88.37626f;    // 127.5 ln 2; above n would be 128: +inf
 inline constexpr float kExpRound = 0x1.8p+23f;  // x + this rounds x to an integer
+
+// c[0] + c[1] x + ..., each step an fma.
+template <class V, std::size_t kTerms>
+[[gnu::always_inline]] inline V polynomial(const float (&c)[kTerms], V x) {
+    V p = V::set(c[kTerms - 1]);
+    for (std::size_t i = kTerms - 1; i-- > 0;)
+        p = V::fma(p, x, V::set(c[i]));
+    return p;
+}
 
 // Of kExpLow .. kExpHigh. x * log2(e) is rounded to an integer n that stays in the low bits of t,
 // from where it goes into the exponent of the result.
@@ -31,14 +41,7 @@ template <class V>
     const V n = t - V::set(kExpRound);
     V r = V::fma(n, V::set(-kLn2High), clamped);
     r = V::fma(n, V::set(-kLn2Low), r);
-    V p = V::set(kExp[6]);
-    p = V::fma(p, r, V::set(kExp[5]));
-    p = V::fma(p, r, V::set(kExp[4]));
-    p = V::fma(p, r, V::set(kExp[3]));
-    p = V::fma(p, r, V::set(kExp[2]));
-    p = V::fma(p, r, V::set(kExp[1]));
-    p = V::fma(p, r, V::set(kExp[0]));
-    return V::add_exponent(p, t);
+    return V::add_exponent(polynomial(kExp, r), t);
 }
 
 template <class V>
@@ -54,6 +57,53 @@ template <class V>
 [[gnu::always_inline]] inline V exp_negative(V x) {
     const V clamped = V::max(x, V::set(kExpLow));
     return V::select_less(x, V::set(kExpLow), V::set(0.0f), exp_within(clamped));
+}
+
+template <class V>
+[[gnu::always_inline]] inline V negated(V x) {
+    return V::set(-0.0f) - x;
+}
+
+template <class V>
+[[gnu::always_inline]] inline V sigmoid(V x) {
+    return V::set(1.0f) / (V::set(1.0f) + exp(negated(x)));
+}
+
+// (tanh(a) / a - 1) / a^2 on 0 .. kTanhSplit and erf(a) / a - 1 on 0 .. kErfSplit, in powers of
+// a^2; (-log(1 - erf(a)) / a - 1) on kErfSplit .. kErfEnd, in powers of a. Fitted like exp's.
+inline constexpr float kTanh[5] = {-0x1.555532p-2f, 0x1.110726p-3f, -0x1.b83c5ap-5f, 0x1.52269ep-6f,
+                                   -0x1.75e1d6p-8f};
+inline constexpr float kTanhSplit = 0.625f;
+inline constexpr float kTanhEnd = 32.0f;  // 1 long before; exp(2 * 32) is no infinity yet
+inline constexpr float kErf[6] = {0x1.06eba6p-3f,  -0x1.8126e2p-2f, 0x1.ce19e4p-4f,
+                                  -0x1.b68384p-6f, 0x1.470d3ap-8f,  -0x1.395864p-11f};
+inline constexpr float kErfTail[6] = {0x1.0731b6p-3f,  0x1.457d90p-1f, 0x1.af1fbcp-4f,
+                                      -0x1.76f4c8p-6f, 0x1.a5357ap-9f, -0x1.c06820p-13f};
+inline constexpr float kErfSplit = 0.925f;
+inline constexpr float kErfEnd = 4.0f;  // 1 from 3.92 on
+
+// Both work on |x|, so that tanh(-x) = -tanh(x) and zeros keep their sign.
+template <class V>
+[[gnu::always_inline]] inline V tanh(V x) {
+    const V a = V::abs(x);
+    const V square = a * a;
+    const V near = V::fma(polynomial(kTanh, square) * square, a, a);
+    const V clamped = V::min(a, V::set(kTanhEnd));
+    const V e = exp_within(clamped + clamped);
+    const V far = V::set(1.0f) - V::set(2.0f) / (e + V::set(1.0f));
+    const V y = V::select_less(a, V::set(kTanhSplit), near, far);
+    return V::keep_nan(x, V::with_sign(y, x));
+}
+
+template <class V>
+[[gnu::always_inline]] inline V erf(V x) {
+    const V a = V::abs(x);
+    const V near = V::fma(polynomial(kErf, a * a), a, a);
+    const V clamped = V::min(a, V::set(kErfEnd));
+    const V exponent = V::fma(polynomial(kErfTail, clamped), clamped, clamped);
+    const V far = V::set(1.0f) - exp_within(negated(exponent));
+    const V y = V::select_less(a, V::set(kErfSplit), near, far);
+    return V::keep_nan(x, V::with_sign(y, x));
 }
 
 // (log(1 + f) - f + f^2 / 2) / f^3 on [sqrt(1/2) - 1, sqrt(2) - 1], ascending powers; fitted

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Kernels over pieces of rows: quantiser, norm, gates, rotary, selection. Bodies for every path;
-// V is one of the vector types.
+// Kernels over pieces of rows: quantiser, the end of a product, rotary, selection. Bodies for every
+// path; V is one of the vector types.
 #pragma once
 
 #include <bit>
@@ -9,31 +9,15 @@
 
 #include "card/compute/kernels.hpp"
 #include "card/compute/math.hpp"
+#include "card/compute/pieces.hpp"
 #include "skald/isa.hpp"
 
 namespace skald::card::compute {
 
-// Calls body(offset, 16) for whole vectors and body(offset, rest) for the last, shorter one.
-// NOLINTBEGIN(bugprone-macro-parentheses): i and count are names
-#define SKALD_EACH_VECTOR(i, count, n)                      \
-    for (std::uint32_t i = 0, count = 16; i < (n); i += 16) \
-        if (count = (n) - i < 16 ? (n) - i : 16; true)
-// NOLINTEND(bugprone-macro-parentheses)
-
 template <class V>
-struct Rows {
-    // How far ahead, in elements, what a prefill reads row by row is asked for: activations of many
-    // rows come from memory, and a page's end stops what processors do by themselves.
-    static constexpr std::uint32_t kAhead = 512;
-    [[gnu::always_inline]] static V get(const float* p, std::uint32_t n) {
-        return n == 16 ? V::load(p) : V::load(p, n);
-    }
-    [[gnu::always_inline]] static void put(const V& v, float* p, std::uint32_t n) {
-        if (n == 16)
-            v.store(p);
-        else
-            v.store(p, n);
-    }
+struct Rows : Pieces<V> {
+    using Pieces<V>::get;
+    using Pieces<V>::put;
 
     // Sixteen blocks at a time: what goes across the lanes of one block's vectors is done for all
     // of them at once, and so are the divisions.
@@ -164,43 +148,6 @@ struct Rows {
         }
     }
 
-    static void sum_squares(const float* x, std::uint32_t n, float* lanes) {
-        V acc = V::load(lanes);
-        std::uint32_t i = 0;
-        for (; i + 16 <= n; i += 16) {
-            const V v = V::load(x + i);
-            acc = V::fma(v, v, acc);
-        }
-        if (i < n) {
-            const V v = V::load(x + i, n - i);
-            acc = V::select_first(n - i, V::fma(v, v, acc), acc);
-        }
-        acc.store(lanes);
-    }
-
-    static void scale_gain(const float* x, float r, const float* gain, float* y, std::uint32_t n) {
-        SKALD_EACH_VECTOR(i, count, n) {
-            const V v = (get(x + i, count) * V::set(r)) * get(gain + i, count);
-            put(V::canonical(v), y + i, count);
-        }
-    }
-
-    static void add(const float* a, const float* b, float* y, std::uint32_t n) {
-        SKALD_EACH_VECTOR(i, count, n) {
-            put(V::canonical(get(a + i, count) + get(b + i, count)), y + i, count);
-        }
-    }
-
-    static void silu(const float* gate, const float* up, float* y, std::uint32_t n) {
-        SKALD_EACH_VECTOR(i, count, n) {
-            __builtin_prefetch(gate + i + kAhead);
-            __builtin_prefetch(up + i + kAhead);
-            const V g = get(gate + i, count);
-            const V s = g / (V::set(1.0f) + exp(V::set(-0.0f) - g));
-            put(V::canonical(s * get(up + i, count)), y + i, count);
-        }
-    }
-
     // Heads of eight elements, two to a vector: short stores would make the next loads wait. The
     // product with a negated sine is the negated product.
     static void rope_eight(float* x, std::uint32_t heads, const float* cosines,
@@ -294,7 +241,5 @@ struct Rows {
         return i;
     }
 };
-
-#undef SKALD_EACH_VECTOR
 
 }  // namespace skald::card::compute

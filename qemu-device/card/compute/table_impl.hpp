@@ -8,8 +8,10 @@
 
 #include "card/compute/attention_impl.hpp"
 #include "card/compute/attention_narrow_impl.hpp"
+#include "card/compute/elementwise_impl.hpp"
 #include "card/compute/kernels.hpp"
 #include "card/compute/matmul_float_impl.hpp"
+#include "card/compute/norm_impl.hpp"
 #include "card/compute/rows_impl.hpp"
 
 namespace skald::card::compute {
@@ -71,10 +73,13 @@ constexpr Kernels make_table(Simd simd) {
     k.matmul_f16 = FloatMatmul<V>::template matmul<isa::TileF16>;
     k.matmul_f32 = FloatMatmul<V>::template matmul<isa::TileF32>;
     k.finish = Rows<V>::finish;
-    k.sum_squares = Rows<V>::sum_squares;
-    k.scale_gain = Rows<V>::scale_gain;
-    k.add = Rows<V>::add;
-    k.silu = Rows<V>::silu;
+    k.sum = Norms<V>::sum;
+    k.sum_squares = Norms<V>::sum_squares;
+    k.normalise = Norms<V>::normalise;
+    k.add = Elementwise<V>::add;
+    k.multiply = Elementwise<V>::multiply;
+    k.scale = Elementwise<V>::scale;
+    Elementwise<V>::set_functions(k);
     k.rope = Rows<V>::rope;
     k.to_half = Rows<V>::to_half;
     k.attend = Attention<HalfKv<V>>::attend;

@@ -100,6 +100,11 @@ struct Avx2Vec {
         const __m256 mask = _mm256_castsi256_ps(_mm256_set1_epi32(0x7fffffff));
         return {_mm256_and_ps(a.lo, mask), _mm256_and_ps(a.hi, mask)};
     }
+    SKALD_INLINE static Avx2Vec with_sign(Avx2Vec magnitude, Avx2Vec x) {
+        const __m256 sign = _mm256_set1_ps(-0.0f);
+        return {_mm256_or_ps(magnitude.lo, _mm256_and_ps(x.lo, sign)),
+                _mm256_or_ps(magnitude.hi, _mm256_and_ps(x.hi, sign))};
+    }
     SKALD_INLINE static Avx2Vec select_less(Avx2Vec a, Avx2Vec b, Avx2Vec x, Avx2Vec y) {
         return {_mm256_blendv_ps(y.lo, x.lo, _mm256_cmp_ps(a.lo, b.lo, _CMP_LT_OQ)),
                 _mm256_blendv_ps(y.hi, x.hi, _mm256_cmp_ps(a.hi, b.hi, _CMP_LT_OQ))};

@@ -70,6 +70,9 @@ struct Avx512Vec {
         return {_mm512_mask_mov_ps(v, _mm512_cmp_ps_mask(b.f, b.f, _CMP_UNORD_Q), a.f)};
     }
     SKALD_INLINE static Avx512Vec abs(Avx512Vec a) { return {_mm512_abs_ps(a.f)}; }
+    SKALD_INLINE static Avx512Vec with_sign(Avx512Vec magnitude, Avx512Vec x) {
+        return {_mm512_or_ps(magnitude.f, _mm512_and_ps(x.f, _mm512_set1_ps(-0.0f)))};
+    }
     SKALD_INLINE static Avx512Vec select_less(Avx512Vec a, Avx512Vec b, Avx512Vec x, Avx512Vec y) {
         return {_mm512_mask_mov_ps(y.f, _mm512_cmp_ps_mask(a.f, b.f, _CMP_LT_OQ), x.f)};
     }

@@ -96,6 +96,13 @@ struct ScalarVec {
             return std::bit_cast<float>(std::bit_cast<std::uint32_t>(x) & 0x7fffffffu);
         });
     }
+    // magnitude, which is not negative, with the sign of x.
+    static ScalarVec with_sign(const ScalarVec& magnitude, const ScalarVec& x) {
+        return map(magnitude, x, [](float m, float sign) {
+            return std::bit_cast<float>(std::bit_cast<std::uint32_t>(m) |
+                                        (std::bit_cast<std::uint32_t>(sign) & 0x80000000u));
+        });
+    }
     // a < b ? x : y
     static ScalarVec select_less(const ScalarVec& a, const ScalarVec& b, const ScalarVec& x,
                                  const ScalarVec& y) {

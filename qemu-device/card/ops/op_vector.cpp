@@ -32,10 +32,9 @@ std::uint32_t piece_length(std::uint64_t total, std::uint64_t first) {
     return static_cast<std::uint32_t>(std::min<std::uint64_t>(kPiece, total - first));
 }
 
-using Elementwise = void (*)(const float* a, const float* b, float* y, std::uint32_t n);
-
 // y = f(a, b), piece by piece.
-Fault elementwise(Machine& m, const isa::MicroOp& op, std::uint64_t rows, Elementwise function,
+template <class F>
+Fault elementwise(Machine& m, const isa::MicroOp& op, std::uint64_t rows, F&& function,
                   std::uint64_t elements_per_ns) {
     const std::uint64_t k = op.dim[0];
     const View& a = m.operand[0];
@@ -71,7 +70,7 @@ Fault rms_norm(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
             if (first != 0 && m.poll(worker))
                 return;
             const std::uint32_t n = piece_length(k, first);
-            m.kernels.sum_squares(x.in(row, first * 4, n, buffer.a), n, lanes);
+            m.kernels.sum_squares(x.in(row, first * 4, n, buffer.a), 0.0f, n, lanes);
         }
         const float mean = compute::tree_sum(lanes) / static_cast<float>(k);
         const float r = 1.0f / std::sqrt(mean + eps);
@@ -80,8 +79,9 @@ Fault rms_norm(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
                 return;
             const std::uint32_t n = piece_length(k, first);
             const auto out = y.out(row, first * 4, n, buffer.y);
-            m.kernels.scale_gain(x.in(row, first * 4, n, buffer.a), r,
-                                 gain.in(0, first * 4, n, buffer.b), out.data(), n);
+            m.kernels.normalise(x.in(row, first * 4, n, buffer.a),
+                                {0.0f, r, gain.in(0, first * 4, n, buffer.b), nullptr}, out.data(),
+                                n);
             out.commit();
         }
     });
@@ -89,11 +89,19 @@ Fault rms_norm(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
 }
 
 Fault add(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
-    return elementwise(m, op, rows, m.kernels.add, 8);
+    const auto add = m.kernels.add;
+    return elementwise(
+        m, op, rows,
+        [&](const float* a, const float* b, float* y, std::uint32_t n) { add(a, b, 1.0f, y, n); },
+        8);
 }
 
 Fault glu(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
-    return elementwise(m, op, rows, m.kernels.silu, 2);
+    const auto gate = m.kernels.gate[op.aux];
+    return elementwise(
+        m, op, rows,
+        [&](const float* a, const float* b, float* y, std::uint32_t n) { gate(a, b, {}, y, n); },
+        2);
 }
 
 Fault rope(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// f16, exp and log: exhaustive where that is possible, measured against double elsewhere.
+// f16 and the elementary functions: exhaustive where that is soon done, measured against double
+// elsewhere.
 #include "card/compute/math.hpp"
 
 #include <gtest/gtest.h>
@@ -7,23 +8,18 @@
 #include <algorithm>
 #include <limits>
 #include <string>
+#include <utility>
 
 #include "card/compute/kernels.hpp"
 #include "card/compute/philox.hpp"
 #include "card/compute/vec16_scalar.hpp"
+#include "functions.hpp"
 
 namespace skald::card::compute {
 namespace {
 
 float scalar_exp(float x) {
     return exp(ScalarVec::set(x)).f[0];
-}
-
-double ulps(float got, double wanted) {
-    const float nearest = static_cast<float>(wanted);
-    const double ulp = std::nextafter(std::fabs(nearest), std::numeric_limits<float>::infinity()) -
-                       std::fabs(nearest);
-    return std::fabs(static_cast<double>(got) - wanted) / ulp;
 }
 
 TEST(Half, EveryHalfComesBackFromFloat) {
@@ -49,12 +45,19 @@ TEST(Half, MidpointsRoundToEven) {
     EXPECT_EQ(float_to_half(65520.0f), 0x7c00);
 }
 
-TEST(Exp, IsWithinTwoUnitsInTheLastPlace) {
-    double worst = 0;
-    for (float x = -87.0f; x < 88.37f; x += 0.0007f)
-        worst = std::max(worst, ulps(scalar_exp(x), std::exp(static_cast<double>(x))));
-    EXPECT_LT(worst, 1.9);
+// All floats: compute_ulps.
+class Functions : public ::testing::TestWithParam<Function> {};
+
+TEST_P(Functions, AreAsNearAndAsMonotoneAsTheDocumentStates) {
+    const Function& function = GetParam();
+    const Worst worst = measure(function, 9973);
+    EXPECT_LE(worst.error, function.error) << "at " << worst.at;
+    EXPECT_GT(worst.error, 0.5 * function.error) << "the document could promise more";
+    EXPECT_LE(worst.fall, function.fall);
 }
+
+INSTANTIATE_TEST_SUITE_P(All, Functions, ::testing::ValuesIn(kFunctions),
+                         [](const auto& param) { return param.param.name; });
 
 TEST(Exp, EndsAsDocumented) {
     constexpr float kInf = std::numeric_limits<float>::infinity();
@@ -69,10 +72,57 @@ TEST(Exp, EndsAsDocumented) {
               kCanonicalNan);
 }
 
+float scalar(ScalarVec (*f)(ScalarVec), float x) {
+    return f(ScalarVec::set(x)).f[0];
+}
+
+TEST(Sigmoid, EndsAsDocumented) {
+    constexpr float kInf = std::numeric_limits<float>::infinity();
+    EXPECT_EQ(scalar(sigmoid, 0.0f), 0.5f);
+    EXPECT_EQ(scalar(sigmoid, kInf), 1.0f);
+    EXPECT_EQ(scalar(sigmoid, 18.0f), 1.0f);
+    EXPECT_LT(scalar(sigmoid, 16.0f), 1.0f);
+    EXPECT_GT(scalar(sigmoid, -88.37626f), 0.0f) << "subnormal";
+    EXPECT_EQ(scalar(sigmoid, std::nextafter(-88.37626f, -kInf)), 0.0f);
+    EXPECT_EQ(scalar(sigmoid, -kInf), 0.0f);
+}
+
+TEST(TanhAndErf, AreOddAndEndAtOne) {
+    constexpr float kInf = std::numeric_limits<float>::infinity();
+    for (auto* f : {tanh<ScalarVec>, erf<ScalarVec>}) {
+        EXPECT_FALSE(std::signbit(scalar(f, 0.0f)));
+        EXPECT_TRUE(std::signbit(scalar(f, -0.0f)));
+        EXPECT_EQ(scalar(f, -0.0f), 0.0f);
+        EXPECT_EQ(scalar(f, kInf), 1.0f);
+        EXPECT_EQ(scalar(f, -kInf), -1.0f);
+        EXPECT_EQ(scalar(f, 1e38f), 1.0f);
+        for (float x = 1e-40f; x < 1e10f; x *= 1.37f) {
+            EXPECT_EQ(scalar(f, -x), -scalar(f, x));
+            EXPECT_LE(scalar(f, x), 1.0f);
+        }
+        EXPECT_EQ(std::bit_cast<std::uint32_t>(scalar(f, std::bit_cast<float>(0xffc00001u))),
+                  kCanonicalNan);
+    }
+}
+
+TEST(TanhAndErf, DoNotFallWhereTheirFormChanges) {
+    const auto rises = [](ScalarVec (*f)(ScalarVec), float split) {
+        float last = 0.0f;
+        for (float x = split - 1e-4f; x < split + 1e-4f; x = std::nextafter(x, 1.0f)) {
+            EXPECT_GE(scalar(f, x), last) << x;
+            last = scalar(f, x);
+        }
+    };
+    rises(tanh<ScalarVec>, kTanhSplit);
+    rises(erf<ScalarVec>, kErfSplit);
+}
+
 TEST(Log, IsWithinAUnitInTheLastPlaceFromOneOn) {
     double worst = 0;
-    for (float x = 1.01f; x < 1e9f; x *= 1.0001f)
-        worst = std::max(worst, ulps(log(x), std::log(static_cast<double>(x))));
+    for (float x = 1.01f; x < 1e9f; x *= 1.0001f) {
+        const double truth = std::log(static_cast<double>(x));
+        worst = std::max(worst, std::fabs(static_cast<double>(log(x)) - truth) / ulp_of(truth));
+    }
     EXPECT_LT(worst, 1.0);
     EXPECT_EQ(log(1.0f), 0.0f);
     for (float bad : {0.0f, -1.0f, 1e-40f, std::numeric_limits<float>::infinity()})

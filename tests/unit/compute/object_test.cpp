@@ -7,6 +7,7 @@
 #include <memory>
 #include <sstream>
 #include <string>
+#include <utility>
 
 namespace skald::card {
 namespace {
@@ -66,16 +67,19 @@ TEST(Objects, OnlyTheSimdPathsUseVectorExtensions) {
 
 // Functions whose source adds or multiplies but never fuses must not contain a fused operation.
 TEST(Objects, NothingIsContractedBehindTheSource) {
-    constexpr const char* kUnfused[] = {"::add(",     "::dequant(",         "::finish(",
-                                        "::divide(",  "::quant(",           "::scale_gain(",
-                                        "::row_max(", "::attention_result("};
+    constexpr std::pair<const char*, const char*> kUnfused[] = {
+        {"Rows<", "::dequant("},     {"Rows<", "::finish("},
+        {"Rows<", "::divide("},      {"Rows<", "::quant("},
+        {"Rows<", "::row_max("},     {"Rows<", "::attention_result("},
+        {"Norms<", "::sum("},        {"Norms<", "::normalise("},
+        {"Elementwise<", "::add("},  {"Elementwise<", "::multiply("},
+        {"Elementwise<", "::scale("}};
     unsigned watched = 0;
     each_instruction([&](const std::string&, const std::string& function, const std::string& line) {
-        if (function.find("Rows<") == std::string::npos)
-            return;
         bool unfused = false;
-        for (const char* name : kUnfused)
-            unfused |= function.find(name) != std::string::npos;
+        for (const auto& [kernels, name] : kUnfused)
+            unfused |= function.find(kernels) != std::string::npos &&
+                       function.find(name) != std::string::npos;
         if (!unfused)
             return;
         ++watched;

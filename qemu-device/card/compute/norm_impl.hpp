@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+// Norms in pieces: sums into 16 lanes, which carry the partial results from piece to piece, then
+// what is made of them. Bodies for every path; V is one of the vector types.
+#pragma once
+
+#include <cstdint>
+
+#include "card/compute/kernels.hpp"
+#include "card/compute/pieces.hpp"
+
+namespace skald::card::compute {
+
+template <class V>
+struct Norms : Pieces<V> {
+    using Pieces<V>::get;
+    using Pieces<V>::put;
+
+    static void sum(const float* x, std::uint32_t n, float* lanes) {
+        V acc = V::load(lanes);
+        SKALD_EACH_VECTOR(i, count, n) {
+            acc = V::select_first(count, acc + get(x + i, count), acc);
+        }
+        acc.store(lanes);
+    }
+
+    static void sum_squares(const float* x, float mean, std::uint32_t n, float* lanes) {
+        const V about = V::set(mean);
+        V acc = V::load(lanes);
+        std::uint32_t i = 0;
+        for (; i + 16 <= n; i += 16) {
+            const V c = V::load(x + i) - about;
+            acc = V::fma(c, c, acc);
+        }
+        if (i < n) {
+            const V c = V::load(x + i, n - i) - about;
+            acc = V::select_first(n - i, V::fma(c, c, acc), acc);
+        }
+        acc.store(lanes);
+    }
+
+    template <bool kGain, bool kBias>
+    [[gnu::always_inline]] static void normalise(const float* x, const NormTerms& terms, float* y,
+                                                 std::uint32_t n) {
+        const V mean = V::set(terms.mean);
+        const V r = V::set(terms.r);
+        SKALD_EACH_VECTOR(i, count, n) {
+            V v = (get(x + i, count) - mean) * r;
+            if constexpr (kGain)
+                v = v * get(terms.gain + i, count);
+            if constexpr (kBias)
+                v = v + get(terms.bias + i, count);
+            put(V::canonical(v), y + i, count);
+        }
+    }
+    static void normalise(const float* x, const NormTerms& terms, float* y, std::uint32_t n) {
+        if (terms.gain != nullptr && terms.bias != nullptr)
+            normalise<true, true>(x, terms, y, n);
+        else if (terms.gain != nullptr)
+            normalise<true, false>(x, terms, y, n);
+        else if (terms.bias != nullptr)
+            normalise<false, true>(x, terms, y, n);
+        else
+            normalise<false, false>(x, terms, y, n);
+    }
+};
+
+}  // namespace skald::card::compute
