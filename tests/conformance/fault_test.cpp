@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Every fault of every micro-op that can be provoked from a program: reason, index, address.
-#include <algorithm>
 #include <cstddef>
 
+#include "card/ops/encoding.hpp"
+#include "generate.hpp"
 #include "setup.hpp"
 #include "skald/isa_table.hpp"
 
@@ -11,17 +12,18 @@ namespace {
 
 using isa::Opcode;
 
-constexpr std::uint8_t kLimit = 10;  // register with a number of blocks or rows
-
-bool unused(const isa::Operand& operand) {
-    return operand.offset == 0;
-}
+// Registers that are good for any micro-op: ra a number of rows, the value of a semaphore, an index
+// of a ring that wraps to 0; rb a number of blocks, entries of that ring less one.
+constexpr std::uint64_t kRa = 4;
+constexpr std::uint64_t kRb = 3;
+constexpr Names kNames{.rd = 11, .ra = 10, .rb = 12, .rows = kT, .imm = kRa};
 
 class Faults : public ::testing::Test {
   protected:
     Rig rig{[] {
         RigOptions options;
         options.pages = Pages::kScattered;
+        options.memory = 256u << 20;
         return options;
     }()};
     // Operands that are good for any of the micro-ops below: plenty of zeros.
@@ -32,87 +34,30 @@ class Faults : public ::testing::Test {
 
     std::uint64_t room() { return std::exchange(next, next + 32768); }
 
-    // A correct micro-op of each opcode with operands, T = R9 = 2.
-    isa::MicroOp good(Opcode opcode) {
+    // Gives a generated micro-op operands.
+    isa::MicroOp placed(isa::MicroOp op) {
         next = memory;
-        auto op = make(opcode);
         const isa::OpInfo& info = *isa::find_op(op.opcode);
-        if (info.registers & isa::kUseRows)
-            op.rows = kT;
-        for (const isa::OperandInfo& operand : info.operands)
-            op.op[operand.at] = at(room());
-        switch (opcode) {
-            case Opcode::Copy:
-                op.dim[0] = 100;
-                break;
-            case Opcode::Gather:
-                op.fmt = 1;
-                op.dim = {40, 70};
-                break;
-            case Opcode::GatherRows:
-                op.dim[0] = 64;
-                op.ra = kLimit;
-                break;
-            case Opcode::KvAppend:
-                op.fmt = 1;
-                op.rb = kLimit;
-                op.dim = {1, 0, 16, 4096};
-                op.op[4].pitch = 2;
-                break;
-            case Opcode::MatMul:
-                op.fmt = 1;
-                op.dim = {40, 70};
-                op.op[3] = op.op[4] = op.op[5] = {};
-                break;
-            case Opcode::Glu:
-                op.aux = 1;
-                [[fallthrough]];
-            case Opcode::Quant:
-            case Opcode::Dequant:
-            case Opcode::RmsNorm:
-            case Opcode::Add:
-            case Opcode::ArgMax:
-            case Opcode::LogProb:
-                op.dim[0] = 100;
-                break;
-            case Opcode::Rope:
-                op.dim = {2, 16, 8, 5};
-                break;
-            case Opcode::Attention:
-                op.fmt = 1;
-                op.rb = kLimit;
-                op.dim = {2, 1, 16, 4096};
-                op.imm = f32_imm(1.0f);
-                op.op[4].pitch = 2;
-                break;
-            case Opcode::Sample:
-                op.dim = {100, 50};
-                break;
-            case Opcode::RowStep:
-                op.flags = isa::kFlagSequences;
-                break;
-            case Opcode::Load:
-            case Opcode::Store:
-                op.fmt = 2;
-                break;
-            case Opcode::SemWait:
-                op.aux = static_cast<std::uint8_t>(isa::Condition::Equal);
-                break;
-            case Opcode::SemSignal:
-                op.aux = 1;
-                break;
-            case Opcode::TokenOut:
-                op.rb = 12;
-                break;
-            default:
-                break;
+        for (std::size_t i = 0; i < isa::kOperands; ++i) {
+            const isa::OperandInfo* operand = isa::operand_of(info, op, i);
+            if (operand == nullptr)
+                continue;
+            op.op[i].offset = room();
+            const std::uint64_t word = operand->element == isa::Element::U64 ? kRa : 0;
+            rig.write(op.op[i].offset, &word, 8);
         }
         return op;
     }
+    // A correct micro-op with T = R9 = 2: the first of its kind, without flags.
+    isa::MicroOp good(Opcode opcode, const std::array<std::uint32_t, isa::kDims>& dim) {
+        auto op = good_ones(*isa::find_op(static_cast<std::uint8_t>(opcode)), kNames)[0];
+        op.dim = dim;
+        return placed(op);
+    }
     card::JobResult run(const isa::MicroOp& op, std::uint64_t rows = 2) {
         auto reg = with_rows(rows);
-        reg[kLimit] = 3;
-        reg[12] = 7;
+        reg[kNames.ra] = kRa;
+        reg[kNames.rb] = kRb;
         // Something before it, so that the index is not 0.
         auto nop = make(Opcode::Alu);
         nop.aux = static_cast<std::uint8_t>(isa::AluOp::Mov);
@@ -128,14 +73,35 @@ class Faults : public ::testing::Test {
         EXPECT_EQ(result.address.value, address) << std::hex << result.address.value;
         EXPECT_EQ(result.micro_ops, 1u) << "a micro-op that faults is not retired";
     }
+    // Every combination of flags, aux and fmt of every micro-op that has operands; rows of some
+    // elements.
     template <class F>
     void each_op(F&& f) {
         for (const isa::OpInfo& info : isa::kOps) {
             if (info.operands.size() == 0)
                 continue;
             SCOPED_TRACE(std::string(info.name));
-            f(info, good(info.opcode));
+            for (const isa::MicroOp& op : good_ones(info, kNames, 6)) {
+                SCOPED_TRACE(trace(op));
+                f(info, placed(op));
+            }
         }
+    }
+    // f(operand's row of the table, the micro-op, its operand), for each operand it has.
+    template <class F>
+    void each_operand(F&& f) {
+        each_op([&](const isa::OpInfo& info, const isa::MicroOp& op) {
+            for (std::size_t i = 0; i < isa::kOperands; ++i)
+                if (const isa::OperandInfo* operand = isa::operand_of(info, op, i)) {
+                    SCOPED_TRACE(std::string(operand->name));
+                    isa::MicroOp copy = op;
+                    f(*operand, copy, copy.op[i]);
+                }
+        });
+    }
+    static std::string trace(const isa::MicroOp& op) {
+        return "flags " + std::to_string(op.flags) + " aux " + std::to_string(op.aux) + " fmt " +
+               std::to_string(op.fmt);
     }
 };
 
@@ -156,91 +122,53 @@ TEST_F(Faults, UnknownOpcodes) {
     }
 }
 
-TEST_F(Faults, EveryFieldAMicroOpDoesNotUseMustBeZero) {
+// Unused fields that are not zero; unknown flags, fmt and aux; registers, dims and pitches outside
+// their limits: whatever the table says of the micro-op.
+TEST_F(Faults, EveryMistakeOfAnEncoding) {
     for (const isa::OpInfo& info : isa::kOps) {
         SCOPED_TRACE(std::string(info.name));
-        const auto bad = [&](auto&& change) {
-            auto op = good(info.opcode);
-            if (info.opcode == Opcode::End)
-                op.aux = 1;
-            if (info.opcode == Opcode::Alu)
-                op.aux = 1;
-            if (info.opcode == Opcode::Branch)
-                op.aux = 2;
-            change(op);
-            expect(op, SKALD_FAULT_ENCODING);
-        };
-        if (!(info.registers & isa::kUseRd))
-            bad([](auto& op) { op.rd = 1; });
-        if (!(info.registers & isa::kUseRa))
-            bad([](auto& op) { op.ra = 1; });
-        if (!(info.registers & isa::kUseRb))
-            bad([](auto& op) { op.rb = 1; });
-        if (!(info.registers & isa::kUseRows))
-            bad([](auto& op) { op.rows = 1; });
-        if (info.imm.size() == 0)
-            bad([](auto& op) { op.imm = 1; });
-        if (info.fmt == isa::FmtKind::None)
-            bad([](auto& op) { op.fmt = 1; });
-        if (info.aux.empty())
-            bad([](auto& op) { op.aux = 1; });
-        if (info.fmt != isa::FmtKind::None)
-            bad([](auto& op) { op.fmt = 99; });
-        if (!info.aux.empty())
-            bad([](auto& op) { op.aux = 99; });
-        if (info.registers & isa::kUseRd)
-            bad([](auto& op) { op.rd = 64; });
-        if (info.registers & isa::kUseRows)
-            bad([](auto& op) { op.rows = 64; });
-        for (std::uint8_t i = 0; i < isa::kDims; ++i)
-            if (std::ranges::none_of(info.dims, [i](const auto& dim) { return dim.at == i; }))
-                bad([i](auto& op) { op.dim[i] = 1; });
-        for (unsigned bit = 0; bit < 8; ++bit)
-            if (!(isa::flag_bits(info) >> bit & 1))
-                bad([bit](auto& op) { op.flags |= 1u << bit; });
-        for (std::size_t i = 0; i < isa::kOperands; ++i) {
-            if (isa::operand_of(info, good(info.opcode), i) == nullptr)
-                bad([i](auto& op) { op.op[i].offset = 64; });
-            else
-                bad([i](auto& op) { op.op[i].base = 64; });
+        const std::vector<isa::MicroOp> good = good_ones(info, kNames);
+        ASSERT_FALSE(good.empty());
+        for (const isa::MicroOp& op : good) {
+            SCOPED_TRACE(trace(op));
+            EXPECT_EQ(card::check_encoding(op), SKALD_FAULT_NONE);
+            for (const Mistake& mistake : mistakes(placed(op)))
+                EXPECT_EQ(card::check_encoding(mistake.op), SKALD_FAULT_ENCODING) << mistake.what;
+        }
+        // And the engine looks.
+        for (const Mistake& mistake : mistakes(placed(good[0]))) {
+            SCOPED_TRACE(mistake.what);
+            expect(mistake.op, SKALD_FAULT_ENCODING);
         }
     }
 }
 
-TEST_F(Faults, FormatsThatDoNotGoTogether) {
-    const auto bad = [&](Opcode opcode, auto&& change) {
-        auto op = good(opcode);
+// What the rules of the table say of two fields together.
+TEST_F(Faults, FieldsThatDoNotGoTogether) {
+    const auto bad = [&](isa::MicroOp op, auto&& change) {
         change(op);
         expect(op, SKALD_FAULT_ENCODING);
     };
     // Floats are not multiplied with quantised activations.
     for (isa::WeightFormat format : {isa::WeightFormat::F16, isa::WeightFormat::F32})
-        bad(Opcode::MatMul, [&](auto& op) {
+        bad(good(Opcode::MatMul, {40, 70}), [&](auto& op) {
             op.fmt = static_cast<std::uint8_t>(format);
             op.flags = isa::kFlagXQ8;
+            op.op[4] = op.op[5] = op.op[1];
         });
-    for (unsigned fmt = 0; fmt < 256; ++fmt) {
-        const auto f = static_cast<std::uint8_t>(fmt);
-        if (isa::find_weight(f) == nullptr) {
-            bad(Opcode::MatMul, [&](auto& op) { op.fmt = f; });
-            bad(Opcode::Gather, [&](auto& op) { op.fmt = f; });
-        }
-        if (fmt > 1) {
-            bad(Opcode::Quant, [&](auto& op) { op.fmt = f; });
-            bad(Opcode::Dequant, [&](auto& op) { op.fmt = f; });
-        }
-        if (fmt != 1 && fmt != 2) {
-            bad(Opcode::KvAppend, [&](auto& op) { op.fmt = f; });
-            bad(Opcode::Attention, [&](auto& op) { op.fmt = f; });
-        }
-    }
-    for (Opcode opcode : {Opcode::KvAppend, Opcode::Attention})
-        bad(opcode, [](auto& op) {
-            op.fmt = static_cast<std::uint8_t>(isa::KvFormat::I8);
-            op.dim[2] = 18;  // not a multiple of 4
-        });
-    bad(Opcode::RowStep, [](auto& op) { op.flags = 0; });  // but an operand
-    bad(Opcode::RowStep, [](auto& op) { op.op[1].pitch = 8; });
+    const auto i8 = [](auto& op) {
+        op.fmt = static_cast<std::uint8_t>(isa::KvFormat::I8);
+        op.dim[2] = 18;  // not a multiple of 4
+    };
+    bad(good(Opcode::KvAppend, {1, 0, 16, 4096}), i8);
+    bad(good(Opcode::Attention, {2, 1, 16, 4096}), i8);
+    bad(good(Opcode::Attention, {2, 1, 16, 4096}), [](auto& op) { op.dim[1] = 3; });
+    bad(good(Opcode::Rope, {2, 16, 8, 5}), [](auto& op) { op.dim[2] = 18; });
+    bad(good(Opcode::Branch, {1}), [](auto& op) {  // always
+        op.flags = isa::kFlagImm;
+    });
+    for (unsigned bit : {0u, 63u})
+        bad(good(Opcode::End, {}), [&](auto& op) { op.imm = 1ull << bit; });
 }
 
 TEST_F(Faults, TooManyRows) {
@@ -264,76 +192,70 @@ TEST_F(Faults, NoRowsNoEffectNoFault) {
 }
 
 TEST_F(Faults, EveryOperandMustBeMappedWritableAndInCardMemory) {
-    each_op([&](const isa::OpInfo& info, const isa::MicroOp& base) {
-        for (std::size_t i = 0; i < isa::kOperands; ++i) {
-            if (unused(base.op[i]))
-                continue;
-            SCOPED_TRACE(i);
-            auto op = base;
-            op.op[i].offset = 0x7000000000;
-            expect(op, SKALD_FAULT_UNMAPPED, 0x7000000000);
-            op.op[i].offset = SKALD_SCRATCH_VA + (16u << 20);
-            expect(op, SKALD_FAULT_SCRATCH, SKALD_SCRATCH_VA + (16u << 20));
-            op.op[i].offset = host;
-            if (!isa::operand_of(info, op, i)->host)
-                expect(op, SKALD_FAULT_HOST_OPERAND, host);
-            op.op[i].offset = readonly;
-            if (isa::operand_of(info, op, i)->written()) {
-                const auto result = run(op);
-                EXPECT_EQ(result.reason, SKALD_FAULT_READONLY);
-            }
+    each_operand([&](const isa::OperandInfo& info, const isa::MicroOp& op, isa::Operand& operand) {
+        operand.offset = 0x7000000000;
+        expect(op, SKALD_FAULT_UNMAPPED, 0x7000000000);
+        operand.offset = SKALD_SCRATCH_VA + (16u << 20);
+        expect(op, SKALD_FAULT_SCRATCH, SKALD_SCRATCH_VA + (16u << 20));
+        operand.offset = host;
+        if (!info.host)
+            expect(op, SKALD_FAULT_HOST_OPERAND, host);
+        operand.offset = readonly;
+        if (info.written()) {
+            EXPECT_EQ(run(op).reason, SKALD_FAULT_READONLY);
         }
     });
 }
 
 TEST_F(Faults, AlignmentIsChecked) {
-    each_op([&](const isa::OpInfo& info, const isa::MicroOp& base) {
-        for (std::size_t i = 0; i < isa::kOperands; ++i) {
-            const bool bytes = info.opcode == Opcode::Copy ||
-                               (info.opcode == Opcode::Quant && i == 1) ||
-                               (info.opcode == Opcode::Dequant && i == 0) ||
-                               (info.opcode == Opcode::GatherRows && false);
-            if (unused(base.op[i]) || bytes)
-                continue;
-            auto op = base;
-            op.op[i].offset += 2;
-            expect(op, SKALD_FAULT_ALIGNMENT, op.op[i].offset);
-        }
+    each_operand([&](const isa::OperandInfo& info, const isa::MicroOp& op, isa::Operand& operand) {
+        if (info.align(op) == 1)
+            return;
+        operand.offset += info.align(op) / 2;
+        expect(op, SKALD_FAULT_ALIGNMENT, operand.offset);
     });
 }
 
 TEST_F(Faults, APitchShorterThanTheRow) {
-    auto op = good(Opcode::Add);
-    op.op[1].pitch = 24;  // 384 bytes, rows have 400
-    expect(op, SKALD_FAULT_ENCODING);
-    op.op[1].pitch = 25;
-    EXPECT_EQ(run(op).status, SKALD_JOB_DONE);
+    unsigned looked_at = 0;
+    each_operand([&](const isa::OperandInfo& info, const isa::MicroOp& op, isa::Operand& operand) {
+        if (!info.takes_pitch() || info.row_bytes(op) <= 16)
+            return;
+        const std::uint64_t enough = isa::ceil_div(info.row_bytes(op), 16);
+        operand.pitch = static_cast<std::uint16_t>(enough - 1);
+        expect(op, SKALD_FAULT_ENCODING);
+        operand.pitch = static_cast<std::uint16_t>(enough);
+        EXPECT_EQ(run(op).status, SKALD_JOB_DONE);
+        ++looked_at;
+    });
+    EXPECT_GT(looked_at, 30u);
 }
 
 TEST_F(Faults, ValuesInData) {
     const auto poke = [&](std::uint64_t va, std::uint32_t value) { rig.write(va, &value, 4); };
-    auto op = good(Opcode::Gather);
+    auto op = good(Opcode::Gather, {40, 70});
     poke(op.op[0].offset + 4, 40);
     expect(op, SKALD_FAULT_VALUE, op.op[0].offset + 4);
     poke(op.op[0].offset + 4, 0);
 
-    op = good(Opcode::GatherRows);
-    poke(op.op[0].offset + 4, 3);
+    op = good(Opcode::GatherRows, {64});
+    poke(op.op[0].offset + 4, kRa);
     expect(op, SKALD_FAULT_VALUE, op.op[0].offset + 4);
     poke(op.op[0].offset + 4, 0);
 
-    op = good(Opcode::Rope);
+    op = good(Opcode::Rope, {2, 16, 8, 5});
     poke(op.op[2].offset + 12, 5);
     expect(op, SKALD_FAULT_VALUE, op.op[2].offset + 12);
     poke(op.op[2].offset + 12, 0);
 
-    op = good(Opcode::LogProb);
+    op = good(Opcode::LogProb, {100});
     poke(op.op[1].offset + 4, 100);
     expect(op, SKALD_FAULT_VALUE, op.op[1].offset + 4);
     poke(op.op[1].offset + 4, 0);
 
-    for (Opcode opcode : {Opcode::KvAppend, Opcode::Attention}) {
-        op = good(opcode);
+    for (const auto& paged :
+         {good(Opcode::KvAppend, {1, 0, 16, 4096}), good(Opcode::Attention, {2, 1, 16, 4096})}) {
+        op = paged;
         poke(op.op[3].offset + 12, 8 * 64);  // the table row names 8 blocks
         expect(op, SKALD_FAULT_VALUE, op.op[3].offset + 12);
         poke(op.op[3].offset + 12, 7 * 64 + 63);
@@ -343,7 +265,7 @@ TEST_F(Faults, ValuesInData) {
         poke(op.op[4].offset + 7 * 4, 0);
     }
 
-    op = good(Opcode::Sample);
+    op = good(Opcode::Sample, {100, 50});
     poke(op.op[3].offset + 4, 50);
     expect(op, SKALD_FAULT_VALUE, op.op[3].offset + 4);
     poke(op.op[3].offset + 4, 0);
@@ -358,18 +280,19 @@ TEST_F(Faults, ValuesInData) {
 }
 
 TEST_F(Faults, NonFiniteNumbers) {
+    const isa::MicroOp ops[] = {good(Opcode::Quant, {100}),
+                                good(Opcode::MatMul, {40, 70}),
+                                good(Opcode::KvAppend, {1, 0, 16, 4096}),
+                                good(Opcode::ArgMax, {100}),
+                                good(Opcode::Sample, {100, 50}),
+                                good(Opcode::Attention, {2, 1, 16, 4096})};
     for (std::uint32_t bad : {0x7f800000u, 0x7fc00000u, 0xff800000u}) {
-        for (Opcode opcode : {Opcode::Quant, Opcode::MatMul, Opcode::KvAppend, Opcode::ArgMax,
-                              Opcode::Sample, Opcode::Attention}) {
-            SCOPED_TRACE(static_cast<int>(opcode));
-            const auto op = good(opcode);
-            const bool logits = opcode == Opcode::ArgMax || opcode == Opcode::Sample;
-            if (logits && bad == 0xff800000u)
+        for (const isa::MicroOp& op : ops) {
+            const isa::OpInfo& info = *isa::find_op(op.opcode);
+            SCOPED_TRACE(info.name);
+            if (info.engine == isa::Engine::Selection && bad == 0xff800000u)
                 continue;  // -inf is a logit
-            const std::uint64_t row = opcode == Opcode::MatMul      ? 280
-                                      : opcode == Opcode::KvAppend  ? 64
-                                      : opcode == Opcode::Attention ? 128
-                                                                    : 400;
+            const std::uint64_t row = isa::operand_of(info, op, 0)->row_bytes(op);
             rig.write(op.op[0].offset + row + 4, &bad, 4);
             const auto result = run(op);
             EXPECT_EQ(result.reason, SKALD_FAULT_NONFINITE);
@@ -382,7 +305,7 @@ TEST_F(Faults, NonFiniteNumbers) {
 
 TEST_F(Faults, CountersFollowTheCostFormulas) {
     const auto cost = [&](const isa::MicroOp& op) { return run(op); };
-    auto result = cost(good(Opcode::MatMul));
+    auto result = cost(good(Opcode::MatMul, {40, 70}));
     // Before and after it a control micro-op of one cycle each.
     const std::uint64_t weights = isa::matrix_bytes(isa::WeightFormat::I8B32, 40, 70);
     EXPECT_EQ(result.bytes, weights + 2 * (4 * 70 + 4 * 40));
@@ -390,7 +313,7 @@ TEST_F(Faults, CountersFollowTheCostFormulas) {
     EXPECT_EQ(result.energy_pj, (2 * 40 * 70 + 300 * result.bytes) / 10);
     for (const isa::WeightInfo& info : isa::kWeights) {
         SCOPED_TRACE(info.name);
-        auto op = good(Opcode::MatMul);
+        auto op = good(Opcode::MatMul, {40, 70});
         op.fmt = static_cast<std::uint8_t>(info.format);
         result = cost(op);
         const std::uint64_t bytes = isa::matrix_bytes(info.format, 40, 70) + 2 * (4 * 70 + 4 * 40);
@@ -398,23 +321,23 @@ TEST_F(Faults, CountersFollowTheCostFormulas) {
         const std::uint64_t per_mac =
             !info.integer ? (info.bits == 16 ? 40 : 120) : (info.bits == 8 ? 10 : 5);
         EXPECT_EQ(result.energy_pj, (2 * 40 * 70 * per_mac + 3000 * bytes) / 100);
-        op = good(Opcode::Gather);
+        op = good(Opcode::Gather, {40, 70});
         op.fmt = static_cast<std::uint8_t>(info.format);
         EXPECT_EQ(cost(op).bytes, 2 * (isa::ceil_div(70 * info.bits, 8) + 4 * 70 + 4));
     }
-    auto append = good(Opcode::KvAppend);
+    auto append = good(Opcode::KvAppend, {1, 0, 16, 4096});
     append.fmt = static_cast<std::uint8_t>(isa::KvFormat::I8);
     EXPECT_EQ(cost(append).bytes, 2u * (8 * 16 + 2 * (16 + 4)));
-    result = cost(good(Opcode::Glu));
+    result = cost(good(Opcode::Glu, {100}));
     EXPECT_EQ(result.bytes, 12u * 2 * 100);
     EXPECT_EQ(result.cycles, 2u + 16 + isa::ceil_div(8 * 200, 256));
-    result = cost(good(Opcode::Copy));
+    result = cost(good(Opcode::Copy, {100}));
     EXPECT_EQ(result.bytes, 400u);
-    result = cost(good(Opcode::Attention));
+    result = cost(good(Opcode::Attention, {2, 1, 16, 4096}));
     EXPECT_EQ(result.bytes, 2u * 16 * 4 + 8 * 2 * 2 * 16);
-    result = cost(good(Opcode::Quant));
+    result = cost(good(Opcode::Quant, {100}));
     EXPECT_EQ(result.bytes, 2u * (500 + 25));
-    result = cost(good(Opcode::TokenOut));
+    result = cost(good(Opcode::TokenOut, {}));
     EXPECT_EQ(result.bytes, 0u);
     EXPECT_EQ(result.cycles, 3u);
 }

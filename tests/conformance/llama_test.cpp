@@ -5,6 +5,7 @@
 
 #include "llama.hpp"
 
+#include "generate.hpp"
 #include "setup.hpp"
 #include "skald/isa_table.hpp"
 
@@ -151,16 +152,10 @@ TEST(LlamaDamaged, RandomMicroOpsFaultOrFinish) {
             const isa::OpInfo& info = isa::kOps[random() % isa::kOps.size()];
             if (info.opcode == isa::Opcode::SemWait)
                 continue;  // may wait for ever
-            op.opcode = static_cast<std::uint8_t>(info.opcode);
-            op.rows = info.registers & isa::kUseRows ? kT : 0;
-            op.fmt = info.fmt != isa::FmtKind::None ? 1 : 0;
-            op.aux = !info.aux.empty() ? static_cast<std::uint8_t>(1 + random() % 3) : 0;
-            op.rb = info.registers & isa::kUseRb ? 10 : 0;
-            for (const isa::DimInfo& dim : info.dims)
-                op.dim[dim.at] = random() % 8 == 0 ? static_cast<std::uint32_t>(random())
-                                                   : static_cast<std::uint32_t>(1 + random() % 300);
-            for (const isa::OperandInfo& operand : info.operands)
-                op.op[operand.at] = at(memory + random() % (1u << 20) / 64 * 64, random() % 4 * 16);
+            op = random_op(
+                info, {.rd = 11, .ra = 10, .rb = 10, .rows = kT},
+                [&](std::uint64_t n) { return random() % n; },
+                [&] { return memory + random() % (1u << 20) / 64 * 64; });
         }
         reg[kT] = random() % 70;
         reg[10] = random() % 10;
