@@ -8,6 +8,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "skald/isa_table.hpp"
+
 namespace skald::test {
 namespace {
 
@@ -74,9 +76,10 @@ Program announce_and(const Program& rest) {
     program.set(1, 1).store(Context::data_va(0), 1);
     const std::uint32_t shift = program.size();
     for (isa::MicroOp op : rest.ops()) {
-        if (op.opcode == static_cast<std::uint8_t>(isa::Opcode::Branch) ||
-            op.opcode == static_cast<std::uint8_t>(isa::Opcode::Budget))
-            op.dim[0] += shift;
+        if (const isa::OpInfo* info = isa::find_op(op.opcode))
+            for (const isa::DimInfo& dim : info->dims)
+                if (dim.kind == isa::Kind::Target)
+                    op.dim[dim.at] += shift;
         program.raw(op);
     }
     return program;
