@@ -13,7 +13,8 @@ namespace skald::isa {
 
 inline constexpr std::uint32_t k1_0 = 1u << 16;  // major << 16 | minor
 inline constexpr std::uint32_t k1_1 = 1u << 16 | 1;
-inline constexpr std::uint32_t kVersion = k1_1;  // the card's; a container has the lowest that its program needs
+inline constexpr std::uint32_t k1_2 = 1u << 16 | 2;
+inline constexpr std::uint32_t kVersion = k1_2;  // the card's; a container has the lowest that its program needs
 
 // ---- Encoding -------------------------------------------------------------------------------------------------------
 
@@ -122,6 +123,8 @@ inline constexpr std::uint8_t kFlagBias = 1;        // MatMul: add op[3]
 inline constexpr std::uint8_t kFlagAccumulate = 2;  // MatMul: y = y + result
 inline constexpr std::uint8_t kFlagXQ8 = 4;         // MatMul: x is already quantised: op[0] q, op[4] d, op[5] s
 inline constexpr std::uint8_t kFlagSequences = 1;   // RowStep: op[1] holds the sequences; stopped ones stay
+inline constexpr std::uint8_t kFlagSoftCap = 1;     // Attention: op[5] says where scores are capped
+inline constexpr std::uint8_t kFlagSinks = 2;       // Attention: op[5] holds a sink for each head
 
 // ---- Limits ---------------------------------------------------------------------------------------------------------
 
@@ -132,6 +135,7 @@ inline constexpr std::uint32_t kMaxN = 1u << 24;      // outputs of a matmul, vo
 inline constexpr std::uint32_t kMaxK = 1u << 20;      // reduced length, row length
 inline constexpr std::uint32_t kMaxHeads = 1024;
 inline constexpr std::uint32_t kMaxHeadDim = 512;     // even
+inline constexpr std::uint32_t kMaxKeyDim = 576;      // even; of keys with values of another width (1.2)
 inline constexpr std::uint32_t kMaxStop = 16;         // stop tokens per sequence
 inline constexpr std::uint32_t kSampleBest = 1024;    // candidates top-p and min-p choose from
 
@@ -275,20 +279,38 @@ constexpr std::uint64_t matrix_bytes(WeightFormat f, std::uint64_t n, std::uint6
 
 // KV cache: a pool of blocks, block b at pool + b * block_bytes (dim[3] of KV_APPEND and ATTENTION). A block holds 64
 // positions of every layer; the layer's part begins at the operand's own offset (index register * stride).
-// Per KV head h at h * kv_head_bytes:  K: 4 tiles of 16 positions, f16 k[tile][d][position % 16]
-//                                      V: f16 v[position % 64][d]
-// F16 as above. I8 (head_dim a multiple of 4), value = scale * (byte - 128) for K, scale * byte for V:
+// Per KV head h at h * kv_head_bytes:  K: 4 tiles of 16 positions, f16 k[tile][d][position % 16], d < k_dim
+//                                      V: f16 v[position % 64][d], d < v_dim
+// F16 as above. I8 (k_dim and v_dim multiples of 4), value = scale * (byte - 128) for K, scale * byte for V:
 //   K: 4 tiles of 16 positions, u8 k[tile][d/4][position % 16][d%4];  V: i8 v[position % 64][d];  f32 k_scale[64];  f32 v_scale[64]
 inline constexpr std::uint32_t kKvPositions = 64;
 inline constexpr std::uint32_t kKvTile = 16;
 inline constexpr std::uint32_t kAttentionChunk = 256;  // absolute positions merged at a time
-// Bytes of 64 positions, keys and values: of one KV head, of all KV heads of a layer.
-constexpr std::uint64_t kv_head_bytes(KvFormat f, std::uint64_t head_dim) {
-    const std::uint64_t per_position = f == KvFormat::I8 ? head_dim + sizeof(float) : 2 * head_dim;
-    return 2 * kKvPositions * per_position;
+// Elements of a head's keys and of its values, as dim[2] of KV_APPEND and ATTENTION has them: k_dim | v_dim << 16, v_dim 0 (all
+// there was before 1.2) being as many as k_dim.
+struct HeadDims {
+    std::uint32_t k;
+    std::uint32_t v;
+};
+constexpr HeadDims head_dims(std::uint32_t dim) {
+    return {dim & 0xffff, dim >> 16 != 0 ? dim >> 16 : dim & 0xffff};
 }
-constexpr std::uint64_t kv_layer_bytes(KvFormat f, std::uint64_t kv_heads, std::uint64_t head_dim) {
-    return kv_heads * kv_head_bytes(f, head_dim);
+// Operand 5 of ATTENTION (1.2), at a multiple of 64; with SINKS f32 sink[heads] follow.
+struct AttentionParams {
+    float soft_cap;              // with SOFT_CAP: finite and above 0
+    std::uint32_t reserved[15];  // 0
+};
+static_assert(sizeof(AttentionParams) == 64);
+// Bytes of 64 positions, keys and values: of one KV head, of all KV heads of a layer.
+constexpr std::uint64_t kv_head_bytes(KvFormat f, const HeadDims& dims) {
+    const std::uint64_t both = std::uint64_t{dims.k} + dims.v;
+    return kKvPositions * (f == KvFormat::I8 ? both + 2 * sizeof(float) : 2 * both);
+}
+constexpr std::uint64_t kv_layer_bytes(KvFormat f, std::uint64_t kv_heads, const HeadDims& dims) {
+    return kv_heads * kv_head_bytes(f, dims);
+}
+constexpr std::uint64_t kv_layer_bytes(KvFormat f, std::uint64_t kv_heads, std::uint32_t head_dim) {
+    return kv_layer_bytes(f, kv_heads, HeadDims{head_dim, head_dim});
 }
 // Block table: u32 block[sequence][pitch * 4], entry p / 64 is the block of position p.
 

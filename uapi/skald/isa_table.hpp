@@ -62,6 +62,11 @@ template <unsigned D>
 constexpr std::uint64_t dim(const MicroOp& op) { return op.dim[D]; }
 template <unsigned A, unsigned B>
 constexpr std::uint64_t dims(const MicroOp& op) { return std::uint64_t{op.dim[A]} * op.dim[B]; }
+// Elements of the keys, and of the values, of so many heads.
+template <unsigned Heads>
+constexpr std::uint64_t keys(const MicroOp& op) { return std::uint64_t{op.dim[Heads]} * head_dims(op.dim[2]).k; }
+template <unsigned Heads>
+constexpr std::uint64_t values(const MicroOp& op) { return std::uint64_t{op.dim[Heads]} * head_dims(op.dim[2]).v; }
 template <unsigned D>
 constexpr std::uint64_t words(const MicroOp& op) { return op.dim[D] / 4; }  // of so many bytes
 constexpr std::uint64_t blocks_of(std::uint64_t k) { return ceil_div(k, kQuantBlock); }
@@ -78,14 +83,20 @@ constexpr std::uint64_t x_scales(const MicroOp& op) {
     return weight_info(weights(op)).group == QuantGroup::Row ? 1 : blocks_of(op.dim[1]);
 }
 
+constexpr std::uint64_t attention_params(const MicroOp& op) {
+    return sizeof(AttentionParams) + ((op.flags & kFlagSinks) != 0 ? 4ull * op.dim[0] : 0);
+}
+
 // ---- Rules ----------------------------------------------------------------------------------------------------------
 
 constexpr bool end_saves(const MicroOp& op) { return (op.imm & (1ull << kRegArgs | 1ull << kRegZero)) == 0; }
 constexpr bool integer_if_quantised(const MicroOp& op) {
     return (op.flags & kFlagXQ8) == 0 || weight_info(weights(op)).integer;
 }
-constexpr bool head_fits(const MicroOp& op) {  // I8 keys lie in fours
-    return op.fmt != static_cast<std::uint8_t>(KvFormat::I8) || op.dim[2] % 4 == 0;
+constexpr bool head_fits(const MicroOp& op) {  // I8 keys and values lie in fours
+    const HeadDims dims = head_dims(op.dim[2]);
+    const std::uint32_t multiple = op.fmt == static_cast<std::uint8_t>(KvFormat::I8) ? 4 : 2;
+    return dims.k % multiple == 0 && dims.v % multiple == 0 && dims.v <= kMaxHeadDim;
 }
 constexpr bool heads_share(const MicroOp& op) { return op.dim[0] % op.dim[1] == 0 && head_fits(op); }
 constexpr bool rotates_within(const MicroOp& op) { return op.dim[2] <= op.dim[1]; }
@@ -98,7 +109,7 @@ constexpr MacKind mac_kind(WeightFormat f) {
     return info.bits == 16 ? MacKind::F16 : MacKind::F32;
 }
 constexpr std::uint64_t kv_position_bytes(const MicroOp& op) {  // of a KV head
-    return kv_head_bytes(static_cast<KvFormat>(op.fmt), op.dim[2]) / kKvPositions;
+    return kv_head_bytes(static_cast<KvFormat>(op.fmt), head_dims(op.dim[2])) / kKvPositions;
 }
 
 constexpr Work copy_work(const MicroOp& op, const Counts& n) {
@@ -113,7 +124,8 @@ constexpr Work gather_rows_work(const MicroOp& op, const Counts& n) {
 }
 constexpr Work kv_append_work(const MicroOp& op, const Counts& n) {
     const std::uint64_t heads = n.rows * op.dim[0];
-    return {.kv = heads * kv_position_bytes(op), .in = heads * 8 * op.dim[2]};
+    const HeadDims dims = head_dims(op.dim[2]);
+    return {.kv = heads * kv_position_bytes(op), .in = heads * 4 * (std::uint64_t{dims.k} + dims.v)};
 }
 constexpr Work quant_work(const MicroOp& op, const Counts& n) {
     const std::uint64_t k = op.dim[0];
@@ -144,12 +156,13 @@ constexpr Work rope_work(const MicroOp& op, const Counts& n) {
     return {.vec = 6 * elements, .in = 4 * (elements + n.rows * op.dim[2]), .out = 4 * elements};
 }
 constexpr Work attention_work(const MicroOp& op, const Counts& n) {
-    const std::uint64_t elements = dims<0, 2>(op);
+    const std::uint64_t q = keys<0>(op);
+    const std::uint64_t y = values<0>(op);
     return {.kind = MacKind::Attention,
-            .macs = 2 * elements * n.positions,
+            .macs = (q + y) * n.positions,
             .kv = n.positions * op.dim[1] * kv_position_bytes(op),
-            .in = 4 * n.rows * elements,
-            .out = 4 * n.rows * elements};
+            .in = 4 * n.rows * q,
+            .out = 4 * n.rows * y};
 }
 constexpr Work selection_work(const MicroOp& op, const Counts& n) {
     const std::uint64_t elements = n.rows * op.dim[0];
@@ -171,7 +184,8 @@ inline constexpr auto kOps = [] {
     constexpr DimInfo kN{.at = 0, .name = "N", .max = kMaxN};
     constexpr DimInfo kRowK{.at = 0, .name = "K", .max = kMaxK};  // of a row of f32
     constexpr DimInfo kK{.at = 1, .name = "K", .max = kMaxK};
-    constexpr DimInfo kHeadDim{.at = 2, .name = "head_dim", .max = kMaxHeadDim, .multiple = 2};
+    constexpr DimInfo kKeyDim{.at = 2, .name = "k_dim", .max = kMaxKeyDim, .multiple = 2, .part = Part::Low};
+    constexpr DimInfo kValueDim{.at = 2, .name = "v_dim", .max = kMaxHeadDim, .min = 0, .multiple = 2, .part = Part::High, .since = k1_2};
     constexpr DimInfo kBlockBytes{.at = 3, .name = "block_bytes", .multiple = 64};
     constexpr FlagInfo kImmForRb{.bit = kFlagImm, .name = "imm", .replaces = kUseRb};
     constexpr FlagInfo kImmForRa{.bit = kFlagImm, .name = "imm", .replaces = kUseRa};
@@ -236,9 +250,9 @@ inline constexpr auto kOps = [] {
          .work = gather_rows_work},
         {.opcode = KvAppend, .name = "kv_append", .engine = E::Memory, .registers = kUseRows | kUseRb,
          .fmt = FmtKind::Kv,
-         .dims = {{.at = 0, .name = "kv_heads", .max = kMaxHeads}, kHeadDim, kBlockBytes},
-         .operands = {{0, "k", In, F32, Rows, dims<0, 2>},
-                      {1, "v", In, F32, Rows, dims<0, 2>},
+         .dims = {{.at = 0, .name = "kv_heads", .max = kMaxHeads}, kKeyDim, kValueDim, kBlockBytes},
+         .operands = {{0, "k", In, F32, Rows, keys<0>},
+                      {1, "v", In, F32, Rows, values<0>},
                       {2, "pool", Out, Block, Entries, dim<3>},
                       {3, "rows", In, Element::Row, Rows, one},
                       {4, "blocks", In, U32, EntryPitched, none}},
@@ -306,13 +320,19 @@ inline constexpr auto kOps = [] {
 
         {.opcode = Opcode::Attention, .name = "attention", .engine = E::Attention, .registers = kUseRows | kUseRb,
          .fmt = FmtKind::Kv,
-         .dims = {{.at = 0, .name = "heads", .max = kMaxHeads}, {.at = 1, .name = "kv_heads", .max = kMaxHeads}, kHeadDim, kBlockBytes},
+         .flags = {{.bit = kFlagSoftCap, .name = "soft_cap", .since = k1_2}, {.bit = kFlagSinks, .name = "sinks", .since = k1_2}},
+         .dims = {{.at = 0, .name = "heads", .max = kMaxHeads},
+                  {.at = 1, .name = "kv_heads", .max = kMaxHeads},
+                  kKeyDim,
+                  kValueDim,
+                  kBlockBytes},
          .imm = {{.name = "scale", .kind = Kind::F32}, {.name = "window", .kind = Kind::Number, .part = Part::High, .since = k1_1}},
-         .operands = {{0, "q", In, F32, Rows, dims<0, 2>},
+         .operands = {{0, "q", In, F32, Rows, keys<0>},
                       {1, "pool", In, Block, Entries, dim<3>},
-                      {2, "y", Out, F32, Rows, dims<0, 2>},
+                      {2, "y", Out, F32, Rows, values<0>},
                       {3, "rows", In, Element::Row, Rows, one},
-                      {4, "blocks", In, U32, EntryPitched, none}},
+                      {4, "blocks", In, U32, EntryPitched, none},
+                      {5, "params", In, Params, One, attention_params, with(kFlagSoftCap | kFlagSinks)}},
          .rule = heads_share,
          .work = attention_work},
 

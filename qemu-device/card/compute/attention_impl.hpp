@@ -29,7 +29,7 @@ struct HalfKv {
         for (unsigned i = 0; i < kQ; ++i)
             for (unsigned t = 0; t < kT; ++t)
                 acc[i][t] = V::set(0.0f);
-        for (std::uint32_t d = 0; d < chunk.head_dim; ++d) {
+        for (std::uint32_t d = 0; d < chunk.k_dim; ++d) {
             V k[kT];
             for (unsigned t = 0; t < kT; ++t)
                 k[t] = V::load_half(
@@ -69,7 +69,7 @@ struct ByteKv {
             start[i] = -128 * query[i].numbers_sum;
         }
         alignas(64) float isum[kQ][kT][16];
-        Path::template dot_bytes<kQ, kT>(chunk.k + tile, numbers, start, chunk.head_dim / 4, isum);
+        Path::template dot_bytes<kQ, kT>(chunk.k + tile, numbers, start, chunk.k_dim / 4, isum);
         for (unsigned t = 0; t < kT; ++t) {
             const std::uint32_t p = (tile + t) * isa::kKvTile;
             const V k_scale = V::load(chunk.k_scale[p / 64] + p % 64);
@@ -98,20 +98,22 @@ struct Attention {
         for (std::size_t i = 0; i < bytes; i += 64)
             __builtin_prefetch(from + i);
     }
-    [[gnu::always_inline]] static std::size_t tile_bytes(const AttentionChunk& chunk) {
-        return kTile * sizeof(Element) * chunk.head_dim;
-    }
+    static constexpr std::size_t kTileBytes =
+        kTile * sizeof(Element);  // for each element of a head
     [[gnu::always_inline]] static void ask_values(const AttentionChunk& chunk, std::uint32_t tile) {
-        ask(chunk.v[tile / kTiles] + tile % kTiles * tile_bytes(chunk), tile_bytes(chunk));
+        const std::size_t bytes = kTileBytes * chunk.v_dim;
+        ask(chunk.v[tile / kTiles] + tile % kTiles * bytes, bytes);
     }
     [[gnu::always_inline]] static void ask_next_keys(const AttentionChunk& chunk,
                                                      std::uint32_t tile) {
         const std::byte* head = chunk.next[tile / kTiles];
         if (head == nullptr)
             return;
-        ask(head + tile % kTiles * tile_bytes(chunk), tile_bytes(chunk));
+        const std::size_t bytes = kTileBytes * chunk.k_dim;
+        ask(head + tile % kTiles * bytes, bytes);
         if (Kv::kScaled && tile % kTiles == 0)
-            ask(head + 2 * kTiles * tile_bytes(chunk), 2 * isa::kKvPositions * sizeof(float));
+            ask(head + kTiles * kTileBytes * (chunk.k_dim + chunk.v_dim),
+                2 * isa::kKvPositions * sizeof(float));
     }
 
     // Of `most` vectors of sums for each of up to four queries, so many for `queries`: about as
@@ -148,9 +150,16 @@ struct Attention {
     // Scores to exponentials in place, with their maxima and sums. Bit i: a score of query i is not
     // finite. If all are, or the result does not count, the simplest maximum will do: the sign of a
     // zero does not show in an exponential.
-    static unsigned softmax(float (*s)[kChunk], float scale, AttentionQuery* query, unsigned n) {
+    static unsigned softmax(float (*s)[kChunk], const AttentionChunk& chunk, AttentionQuery* query,
+                            unsigned n) {
         V each[16];
         unsigned bad = 0;
+        float scale = chunk.scale;
+        if (chunk.soft_cap != 0.0f) {
+            for (unsigned i = 0; i < n; ++i)
+                cap(s[i], chunk, query[i]);
+            scale = 1.0f;
+        }
         for (unsigned i = 0; i < n; ++i)
             bad |= scaled(s[i], scale, query[i], each[i]) ? 0u : 1u << i;
         if (bad != 0)
@@ -165,6 +174,14 @@ struct Attention {
         for (unsigned i = 0; i < n; ++i)
             query[i].part.sum = lanes[i];
         return 0;
+    }
+    // Scales and caps. What is not visible is garbage.
+    static void cap(float* s, const AttentionChunk& chunk, const AttentionQuery& query) {
+        const V limit = V::set(chunk.soft_cap);
+        for (std::uint32_t p = query.hidden / 16 * 16; p < query.visible; p += 16) {
+            const V v = V::load(s + p) * V::set(chunk.scale);
+            (limit * tanh(v / limit)).store(s + p);
+        }
     }
     // Scales and masks; false: a score is not finite.
     [[gnu::always_inline]] static bool scaled(float* s, float scale, const AttentionQuery& query,
@@ -226,7 +243,7 @@ struct Attention {
     [[gnu::always_inline]] static const Element* value_at(const AttentionChunk& chunk,
                                                           std::uint32_t p, std::uint32_t d) {
         return reinterpret_cast<const Element*>(chunk.v[p / isa::kKvPositions]) +
-               std::size_t{p % isa::kKvPositions} * chunk.head_dim + d;
+               std::size_t{p % isa::kKvPositions} * chunk.v_dim + d;
     }
 
     // o[d] = sum of e[p] * v[p][d], p ascending, for kD vectors of d from `d` on; one that is not
@@ -263,7 +280,7 @@ struct Attention {
             const std::uint32_t next = (p / kTile + 1) * kTile;
 #pragma GCC unroll 2
             for (const std::uint32_t end = next < high ? next : high; p < end;
-                 ++p, at += chunk.head_dim) {
+                 ++p, at += chunk.v_dim) {
                 V v[kD];
                 for (unsigned j = 0; j < kD; ++j)
                     v[j] = Kv::template value<kWhole>(at + j * 16, count);
@@ -286,12 +303,12 @@ struct Attention {
                              const float (*e)[kChunk]) {
         std::uint32_t d = 0;
         constexpr unsigned kDepth = at_once(kQ, V::kDepth);
-        for (; d + kDepth * 16 <= chunk.head_dim; d += kDepth * 16)
+        for (; d + kDepth * 16 <= chunk.v_dim; d += kDepth * 16)
             values<kQ, kDepth, true>(chunk, query, e, d, 16);
-        for (; d + 16 <= chunk.head_dim; d += 16)
+        for (; d + 16 <= chunk.v_dim; d += 16)
             values<kQ, 1, true>(chunk, query, e, d, 16);
-        if (d < chunk.head_dim)
-            values<kQ, 1, false>(chunk, query, e, d, chunk.head_dim - d);
+        if (d < chunk.v_dim)
+            values<kQ, 1, false>(chunk, query, e, d, chunk.v_dim - d);
     }
 
     // As many queries together as there are registers for, then fewer: f(first, their number).
@@ -325,7 +342,7 @@ struct Attention {
             scores<kQ>(chunk, query + first, hidden / kTile, (visible + kTile - 1) / kTile,
                        e + first);
         });
-        if (const unsigned bad = softmax(e, chunk.scale, query, n))
+        if (const unsigned bad = softmax(e, chunk, query, n))
             return bad;
         if constexpr (Kv::kScaled)
             for (unsigned i = 0; i < n; ++i)
@@ -339,7 +356,7 @@ struct Attention {
 
 // The next chunk's part into that of all before it.
 template <class V>
-void merge_part(const AttentionPart& part, AttentionPart& all, std::uint32_t head_dim) {
+void merge_part(const AttentionPart& part, AttentionPart& all, std::uint32_t v_dim) {
     const float both = max_number(all.max, part.max);
     alignas(64) float e[16] = {all.max - both, part.max - both};
     exp(V::load(e)).store(e);
@@ -347,7 +364,7 @@ void merge_part(const AttentionPart& part, AttentionPart& all, std::uint32_t hea
     const V b = V::set(e[1]);
     all.max = both;
     all.sum = __builtin_fmaf(all.sum, e[0], part.sum * e[1]);
-    for (std::uint32_t d = 0; d < head_dim; d += 16)
+    for (std::uint32_t d = 0; d < v_dim; d += 16)
         V::fma(V::load(all.o + d), a, V::load(part.o + d) * b).store(all.o + d);
 }
 

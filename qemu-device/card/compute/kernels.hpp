@@ -20,7 +20,7 @@ namespace skald::card::compute {
 inline constexpr std::uint32_t kPiece = 4096;
 inline constexpr unsigned kMaxColumns = 8;   // activation columns of one matmul call
 inline constexpr unsigned kMaxQueries = 16;  // query heads of one attention call
-// What attend_narrow() takes.
+// What attend_narrow() takes: k_dim and v_dim.
 inline constexpr std::uint32_t kNarrowHeadDim = 8;
 inline constexpr unsigned kNarrowQueries = 16;
 
@@ -55,7 +55,7 @@ inline constexpr std::size_t kActivations =
 
 // A softmax-weighted sum over some positions: of one chunk, or of all chunks so far.
 struct AttentionPart {
-    float* o = nullptr;  // [head_dim], room for whole vectors of 16
+    float* o = nullptr;  // [v_dim], room for whole vectors of 16
     float max = 0;
     float sum = 0;  // at least 1 once there are positions: 0 says there are none
 };
@@ -81,8 +81,9 @@ struct AttentionChunk {
     // blocks of the next chunk begin; null: unknown.
     bool far = false;
     const std::byte* next[isa::kAttentionChunk / isa::kKvPositions];
-    std::uint32_t head_dim = 0;
+    std::uint32_t k_dim = 0, v_dim = 0;
     float scale = 0;
+    float soft_cap = 0;  // 0: none
 };
 
 struct Kernels {
@@ -142,10 +143,11 @@ struct Kernels {
     // not finite; then the parts are undefined.
     unsigned (*attend)(const AttentionChunk& chunk, AttentionQuery* queries, unsigned n);
     unsigned (*attend_i8)(const AttentionChunk& chunk, AttentionQuery* queries, unsigned n);
-    // Narrow heads in f16, n at most kNarrowQueries; sooner than attend() with more than half.
+    // Narrow heads in f16 without a soft-cap, n at most kNarrowQueries; sooner than attend() with
+    // more than half.
     unsigned (*attend_narrow)(const AttentionChunk& chunk, AttentionQuery* queries, unsigned n);
     // The next chunk's part into that of all before it; neither is empty.
-    void (*merge_part)(const AttentionPart& part, AttentionPart& all, std::uint32_t head_dim);
+    void (*merge_part)(const AttentionPart& part, AttentionPart& all, std::uint32_t v_dim);
     void (*attention_result)(const float* o, float sum, float* y, std::uint32_t n);
 
     // Selection. row_max is max16 over a piece and returns false at NaN or +inf; z = x / divisor.

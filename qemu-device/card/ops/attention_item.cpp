@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
+#include <cstddef>
 #include <cstring>
 
 #include "card/compute/math.hpp"
@@ -20,8 +22,14 @@ constexpr std::uint32_t kTilesPerBlock = isa::kKvPositions / isa::kKvTile;
 // More rows than a decode step has are of few sequences, and find what the rows before them read.
 constexpr std::size_t kFewRows = 64;
 
-static_assert(kBlocksPerChunk * isa::kv_head_bytes(isa::KvFormat::F16, isa::kMaxHeadDim) <=
+static_assert(kBlocksPerChunk *
+                  isa::kv_head_bytes(isa::KvFormat::F16, {isa::kMaxKeyDim, isa::kMaxHeadDim}) <=
               Worker::kBufferBytes);
+static_assert(isa::kMaxHeadDim <= isa::kMaxKeyDim && isa::kMaxKeyDim % 16 == 0);
+
+std::uint32_t whole_vectors(std::uint32_t n) {
+    return static_cast<std::uint32_t>(isa::ceil_div(n, 16) * 16);
+}
 
 }  // namespace
 
@@ -29,31 +37,56 @@ AttentionWork::AttentionWork(Machine& machine, const isa::MicroOp& op)
     : m(machine),
       heads(op.dim[0]),
       kv_heads(op.dim[1]),
-      head_dim(op.dim[2]),
+      dims(isa::head_dims(op.dim[2])),
       per_kv(heads / kv_heads),
       scale(std::bit_cast<float>(static_cast<std::uint32_t>(op.imm))),
       window(static_cast<std::uint32_t>(op.imm >> 32)),
       i8(op.fmt == static_cast<std::uint8_t>(isa::KvFormat::I8)),
-      most(AttentionItem::most(head_dim)),
-      room(static_cast<std::uint32_t>(isa::ceil_div(head_dim, 16) * 16)),
-      blocks(machine, op, machine.operand[1], machine.operand[4], kv_heads, head_dim) {}
+      most(AttentionItem::most(dims)),
+      q_room(whole_vectors(dims.k)),
+      o_room(whole_vectors(dims.v)),
+      blocks(machine, op, machine.operand[1], machine.operand[4], kv_heads, dims) {}
+
+Fault AttentionWork::read_params(const isa::MicroOp& op) {
+    const bool capped = (op.flags & isa::kFlagSoftCap) != 0;
+    const bool sinking = (op.flags & isa::kFlagSinks) != 0;
+    if (!capped && !sinking)
+        return {};
+    const View& params = m.operand[5];
+    if (capped) {
+        soft_cap = params.get<float>(0, offsetof(isa::AttentionParams, soft_cap));
+        if (!(soft_cap > 0.0f && std::isfinite(soft_cap)))
+            return {SKALD_FAULT_VALUE, params.address(0)};
+    }
+    sinks.resize(sinking ? heads : 0);
+    for (std::uint32_t h = 0; h < sinks.size(); ++h) {
+        const std::uint64_t at = sizeof(isa::AttentionParams) + h * 4ull;
+        sinks[h] = params.get<float>(0, at);
+        if (!std::isfinite(sinks[h]))
+            return {SKALD_FAULT_NONFINITE, params.address(0, at)};
+    }
+    return {};
+}
 
 void AttentionWork::join(const AttentionPart& next, AttentionPart& all) const {
     if (next.sum == 0.0f)
         return;
     if (all.sum != 0.0f)
-        return m.kernels.merge_part(next, all, head_dim);
+        return m.kernels.merge_part(next, all, dims.v);
     if (all.o != next.o)
-        std::memcpy(all.o, next.o, head_dim * sizeof(float));
+        std::memcpy(all.o, next.o, dims.v * sizeof(float));
     all.max = next.max;
     all.sum = next.sum;
 }
 
-void AttentionHeads::finish(const AttentionWork& work, const AttentionPart* all) const {
-    alignas(64) float buffer[isa::kMaxHeadDim];
+void AttentionHeads::finish(const AttentionWork& work, AttentionPart* all) const {
+    alignas(64) float buffer[isa::kMaxHeadDim] = {};
+    for (unsigned i = 0; !work.sinks.empty() && i < queries(); ++i)
+        work.join({.o = buffer, .max = work.sinks[head(i, work)], .sum = 1.0f}, all[i]);
     for (unsigned i = 0; i < queries(); ++i) {
-        const auto out = work.y.out(row(i), offset(i, work), work.head_dim, buffer);
-        work.m.kernels.attention_result(all[i].o, all[i].sum, out.data(), work.head_dim);
+        const std::uint64_t at = head(i, work) * work.dims.v * 4;
+        const auto out = work.y.out(row(i), at, work.dims.v, buffer);
+        work.m.kernels.attention_result(all[i].o, all[i].sum, out.data(), work.dims.v);
         out.commit();
     }
 }
@@ -62,8 +95,8 @@ AttentionItem::AttentionItem(AttentionWork& work, const AttentionHeads& heads)
     : work_(work), heads_(heads), count_(heads.queries()) {
     for (unsigned i = 0; i < count_; ++i) {
         position_[i] = work.m.row_table[heads.row(i)].position;
-        query_[i].q =
-            work.q.in(heads.row(i), heads.offset(i, work), work.head_dim, q_ + i * work.room);
+        query_[i].q = work.q.in(heads.row(i), heads.head(i, work) * work.dims.k * 4, work.dims.k,
+                                q_ + i * work.q_room);
         if (work.i8 && !quantise(i)) {
             work.bad.report(heads.row(i));
             finite_ = false;
@@ -76,15 +109,15 @@ bool AttentionItem::quantise(unsigned i) {
     AttentionQuery& query = query_[i];
     const compute::Kernels& kernels = work_.m.kernels;
     float max = 0.0f;
-    const std::size_t room = isa::ceil_div(work_.head_dim, isa::kQuantBlock) * isa::kQuantBlock;
+    const std::size_t room = isa::ceil_div(work_.dims.k, isa::kQuantBlock) * isa::kQuantBlock;
     std::int8_t* numbers = numbers_ + i * room;
     query.numbers = numbers;
-    if (!kernels.abs_max(query.q, work_.head_dim, max)) {
+    if (!kernels.abs_max(query.q, work_.dims.k, max)) {
         std::memset(numbers, 0, room);  // the other queries are still looked at
         return false;
     }
     query.numbers_sum =
-        kernels.quant_by(query.q, compute::quant_inverse(max), work_.head_dim, numbers);
+        kernels.quant_by(query.q, compute::quant_inverse(max), work_.dims.k, numbers);
     query.scale = max / 127.0f;
     return true;
 }
@@ -95,14 +128,14 @@ void AttentionItem::run(Worker& worker) {
     AttentionPart all[kMost];
     AttentionPart parts[kMost];
     for (unsigned i = 0; i < count_; ++i)
-        all[i].o = o + i * work_.room;
+        all[i].o = o + i * work_.o_room;
     bool good = finite_;
     const RowGroup& group = heads_.group;
     for (std::uint32_t number = group.first_chunk; number <= group.last_chunk; ++number) {
         if (work_.m.poll(worker))
             return;
         for (unsigned i = 0; i < count_; ++i)
-            parts[i].o = (all[i].sum == 0.0f ? o : next) + i * work_.room;
+            parts[i].o = (all[i].sum == 0.0f ? o : next) + i * work_.o_room;
         // Once a row has failed the rest is still looked at: an earlier one may, and counts then.
         good &= chunk(worker, number, parts);
         for (unsigned i = 0; good && i < count_; ++i)
@@ -151,7 +184,8 @@ unsigned AttentionItem::attend(const compute::AttentionChunk& chunk, AttentionQu
     const compute::Kernels& kernels = work_.m.kernels;
     if (work_.i8)
         return kernels.attend_i8(chunk, queries, n);
-    if (work_.head_dim == compute::kNarrowHeadDim && n > compute::kNarrowQueries / 2)
+    if (work_.dims.k == compute::kNarrowHeadDim && work_.dims.v == compute::kNarrowHeadDim &&
+        work_.soft_cap == 0.0f && n > compute::kNarrowQueries / 2)
         return kernels.attend_narrow(chunk, queries, n);
     return kernels.attend(chunk, queries, n);
 }
@@ -159,9 +193,13 @@ unsigned AttentionItem::attend(const compute::AttentionChunk& chunk, AttentionQu
 // Where keys and values of the chunk's positions first .. end - 1 lie.
 void AttentionItem::point(Worker& worker, std::uint32_t number, std::uint32_t first,
                           std::uint32_t end, compute::AttentionChunk& c) const {
-    c.head_dim = work_.head_dim;
+    c.k_dim = work_.dims.k;
+    c.v_dim = work_.dims.v;
     c.scale = work_.scale;
-    const std::uint64_t tile_bytes = std::uint64_t{c.head_dim} * isa::kKvTile * (work_.i8 ? 1 : 2);
+    c.soft_cap = work_.soft_cap;
+    const std::uint64_t element = work_.i8 ? 1 : 2;
+    const std::uint64_t tile_bytes = c.k_dim * isa::kKvTile * element;
+    const std::uint64_t v_bytes = c.v_dim * isa::kKvPositions * element;
     const std::uint64_t head_bytes = work_.blocks.head_bytes();
     for (std::uint32_t b = first / isa::kKvPositions; b * isa::kKvPositions < end; ++b) {
         const std::byte* head = work_.blocks.in(
@@ -171,7 +209,7 @@ void AttentionItem::point(Worker& worker, std::uint32_t number, std::uint32_t fi
             c.k[b * kTilesPerBlock + t] = head + t * tile_bytes;
         c.v[b] = head + kTilesPerBlock * tile_bytes;
         if (work_.i8) {
-            c.k_scale[b] = reinterpret_cast<const float*>(head + 2 * kTilesPerBlock * tile_bytes);
+            c.k_scale[b] = reinterpret_cast<const float*>(c.v[b] + v_bytes);
             c.v_scale[b] = c.k_scale[b] + isa::kKvPositions;
         }
     }

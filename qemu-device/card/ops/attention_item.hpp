@@ -15,13 +15,17 @@ namespace skald::card {
 // them.
 struct AttentionWork {
     Machine& m;
-    std::uint32_t heads, kv_heads, head_dim;
+    std::uint32_t heads, kv_heads;
+    isa::HeadDims dims;
     std::uint32_t per_kv;  // query heads of a KV head
     float scale;
     std::uint32_t window;  // 0: all positions
     bool i8;
-    unsigned most;       // query heads of an item
-    std::uint32_t room;  // floats for a head, whole vectors of 16
+    unsigned most;             // query heads of an item
+    std::uint32_t q_room;      // floats for a query head, whole vectors of 16 ...
+    std::uint32_t o_room;      // ... and for its result
+    float soft_cap = 0;        // 0: none
+    std::vector<float> sinks;  // of the query heads, or empty
     KvBlocks blocks;
     const View& q = m.operand[0];
     const View& y = m.operand[2];
@@ -29,6 +33,9 @@ struct AttentionWork {
     FirstBad bad;                // rows whose heads or scores are not finite
 
     AttentionWork(Machine& machine, const isa::MicroOp& op);
+
+    // Reads the parameters, operand 5, where the flags ask for them.
+    [[nodiscard]] Fault read_params(const isa::MicroOp& op);
 
     // The first position that a row at `position` attends to, and their number.
     [[nodiscard]] std::uint32_t first_seen(std::uint32_t position) const {
@@ -58,11 +65,12 @@ struct AttentionHeads {
 
     [[nodiscard]] unsigned queries() const { return group.count * count; }
     [[nodiscard]] std::uint64_t row(unsigned i) const { return group.row + i / count; }
-    [[nodiscard]] std::uint64_t offset(unsigned i, const AttentionWork& work) const {
-        return (std::uint64_t{kv_head} * work.per_kv + first + i % count) * work.head_dim * 4;
+    // Query head i's number among those of a row.
+    [[nodiscard]] std::uint64_t head(unsigned i, const AttentionWork& work) const {
+        return std::uint64_t{kv_head} * work.per_kv + first + i % count;
     }
-    // Writes the quotients of parts that are joined, one for each query.
-    void finish(const AttentionWork& work, const compute::AttentionPart* all) const;
+    // Joins the sinks to parts that are joined, one for each query, and writes the quotients.
+    void finish(const AttentionWork& work, compute::AttentionPart* all) const;
 };
 
 class AttentionItem {
@@ -70,9 +78,9 @@ class AttentionItem {
     // Query heads of an item that share what is read; the fewer the wider they are.
     static constexpr unsigned kMost = compute::kMaxQueries;
     static constexpr unsigned kWidest = 8;  // of heads as wide as can be
-    static constexpr std::size_t kFloats = kWidest * isa::kMaxHeadDim;
-    [[nodiscard]] static unsigned most(std::uint32_t head_dim) {
-        return head_dim * kMost <= kFloats ? kMost : kWidest;
+    static constexpr std::size_t kFloats = kWidest * isa::kMaxKeyDim;
+    [[nodiscard]] static unsigned most(const isa::HeadDims& dims) {
+        return std::max(dims.k, dims.v) * kMost <= kFloats ? kMost : kWidest;
     }
 
     AttentionItem(AttentionWork& work, const AttentionHeads& heads);

@@ -41,7 +41,7 @@ bool AttentionSplit::next() {
         return false;
     const std::uint64_t items = joins();
     if (done_ == 0) {
-        const std::uint64_t bytes = items * work_.most * work_.room * sizeof(float);
+        const std::uint64_t bytes = items * work_.most * work_.o_room * sizeof(float);
         wave_ = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(kBytes / bytes, 1, most_));
         const std::uint64_t slots = wave_ + 1;
         auto* o = reinterpret_cast<float*>(work_.m.arena[0].get(bytes * slots));
@@ -49,7 +49,7 @@ bool AttentionSplit::next() {
         parts_ =
             reinterpret_cast<AttentionPart*>(work_.m.arena[1].get(count * sizeof(AttentionPart)));
         for (std::uint64_t i = 0; i < count; ++i)
-            parts_[i] = {o + i * work_.room, 0.0f, 0.0f};
+            parts_[i] = {o + i * work_.o_room, 0.0f, 0.0f};
     }
     for (std::size_t g = 0; g < groups_.size(); ++g) {
         const std::uint32_t end = std::min(groups_[g].chunks(), done_ + wave_);
@@ -85,7 +85,7 @@ void AttentionSplit::join(std::uint64_t number) {
 }
 
 std::uint64_t AttentionSplit::join_ns() const {
-    return std::uint64_t{wave_} * work_.most * (20 + work_.head_dim / 16);
+    return std::uint64_t{wave_} * work_.most * (20 + work_.dims.v / 16);
 }
 
 }  // namespace skald::card

@@ -23,7 +23,7 @@ struct BlockRef {
 class KvBlocks {
   public:
     KvBlocks(Machine& m, const isa::MicroOp& op, const View& pool, const View& table,
-             std::uint32_t kv_heads, std::uint32_t head_dim);
+             std::uint32_t kv_heads, const isa::HeadDims& dims);
 
     // Positions a table row can name.
     [[nodiscard]] bool has(std::uint32_t position) const {

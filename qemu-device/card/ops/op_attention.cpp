@@ -44,6 +44,8 @@ class Attend {
 Fault Attend::run(const isa::MicroOp& op) {
     const View& list = m_.operand[3];
     m_.read_rows(3, rows_);
+    if (const Fault f = work_.read_params(op))
+        return f;
     std::uint64_t positions = 0;
     for (std::uint64_t t = 0; t < rows_; ++t) {
         if (!work_.blocks.has(m_.row_table[t].position))
@@ -120,7 +122,7 @@ RowGroup Attend::group(std::uint64_t row, std::uint64_t count, std::size_t block
 Fault Attend::compute_batch() {
     if (m_.stopped())
         return {};  // the plan may be incomplete
-    const std::uint64_t ns = 2 * batch_positions_ * work_.heads * work_.head_dim / 16;
+    const std::uint64_t ns = batch_positions_ * work_.heads * (work_.dims.k + work_.dims.v) / 16;
     const std::uint64_t per_group = split_.items_of_group();
     split_.take(groups_, ns);
     for (bool more = split_.next(); more || !groups_.empty(); more = split_.next()) {

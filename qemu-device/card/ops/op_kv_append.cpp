@@ -16,10 +16,10 @@ constexpr std::uint64_t kBatchRows = 4096;
 constexpr std::size_t kBatchPieces = 1u << 14;
 
 struct Buffers {
-    float x[isa::kMaxHeadDim];
+    float x[isa::kMaxKeyDim];
     union {
-        std::uint16_t half[isa::kMaxHeadDim];
-        std::int8_t numbers[isa::kMaxHeadDim];
+        std::uint16_t half[isa::kMaxKeyDim];
+        std::int8_t numbers[isa::kMaxKeyDim];
     };
 };
 static_assert(sizeof(Buffers) <= Worker::kBufferBytes);
@@ -29,9 +29,9 @@ class Append {
     Append(Machine& m, const isa::MicroOp& op)
         : m_(m),
           kv_heads_(op.dim[0]),
-          head_dim_(op.dim[2]),
+          dims_(isa::head_dims(op.dim[2])),
           i8_(op.fmt == static_cast<std::uint8_t>(isa::KvFormat::I8)),
-          blocks_(m, op, m.operand[2], m.operand[4], kv_heads_, head_dim_) {}
+          blocks_(m, op, m.operand[2], m.operand[4], kv_heads_, dims_) {}
 
     Fault run(std::uint64_t rows);
 
@@ -40,20 +40,23 @@ class Append {
     void head(Worker& worker, std::uint32_t head, std::uint64_t first, std::uint64_t count);
     bool store_k(Worker& worker, std::uint32_t head, std::uint64_t row, const BlockRef& block);
     bool store_v(Worker& worker, std::uint32_t head, std::uint64_t row, const BlockRef& block);
-    bool quantise(const float* x, std::int8_t* q, float& scale) const;
+    bool quantise(const float* x, std::uint32_t n, std::int8_t* q, float& scale) const;
     [[nodiscard]] std::uint64_t slot(std::uint64_t row) const {
         return m_.row_table[row].position % isa::kKvPositions;
     }
     [[nodiscard]] std::uint64_t element_bytes() const { return i8_ ? 1 : 2; }
     // In a head of a block: values, and the scales of keys and of values (I8).
     [[nodiscard]] std::uint64_t values() const {
-        return isa::kKvPositions * element_bytes() * head_dim_;
+        return isa::kKvPositions * element_bytes() * dims_.k;
     }
-    [[nodiscard]] std::uint64_t k_scales() const { return 2 * values(); }
-    [[nodiscard]] std::uint64_t v_scales() const { return 2 * values() + isa::kKvPositions * 4; }
+    [[nodiscard]] std::uint64_t k_scales() const {
+        return values() + isa::kKvPositions * element_bytes() * dims_.v;
+    }
+    [[nodiscard]] std::uint64_t v_scales() const { return k_scales() + isa::kKvPositions * 4; }
 
     Machine& m_;
-    std::uint32_t kv_heads_, head_dim_;
+    std::uint32_t kv_heads_;
+    isa::HeadDims dims_;
     bool i8_;
     KvBlocks blocks_;
     const View& k_ = m_.operand[0];
@@ -71,9 +74,10 @@ Fault Append::run(std::uint64_t rows) {
         count = std::min(kBatchRows, rows - first);
         // Rows before one without a block come first, and so do their faults.
         const Fault fault = find_blocks(first, count);
-        m_.parallel(kv_heads_, count * (20 + head_dim_), [&](Worker& worker, std::uint64_t h) {
-            head(worker, static_cast<std::uint32_t>(h), first, count);
-        });
+        m_.parallel(kv_heads_, count * (20 + (dims_.k + dims_.v) / 2),
+                    [&](Worker& worker, std::uint64_t h) {
+                        head(worker, static_cast<std::uint32_t>(h), first, count);
+                    });
         if (bad_k_.any() && bad_k_.row() <= bad_v_.row())
             return {SKALD_FAULT_NONFINITE, k_.address(bad_k_.row())};
         if (bad_v_.any())
@@ -125,28 +129,28 @@ void Append::head(Worker& worker, std::uint32_t head, std::uint64_t first, std::
 }
 
 // A head's key or value in 8 bits. False: not finite.
-bool Append::quantise(const float* x, std::int8_t* q, float& scale) const {
+bool Append::quantise(const float* x, std::uint32_t n, std::int8_t* q, float& scale) const {
     float max = 0.0f;
-    if (!m_.kernels.abs_max(x, head_dim_, max))
+    if (!m_.kernels.abs_max(x, n, max))
         return false;
     scale = max / 127.0f;
-    m_.kernels.quant_by(x, compute::quant_inverse(max), head_dim_, q);
+    m_.kernels.quant_by(x, compute::quant_inverse(max), n, q);
     return true;
 }
 
 // False: not finite.
 bool Append::store_k(Worker& worker, std::uint32_t head, std::uint64_t row, const BlockRef& block) {
     auto& buffer = *reinterpret_cast<Buffers*>(worker.buffer());
-    const float* x = k_.in(row, std::uint64_t{head} * head_dim_ * 4, head_dim_, buffer.x);
+    const float* x = k_.in(row, std::uint64_t{head} * dims_.k * 4, dims_.k, buffer.x);
     const std::uint64_t start = head * blocks_.head_bytes();
     const std::uint64_t tile =
-        start + slot(row) / isa::kKvTile * isa::kKvTile * head_dim_ * element_bytes();
+        start + slot(row) / isa::kKvTile * isa::kKvTile * dims_.k * element_bytes();
     const std::uint64_t lane = slot(row) % isa::kKvTile;
     if (i8_) {
         float scale = 0.0f;
-        if (!quantise(x, buffer.numbers, scale))
+        if (!quantise(x, dims_.k, buffer.numbers, scale))
             return false;
-        for (std::uint32_t d = 0; d < head_dim_; d += 4) {
+        for (std::uint32_t d = 0; d < dims_.k; d += 4) {
             std::uint8_t four[4];
             for (unsigned i = 0; i < 4; ++i)
                 four[i] = static_cast<std::uint8_t>(buffer.numbers[d + i] + 128);
@@ -155,14 +159,14 @@ bool Append::store_k(Worker& worker, std::uint32_t head, std::uint64_t row, cons
         blocks_.store(block, start + k_scales() + slot(row) * 4, &scale, 4);
         return true;
     }
-    if (!m_.kernels.to_half(x, buffer.half, head_dim_))
+    if (!m_.kernels.to_half(x, buffer.half, dims_.k))
         return false;
     if (block.base != nullptr) {
         auto* to = reinterpret_cast<std::uint16_t*>(block.base + tile) + lane;
-        for (std::uint32_t d = 0; d < head_dim_; ++d)
+        for (std::uint32_t d = 0; d < dims_.k; ++d)
             to[d * isa::kKvTile] = buffer.half[d];
     } else {
-        for (std::uint32_t d = 0; d < head_dim_; ++d)
+        for (std::uint32_t d = 0; d < dims_.k; ++d)
             blocks_.store(block, tile + (d * isa::kKvTile + lane) * 2, &buffer.half[d], 2);
     }
     return true;
@@ -171,20 +175,20 @@ bool Append::store_k(Worker& worker, std::uint32_t head, std::uint64_t row, cons
 // False: not finite.
 bool Append::store_v(Worker& worker, std::uint32_t head, std::uint64_t row, const BlockRef& block) {
     auto& buffer = *reinterpret_cast<Buffers*>(worker.buffer());
-    const float* x = v_.in(row, std::uint64_t{head} * head_dim_ * 4, head_dim_, buffer.x);
+    const float* x = v_.in(row, std::uint64_t{head} * dims_.v * 4, dims_.v, buffer.x);
     const std::uint64_t start = head * blocks_.head_bytes();
-    const std::uint64_t at = start + values() + slot(row) * head_dim_ * element_bytes();
+    const std::uint64_t at = start + values() + slot(row) * dims_.v * element_bytes();
     if (i8_) {
         float scale = 0.0f;
-        if (!quantise(x, buffer.numbers, scale))
+        if (!quantise(x, dims_.v, buffer.numbers, scale))
             return false;
-        blocks_.store(block, at, buffer.numbers, head_dim_);
+        blocks_.store(block, at, buffer.numbers, dims_.v);
         blocks_.store(block, start + v_scales() + slot(row) * 4, &scale, 4);
         return true;
     }
-    if (!m_.kernels.to_half(x, buffer.half, head_dim_))
+    if (!m_.kernels.to_half(x, buffer.half, dims_.v))
         return false;
-    blocks_.store(block, at, buffer.half, head_dim_ * 2);
+    blocks_.store(block, at, buffer.half, dims_.v * 2);
     return true;
 }
 
