@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 // KV_APPEND and ATTENTION through a paged cache whose blocks lie in any order.
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <numeric>
+#include <optional>
 
 #include "setup.hpp"
 
@@ -9,7 +12,13 @@ namespace skald::test {
 namespace {
 
 struct Shape {
-    std::uint32_t heads, kv_heads, head_dim;
+    std::uint32_t heads, kv_heads, head_dim, v_dim = 0;  // v_dim 0: head_dim
+    [[nodiscard]] isa::HeadDims dims() const { return isa::head_dims(head_dim | v_dim << 16); }
+};
+// What ATTENTION's params say; a cap of 0 is none.
+struct Extras {
+    float cap = 0.0f;
+    std::vector<float> sinks;
 };
 
 class Attention : public OnEverySetup {
@@ -31,7 +40,7 @@ class Attention : public OnEverySetup {
     Cache make_cache(const Shape& shape, isa::KvFormat format = isa::KvFormat::F16,
                      std::uint32_t sequences = kSequences, std::uint32_t entries = kEntries) {
         Cache cache{shape, format, entries, sequences * entries, 0, 0, 0, 0, {}};
-        const std::uint64_t layer = isa::kv_layer_bytes(format, shape.kv_heads, shape.head_dim);
+        const std::uint64_t layer = isa::kv_layer_bytes(format, shape.kv_heads, shape.dims());
         cache.layer_offset = layer;
         cache.block_bytes = static_cast<std::uint32_t>(2 * layer + 64);
         cache.pool = rig->alloc(std::uint64_t{cache.block_bytes} * cache.blocks, 64 * 3);
@@ -41,6 +50,7 @@ class Attention : public OnEverySetup {
         cache.table = rig->put(blocks, 4092);
         oracle::Cache empty;
         empty.format = format;
+        empty.v_dim = shape.dims().v;
         cache.heads.assign(sequences, std::vector<oracle::Cache>(shape.kv_heads, empty));
         return cache;
     }
@@ -49,7 +59,7 @@ class Attention : public OnEverySetup {
         op.rows = kT;
         op.rb = 10;
         op.fmt = static_cast<std::uint8_t>(cache.format);
-        op.dim[2] = cache.shape.head_dim;
+        op.dim[2] = cache.shape.head_dim | cache.shape.v_dim << 16;
         op.dim[3] = cache.block_bytes;
         op.op[pool_operand] = at(cache.pool + cache.layer_offset);
         op.op[table_operand] = at(cache.table, cache.entries * 4);
@@ -99,14 +109,14 @@ class Attention : public OnEverySetup {
         return to.va;
     }
     void append(Cache& cache, const std::vector<isa::Row>& rows) {
-        const std::size_t n = cache.shape.kv_heads * cache.shape.head_dim;
-        const auto k = normal(rows.size() * n, 2.0f);
-        const auto v = normal(rows.size() * n);
+        const isa::HeadDims dims = cache.shape.dims();
+        const auto k = normal(rows.size() * cache.shape.kv_heads * dims.k, 2.0f);
+        const auto v = normal(rows.size() * cache.shape.kv_heads * dims.v);
         for (std::size_t t = 0; t < rows.size(); ++t)
             for (std::uint32_t h = 0; h < cache.shape.kv_heads; ++h)
                 remember(cache.heads[rows[t].sequence][h], rows[t].position,
-                         row_of(k, t * cache.shape.kv_heads + h, cache.shape.head_dim),
-                         row_of(v, t * cache.shape.kv_heads + h, cache.shape.head_dim));
+                         row_of(k, t * cache.shape.kv_heads + h, dims.k),
+                         row_of(v, t * cache.shape.kv_heads + h, dims.v));
         auto op = make(isa::Opcode::KvAppend);
         fill(op, cache, 4, 2);
         op.dim[0] = cache.shape.kv_heads;
@@ -116,33 +126,54 @@ class Attention : public OnEverySetup {
         run(op, rows.size(), cache);
     }
     isa::MicroOp attention(const Cache& cache, const std::vector<isa::Row>& rows,
-                           const std::vector<float>& q, float scale, std::uint32_t window) {
+                           const std::vector<float>& q, float scale, std::uint32_t window,
+                           const Extras& extras = {}) {
         auto op = make(isa::Opcode::Attention);
         fill(op, cache, 4, 1);
         op.dim[0] = cache.shape.heads;
         op.dim[1] = cache.shape.kv_heads;
         op.imm = f32_imm(scale) | std::uint64_t{window} << 32;
         op.op[0] = at(rig->put(q, 4088));
-        op.op[2] = at(rig->alloc(q.size() * 4, 4092));
+        op.op[2] = at(rig->alloc(rows.size() * y_elements(cache) * 4, 4092));
         op.op[3] = at(rig->put(rows, 4088));
+        if (extras.cap != 0.0f)
+            op.flags |= isa::kFlagSoftCap;
+        if (!extras.sinks.empty())
+            op.flags |= isa::kFlagSinks;
+        if (op.flags != 0) {
+            std::vector<float> params(sizeof(isa::AttentionParams) / 4);
+            params[0] = extras.cap;
+            params.insert(params.end(), extras.sinks.begin(), extras.sinks.end());
+            op.op[5] = at(rig->put(params, 4032));
+        }
         return op;
     }
+    static std::size_t y_elements(const Cache& cache) {
+        return std::size_t{cache.shape.heads} * cache.shape.dims().v;
+    }
     std::vector<float> attend(const Cache& cache, const std::vector<isa::Row>& rows,
-                              const std::vector<float>& q, float scale, std::uint32_t window = 0) {
-        const auto op = attention(cache, rows, q, scale, window);
+                              const std::vector<float>& q, float scale, std::uint32_t window = 0,
+                              const Extras& extras = {}) {
+        const auto op = attention(cache, rows, q, scale, window, extras);
         run(op, rows.size(), cache);
-        return rig->get<float>(op.op[2].offset, q.size());
+        return rig->get<float>(op.op[2].offset, rows.size() * y_elements(cache));
     }
     std::vector<float> expect(const Cache& cache, const std::vector<isa::Row>& rows,
-                              const std::vector<float>& q, float scale, std::uint32_t window = 0) {
-        const auto [heads, kv_heads, dim] = cache.shape;
+                              const std::vector<float>& q, float scale, std::uint32_t window = 0,
+                              const Extras& extras = {}) {
+        const Shape& shape = cache.shape;
         std::vector<float> wanted;
         for (std::size_t t = 0; t < rows.size(); ++t)
-            for (std::uint32_t h = 0; h < heads; ++h) {
-                const auto one =
-                    oracle::attention(row_of(q, t * heads + h, dim),
-                                      cache.heads[rows[t].sequence][h / (heads / kv_heads)],
-                                      rows[t].position + 1, window, scale);
+            for (std::uint32_t h = 0; h < shape.heads; ++h) {
+                const oracle::AttentionRow row{
+                    .positions = rows[t].position + 1,
+                    .window = window,
+                    .scale = scale,
+                    .cap = extras.cap,
+                    .sink = extras.sinks.empty() ? std::optional<float>() : extras.sinks[h]};
+                const auto one = oracle::attention(
+                    row_of(q, t * shape.heads + h, shape.head_dim),
+                    cache.heads[rows[t].sequence][h / (shape.heads / shape.kv_heads)], row);
                 wanted.insert(wanted.end(), one.begin(), one.end());
             }
         return wanted;
@@ -153,10 +184,13 @@ class Attention : public OnEverySetup {
             rows.push_back({sequence, p});
         append(cache, rows);
     }
-    void check(const Shape& shape, isa::KvFormat format, std::uint32_t window) {
+    void check(const Shape& shape, isa::KvFormat format, std::uint32_t window,
+               const Extras& extras = {}) {
         SCOPED_TRACE(::testing::Message()
                      << shape.heads << " heads, " << shape.kv_heads << " KV heads of "
-                     << shape.head_dim << ", format " << int(format) << ", window " << window);
+                     << shape.head_dim << "/" << shape.v_dim << ", format " << int(format)
+                     << ", window " << window << ", cap " << extras.cap << ", "
+                     << extras.sinks.size() << " sinks");
         Cache cache = make_cache(shape, format);
         fill_to(cache, 0, 0, 300);
         fill_to(cache, 1, 0, 70);
@@ -170,8 +204,8 @@ class Attention : public OnEverySetup {
         batches[3].push_back({1, 15});
         for (const auto& rows : batches) {
             const auto q = normal(rows.size() * shape.heads * shape.head_dim);
-            EXPECT_TRUE(same_bits(attend(cache, rows, q, scale, window),
-                                  expect(cache, rows, q, scale, window)))
+            EXPECT_TRUE(same_bits(attend(cache, rows, q, scale, window, extras),
+                                  expect(cache, rows, q, scale, window, extras)))
                 << rows.size() << " rows";
         }
     }
@@ -194,6 +228,67 @@ TEST_P(Attention, WindowsEqualTheOracle) {
         check({8, 2, 8}, isa::KvFormat::F16, window);
         check({6, 2, 24}, isa::KvFormat::I8, window);
     }
+}
+
+// Keys and values of different widths: MLA's expanded form, and others that fit no vector.
+TEST_P(Attention, ValuesOfAnotherWidthEqualTheOracle) {
+    for (const Shape shape : {Shape{4, 4, 192, 128},
+                              {6, 2, 24, 40},
+                              {16, 1, 8, 16},
+                              {16, 1, 16, 8},
+                              {2, 1, 576, 512},
+                              {3, 1, 2, 34}})
+        check(shape, isa::KvFormat::F16, 0);
+    for (const Shape shape : {Shape{4, 4, 192, 128}, {6, 2, 24, 40}, {2, 1, 576, 512}})
+        check(shape, isa::KvFormat::I8, 70);
+}
+
+TEST_P(Attention, CappedScoresEqualTheOracle) {
+    for (const float cap : {50.0f, 0.5f}) {
+        check({6, 2, 24}, isa::KvFormat::F16, 0, {.cap = cap, .sinks = {}});
+        check({12, 1, 8}, isa::KvFormat::F16, 100, {.cap = cap, .sinks = {}});
+        check({6, 2, 24}, isa::KvFormat::I8, 0, {.cap = cap, .sinks = {}});
+    }
+}
+
+// A cap leaves every score finite but NaN.
+TEST_P(Attention, InfiniteScoresAreCapped) {
+    Cache cache = make_cache({1, 1, 8});
+    fill_to(cache, 0, 0, 20);
+    std::vector<float> q(8, 3e38f);
+    const std::vector<isa::Row> rows = {{0, 19}};
+    const Extras extras{.cap = 2.0f, .sinks = {}};
+    EXPECT_TRUE(same_bits(attend(cache, rows, q, 1.0f, 0, extras),
+                          expect(cache, rows, q, 1.0f, 0, extras)));
+}
+
+TEST_P(Attention, SinksEqualTheOracle) {
+    const std::vector<float> sinks = {0.0f, -3.0f, 2.5f, 40.0f, -90.0f, 1.0f};
+    check({6, 2, 24}, isa::KvFormat::F16, 0, {.cap = 0.0f, .sinks = sinks});
+    check({6, 3, 16, 40}, isa::KvFormat::F16, 128, {.cap = 0.0f, .sinks = sinks});
+    check({6, 2, 24}, isa::KvFormat::I8, 0, {.cap = 30.0f, .sinks = sinks});
+    std::vector<float> many(24, 1.5f);
+    check({24, 1, 8}, isa::KvFormat::F16, 0, {.cap = 0.0f, .sinks = many});
+}
+
+TEST_P(Attention, ParametersThatAreNoNumbersFault) {
+    Cache cache = make_cache({2, 1, 16});
+    fill_to(cache, 0, 0, 5);
+    auto reg = with_rows(1);
+    reg[10] = cache.blocks;
+    const auto expect_fault = [&](const Extras& extras, skald_fault_reason reason,
+                                  std::uint64_t offset) {
+        const auto op = attention(cache, {{0, 4}}, normal(32), 0.25f, 0, extras);
+        const auto result = rig->run({op}, reg);
+        EXPECT_EQ(result.status, SKALD_JOB_FAULT);
+        EXPECT_EQ(result.reason, reason);
+        EXPECT_EQ(result.address.value, op.op[5].offset + offset);
+    };
+    const float infinity = std::numeric_limits<float>::infinity();
+    for (const float cap : {-1.0f, infinity, std::nanf("")})
+        expect_fault({.cap = cap, .sinks = {}}, SKALD_FAULT_VALUE, 0);
+    for (const float sink : {-infinity, infinity, std::nanf("")})
+        expect_fault({.cap = 0.0f, .sinks = {0.0f, sink}}, SKALD_FAULT_NONFINITE, 64 + 4);
 }
 
 // Blocks before the window may be gone: nobody looks at their table entries.
@@ -253,15 +348,16 @@ class LongAttention : public Attention {
         for (std::uint32_t p = 0; p < end; p += 512)
             fill_to(cache, sequence, p, std::min(end, p + 512));
     }
-    void check_long(const Cache& cache, const std::vector<isa::Row>& rows, std::uint32_t window) {
+    void check_long(const Cache& cache, const std::vector<isa::Row>& rows, std::uint32_t window,
+                    const Extras& extras = {}) {
         SCOPED_TRACE(::testing::Message()
                      << cache.shape.heads << " heads, " << cache.shape.kv_heads << " KV heads of "
                      << cache.shape.head_dim << ", format " << int(cache.format) << ", window "
                      << window << ", " << rows.size() << " rows");
         const auto q = normal(rows.size() * cache.shape.heads * cache.shape.head_dim);
         const float scale = 1.0f / std::sqrt(static_cast<float>(cache.shape.head_dim));
-        EXPECT_TRUE(same_bits(attend(cache, rows, q, scale, window),
-                              expect(cache, rows, q, scale, window)));
+        EXPECT_TRUE(same_bits(attend(cache, rows, q, scale, window, extras),
+                              expect(cache, rows, q, scale, window, extras)));
     }
     // Makes a key infinite, as only the guest could by writing to the cache itself.
     void spoil(const Cache& cache, std::uint32_t position) {
@@ -286,6 +382,14 @@ TEST_P(LongAttention, EqualsTheOracle) {
                 check_long(cache, {{0, 2499}, {0, 600}, {1, 299}, {0, 2000}}, window);
             }
         }
+    }
+}
+
+TEST_P(LongAttention, CapsSinksAndOtherValuesEqualTheOracle) {
+    for (const isa::KvFormat format : {isa::KvFormat::F16, isa::KvFormat::I8}) {
+        Cache cache = make_cache({4, 1, 48, 32}, format, 2, 40);
+        fill_long(cache, 0, 2500);
+        check_long(cache, {{0, 2499}, {0, 700}}, 0, {.cap = 20.0f, .sinks = {1, 0, -2, 9}});
     }
 }
 

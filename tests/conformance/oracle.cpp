@@ -9,6 +9,7 @@
 #include <cstring>
 #include <limits>
 #include <numeric>
+#include <optional>
 #include <random>
 #include <set>
 
@@ -328,66 +329,81 @@ Floats gather(isa::WeightFormat format, const std::vector<std::uint8_t>& tiles, 
     return y;
 }
 
-Floats attention(const Floats& q, const Cache& cache, std::uint32_t positions, std::uint32_t window,
-                 float scale) {
-    const std::size_t dim = q.size();
+namespace {
+
+// Of some positions: the largest score, the sum of the exponentials, the weighted sum of values.
+struct Part {
+    float max;
+    float sum;
+    Floats o;
+};
+
+Part merge(const Part& all, const Part& next) {
+    Part both{larger(all.max, next.max), 0.0f, all.o};
+    const float a = exp(all.max - both.max);
+    const float b = exp(next.max - both.max);
+    both.sum = std::fma(all.sum, a, next.sum * b);
+    for (std::size_t d = 0; d < both.o.size(); ++d)
+        both.o[d] = std::fma(all.o[d], a, next.o[d] * b);
+    return both;
+}
+
+// Positions first + low .. first + count - 1, which lie in one chunk.
+Part chunk_part(const Floats& q, const Quantised& numbers, const Cache& cache,
+                const AttentionRow& row, std::uint32_t first, std::uint32_t low,
+                std::uint32_t count) {
     const bool i8 = cache.format == isa::KvFormat::I8;
-    const std::uint32_t from = window != 0 && positions > window ? positions - window : 0;
-    const Quantised numbers = quant(q, isa::QuantGroup::Row);
-    bool begun = false;
-    float total_max = 0;
-    float total_sum = 0;
-    Floats total(dim);
-    for (std::uint32_t first = from / 256 * 256; first < positions; first += 256) {
-        const std::uint32_t low = from > first ? from - first : 0;
-        const std::uint32_t count = std::min(256u, positions - first);
-        Floats s(256, -kInf);
-        for (std::uint32_t p = low; p < count; ++p) {
-            float dot = 0.0f;
-            if (i8) {
-                std::int32_t isum = 0;
-                for (std::size_t d = 0; d < dim; ++d)
-                    isum += numbers.q[d] * cache.k_numbers[(first + p) * dim + d];
-                dot = static_cast<float>(isum) * (numbers.d[0] * cache.k_scale[first + p]);
-            } else {
-                for (std::size_t d = 0; d < dim; ++d)
-                    dot = std::fma(q[d], half_to_float(cache.k[(first + p) * dim + d]), dot);
-            }
-            s[p] = dot * scale;
+    const std::size_t k_dim = q.size();
+    const std::size_t v_dim = cache.v_dim;
+    Floats s(256, -kInf);
+    for (std::uint32_t p = low; p < count; ++p) {
+        float dot = 0.0f;
+        if (i8) {
+            std::int32_t isum = 0;
+            for (std::size_t d = 0; d < k_dim; ++d)
+                isum += numbers.q[d] * cache.k_numbers[(first + p) * k_dim + d];
+            dot = static_cast<float>(isum) * (numbers.d[0] * cache.k_scale[first + p]);
+        } else {
+            for (std::size_t d = 0; d < k_dim; ++d)
+                dot = std::fma(q[d], half_to_float(cache.k[(first + p) * k_dim + d]), dot);
         }
-        const float max = max16(s);
-        Floats e(256, 0.0f);
-        for (std::uint32_t p = low; p < count; ++p)
-            e[p] = exp(s[p] - max);
-        const float sum = sum16(e);
-        Floats o(dim, 0.0f);
-        for (std::size_t d = 0; d < dim; ++d)
-            for (std::uint32_t p = low; p < count; ++p) {
-                const std::size_t i = (first + p) * dim + d;
-                if (i8)
-                    o[d] = std::fma(e[p] * cache.v_scale[first + p],
-                                    static_cast<float>(cache.v_numbers[i]), o[d]);
-                else
-                    o[d] = std::fma(e[p], half_to_float(cache.v[i]), o[d]);
-            }
-        if (!begun) {
-            begun = true;
-            total_max = max;
-            total_sum = sum;
-            total = o;
-            continue;
-        }
-        const float both = larger(total_max, max);
-        const float a = exp(total_max - both);
-        const float b = exp(max - both);
-        total_sum = std::fma(total_sum, a, sum * b);
-        for (std::size_t d = 0; d < dim; ++d)
-            total[d] = std::fma(total[d], a, o[d] * b);
-        total_max = both;
+        s[p] = dot * row.scale;
+        if (row.cap != 0.0f)
+            s[p] = row.cap * tanh(s[p] / row.cap);
     }
-    for (float& x : total)
-        x = nan_to_canonical(x / total_sum);
-    return total;
+    Part part{max16(s), 0.0f, Floats(v_dim, 0.0f)};
+    Floats e(256, 0.0f);
+    for (std::uint32_t p = low; p < count; ++p)
+        e[p] = exp(s[p] - part.max);
+    part.sum = sum16(e);
+    for (std::size_t d = 0; d < v_dim; ++d)
+        for (std::uint32_t p = low; p < count; ++p) {
+            const std::size_t i = (first + p) * v_dim + d;
+            part.o[d] = i8 ? std::fma(e[p] * cache.v_scale[first + p],
+                                      static_cast<float>(cache.v_numbers[i]), part.o[d])
+                           : std::fma(e[p], half_to_float(cache.v[i]), part.o[d]);
+        }
+    return part;
+}
+
+}  // namespace
+
+Floats attention(const Floats& q, const Cache& cache, const AttentionRow& row) {
+    const std::uint32_t from =
+        row.window != 0 && row.positions > row.window ? row.positions - row.window : 0;
+    const Quantised numbers = quant(q, isa::QuantGroup::Row);
+    std::optional<Part> all;
+    for (std::uint32_t first = from / 256 * 256; first < row.positions; first += 256) {
+        const std::uint32_t low = from > first ? from - first : 0;
+        const std::uint32_t count = std::min(256u, row.positions - first);
+        const Part part = chunk_part(q, numbers, cache, row, first, low, count);
+        all = all ? merge(*all, part) : part;
+    }
+    if (row.sink)
+        all = merge(*all, {*row.sink, 1.0f, Floats(all->o.size(), 0.0f)});
+    for (float& x : all->o)
+        x = nan_to_canonical(x / all->sum);
+    return all->o;
 }
 
 std::uint32_t argmax(const Floats& logits) {

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "skald/isa.hpp"
@@ -59,16 +60,24 @@ Floats add(const Floats& a, const Floats& b, float s = 1);
 Floats multiply(const Floats& a, const Floats& b, float s = 1);  // b: or one factor for all
 void rope(float* head, const float* table_row, std::uint32_t rot_dim);
 
-// Keys and values [position][head_dim] of one KV head of a sequence, in one of the formats.
+// Keys [position][k_dim] and values [position][v_dim] of one KV head of a sequence, in one of the
+// formats.
 struct Cache {
     isa::KvFormat format = isa::KvFormat::F16;
+    std::uint32_t v_dim = 0;
     std::vector<std::uint16_t> k, v;                // F16
     std::vector<std::int8_t> k_numbers, v_numbers;  // I8
     Floats k_scale, v_scale;
 };
-// One query head at position `positions` - 1. window: positions it attends to, 0 = all.
-Floats attention(const Floats& q, const Cache& cache, std::uint32_t positions, std::uint32_t window,
-                 float scale);
+// A query head at position `positions` - 1.
+struct AttentionRow {
+    std::uint32_t positions;
+    std::uint32_t window = 0;  // positions it attends to, 0 = all
+    float scale = 1.0f;
+    float cap = 0.0f;  // 0: none
+    std::optional<float> sink = {};
+};
+Floats attention(const Floats& q, const Cache& cache, const AttentionRow& row);
 
 std::uint32_t argmax(const Floats& logits);
 std::uint32_t sample(const Floats& logits, const isa::Sequence& sequence, std::uint32_t position,
