@@ -43,7 +43,9 @@ class Faults : public ::testing::Test {
             if (operand == nullptr)
                 continue;
             op.op[i].offset = room();
-            const std::uint64_t word = operand->element == isa::Element::U64 ? kRa : 0;
+            const std::uint64_t word = operand->element == isa::Element::U64      ? kRa
+                                       : operand->element == isa::Element::Params ? f32_imm(1.0f)
+                                                                                  : 0;
             rig.write(op.op[i].offset, &word, 8);
         }
         return op;

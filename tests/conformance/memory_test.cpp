@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // COPY, GATHER, GATHER_ROWS, ROW_STEP.
+#include <cstddef>
+
 #include "setup.hpp"
 
 namespace skald::test {
@@ -48,6 +50,39 @@ TEST_P(MemoryOps, GatherReadsRowsOfEveryFormat) {
             }
             EXPECT_TRUE(same_bits(rig->get<float>(y, wanted.size()), wanted));
         }
+}
+
+TEST_P(MemoryOps, GatherScalesAndReadsByPosition) {
+    for (const isa::WeightInfo& info : isa::kWeights) {
+        SCOPED_TRACE(info.name);
+        constexpr std::uint32_t kN = 40;
+        constexpr std::uint32_t kK = 100;
+        constexpr float kFactor = 24.3f;
+        const auto tiles = oracle::random_tiles(info.format, kN, kK, random());
+        const std::vector<isa::Row> rows = {{39, 0}, {1, 39}, {0, 7}};
+        auto op = make(isa::Opcode::Gather);
+        op.rows = kT;
+        op.fmt = static_cast<std::uint8_t>(info.format);
+        op.flags = isa::kFlagScale | isa::kFlagPosition;
+        op.dim = {kN, kK};
+        op.imm = f32_imm(kFactor);
+        op.op[0] = at(rig->put(rows, 4088));
+        op.op[1] = at(rig->put(tiles, 64 * 5));
+        op.op[2] = at(rig->alloc(rows.size() * kK * 4, 4088));
+        run(op, rows.size());
+        std::vector<float> wanted;
+        for (const isa::Row& row : rows)
+            for (const float x : oracle::gather(info.format, tiles, kK, row.position)) {
+                const float y = x * kFactor;
+                wanted.push_back(y != y ? std::bit_cast<float>(0x7fc00000u) : y);
+            }
+        EXPECT_TRUE(same_bits(rig->get<float>(op.op[2].offset, wanted.size()), wanted));
+        const std::uint32_t beyond = kN;
+        rig->write(op.op[0].offset + 8 + offsetof(isa::Row, position), &beyond, 4);
+        const auto result = rig->run({op}, with_rows(rows.size()));
+        EXPECT_EQ(result.reason, SKALD_FAULT_VALUE);
+        EXPECT_EQ(result.address.value, op.op[0].offset + 8 + offsetof(isa::Row, position));
+    }
 }
 
 TEST_P(MemoryOps, GatherRowsPicksRows) {
@@ -101,6 +136,26 @@ TEST_P(MemoryOps, CopyMovesBetweenCardAndHostAtAnyAlignment) {
         run(op, kRows);
         EXPECT_TRUE(same_bits(rig->get<std::uint8_t>(card, data.size()), data));
     }
+}
+
+TEST_P(MemoryOps, CopyRepeatsRowsAtADistance) {
+    constexpr std::size_t kRows = 3;
+    constexpr std::uint32_t kBytes = 260;
+    constexpr std::uint32_t kTimes = 5;
+    constexpr std::uint32_t kStep = 768;
+    const auto data = bytes(kBytes * kRows);
+    const auto before = bytes(kRows * kTimes * kStep);
+    auto op = make(isa::Opcode::Copy);
+    op.rows = kT;
+    op.dim = {kBytes, kTimes, kStep};
+    op.op[0] = at(rig->put(before, 4000), kTimes * kStep);
+    op.op[1] = at(rig->put(data, 4093));
+    run(op, kRows);
+    auto wanted = before;
+    for (std::size_t r = 0; r < kRows; ++r)
+        for (std::size_t i = 0; i < kTimes; ++i)
+            std::copy_n(&data[r * kBytes], kBytes, &wanted[(r * kTimes + i) * kStep]);
+    EXPECT_TRUE(same_bits(rig->get<std::uint8_t>(op.op[0].offset, wanted.size()), wanted));
 }
 
 TEST_P(MemoryOps, RowStepAdvancesPositions) {

@@ -81,6 +81,7 @@ enum class Opcode : std::uint8_t {
     Add = 0x41,
     Glu = 0x42,
     Rope = 0x43,
+    Conv = 0x48,
     // Attention
     Attention = 0x50,
     // Selection
@@ -123,6 +124,9 @@ inline constexpr std::uint8_t kFlagBias = 1;        // MatMul: add op[3]
 inline constexpr std::uint8_t kFlagAccumulate = 2;  // MatMul: y = y + result
 inline constexpr std::uint8_t kFlagXQ8 = 4;         // MatMul: x is already quantised: op[0] q, op[4] d, op[5] s
 inline constexpr std::uint8_t kFlagSequences = 1;   // RowStep: op[1] holds the sequences; stopped ones stay
+inline constexpr std::uint8_t kFlagScale = 1;       // Gather: imm_f32(0) is a factor
+inline constexpr std::uint8_t kFlagPosition = 2;    // Gather: op[0] is a row table, the position says which row of weights
+inline constexpr std::uint8_t kFlagConvBias = 1;    // Conv: one more row of w is added
 inline constexpr std::uint8_t kFlagSoftCap = 1;     // Attention: op[5] says where scores are capped
 inline constexpr std::uint8_t kFlagSinks = 2;       // Attention: op[5] holds a sink for each head
 
@@ -136,6 +140,8 @@ inline constexpr std::uint32_t kMaxK = 1u << 20;      // reduced length, row len
 inline constexpr std::uint32_t kMaxHeads = 1024;
 inline constexpr std::uint32_t kMaxHeadDim = 512;     // even
 inline constexpr std::uint32_t kMaxKeyDim = 576;      // even; of keys with values of another width (1.2)
+inline constexpr std::uint32_t kMaxTaps = 16;         // of a convolution (1.2)
+inline constexpr std::uint32_t kMaxRepeat = 1024;     // of a row by COPY (1.2)
 inline constexpr std::uint32_t kMaxStop = 16;         // stop tokens per sequence
 inline constexpr std::uint32_t kSampleBest = 1024;    // candidates top-p and min-p choose from
 
@@ -312,6 +318,8 @@ constexpr std::uint64_t kv_layer_bytes(KvFormat f, std::uint64_t kv_heads, const
 constexpr std::uint64_t kv_layer_bytes(KvFormat f, std::uint64_t kv_heads, std::uint32_t head_dim) {
     return kv_layer_bytes(f, kv_heads, HeadDims{head_dim, head_dim});
 }
+// CONV's inputs (1.2) lie in blocks as well, 64 positions of a layer: f32 x[position % 64][C].
+constexpr std::uint64_t conv_layer_bytes(std::uint64_t width) { return kKvPositions * width * sizeof(float); }
 // Block table: u32 block[sequence][pitch * 4], entry p / 64 is the block of position p.
 
 // Rotary table: f32 [position][rot_dim]: rot_dim/2 cosines, then rot_dim/2 sines, number i of both of the angle by which

@@ -83,6 +83,11 @@ constexpr std::uint64_t x_scales(const MicroOp& op) {
     return weight_info(weights(op)).group == QuantGroup::Row ? 1 : blocks_of(op.dim[1]);
 }
 
+constexpr std::uint64_t copies(const MicroOp& op) { return op.dim[1] != 0 ? op.dim[1] : 1; }
+constexpr std::uint64_t copied(const MicroOp& op) { return (copies(op) - 1) * op.dim[2] + op.dim[0]; }
+constexpr std::uint64_t conv_weights(const MicroOp& op) {
+    return std::uint64_t{op.dim[0]} * (op.dim[1] + ((op.flags & kFlagConvBias) != 0 ? 1 : 0));
+}
 constexpr std::uint64_t attention_params(const MicroOp& op) {
     return sizeof(AttentionParams) + ((op.flags & kFlagSinks) != 0 ? 4ull * op.dim[0] : 0);
 }
@@ -99,6 +104,7 @@ constexpr bool head_fits(const MicroOp& op) {  // I8 keys and values lie in four
     return dims.k % multiple == 0 && dims.v % multiple == 0 && dims.v <= kMaxHeadDim;
 }
 constexpr bool heads_share(const MicroOp& op) { return op.dim[0] % op.dim[1] == 0 && head_fits(op); }
+constexpr bool steps_over(const MicroOp& op) { return op.dim[1] == 0 ? op.dim[2] == 0 : op.dim[2] >= op.dim[0]; }
 constexpr bool rotates_within(const MicroOp& op) { return op.dim[2] <= op.dim[1]; }
 
 // ---- Work -----------------------------------------------------------------------------------------------------------
@@ -113,7 +119,7 @@ constexpr std::uint64_t kv_position_bytes(const MicroOp& op) {  // of a KV head
 }
 
 constexpr Work copy_work(const MicroOp& op, const Counts& n) {
-    return {.in = n.rows * op.dim[0], .out = n.rows * op.dim[0]};
+    return {.in = n.rows * op.dim[0], .out = n.rows * copies(op) * op.dim[0]};
 }
 constexpr Work gather_work(const MicroOp& op, const Counts& n) {
     const std::uint64_t k = op.dim[1];
@@ -163,6 +169,10 @@ constexpr Work attention_work(const MicroOp& op, const Counts& n) {
             .kv = n.positions * op.dim[1] * kv_position_bytes(op),
             .in = 4 * n.rows * q,
             .out = 4 * n.rows * y};
+}
+constexpr Work conv_work(const MicroOp& op, const Counts& n) {
+    const std::uint64_t elements = n.rows * op.dim[0];
+    return {.vec = elements * (op.dim[1] + 1), .weights = 4 * conv_weights(op), .kv = 4 * elements * op.dim[1], .in = 4 * elements, .out = 4 * elements};
 }
 constexpr Work selection_work(const MicroOp& op, const Counts& n) {
     const std::uint64_t elements = n.rows * op.dim[0];
@@ -236,13 +246,21 @@ inline constexpr auto kOps = [] {
          .costs = false},
 
         {.opcode = Copy, .name = "copy", .engine = E::Memory, .registers = kUseRows,
-         .dims = {{.at = 0, .name = "row bytes"}},
-         .operands = {{0, "dst", Out, Byte, Rows, dim<0>, {}, true}, {1, "src", In, Byte, Rows, dim<0>, {}, true}},
+         .dims = {{.at = 0, .name = "row bytes"},
+                  {.at = 1, .name = "repeat", .max = kMaxRepeat, .min = 0, .since = k1_2},
+                  {.at = 2, .name = "step", .min = 0, .since = k1_2}},
+         .operands = {{0, "dst", Out, Byte, Rows, copied, {}, true}, {1, "src", In, Byte, Rows, dim<0>, {}, true}},
+         .rule = steps_over,
          .work = copy_work},
         {.opcode = Gather, .name = "gather", .engine = E::Memory, .registers = kUseRows,
          .fmt = FmtKind::Weight,
+         .flags = {{.bit = kFlagScale, .name = "scale", .since = k1_2}, {.bit = kFlagPosition, .name = "position", .since = k1_2}},
          .dims = {kN, kK},
-         .operands = {{0, "ids", In, U32, Rows, one}, {1, "w", In, Tile, One, matrix}, {2, "y", Out, F32, Rows, dim<1>}},
+         .imm = {{.name = "scale", .kind = Kind::F32, .when = with(kFlagScale)}},
+         .operands = {{0, "ids", In, U32, Rows, one, without(kFlagPosition)},
+                      {0, "rows", In, Element::Row, Rows, one, with(kFlagPosition)},
+                      {1, "w", In, Tile, One, matrix},
+                      {2, "y", Out, F32, Rows, dim<1>}},
          .work = gather_work},
         {.opcode = GatherRows, .name = "gather_rows", .engine = E::Memory, .registers = kUseRows | kUseRa,
          .dims = {{.at = 0, .name = "row bytes", .multiple = 4}},
@@ -317,6 +335,17 @@ inline constexpr auto kOps = [] {
                       {2, "rows", In, Element::Row, Rows, one}},
          .rule = rotates_within,
          .work = rope_work},
+
+        {.opcode = Conv, .name = "conv", .engine = E::Vector, .since = k1_2, .registers = kUseRows | kUseRb,
+         .flags = {{.bit = kFlagConvBias, .name = "bias"}},
+         .dims = {kRowK, {.at = 1, .name = "taps", .max = kMaxTaps}, kBlockBytes},
+         .operands = {{0, "x", In, F32, Rows, dim<0>},
+                      {1, "w", In, F32, One, conv_weights},
+                      {2, "y", Out, F32, Rows, dim<0>},
+                      {3, "rows", In, Element::Row, Rows, one},
+                      {4, "blocks", In, U32, EntryPitched, none},
+                      {5, "pool", InOut, Block, Entries, dim<3>}},
+         .work = conv_work},
 
         {.opcode = Opcode::Attention, .name = "attention", .engine = E::Attention, .registers = kUseRows | kUseRb,
          .fmt = FmtKind::Kv,

@@ -86,6 +86,14 @@ struct AttentionChunk {
     float soft_cap = 0;  // 0: none
 };
 
+// CONV's taps that are not left out, for some columns: weights and inputs of each, and the bias.
+struct Taps {
+    const float* w[isa::kMaxTaps] = {};
+    const float* x[isa::kMaxTaps] = {};
+    unsigned count = 0;
+    const float* bias = nullptr;  // null: none
+};
+
 struct Kernels {
     Simd simd;
 
@@ -136,6 +144,7 @@ struct Kernels {
     // Rotates the first 2 * half elements of each head in place.
     void (*rope)(float* x, std::uint32_t heads, std::uint32_t head_dim, const float* cosines,
                  const float* sines, std::uint32_t half);
+    void (*convolve)(const Taps& taps, float* y, std::uint32_t n);
     // False: overflow to infinity, or not a number to begin with.
     bool (*to_half)(const float* x, std::uint16_t* y, std::uint32_t n);
 

@@ -8,6 +8,7 @@
 
 #include "card/compute/attention_impl.hpp"
 #include "card/compute/attention_narrow_impl.hpp"
+#include "card/compute/conv_impl.hpp"
 #include "card/compute/elementwise_impl.hpp"
 #include "card/compute/kernels.hpp"
 #include "card/compute/matmul_float_impl.hpp"
@@ -81,6 +82,7 @@ constexpr Kernels make_table(Simd simd) {
     k.scale = Elementwise<V>::scale;
     Elementwise<V>::set_functions(k);
     k.rope = Rows<V>::rope;
+    k.convolve = convolve<V>;
     k.to_half = Rows<V>::to_half;
     k.attend = Attention<HalfKv<V>>::attend;
     k.attend_i8 = Attention<ByteKv<V, Integer>>::attend;

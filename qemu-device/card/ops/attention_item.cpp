@@ -45,7 +45,8 @@ AttentionWork::AttentionWork(Machine& machine, const isa::MicroOp& op)
       most(AttentionItem::most(dims)),
       q_room(whole_vectors(dims.k)),
       o_room(whole_vectors(dims.v)),
-      blocks(machine, op, machine.operand[1], machine.operand[4], kv_heads, dims) {}
+      head_bytes(isa::kv_head_bytes(static_cast<isa::KvFormat>(op.fmt), dims)),
+      blocks(machine, op, machine.operand[1], machine.operand[4], kv_heads * head_bytes) {}
 
 Fault AttentionWork::read_params(const isa::MicroOp& op) {
     const bool capped = (op.flags & isa::kFlagSoftCap) != 0;
@@ -200,7 +201,7 @@ void AttentionItem::point(Worker& worker, std::uint32_t number, std::uint32_t fi
     const std::uint64_t element = work_.i8 ? 1 : 2;
     const std::uint64_t tile_bytes = c.k_dim * isa::kKvTile * element;
     const std::uint64_t v_bytes = c.v_dim * isa::kKvPositions * element;
-    const std::uint64_t head_bytes = work_.blocks.head_bytes();
+    const std::uint64_t head_bytes = work_.head_bytes;
     for (std::uint32_t b = first / isa::kKvPositions; b * isa::kKvPositions < end; ++b) {
         const std::byte* head = work_.blocks.in(
             work_.refs[heads_.group.block + number * kBlocksPerChunk + b],

@@ -26,6 +26,7 @@ struct AttentionWork {
     std::uint32_t o_room;      // ... and for its result
     float soft_cap = 0;        // 0: none
     std::vector<float> sinks;  // of the query heads, or empty
+    std::uint64_t head_bytes;  // of a KV head in a block
     KvBlocks blocks;
     const View& q = m.operand[0];
     const View& y = m.operand[2];

@@ -44,6 +44,7 @@ constexpr auto kTable = [] {
     set(Add, add);
     set(Glu, glu);
     set(Rope, rope);
+    set(Conv, conv);
     set(Attention, attention);
     set(ArgMax, argmax);
     set(Sample, sample);

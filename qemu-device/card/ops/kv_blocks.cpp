@@ -5,7 +5,7 @@
 namespace skald::card {
 
 KvBlocks::KvBlocks(Machine& m, const isa::MicroOp& op, const View& pool, const View& table,
-                   std::uint32_t kv_heads, const isa::HeadDims& dims)
+                   std::uint64_t layer_bytes)
     : m_(m),
       pool_(pool.va),
       block_bytes_(op.dim[3]),
@@ -13,8 +13,7 @@ KvBlocks::KvBlocks(Machine& m, const isa::MicroOp& op, const View& pool, const V
       table_(table.va),
       table_pitch_(table.pitch),
       entries_(table.pitch / 4),
-      head_bytes_(isa::kv_head_bytes(static_cast<isa::KvFormat>(op.fmt), dims)),
-      layer_bytes_(isa::kv_layer_bytes(static_cast<isa::KvFormat>(op.fmt), kv_heads, dims)) {
+      layer_bytes_(layer_bytes) {
     clear();
 }
 

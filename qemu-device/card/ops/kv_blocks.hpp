@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The paged KV cache as KV_APPEND and ATTENTION see it: block-table entries, snapshotted and
+// The paged cache as KV_APPEND, ATTENTION and CONV see it: block-table entries, snapshotted and
 // checked, and where the layer's part of each block lies.
 #pragma once
 
@@ -18,12 +18,12 @@ struct BlockRef {
     std::uint32_t last = 0;
 };
 
-// Offsets and lengths are bytes, from the start of the layer's part of a block; KV head h begins at
-// h * head_bytes(), laid out as isa.hpp draws it.
+// Offsets and lengths are bytes, from the start of the layer's part of a block, which isa.hpp
+// draws: keys and values by KV head, or CONV's inputs.
 class KvBlocks {
   public:
     KvBlocks(Machine& m, const isa::MicroOp& op, const View& pool, const View& table,
-             std::uint32_t kv_heads, const isa::HeadDims& dims);
+             std::uint64_t layer_bytes);
 
     // Positions a table row can name.
     [[nodiscard]] bool has(std::uint32_t position) const {
@@ -39,12 +39,9 @@ class KvBlocks {
     void store(const BlockRef& ref, std::uint64_t offset, const void* from,
                std::size_t bytes) const;
 
-    [[nodiscard]] std::uint64_t head_bytes() const { return head_bytes_; }
-
   private:
     Machine& m_;
-    std::uint64_t pool_, block_bytes_, limit_, table_, table_pitch_, entries_, head_bytes_,
-        layer_bytes_;
+    std::uint64_t pool_, block_bytes_, limit_, table_, table_pitch_, entries_, layer_bytes_;
 };
 
 }  // namespace skald::card

@@ -47,13 +47,16 @@ Fault move(Machine& m, const Side& to, const Side& from, std::uint64_t bytes) {
 
 Fault copy(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
     const std::uint64_t row_bytes = op.dim[0];
+    const std::uint64_t repeat = std::max(op.dim[1], 1u);
+    const std::uint64_t step = op.dim[2];
     const View& dst = m.operand[0];
     const View& src = m.operand[1];
-    for (std::uint64_t row = 0; row < rows; ++row) {
+    for (std::uint64_t time = 0; time < rows * repeat; ++time) {
+        const std::uint64_t row = time / repeat;
         for (std::uint64_t done = 0; done < row_bytes;) {
             if (m.poll(m.self))
                 return {};
-            const Side to = find(dst, row, done);
+            const Side to = find(dst, row, time % repeat * step + done);
             const Side from = find(src, row, done);
             const std::uint64_t n = std::min({row_bytes - done, to.left(), from.left(), kStride});
             if (const Fault fault = move(m, to, from, n))

@@ -2,7 +2,9 @@
 // GATHER from tiled weights, GATHER_ROWS, ROW_STEP.
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
+#include <cstddef>
 #include <utility>
 
 #include "card/compute/half.hpp"
@@ -98,9 +100,20 @@ static_assert(std::ranges::all_of(isa::kWeights, [](const isa::WeightInfo& info)
     return info.tile_k <= kMostTileK && info.tile_bytes <= sizeof(Buffers::tile);
 }));
 
+// Of a GATHER, besides its operands.
+struct Gathering {
+    const isa::WeightInfo& info;
+    std::uint32_t length;  // of a row of weights
+    bool scaled;
+    float factor;
+};
+
 // One row of weights: its lane of each tile of the row tile.
-void gather_row(Machine& m, Worker& worker, const isa::WeightInfo& info, const View& w,
-                const View& y, std::uint64_t id, std::uint64_t row, std::uint32_t length) {
+void gather_row(Machine& m, Worker& worker, const Gathering& how, std::uint64_t id,
+                std::uint64_t row) {
+    const auto& [info, length, scaled, factor] = how;
+    const View& w = m.operand[1];
+    const View& y = m.operand[2];
     auto& buffer = *reinterpret_cast<Buffers*>(worker.buffer());
     const ReadLane read = kReaders[compute::weight_index(info.format)];
     const std::uint64_t row_tile = id / isa::kTileRows * isa::row_tile_bytes(info.format, length);
@@ -113,6 +126,8 @@ void gather_row(Machine& m, Worker& worker, const isa::WeightInfo& info, const V
         const std::byte* tile =
             w.in(0, row_tile + info.row_header + j * info.tile_bytes, info.tile_bytes, buffer.tile);
         read(tile, lane, scale, buffer.values);
+        for (unsigned i = 0; scaled && i < info.tile_k; ++i)
+            buffer.values[i] = canonical(buffer.values[i] * factor);
         const std::uint64_t k = j * info.tile_k;
         const std::size_t n = std::min<std::uint64_t>(info.tile_k, length - k);
         const OutPiece<float> out = y.out<float>(row, k * 4, n, buffer.scattered);
@@ -125,20 +140,22 @@ void gather_row(Machine& m, Worker& worker, const isa::WeightInfo& info, const V
 
 Fault gather(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
     const std::uint64_t n = op.dim[0];
-    const std::uint32_t length = op.dim[1];
-    const isa::WeightInfo& info = isa::weight_info(static_cast<isa::WeightFormat>(op.fmt));
+    const Gathering how{isa::weight_info(static_cast<isa::WeightFormat>(op.fmt)), op.dim[1],
+                        (op.flags & isa::kFlagScale) != 0,
+                        std::bit_cast<float>(static_cast<std::uint32_t>(op.imm))};
     const View& ids = m.operand[0];
-    const View& w = m.operand[1];
-    const View& y = m.operand[2];
+    // Of a row of the table, or an id by itself.
+    const std::uint64_t at =
+        (op.flags & isa::kFlagPosition) != 0 ? offsetof(isa::Row, position) : 0;
     FirstBad bad;
-    m.parallel(rows, length * 2, [&](Worker& worker, std::uint64_t row) {
-        const auto id = ids.get<std::uint32_t>(row);
+    m.parallel(rows, how.length * 2, [&](Worker& worker, std::uint64_t row) {
+        const auto id = ids.get<std::uint32_t>(row, at);
         if (id >= n)
             return bad.report(row);
-        gather_row(m, worker, info, w, y, id, row, length);
+        gather_row(m, worker, how, id, row);
     });
     if (bad.any())
-        return {SKALD_FAULT_VALUE, ids.address(bad.row())};
+        return {SKALD_FAULT_VALUE, ids.address(bad.row(), at)};
     return {};
 }
 

@@ -31,7 +31,8 @@ class Append {
           kv_heads_(op.dim[0]),
           dims_(isa::head_dims(op.dim[2])),
           i8_(op.fmt == static_cast<std::uint8_t>(isa::KvFormat::I8)),
-          blocks_(m, op, m.operand[2], m.operand[4], kv_heads_, dims_) {}
+          head_bytes_(isa::kv_head_bytes(static_cast<isa::KvFormat>(op.fmt), dims_)),
+          blocks_(m, op, m.operand[2], m.operand[4], kv_heads_ * head_bytes_) {}
 
     Fault run(std::uint64_t rows);
 
@@ -58,6 +59,7 @@ class Append {
     std::uint32_t kv_heads_;
     isa::HeadDims dims_;
     bool i8_;
+    std::uint64_t head_bytes_;  // of a KV head in a block
     KvBlocks blocks_;
     const View& k_ = m_.operand[0];
     const View& v_ = m_.operand[1];
@@ -142,7 +144,7 @@ bool Append::quantise(const float* x, std::uint32_t n, std::int8_t* q, float& sc
 bool Append::store_k(Worker& worker, std::uint32_t head, std::uint64_t row, const BlockRef& block) {
     auto& buffer = *reinterpret_cast<Buffers*>(worker.buffer());
     const float* x = k_.in(row, std::uint64_t{head} * dims_.k * 4, dims_.k, buffer.x);
-    const std::uint64_t start = head * blocks_.head_bytes();
+    const std::uint64_t start = head * head_bytes_;
     const std::uint64_t tile =
         start + slot(row) / isa::kKvTile * isa::kKvTile * dims_.k * element_bytes();
     const std::uint64_t lane = slot(row) % isa::kKvTile;
@@ -176,7 +178,7 @@ bool Append::store_k(Worker& worker, std::uint32_t head, std::uint64_t row, cons
 bool Append::store_v(Worker& worker, std::uint32_t head, std::uint64_t row, const BlockRef& block) {
     auto& buffer = *reinterpret_cast<Buffers*>(worker.buffer());
     const float* x = v_.in(row, std::uint64_t{head} * dims_.v * 4, dims_.v, buffer.x);
-    const std::uint64_t start = head * blocks_.head_bytes();
+    const std::uint64_t start = head * head_bytes_;
     const std::uint64_t at = start + values() + slot(row) * dims_.v * element_bytes();
     if (i8_) {
         float scale = 0.0f;

@@ -46,7 +46,8 @@ Fault add(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
 Fault glu(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
 Fault rope(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
 
-// op_kv_append.cpp, op_attention.cpp
+// op_conv.cpp, op_kv_append.cpp, op_attention.cpp
+Fault conv(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
 Fault kv_append(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
 Fault attention(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
 
