@@ -70,9 +70,10 @@ void Engine::invalidate(std::uint32_t context) {
 }
 
 void Engine::set_queue(std::uint32_t queue, const QueueHw& hw) {
+    if (hw.scratch_bytes % SKALD_PAGE_SIZE != 0)
+        throw std::logic_error("engine: scratch that is no whole pages");
     auto fresh = std::make_unique<Queue>();
     fresh->hw = hw;
-    fresh->exists = true;
     const std::lock_guard lock(mutex_);
     queues_.at(queue) = std::move(fresh);
 }

@@ -161,9 +161,9 @@ bool Sequencer::attend(bool begun, End& end) {
 
 // Where the micro-op at va lies; copied if it is scattered.
 const std::byte* Sequencer::code(std::uint64_t va, isa::MicroOp& copy, Fault& fault) {
-    if (code_.covers(va) && code_.end - va >= sizeof(copy))
+    if (code_.covers(va, sizeof(copy)))
         return code_.at(va);
-    const Mapping* mapping = m_.space.translate(va, Access::kRead, fault);
+    const Mapping* mapping = m_.space.run(va, Access::kRead, fault);
     if (mapping == nullptr)
         return nullptr;
     if (mapping->card == nullptr) {
@@ -171,7 +171,7 @@ const std::byte* Sequencer::code(std::uint64_t va, isa::MicroOp& copy, Fault& fa
         return nullptr;
     }
     code_ = *mapping;
-    if (code_.end - va >= sizeof(copy))
+    if (code_.covers(va, sizeof(copy)))
         return code_.at(va);
     fault = m_.space.read(va, &copy, sizeof(copy));
     return fault ? nullptr : reinterpret_cast<const std::byte*>(&copy);

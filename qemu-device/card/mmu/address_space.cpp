@@ -39,6 +39,20 @@ const Mapping* AddressSpace::miss(std::uint64_t va, Fault& fault) {
     return &walked_;
 }
 
+Fault AddressSpace::translate(std::uint64_t va, std::uint64_t bytes, Access access, Place& place) {
+    Fault fault;
+    const Mapping* mapping = run(va, access, fault);
+    if (mapping == nullptr)
+        return fault;
+    if (!mapping->covers(va, bytes))
+        return {mapping == &scratch_ ? SKALD_FAULT_SCRATCH : SKALD_FAULT_UNMAPPED, mapping->end};
+    if (mapping->card != nullptr)
+        place.card = mapping->at(va);
+    else
+        place.host = mapping->host + (va - mapping->first);
+    return {};
+}
+
 Fault AddressSpace::resolve(std::uint64_t va, std::uint64_t bytes, Access access, bool host,
                             Extents& extents) {
     if (bytes > kVirtualEnd || va > kVirtualEnd - bytes)
@@ -46,7 +60,7 @@ Fault AddressSpace::resolve(std::uint64_t va, std::uint64_t bytes, Access access
     const std::uint64_t end = va + bytes;
     Fault fault;
     while (va < end) {
-        const Mapping* mapping = translate(va, access, fault);
+        const Mapping* mapping = run(va, access, fault);
         if (mapping == nullptr)
             return fault;
         if (mapping->card == nullptr && !host)
@@ -64,7 +78,7 @@ Fault AddressSpace::read(std::uint64_t va, void* to, std::size_t bytes) {
     auto* out = static_cast<std::byte*>(to);
     Fault fault;
     while (bytes != 0) {
-        const Mapping* mapping = translate(va, Access::kRead, fault);
+        const Mapping* mapping = run(va, Access::kRead, fault);
         if (mapping == nullptr)
             return fault;
         if (mapping->card == nullptr)
@@ -82,7 +96,7 @@ Fault AddressSpace::write(std::uint64_t va, const void* from, std::size_t bytes)
     const auto* in = static_cast<const std::byte*>(from);
     Fault fault;
     while (bytes != 0) {
-        const Mapping* mapping = translate(va, Access::kWrite, fault);
+        const Mapping* mapping = run(va, Access::kWrite, fault);
         if (mapping == nullptr)
             return fault;
         if (mapping->card == nullptr)

@@ -20,6 +20,12 @@ struct Fault {
     explicit operator bool() const { return reason != SKALD_FAULT_NONE; }
 };
 
+// Where bytes in one run lie.
+struct Place {
+    std::byte* card = nullptr;  // or scratch; null: host memory
+    DmaAddr host;
+};
+
 class AddressSpace {
   public:
     // stop: polled during long resolutions.
@@ -30,8 +36,14 @@ class AddressSpace {
     void enter(const std::atomic<std::uint64_t>& root, Tlb& tlb, std::span<std::byte> scratch);
     void flush() { tlb_->flush(); }
 
-    // The run around va. Null: fault is set. Valid until the next call or flush.
-    [[nodiscard]] const Mapping* translate(std::uint64_t va, Access access, Fault& fault) {
+    // Where [va, va + bytes) lies, which must be one run: words at a multiple of their size are. One
+    // that goes on behind its run, as only scratch lets it, faults at the first byte there.
+    [[nodiscard]] Fault translate(std::uint64_t va, std::uint64_t bytes, Access access,
+                                  Place& place);
+
+    // The run around va, for who keeps it and looks where it ends. Null: fault is set. Valid until
+    // the next call or flush.
+    [[nodiscard]] const Mapping* run(std::uint64_t va, Access access, Fault& fault) {
         const Mapping* mapping = tlb_->find(va);
         if (mapping == nullptr) {
             mapping = miss(va, fault);
@@ -45,13 +57,13 @@ class AddressSpace {
         return mapping;
     }
 
-    // The same for bytes that must be card memory (or scratch) in one run: the address, or null
-    // without a fault where they are in several.
+    // Bytes that must be card memory (or scratch) in one run: the address, or null without a fault
+    // where they are in several.
     [[nodiscard]] std::byte* contiguous(std::uint64_t va, std::uint64_t bytes, Access access) {
         const Mapping* mapping = tlb_->find(va);
         if (mapping == nullptr && scratch_.covers(va))
             mapping = &scratch_;
-        if (mapping == nullptr || mapping->card == nullptr || bytes > mapping->end - va)
+        if (mapping == nullptr || mapping->card == nullptr || !mapping->covers(va, bytes))
             return nullptr;
         if (access == Access::kWrite && !mapping->writable)
             return nullptr;

@@ -22,6 +22,9 @@ struct Mapping {
     bool writable = false;
 
     [[nodiscard]] bool covers(std::uint64_t va) const { return va - first < end - first; }
+    [[nodiscard]] bool covers(std::uint64_t va, std::uint64_t bytes) const {
+        return covers(va) && bytes <= end - va;
+    }
     [[nodiscard]] std::byte* at(std::uint64_t va) const { return card + (va - first); }
 };
 

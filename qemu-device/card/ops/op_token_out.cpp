@@ -25,16 +25,12 @@ std::uint32_t count_token(isa::Sequence& sequence, std::uint32_t token) {
 }
 
 Fault write_ring(Machine& m, std::uint64_t va, const skald_token& entry) {
-    Fault fault;
-    const Mapping* mapping = m.space.translate(va, Access::kWrite, fault);
-    if (mapping == nullptr)
+    Place place;
+    if (const Fault fault = m.space.translate(va, sizeof(entry), Access::kWrite, place))
         return fault;
-    if (mapping->card != nullptr) {  // 16 bytes at a multiple of 16: never across pages
-        std::memcpy(mapping->at(va), &entry, sizeof(entry));
-        return {};
-    }
-    const DmaAddr to = mapping->host + (va - mapping->first);
-    if (!m.host.write(to, std::as_bytes(std::span(&entry, 1))))
+    if (place.card != nullptr)
+        std::memcpy(place.card, &entry, sizeof(entry));
+    else if (!m.host.write(place.host, std::as_bytes(std::span(&entry, 1))))
         return {SKALD_FAULT_HOST_ACCESS, va};
     return {};
 }

@@ -37,8 +37,6 @@ struct ProgressState {
 
 struct Queue {
     QueueHw hw;
-    bool exists = false;
-    bool preempted = false;
     JobState job;
     ProgressState progress;
     std::vector<std::byte> scratch;

@@ -125,6 +125,29 @@ TEST_F(Control, LoadAndStoreAreZeroExtendedAndTruncated) {
                  va + 2);
 }
 
+// With scratch of an odd size a word or a ring entry could begin inside and end outside.
+TEST_F(Control, ScratchIsWholePagesAndNothingReachesBehindIt) {
+    for (std::uint32_t bytes : {24u, 4095u, 4097u, 65535u}) {
+        rig.queue.scratch_bytes = bytes;
+        EXPECT_THROW(rig.engine->set_queue(1, rig.queue), std::logic_error) << bytes;
+    }
+    const std::uint64_t end = SKALD_SCRATCH_VA + RigOptions{}.scratch;
+    auto access = make(isa::Opcode::Load);
+    for (isa::Opcode opcode : {isa::Opcode::Load, isa::Opcode::Store}) {
+        access.opcode = static_cast<std::uint8_t>(opcode);
+        for (isa::Width width : {isa::Width::U32, isa::Width::U64}) {
+            access.fmt = static_cast<std::uint8_t>(width);
+            access.op[0] = at(end - (width == isa::Width::U32 ? 4 : 8));
+            EXPECT_EQ(rig.run({access}).status, SKALD_JOB_DONE);
+            access.op[0] = at(end);
+            expect_fault(rig.run({access}), SKALD_FAULT_SCRATCH, 0, end);
+        }
+    }
+    EXPECT_EQ(rig.run({sem_signal(end - 8, isa::SignalOp::Add, 1)}).status, SKALD_JOB_DONE);
+    expect_fault(rig.run({sem_signal(end, isa::SignalOp::Add, 1)}), SKALD_FAULT_SCRATCH, 0, end);
+    expect_fault(rig.run({sem_wait(end, Condition::Equal, 1)}), SKALD_FAULT_SCRATCH, 0, end);
+}
+
 TEST_F(Control, EffectiveAddressesAddBaseOffsetAndIndex) {
     const auto va = rig.put(std::vector<std::uint64_t>{1, 2, 3, 4, 5, 6, 7, 8});
     Registers in{};

@@ -88,6 +88,35 @@ TEST_F(Space, ScratchEndsWhereItsQueueSays) {
     EXPECT_EQ(extents[0].at(SKALD_SCRATCH_VA), other.data());
 }
 
+// The engine gives whole pages of it; that an access ends where scratch does is not left to that.
+TEST_F(Space, WhatGoesOnBehindScratchFaults) {
+    scratch.resize(1004);
+    space.enter(root, tlb, scratch);
+    Place place;
+    for (std::uint64_t bytes : {4u, 8u, 16u}) {
+        const std::uint64_t last = SKALD_SCRATCH_VA + scratch.size() / bytes * bytes;
+        ASSERT_FALSE(space.translate(last - bytes, bytes, Access::kWrite, place));
+        EXPECT_EQ(place.card, scratch.data() + (last - bytes - SKALD_SCRATCH_VA));
+        const Fault fault = space.translate(last, bytes, Access::kWrite, place);
+        EXPECT_EQ(fault.reason, SKALD_FAULT_SCRATCH);
+        EXPECT_EQ(fault.address, SKALD_SCRATCH_VA + 1004);
+    }
+}
+
+TEST_F(Space, APlaceIsWritableAndInOneKindOfMemory) {
+    table.map(kVa, 0x400000, Table::kLeaf & ~SKALD_PTE_WRITE);
+    table.map(kVa + 4096, 0x1000, Table::kLeaf | SKALD_PTE_HOST);
+    Place place;
+    EXPECT_FALSE(space.translate(kVa + 4088, 8, Access::kRead, place));
+    EXPECT_EQ(place.card, table.memory().data() + 0x400000 + 4088);
+    EXPECT_EQ(space.translate(kVa + 4088, 8, Access::kWrite, place).reason, SKALD_FAULT_READONLY);
+    EXPECT_TRUE(space.translate(kVa + 4088, 16, Access::kRead, place));
+    Place host;
+    ASSERT_FALSE(space.translate(kVa + 4096 + 16, 8, Access::kRead, host));
+    EXPECT_EQ(host.card, nullptr);
+    EXPECT_EQ(host.host.value, 0x1010u);
+}
+
 TEST_F(Space, TranslationsStayUntilTheFlush) {
     table.map(kVa, 0x400000);
     ASSERT_FALSE(resolve(kVa, 8));
