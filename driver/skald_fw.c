@@ -176,6 +176,8 @@ static int skald_mbox_errno(u32 status)
 		return -EOPNOTSUPP;
 	case SKALD_MBOX_INVALID:
 		return -EINVAL;
+	case SKALD_MBOX_NOMEM:
+		return -ENOMEM;
 	default:
 		/* The driver keeps ids and their order: only broken firmware knows better. */
 		return -EPROTO;

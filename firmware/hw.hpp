@@ -57,7 +57,8 @@ struct QueueSetup {
     u32 coalesce_tokens;
     u32 coalesce_us;
 };
-void set_queue(u32 queue, const QueueSetup& setup);
+// False: the card has no memory for the scratch, and the queue is not set up.
+[[nodiscard]] bool set_queue(u32 queue, const QueueSetup& setup);
 void clear_queue(u32 queue);
 
 // A ring entry in card memory, read once.

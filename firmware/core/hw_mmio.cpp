@@ -130,9 +130,10 @@ void invalidate(u32 context) {
     write(SKALD_CORE_CTX_CMD, SKALD_CORE_CTX_INVALIDATE);
 }
 
-void set_queue(u32 queue, const QueueSetup& setup) {
+bool set_queue(u32 queue, const QueueSetup& setup) {
     write_queue_registers(queue, setup);
     write(SKALD_CORE_QH_CMD, SKALD_CORE_QH_SET);
+    return read(SKALD_CORE_QH_STATUS) == SKALD_CORE_QH_DONE;
 }
 
 void clear_queue(u32 queue) {

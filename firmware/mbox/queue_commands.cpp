@@ -53,6 +53,14 @@ Answer Commands::queue_create(const Words& in, Words&) {
     if (queues_[id].exists) {
         return Answer::fail(SKALD_MBOX_EXISTS);
     }
+    if (!hw::set_queue(id, {.context = context,
+                            .page = join(in[SKALD_QC_PAGE_LO], in[SKALD_QC_PAGE_HI]),
+                            .vector = in[SKALD_QC_VECTOR],
+                            .scratch = in[SKALD_QC_SCRATCH],
+                            .coalesce_tokens = in[SKALD_QC_COALESCE_TOKENS],
+                            .coalesce_us = in[SKALD_QC_COALESCE_US]})) {
+        return Answer::fail(SKALD_MBOX_NOMEM);
+    }
     Queue& queue = queues_[id];
     queue = Queue{};
     queue.exists = true;
@@ -61,12 +69,6 @@ Answer Commands::queue_create(const Words& in, Words&) {
     queue.ring_log2 = static_cast<u8>(in[SKALD_QC_RING_LOG2]);
     queue.ring = join(in[SKALD_QC_RING_LO], in[SKALD_QC_RING_HI]);
     ++contexts_[context].queues;
-    hw::set_queue(id, {.context = context,
-                       .page = join(in[SKALD_QC_PAGE_LO], in[SKALD_QC_PAGE_HI]),
-                       .vector = in[SKALD_QC_VECTOR],
-                       .scratch = in[SKALD_QC_SCRATCH],
-                       .coalesce_tokens = in[SKALD_QC_COALESCE_TOKENS],
-                       .coalesce_us = in[SKALD_QC_COALESCE_US]});
     log_debug("queue %u created: context %u, priority %u, %u entries", id, context, queue.priority,
               queue.entries());
     return Answer::ok();

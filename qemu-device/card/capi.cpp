@@ -87,6 +87,12 @@ void check(const skald_card_config& config, const skald_card_callbacks& callback
 CardOptions options_of(const skald_card_config& config) {
     CardOptions options;
     options.threads = config.threads;
+    if (config.host_memory != 0) {
+        options.host_memory = config.host_memory;
+    }
+    if (options.host_memory < CardOptions::kHostMemoryLeast) {
+        throw std::invalid_argument("host memory of a card is at least 32 MiB");
+    }
     if (config.simd != nullptr && !parse_simd(config.simd, options.simd)) {
         throw std::invalid_argument(std::string("unknown SIMD path '") + config.simd +
                                     "': auto, scalar, avx2, avx512 and amx exist");

@@ -63,6 +63,7 @@ struct skald_card_config {
     uint64_t memory_size; /* power of two, at least 1 MiB */
     const char* simd;     /* NULL or "auto", "scalar", "avx2", "avx512", "amx" */
     unsigned threads;     /* that compute, the engine's own included; 0: one per processor */
+    uint64_t host_memory; /* bytes that guests can make the card take besides; 0: 512 MiB */
 };
 
 /* NULL on failure, with a sentence in error (zero-terminated, cut to error_size bytes). The card is

@@ -2,6 +2,7 @@
 // What may be chosen about a card. No choice changes a result, only how fast it comes.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string_view>
 
@@ -14,6 +15,12 @@ struct CardOptions {
     // Host threads that compute for this card, the engine's own included, SKALD_ENGINE_THREADS_MAX
     // at most; 0: one per processor.
     unsigned threads = 0;
+    // Bytes of host memory, besides card memory, that guests can make this card ask for: one half
+    // for the scratch of all queues, one half for what a micro-op needs. kHostMemoryLeast at least.
+    std::uint64_t host_memory = kHostMemoryDefault;
+
+    static constexpr std::uint64_t kHostMemoryDefault = 512ull << 20;
+    static constexpr std::uint64_t kHostMemoryLeast = 32ull << 20;
 };
 
 // "scalar", "avx2", "avx512", "amx"; "auto" gives none. False for anything else.

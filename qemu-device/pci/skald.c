@@ -22,6 +22,7 @@
 #include "trace.h"
 
 #define SKALD_MEMORY_DEFAULT (1 * GiB)
+#define SKALD_HOST_MEMORY_MIN (32 * MiB)
 
 #define SKALD_CAP_PM_OFFSET 0x60
 #define SKALD_CAP_EXP_OFFSET 0x80
@@ -136,6 +137,7 @@ static bool skald_card_init(SkaldState *s, Error **errp)
         .memory_size = memory_region_size(s->memory),
         .simd = s->simd,
         .threads = s->threads,
+        .host_memory = s->host_memory,
     };
     const struct skald_card_callbacks callbacks = {
         .opaque = s,
@@ -157,6 +159,11 @@ static bool skald_card_init(SkaldState *s, Error **errp)
     if (s->threads > SKALD_ENGINE_THREADS_MAX) {
         error_setg(errp, "threads is %" PRIu32 ", but may be at most %u "
                    "(0: one per host CPU)", s->threads, SKALD_ENGINE_THREADS_MAX);
+        return false;
+    }
+    if (s->host_memory < SKALD_HOST_MEMORY_MIN) {
+        error_setg(errp, "host-memory is 0x%" PRIx64 " bytes, but must be at "
+                   "least 32 MiB", s->host_memory);
         return false;
     }
 
@@ -274,6 +281,7 @@ static const Property skald_properties[] = {
     DEFINE_PROP_LINK("memdev", SkaldState, memdev, TYPE_MEMORY_BACKEND,
                      HostMemoryBackend *),
     DEFINE_PROP_SIZE("memory-size", SkaldState, memory_size, 0),
+    DEFINE_PROP_SIZE("host-memory", SkaldState, host_memory, 512 * MiB),
     DEFINE_PROP_STRING("simd", SkaldState, simd),
     DEFINE_PROP_UINT32("threads", SkaldState, threads, 0),
 };
@@ -300,6 +308,8 @@ static void skald_class_init(ObjectClass *klass, void *data)
         "memory backend that holds card memory, instead of memory-size");
     object_class_property_set_description(klass, "memory-size",
         "bytes of card memory, a power of two; 0: 1 GiB");
+    object_class_property_set_description(klass, "host-memory",
+        "bytes besides card memory that the guest can make the card take");
     object_class_property_set_description(klass, "simd",
         "scalar, avx2, avx512, amx, or auto: the best of the host, as without it");
     object_class_property_set_description(klass, "threads",

@@ -32,6 +32,7 @@ struct SkaldState {
     HostMemoryBackend *memdev;
     uint64_t memory_size;       /* bytes, 0: not given */
     uint32_t threads;           /* 0: one per host CPU */
+    uint64_t host_memory;       /* bytes a guest can make the card take */
     char *simd;
 
     /* Fixed from realize on */

@@ -10,6 +10,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "card/engine/engine.hpp"
+
 namespace skald::test {
 namespace {
 
@@ -93,13 +95,16 @@ Rig::Rig(const RigOptions& options)
             pages_.push_back(p);
         std::shuffle(pages_.begin(), pages_.end(), random_);
     }
-    engine =
-        card::make_engine({{memory_, size_}, host, interrupts, clock, events, hooks, options.card});
+    const card::EngineEnv env{{memory_, size_}, host,  interrupts,  clock,
+                              events,           hooks, options.card};
+    engine = options.kernels != nullptr ? std::make_unique<card::Engine>(env, *options.kernels)
+                                        : card::make_engine(env);
     engine->set_root(0, CardOffset(0));
     queue.page = DmaAddr(kHostBase);
     queue.vector = 1;
     queue.scratch_bytes = options.scratch;
-    engine->set_queue(0, queue);
+    if (!engine->set_queue(0, queue))
+        throw std::runtime_error("rig: no memory for scratch");
 }
 
 Rig::~Rig() {

@@ -13,6 +13,7 @@
 #include <span>
 #include <vector>
 
+#include "card/compute/kernels.hpp"
 #include "card/engine/engine_port.hpp"
 #include "skald/isa.hpp"
 #include "skald/page_table.h"
@@ -92,6 +93,7 @@ struct RigOptions {
     std::size_t memory = 64u << 20;
     std::uint64_t seed = 1;
     std::uint32_t scratch = 64u << 10;
+    const card::compute::Kernels* kernels = nullptr;  // instead of a path's own
 };
 
 class Rig {

@@ -63,6 +63,8 @@ const char* mailbox_status_text(std::uint32_t status) {
             return "queue or context exists";
         case SKALD_MBOX_BUSY_CTX:
             return "the context has queues";
+        case SKALD_MBOX_NOMEM:
+            return "no memory left for the queue's scratch";
         default:
             return "unknown status";
     }
@@ -160,7 +162,9 @@ MailboxWords CardLink::command(skald_mbox_cmd opcode, std::initializer_list<std:
         throw rt::Error(
             fmt::format("the firmware refused mailbox command {:#x}: {}{}",
                         static_cast<unsigned>(opcode), mailbox_status_text(status), last_words()),
-            status == SKALD_MBOX_BUSY_CTX ? EBUSY : EIO);
+            status == SKALD_MBOX_BUSY_CTX ? EBUSY
+            : status == SKALD_MBOX_NOMEM  ? ENOMEM
+                                          : EIO);
     return response;
 }
 

@@ -77,6 +77,7 @@ enum skald_core_reg { /* offsets from SKALD_PERIPH_BASE */
 	SKALD_CORE_QH_COALESCE_TOKENS = 0x158,
 	SKALD_CORE_QH_COALESCE_US = 0x15c,
 	SKALD_CORE_QH_CMD = 0x160,      /* WO: 1 set up, 2 tear down (not while it runs) */
+	SKALD_CORE_QH_STATUS = 0x164,   /* RO, device ABI 1.3: enum skald_core_qh_status of the last QH_SET */
 	/* Engine: one job at a time */
 	SKALD_CORE_ENG_QUEUE = 0x180,
 	SKALD_CORE_ENG_PROGRAM_LO = 0x184, /* device virtual, as ARGS and PROFILE */
@@ -129,6 +130,11 @@ enum skald_core_ctx_cmd {
 enum skald_core_qh_cmd {
 	SKALD_CORE_QH_SET = 1,
 	SKALD_CORE_QH_CLEAR = 2, /* forgets the queue, its preempted state and its doorbell */
+};
+
+enum skald_core_qh_status {
+	SKALD_CORE_QH_DONE = 0,
+	SKALD_CORE_QH_NOMEM = 1, /* no memory for the scratch: the queue is not set up */
 };
 
 enum skald_core_eng_cmd {

@@ -33,7 +33,8 @@ enum skald_fault_reason {
 	SKALD_FAULT_RING_ENTRY = 15,  /* ring entry with reserved bits or a bad program size */
 	SKALD_FAULT_WATCHDOG = 16,    /* the driver's watchdog killed a job without progress */
 	SKALD_FAULT_TABLE = 17,       /* page-table entry points outside card memory or has reserved bits set */
-	SKALD_FAULT_LAST = SKALD_FAULT_TABLE,
+	SKALD_FAULT_HOST_MEMORY = 18, /* the micro-op needs more of the host's memory than the card may take */
+	SKALD_FAULT_LAST = SKALD_FAULT_HOST_MEMORY,
 };
 
 #endif

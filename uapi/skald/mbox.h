@@ -35,6 +35,7 @@ enum skald_mbox_status {
 	SKALD_MBOX_NOENT = 3,   /* no such queue or context */
 	SKALD_MBOX_EXISTS = 4,  /* QUEUE_CREATE, CTX_CREATE: id already in use */
 	SKALD_MBOX_BUSY_CTX = 5, /* CTX_DESTROY: the context has queues */
+	SKALD_MBOX_NOMEM = 6,    /* QUEUE_CREATE: the card has no host memory left for so much scratch */
 };
 
 /* Word indices. */

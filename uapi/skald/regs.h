@@ -33,8 +33,9 @@
  * Registers, rings, mailbox transport, page tables.
  * 1.1: CLOCK_LO/HI and the stamps of jobs (SKALD_CAP_STAMPS)
  * 1.2: the control core can clear card memory (CLEAR of core.h)
+ * 1.3: it learns that a queue could not be set up (QH_STATUS)
  */
-#define SKALD_DEVICE_ABI SKALD_ABI(1, 2)
+#define SKALD_DEVICE_ABI SKALD_ABI(1, 3)
 /*
  * Mailbox commands and firmware behaviour.
  * 1.1: MEM_CLEAR, LOG_LEVEL

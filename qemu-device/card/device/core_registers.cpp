@@ -35,6 +35,7 @@ constexpr Range kRanges[] = {
     {SKALD_CORE_CTX_CMD, 1, kNo, kWrite},
     {SKALD_CORE_QH_ID, 8, kRead, kWrite},
     {SKALD_CORE_QH_CMD, 1, kNo, kWrite},
+    {SKALD_CORE_QH_STATUS, 1, kRead, kNo},
     {SKALD_CORE_ENG_QUEUE, 12, kRead, kWrite},
     {SKALD_CORE_ENG_CMD, 1, kNo, kWrite},
     {SKALD_CORE_ENG_STATE, 1, kRead, kNo},

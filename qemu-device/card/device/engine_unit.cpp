@@ -68,7 +68,22 @@ std::optional<EngineUnit::Action> EngineUnit::set_queue(std::uint32_t id) {
     }
     queues_[id] = {hw, false};
     doorbells_.connect(id);
-    return [=](EnginePort& engine) { engine.set_queue(id, hw); };
+    return [=, this](EnginePort& engine) {
+        if (!engine.set_queue(id, hw)) {
+            refused_ = id;
+        }
+    };
+}
+
+void EngineUnit::settle_queue() {
+    core_.set(SKALD_CORE_QH_STATUS, refused_ ? SKALD_CORE_QH_NOMEM : SKALD_CORE_QH_DONE);
+    if (refused_) {
+        log_.guest_error("queue %u: no host memory left for %u bytes of scratch", *refused_,
+                         queues_[*refused_].hw->scratch_bytes);
+        queues_[*refused_] = Queue{};
+        doorbells_.disconnect(*refused_);
+        refused_.reset();
+    }
 }
 
 std::optional<EngineUnit::Action> EngineUnit::clear_queue(std::uint32_t id) {

@@ -38,6 +38,8 @@ class EngineUnit {
     [[nodiscard]] std::optional<Action> context_command(std::uint32_t command);
     [[nodiscard]] std::optional<Action> queue_command(std::uint32_t command);
     [[nodiscard]] std::optional<Action> engine_command(std::uint32_t command);
+    // After the action of a queue command: what became of it.
+    void settle_queue();
 
     // Whether a run was started since this was last asked.
     [[nodiscard]] bool take_started() { return std::exchange(started_, false); }
@@ -73,6 +75,7 @@ class EngineUnit {
     // The queue of the run in progress. ENG_QUEUE is what the firmware writes for the next command
     // and says nothing about this one.
     std::optional<std::uint32_t> running_;
+    std::optional<std::uint32_t> refused_;  // queue the engine has no memory for
     bool started_ = false;
 };
 

@@ -170,6 +170,11 @@ bool Peripherals::queue_command(std::uint32_t, std::uint32_t value, After& after
         return false;
     }
     state_.stamps.forget(state_.core.get(SKALD_CORE_QH_ID));
+    after = [this, run = std::move(after)] {
+        run();
+        const std::scoped_lock guard(state_.lock);
+        state_.engine.settle_queue();
+    };
     return true;
 }
 

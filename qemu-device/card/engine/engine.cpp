@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <new>
 #include <stdexcept>
 #include <utility>
 
@@ -26,7 +27,8 @@ Engine::Engine(const EngineEnv& env, const compute::Kernels& kernels)
     : env_(env),
       seat_(WorkerPool::shared(), env.options.threads),
       machine_(kernels, env.memory, env.host, env.interrupts, env.clock, attention_.stop, progress_,
-               seat_),
+               seat_, env.options.host_memory / 2),
+      scratch_memory_(env.options.host_memory / 2),
       sequencer_(
           machine_, attention_, retired_, [this] { drop_translations(); },
           [this](unsigned round) { wait(round); }),
@@ -69,13 +71,20 @@ void Engine::invalidate(std::uint32_t context) {
     env_.events.invalidated(context);
 }
 
-void Engine::set_queue(std::uint32_t queue, const QueueHw& hw) {
+bool Engine::set_queue(std::uint32_t queue, const QueueHw& hw) {
     if (hw.scratch_bytes % SKALD_PAGE_SIZE != 0)
         throw std::logic_error("engine: scratch that is no whole pages");
-    auto fresh = std::make_unique<Queue>();
-    fresh->hw = hw;
-    const std::lock_guard lock(mutex_);
-    queues_.at(queue) = std::move(fresh);
+    try {
+        auto fresh = std::make_unique<Queue>(hw, scratch_memory_);
+        Context& context = contexts_.at(hw.context);
+        if (context.tlb == nullptr)  // none of its queues has run
+            context.tlb = std::make_unique<Tlb>();
+        const std::lock_guard lock(mutex_);
+        queues_.at(queue) = std::move(fresh);
+        return true;
+    } catch (const std::bad_alloc&) {
+        return false;
+    }
 }
 
 void Engine::clear_queue(std::uint32_t queue) {
@@ -194,10 +203,7 @@ void Engine::watch_for_command() {
 void Engine::run(Command command, Queue& queue) {
     const std::uint64_t began_ns = env_.clock.now_ns();
     Context& context = contexts_[queue.hw.context];
-    if (context.tlb == nullptr)
-        context.tlb = std::make_unique<Tlb>();
-    queue.scratch.resize(queue.hw.scratch_bytes);
-    machine_.space.enter(context.root, *context.tlb, queue.scratch);
+    machine_.space.enter(context.root, *context.tlb, queue.scratch.bytes());
     JobResult result =
         command == Command::kStart ? sequencer_.start(queue) : sequencer_.resume(queue);
     result.began_ns = began_ns;

@@ -27,7 +27,7 @@ class Engine final : public EnginePort {
     void set_root(std::uint32_t context, CardOffset root) override;
     void clear_root(std::uint32_t context) override;
     void invalidate(std::uint32_t context) override;
-    void set_queue(std::uint32_t queue, const QueueHw& hw) override;
+    [[nodiscard]] bool set_queue(std::uint32_t queue, const QueueHw& hw) override;
     void clear_queue(std::uint32_t queue) override;
     void launch(const JobDesc& job) override;
     void resume(std::uint32_t queue) override;
@@ -63,6 +63,7 @@ class Engine final : public EnginePort {
     std::atomic<std::uint64_t> retired_{0};
     WorkerPool::Seat seat_;
     Machine machine_;
+    Budget scratch_memory_;
     Sequencer sequencer_;
 
     std::mutex mutex_;

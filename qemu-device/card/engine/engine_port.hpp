@@ -85,8 +85,9 @@ class EnginePort {
     // once.
     virtual void invalidate(std::uint32_t context) = 0;
 
-    // Queues (control). clear_queue() forgets scratch and preempted state.
-    virtual void set_queue(std::uint32_t queue, const QueueHw& hw) = 0;
+    // Queues (control). set_queue() is false if there is no memory for its scratch: then nothing
+    // has changed. clear_queue() forgets scratch and preempted state.
+    [[nodiscard]] virtual bool set_queue(std::uint32_t queue, const QueueHw& hw) = 0;
     virtual void clear_queue(std::uint32_t queue) = 0;
 
     // Jobs (control). Each launch or resume is answered by exactly one job_ended(). preempt() and

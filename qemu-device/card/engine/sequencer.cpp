@@ -3,6 +3,7 @@
 #include "card/engine/sequencer.hpp"
 
 #include <chrono>
+#include <new>
 
 #include "card/ops/encoding.hpp"
 #include "card/ops/progress.hpp"
@@ -17,6 +18,17 @@ std::uint64_t host_now_ns() {
     return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
                                           std::chrono::steady_clock::now().time_since_epoch())
                                           .count());
+}
+
+// What the host has no memory for, or the card may not take, is the job's fault and not the host's
+// end.
+template <class F>
+Fault within_memory(F&& f) {
+    try {
+        return f();
+    } catch (const std::bad_alloc&) {
+        return {SKALD_FAULT_HOST_MEMORY, 0};
+    }
 }
 
 void increment(std::atomic<std::uint64_t>& counter) {  // one writer
@@ -40,7 +52,7 @@ JobResult Sequencer::start(Queue& queue) {
     queue.job.desc = desc;
     queue.progress.raised = false;
     queue_ = &queue;
-    if (const Fault fault = prepare()) {
+    if (const Fault fault = within_memory([this] { return prepare(); })) {
         JobResult result;
         result.queue = desc.queue;
         result.status = attention_.stop.load() ? SKALD_JOB_CANCELLED : SKALD_JOB_FAULT;
@@ -77,7 +89,6 @@ Fault Sequencer::prepare() {
             m_.space.resolve(job.desc.profile.value, bytes, Access::kWrite, false, m_.extents[0]);
         if (fault)
             return fault;
-        job.profile.resize(job.desc.program_ops);
     }
     return {};
 }
@@ -91,7 +102,6 @@ JobResult Sequencer::slice() {
     const End end = execute();
     job.run_ns += m_.clock.now_ns() - m_.slice_start_ns;
     flush_progress(*queue_, true, m_.interrupts, m_.clock);
-    flush_profile();
     JobResult result;
     result.queue = job.desc.queue;
     result.status = end.status;
@@ -107,7 +117,7 @@ JobResult Sequencer::slice() {
 
 Sequencer::End Sequencer::execute() {
     JobState& job = queue_->job;
-    const bool profiled = !job.profile.empty();
+    const bool profiled = job.desc.profile.value != 0;
     unsigned waits = 0;
     bool begun = false;
     for (;;) {
@@ -118,7 +128,7 @@ Sequencer::End Sequencer::execute() {
         if (const Fault fault = fetch(slot))
             return {SKALD_JOB_FAULT, fault};
         const std::uint64_t began = profiled ? host_now_ns() : 0;
-        const Fault fault = execute_one(*slot);
+        const Fault fault = within_memory([&] { return execute_one(*slot); });
         begun = true;
         if (m_.stopped())
             continue;  // incomplete, whatever it says: attend() ends the job
@@ -204,6 +214,7 @@ Fault Sequencer::fetch(Slot*& slot) {
 Fault Sequencer::execute_one(Slot& slot) {
     const Plan& plan = slot.plan;
     m_.step = Step::kNext;
+    m_.make_room();
     std::uint64_t rows = 1;
     if (plan.has_rows) {
         rows = m_.reg[slot.op.rows];
@@ -243,34 +254,19 @@ Fault Sequencer::advance() {
     return {};
 }
 
+// Adds to the micro-op's entry of the job's buffer, which was there when the job began; if the
+// guest has taken it away since, that is its loss.
 void Sequencer::record(std::uint64_t host_ns) {
-    skald_profile& entry = queue_->job.profile[queue_->job.pc];
+    const JobState& job = queue_->job;
+    const std::uint64_t va = job.desc.profile.value + job.pc * sizeof(skald_profile);
+    skald_profile entry;
+    if (m_.space.read(va, &entry, sizeof(entry)))
+        return;
     entry.count += 1;
     entry.host_ns += host_ns;
     entry.cycles += m_.cost.cycles;
     entry.bytes += m_.cost.bytes;
-}
-
-// Adds what this slice has measured to the job's buffer. The buffer was there when the job began;
-// if the guest has taken it away since, that is its loss.
-void Sequencer::flush_profile() {
-    JobState& job = queue_->job;
-    for (std::size_t i = 0; i < job.profile.size(); ++i) {
-        skald_profile& entry = job.profile[i];
-        if (entry.count == 0)
-            continue;
-        const std::uint64_t va = job.desc.profile.value + i * sizeof(skald_profile);
-        skald_profile sum;
-        if (m_.space.read(va, &sum, sizeof(sum)))
-            return;
-        sum.count += entry.count;
-        sum.host_ns += entry.host_ns;
-        sum.cycles += entry.cycles;
-        sum.bytes += entry.bytes;
-        if (m_.space.write(va, &sum, sizeof(sum)))
-            return;
-        entry = {};
-    }
+    (void)m_.space.write(va, &entry, sizeof(entry));
 }
 
 }  // namespace skald::card

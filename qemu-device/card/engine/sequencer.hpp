@@ -59,7 +59,6 @@ class Sequencer {
     [[nodiscard]] Fault advance();
     void retire();
     void record(std::uint64_t host_ns);
-    void flush_profile();
 
     Machine& m_;
     Attention& attention_;

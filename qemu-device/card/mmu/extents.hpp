@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <memory_resource>
 #include <vector>
 
 #include "card/mmu/page_walk.hpp"
@@ -17,7 +18,11 @@ class Extents {
     // cannot make the card hoard memory.
     static constexpr std::size_t kLimit = 1u << 20;
 
+    explicit Extents(std::pmr::memory_resource* memory = std::pmr::get_default_resource())
+        : runs_(memory) {}
+
     void clear() { runs_.clear(); }
+    void release() { std::pmr::vector<Mapping>(runs_.get_allocator()).swap(runs_); }
     [[nodiscard]] std::size_t size() const { return runs_.size(); }
     [[nodiscard]] const Mapping& operator[](std::size_t i) const { return runs_[i]; }
 
@@ -92,7 +97,7 @@ class Extents {
     }
 
   private:
-    std::vector<Mapping> runs_;
+    std::pmr::vector<Mapping> runs_;
     std::size_t from_ = 0;
 };
 

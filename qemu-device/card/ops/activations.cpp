@@ -15,6 +15,8 @@ using compute::kPiece;
 // outer caches; but so many columns that weights are read seldom.
 constexpr std::uint64_t kHeldBytes = 2u << 20;
 constexpr std::uint64_t kLeastColumns = 64;
+// But whatever the length of a row, no more than this.
+constexpr std::uint64_t kMostBytes = 32u << 20;
 
 struct Buffers {
     float x[kPiece];
@@ -43,7 +45,8 @@ Activations::Activations(Machine& m, const isa::MicroOp& op, std::uint64_t rows)
       d_(m.operand[4]) {
     // Columns at a distance of a power of two would fight for the same lines of the cache.
     stride_ = padded_ / isa::kTileK * chunk_bytes_ + 64;
-    const std::uint64_t most = std::clamp(kHeldBytes / stride_, kLeastColumns, kMostColumns);
+    const std::uint64_t least = std::clamp<std::uint64_t>(kMostBytes / stride_, 1, kLeastColumns);
+    const std::uint64_t most = std::clamp(kHeldBytes / stride_, least, kMostColumns);
     // Chunks about equally long, of whole groups where there are several.
     const std::uint64_t even = isa::ceil_div(rows, isa::ceil_div(rows, most));
     chunk_ = std::min({rows, most, isa::ceil_div(even, kMostGroup) * kMostGroup});
@@ -53,7 +56,7 @@ Fault Activations::prepare(std::uint64_t first, std::uint64_t columns) {
     columns_ = columns;
     if (info_.integer)
         group_ = m_.kernels.group(info_.format, static_cast<unsigned>(columns));
-    packed_ = m_.arena[0].get((chunk_ + kMostGroup) * stride_);
+    packed_ = m_.arena[0].get((chunk_ + (info_.integer ? kMostGroup : 0)) * stride_);
     scale_ = reinterpret_cast<float*>(m_.arena[1].get(chunk_ * 4));
     sum_ = reinterpret_cast<std::int32_t*>(m_.arena[2].get(chunk_ * 4));
     FirstBad bad;

@@ -30,7 +30,7 @@ struct AttentionWork {
     KvBlocks blocks;
     const View& q = m.operand[0];
     const View& y = m.operand[2];
-    std::vector<BlockRef> refs;  // blocks of the rows at hand
+    std::pmr::vector<BlockRef> refs{&m.memory};  // blocks of the rows at hand
     FirstBad bad;                // rows whose heads or scores are not finite
 
     AttentionWork(Machine& machine, const isa::MicroOp& op);

@@ -14,7 +14,7 @@ AttentionHeads AttentionSplit::heads(const RowGroup& group, std::uint64_t item) 
     return {group, kv_head, first, std::min(work_.most, work_.per_kv - first)};
 }
 
-void AttentionSplit::take(std::vector<RowGroup>& groups, std::uint64_t ns) {
+void AttentionSplit::take(std::pmr::vector<RowGroup>& groups, std::uint64_t ns) {
     groups_.clear();
     pieces_.clear();
     done_ = wave_ = most_ = 0;

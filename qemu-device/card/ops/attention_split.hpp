@@ -24,7 +24,7 @@ class AttentionSplit {
 
     // Takes groups out of `groups` that would keep one thread busy while others have nothing left.
     // ns: the work of all of them.
-    void take(std::vector<RowGroup>& groups, std::uint64_t ns);
+    void take(std::pmr::vector<RowGroup>& groups, std::uint64_t ns);
     // Goes to the first, or next, chunks of the groups taken: as many as there is room to keep
     // parts of. False: there are no more.
     [[nodiscard]] bool next();
@@ -54,8 +54,8 @@ class AttentionSplit {
 
     AttentionWork& work_;
     std::uint32_t splits_;
-    std::vector<RowGroup> groups_;
-    std::vector<Piece> pieces_;
+    std::pmr::vector<RowGroup> groups_{&work_.m.memory};
+    std::pmr::vector<Piece> pieces_{&work_.m.memory};
     std::uint32_t piece_chunks_ = 0;  // of a piece
     std::uint32_t wave_ = 0;          // chunks of a group whose parts are kept
     std::uint32_t done_ = 0;          // chunks of a group before the present ones

@@ -19,6 +19,15 @@ Fault find_runs(AddressSpace& space, View& view, Extents& runs, std::uint64_t ro
 
 }  // namespace
 
+void Machine::release() {
+    for (Extents& list : extents)
+        list.release();
+    blocks.release();
+    for (Arena& one : arena)
+        one.release();
+    std::pmr::vector<isa::Row>(&memory).swap(row_table);
+}
+
 Fault Machine::resolve(const Plan& plan, const isa::MicroOp& op, std::uint64_t rows) {
     for (const OperandPlan& o : plan.operands()) {
         View& view = operand[o.at];

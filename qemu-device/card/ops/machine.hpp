@@ -6,11 +6,11 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
-#include <memory>
-#include <new>
+#include <memory_resource>
 #include <span>
 #include <vector>
 
+#include "card/budget.hpp"
 #include "card/compute/kernels.hpp"
 #include "card/mmu/address_space.hpp"
 #include "card/model/cost.hpp"
@@ -23,41 +23,29 @@
 
 namespace skald::card {
 
-// Uninitialised, 64-byte aligned memory that grows and is reused from op to op.
-class Arena {
-  public:
-    [[nodiscard]] std::byte* get(std::size_t bytes) {
-        if (bytes > size_) {
-            data_.reset();
-            data_.reset(static_cast<std::byte*>(::operator new(bytes, std::align_val_t(64))));
-            size_ = bytes;
-        }
-        return data_.get();
-    }
-
-  private:
-    struct Free {
-        void operator()(std::byte* p) const { ::operator delete(p, std::align_val_t(64)); }
-    };
-    std::unique_ptr<std::byte, Free> data_;
-    std::size_t size_ = 0;
-};
-
 // How a micro-op leaves the job.
 enum class Step { kNext, kJump, kEnd, kRepeat };
 
 struct Machine {
-    Machine(const compute::Kernels& k, std::span<std::byte> memory, HostMemory& h, InterruptSink& i,
+    // limit: bytes that a micro-op may need of the host.
+    Machine(const compute::Kernels& k, std::span<std::byte> card, HostMemory& h, InterruptSink& i,
             const Clock& c, const std::atomic<bool>& stop, std::atomic<std::uint64_t>& progress,
-            WorkerPool::Seat& s)
+            WorkerPool::Seat& s, std::uint64_t limit)
         : kernels(k),
           host(h),
           interrupts(i),
           clock(c),
-          space(memory, stop),
+          space(card, stop),
           seat(s),
+          memory(limit),
+          kept_(limit / 4),
           stop_(stop),
-          progress_(progress) {}
+          progress_(progress) {
+        while (extents.size() < isa::kOperands)
+            extents.emplace_back(&memory);
+        while (arena.size() < kArenas)
+            arena.emplace_back(memory);
+    }
 
     const compute::Kernels& kernels;
     HostMemory& host;
@@ -81,11 +69,18 @@ struct Machine {
     // Of this micro-op, those that it has; views of what is found in data have no base yet.
     View operand[isa::kOperands];
 
-    // Reused storage.
-    Extents extents[isa::kOperands];  // of scattered operands
-    Extents blocks;
-    Arena arena[3];
-    std::vector<isa::Row> row_table;
+    // What micro-ops take of the host, and storage that one leaves to the next.
+    static constexpr unsigned kArenas = 3;
+    Budget memory;
+    std::vector<Extents> extents;  // of scattered operands
+    Extents blocks{&memory};
+    std::vector<Arena> arena;
+    std::pmr::vector<isa::Row> row_table{&memory};
+    // Before a micro-op: what others have left must not decide what this one may take.
+    void make_room() {
+        if (memory.used() > kept_)
+            release();
+    }
 
     void write_register(unsigned index, std::uint64_t value) {
         if (index != isa::kRegZero)
@@ -167,6 +162,9 @@ struct Machine {
         return kItemNs + item_ns * slowness;
     }
 
+    void release();
+
+    const std::uint64_t kept_;  // bytes
     const std::atomic<bool>& stop_;
     std::atomic<std::uint64_t>& progress_;
 };

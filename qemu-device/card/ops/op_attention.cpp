@@ -37,7 +37,7 @@ class Attend {
     AttentionWork work_;
     std::uint32_t rows_together_;
     AttentionSplit split_;
-    std::vector<RowGroup> groups_;
+    std::pmr::vector<RowGroup> groups_{&m_.memory};
     std::uint64_t batch_positions_ = 0;
 };
 

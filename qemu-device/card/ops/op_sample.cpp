@@ -53,8 +53,8 @@ class Sampler {
     float* z_ = nullptr;
     float* w_ = nullptr;
     float max_ = 0;
-    std::vector<Candidate> best_;
-    std::vector<std::uint64_t> seen_;  // one bit per token of the vocabulary
+    std::pmr::vector<Candidate> best_{&m_.memory};
+    std::pmr::vector<std::uint64_t> seen_{&m_.memory};  // one bit per token of the vocabulary
 };
 
 Fault Sampler::run(std::uint64_t rows) {

@@ -4,10 +4,8 @@
 
 #include <array>
 #include <cstdint>
-#include <memory>
-#include <span>
-#include <vector>
 
+#include "card/budget.hpp"
 #include "card/engine/engine_port.hpp"
 #include "card/model/cost.hpp"
 #include "skald/isa.hpp"
@@ -22,9 +20,8 @@ struct JobState {
     std::uint32_t pc = 0;
     std::uint64_t micro_ops = 0;
     Cost cost;
-    std::uint64_t loops = 0;             // backward branches taken
-    std::uint64_t run_ns = 0;            // card clock, slices before this one
-    std::vector<skald_profile> profile;  // what is not yet added to the job's buffer
+    std::uint64_t loops = 0;   // backward branches taken
+    std::uint64_t run_ns = 0;  // card clock, slices before this one
 };
 
 // Tokens put out but not announced yet, and when the last interrupt was.
@@ -36,10 +33,14 @@ struct ProgressState {
 };
 
 struct Queue {
+    // Throws std::bad_alloc.
+    Queue(const QueueHw& hardware, Budget& memory)
+        : hw(hardware), scratch(memory, hardware.scratch_bytes) {}
+
     QueueHw hw;
     JobState job;
     ProgressState progress;
-    std::vector<std::byte> scratch;
+    ZeroedPages scratch;
 };
 
 }  // namespace skald::card

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <new>
 #include <stdexcept>
 
 #include "skald/regs.h"
@@ -27,6 +28,7 @@ struct alignas(64) WorkerPool::Slot {
     std::atomic<unsigned> inside{0};
     unsigned limit = 0;  // helpers that may be inside
     std::uint64_t items = 0;
+    std::atomic<bool> failed{false};  // an item had no memory
     alignas(64) std::atomic<std::uint64_t> next{0};
 };
 
@@ -52,7 +54,25 @@ WorkerPool::~WorkerPool() {
 
 void WorkerPool::ensure_helpers(unsigned count) {
     while (helpers_.size() < count)
-        helpers_.emplace_back([this] { helper(); });
+        helpers_.emplace_back([this, self = Worker(false)]() mutable { helper(self); });
+}
+
+// Items until there are none left. One that fails is the last of all. True: there was one.
+bool WorkerPool::work_off(Slot& slot, const WorkFunction& work, Worker& self) {
+    bool worked = false;
+    try {
+        for (;;) {
+            const std::uint64_t item = slot.next.fetch_add(1, std::memory_order_relaxed);
+            if (item >= slot.items)
+                break;
+            worked = true;
+            work(self, item);
+        }
+    } catch (const std::bad_alloc&) {
+        slot.failed.store(true);
+        slot.next.store(slot.items, std::memory_order_relaxed);
+    }
+    return worked;
 }
 
 WorkerPool::Seat::Seat(std::shared_ptr<WorkerPool> pool, unsigned threads)
@@ -92,12 +112,7 @@ void WorkerPool::Seat::run(Worker& self, std::uint64_t items, WorkFunction work)
     pool_->posts_.fetch_add(1);
     if (pool_->sleepers_.load() != 0)
         pool_->wake(threads_ - 1);
-    for (;;) {
-        const std::uint64_t item = slot.next.fetch_add(1, std::memory_order_relaxed);
-        if (item >= items)
-            break;
-        work(self, item);
-    }
+    work_off(slot, work, self);
     slot.work.store(nullptr);
     for (unsigned spins = 0; slot.inside.load() != 0; ++spins) {
         if (spins < kSpinsBeforeYield)
@@ -105,6 +120,8 @@ void WorkerPool::Seat::run(Worker& self, std::uint64_t items, WorkFunction work)
         else
             std::this_thread::yield();  // a helper lost its processor in the middle of an item
     }
+    if (slot.failed.exchange(false))
+        throw std::bad_alloc();
 }
 
 void WorkerPool::wake(unsigned count) {
@@ -126,16 +143,7 @@ bool WorkerPool::help(Worker& self) {
             continue;
         const unsigned before = slot.inside.fetch_add(1);
         const WorkFunction* work = slot.work.load();
-        bool worked = false;
-        if (work != nullptr && before < slot.limit) {
-            for (;;) {
-                const std::uint64_t item = slot.next.fetch_add(1, std::memory_order_relaxed);
-                if (item >= slot.items)
-                    break;
-                (*work)(self, item);
-                worked = true;
-            }
-        }
+        const bool worked = work != nullptr && before < slot.limit && work_off(slot, *work, self);
         slot.inside.fetch_sub(1);
         if (worked)
             return true;
@@ -143,9 +151,8 @@ bool WorkerPool::help(Worker& self) {
     return false;
 }
 
-void WorkerPool::helper() {
+void WorkerPool::helper(Worker& self) {
     enter_float_environment();
-    Worker self(false);
     // Work may have been posted before this thread ran for the first time.
     std::uint64_t seen = posts_.load() - 1;
     auto idle_since = std::chrono::steady_clock::now();

@@ -60,7 +60,8 @@ class WorkerPool {
             return pool_->sleepers_.load(std::memory_order_relaxed) == 0;
         }
 
-        // Runs all items, on self and on helpers, and returns when they are done.
+        // Runs all items, on self and on helpers, and returns when they are done. Throws
+        // std::bad_alloc, when all have stopped, if an item did.
         void run(Worker& self, std::uint64_t items, WorkFunction work);
 
       private:
@@ -71,10 +72,11 @@ class WorkerPool {
 
   private:
     struct Slot;
+    static bool work_off(Slot& slot, const WorkFunction& work, Worker& self);
     static constexpr std::size_t kSlots = 64;
 
     void ensure_helpers(unsigned count);
-    void helper();
+    void helper(Worker& self);
     bool help(Worker& self);
     void wake(unsigned count);
 

@@ -92,6 +92,9 @@ TEST(Capi, ConfigurationErrorsAreSentences) {
     config.memory_size = 1 << 19;
     EXPECT_NE(error_of(config, callbacks).find("1 MiB"), std::string::npos);
     config = good_config();
+    config.host_memory = (32ull << 20) - 1;
+    EXPECT_NE(error_of(config, callbacks).find("32 MiB"), std::string::npos);
+    config = good_config();
     config.memory = memory.data() + 64;
     EXPECT_NE(error_of(config, callbacks).find("page aligned"), std::string::npos);
     config = good_config();

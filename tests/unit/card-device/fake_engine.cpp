@@ -47,16 +47,27 @@ void FakeEngine::invalidate(std::uint32_t context) {
     events_.invalidated(context);
 }
 
-void FakeEngine::set_queue(std::uint32_t queue, const QueueHw& hw) {
+bool FakeEngine::set_queue(std::uint32_t queue, const QueueHw& hw) {
     const std::scoped_lock guard(lock_);
     rule(!queues_.at(queue), "queue set up twice");
+    if (hw.scratch_bytes > scratch_left_) {
+        return false;
+    }
+    scratch_left_ -= hw.scratch_bytes;
     queues_.at(queue) = hw;
+    return true;
+}
+
+void FakeEngine::limit_scratch(std::uint64_t bytes) {
+    const std::scoped_lock guard(lock_);
+    scratch_left_ = bytes;
 }
 
 void FakeEngine::clear_queue(std::uint32_t queue) {
     const std::scoped_lock guard(lock_);
     rule(queues_.at(queue).has_value(), "queue cleared that is not set up");
     rule(!running_ || job_->desc.queue != queue, "running queue cleared");
+    scratch_left_ += queues_.at(queue) ? queues_.at(queue)->scratch_bytes : 0;
     queues_.at(queue).reset();
     preempted_.at(queue).reset();
 }

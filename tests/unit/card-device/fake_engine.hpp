@@ -33,7 +33,7 @@ class FakeEngine final : public EnginePort {
     void set_root(std::uint32_t context, CardOffset root) override;
     void clear_root(std::uint32_t context) override;
     void invalidate(std::uint32_t context) override;
-    void set_queue(std::uint32_t queue, const QueueHw& hw) override;
+    [[nodiscard]] bool set_queue(std::uint32_t queue, const QueueHw& hw) override;
     void clear_queue(std::uint32_t queue) override;
     void launch(const JobDesc& job) override;
     void resume(std::uint32_t queue) override;
@@ -47,6 +47,9 @@ class FakeEngine final : public EnginePort {
 
     // While held, a job that was told to end does not: whoever waits for its end goes on waiting.
     void hold(bool held);
+
+    // Bytes of scratch that it has memory for.
+    void limit_scratch(std::uint64_t bytes);
 
     // What the tests look at.
     [[nodiscard]] std::vector<std::uint32_t> starts()
@@ -74,6 +77,7 @@ class FakeEngine final : public EnginePort {
     std::array<std::optional<CardOffset>, SKALD_MAX_CONTEXTS> roots_{};
     std::array<std::optional<QueueHw>, SKALD_MAX_QUEUES> queues_{};
     std::array<std::optional<Job>, SKALD_MAX_QUEUES> preempted_{};
+    std::uint64_t scratch_left_ = ~0ull;
     std::optional<Job> job_;
     bool running_ = false;
     bool preempt_ = false;

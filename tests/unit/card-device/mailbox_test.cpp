@@ -141,6 +141,22 @@ TEST_F(MailboxTest, QueueHardwareGetsWhatTheDriverSaid) {
     EXPECT_FALSE(engine->queue(255));
 }
 
+TEST_F(MailboxTest, AQueueWithoutMemoryForItsScratchIsRefusedAndLeavesNothing) {
+    boot_with_context();
+    engine->limit_scratch(SKALD_SCRATCH_MAX);
+    Words large = queue_words(7);
+    large[SKALD_QC_SCRATCH] = SKALD_SCRATCH_MAX;
+    Words small = queue_words(8);
+    small[SKALD_QC_SCRATCH] = SKALD_PAGE_SIZE;
+    ASSERT_EQ(send(small)[kStatus], SKALD_MBOX_OK);
+    EXPECT_EQ(send(large)[kStatus], SKALD_MBOX_NOMEM);
+    EXPECT_FALSE(engine->queue(7));
+    EXPECT_EQ(driver->command({SKALD_MBOX_QUEUE_STATUS, 7})[kStatus], SKALD_MBOX_NOENT);
+    EXPECT_EQ(driver->command({SKALD_MBOX_TELEMETRY})[SKALD_TM_QUEUES], 1u);
+    ASSERT_EQ(driver->command({SKALD_MBOX_QUEUE_DESTROY, 8})[kStatus], SKALD_MBOX_OK);
+    EXPECT_EQ(send(large)[kStatus], SKALD_MBOX_OK) << "there is room again";
+}
+
 TEST_F(MailboxTest, QueuesAndContextsExistOnceAndInOrder) {
     boot();
     EXPECT_EQ(send(queue_words(3))[kStatus], SKALD_MBOX_NOENT) << "no context yet";

@@ -184,7 +184,7 @@ TEST(Engine, ResetInTheMiddleOfAJobForgetsEverything) {
         EXPECT_EQ(rig.events.wait_job().status, SKALD_JOB_CANCELLED);
         EXPECT_EQ(rig.engine->progress(), 0u);
         EXPECT_EQ(rig.engine->retired(), 0u);
-        rig.engine->set_queue(0, rig.queue);
+        ASSERT_TRUE(rig.engine->set_queue(0, rig.queue));
         const auto lost = rig.run(job);
         EXPECT_EQ(lost.reason, SKALD_FAULT_TABLE) << "the root is gone";
         rig.engine->set_root(0, CardOffset(0));

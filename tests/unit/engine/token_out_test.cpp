@@ -127,7 +127,7 @@ TEST_F(TokenOut, InterruptsAreCoalescedByCountFirstAndLastAtOnce) {
     rig.engine->clear_queue(0);
     rig.queue.coalesce_tokens = 4;
     rig.queue.coalesce_us = 1000000;
-    rig.engine->set_queue(0, rig.queue);
+    ASSERT_TRUE(rig.engine->set_queue(0, rig.queue));
     rows.resize(1);
     tokens.resize(1);
     sequences[0].remaining = 100;
@@ -145,7 +145,7 @@ TEST_F(TokenOut, InterruptsHeldBackComeAfterTheirTime) {
     rig.engine->clear_queue(0);
     rig.queue.coalesce_tokens = 0;
     rig.queue.coalesce_us = 100;
-    rig.engine->set_queue(0, rig.queue);
+    ASSERT_TRUE(rig.engine->set_queue(0, rig.queue));
     rows.resize(1);
     tokens.resize(1);
     const auto op = prepare();

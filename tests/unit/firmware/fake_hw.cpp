@@ -93,8 +93,9 @@ void invalidate(u32 context) {
     fake->invalidated.push_back(context);
 }
 
-void set_queue(u32 queue, const QueueSetup& setup) {
+bool set_queue(u32 queue, const QueueSetup& setup) {
     EXPECT_TRUE(fake->queues.emplace(queue, setup).second) << "queue set up twice";
+    return true;
 }
 void clear_queue(u32 queue) {
     EXPECT_NE(fake->running, queue) << "running queue torn down";

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <ctime>
+#include <new>
 #include <set>
 #include <thread>
 
@@ -40,6 +41,30 @@ TEST(WorkerPool, ManySmallRunsInARow) {
         total += sum.load();
     }
     EXPECT_EQ(total, 5000u * 55);
+}
+
+TEST(WorkerPool, AnItemWithoutMemoryEndsTheRunAndNothingElse) {
+    for (unsigned threads : {1u, 2u, 8u}) {
+        WorkerPool::Seat seat(WorkerPool::shared(), threads);
+        Worker self(true);
+        for (int round = 0; round < 200; ++round) {
+            std::atomic<int> inside{0};
+            auto fails = [&](Worker&, std::uint64_t item) {
+                inside.fetch_add(1);
+                if (item % 7 == 3) {
+                    inside.fetch_sub(1);
+                    throw std::bad_alloc();
+                }
+                inside.fetch_sub(1);
+            };
+            EXPECT_THROW(seat.run(self, 100, fails), std::bad_alloc);
+            EXPECT_EQ(inside.load(), 0) << "a helper is still at it";
+            std::atomic<int> done{0};
+            auto works = [&](Worker&, std::uint64_t) { done.fetch_add(1); };
+            seat.run(self, 100, works);
+            EXPECT_EQ(done.load(), 100);
+        }
+    }
 }
 
 TEST(WorkerPool, HelpersTakePartAndWakeFromSleep) {

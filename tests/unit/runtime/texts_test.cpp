@@ -19,10 +19,10 @@ namespace {
 
 TEST(FaultText, EachReasonHasAWordingOfItsOwn) {
     std::set<std::string_view> texts;
-    for (std::uint32_t reason = SKALD_FAULT_NONE; reason <= SKALD_FAULT_TABLE; reason++)
+    for (std::uint32_t reason = SKALD_FAULT_NONE; reason <= SKALD_FAULT_LAST; reason++)
         texts.insert(fault_reason_text(reason));
-    EXPECT_EQ(texts.size(), SKALD_FAULT_TABLE + 1u);
-    EXPECT_FALSE(texts.contains(fault_reason_text(SKALD_FAULT_TABLE + 1)));
+    EXPECT_EQ(texts.size(), SKALD_FAULT_LAST + 1u);
+    EXPECT_FALSE(texts.contains(fault_reason_text(SKALD_FAULT_LAST + 1)));
 }
 
 TEST(FaultText, AMicroOpBeyondTheProgramIsSaidToBe) {
