@@ -14,6 +14,8 @@ namespace {
 
 // KV blocks found before their rows are computed; one row has at most 65,535 * 4.
 constexpr std::size_t kBatchBlocks = 1u << 18;
+// Pieces that those of several rows may lie in.
+constexpr std::size_t kBatchPieces = 1u << 17;
 
 class Attend {
   public:
@@ -28,7 +30,7 @@ class Attend {
 
   private:
     Fault plan(std::uint64_t row, std::uint64_t& end);
-    Fault plan_sequence(std::uint64_t row, std::uint64_t end);
+    Fault plan_sequence(std::uint64_t row, std::uint64_t end, bool& fits);
     [[nodiscard]] RowGroup group(std::uint64_t row, std::uint64_t count, std::size_t block) const;
     Fault compute_batch();
 
@@ -78,20 +80,32 @@ Fault Attend::plan(std::uint64_t row, std::uint64_t& end) {
         const std::uint32_t sequence = m_.row_table[first].sequence;
         while (end < rows_ && m_.row_table[end].sequence == sequence)
             ++end;
-        if (const Fault fault = plan_sequence(first, end))
-            return fault;
+        for (bool fits = false;; end = first + (end - first) / 2) {
+            if (const Fault fault = plan_sequence(first, end, fits))
+                return fault;
+            if (fits)
+                break;
+            if (first != row)  // it begins the next batch
+                end = first;
+            if (first != row || m_.stopped())
+                return {};
+        }
     }
     return {};
 }
 
-Fault Attend::plan_sequence(std::uint64_t row, std::uint64_t end) {
+// fits: false if these rows, several or not the first of the batch, lie in too many pieces. Then
+// nothing is planned. Whether a row alone does is a matter of its own.
+Fault Attend::plan_sequence(std::uint64_t row, std::uint64_t end, bool& fits) {
     const std::size_t first_block = work_.refs.size();
+    const bool alone = first_block == 0 && end - row == 1;
     std::uint32_t first_position = ~0u;
     std::uint32_t last_position = 0;
+    std::uint64_t positions = 0;
     for (std::uint64_t t = row; t < end; ++t) {
         first_position = std::min(first_position, work_.first_seen(m_.row_table[t].position));
         last_position = std::max(last_position, m_.row_table[t].position);
-        batch_positions_ += work_.attended(m_.row_table[t].position);
+        positions += work_.attended(m_.row_table[t].position);
     }
     const std::uint64_t count = last_position / isa::kKvPositions + 1;
     work_.refs.resize(first_block + count);
@@ -100,9 +114,17 @@ Fault Attend::plan_sequence(std::uint64_t row, std::uint64_t end) {
             return {};
         const Fault fault = work_.blocks.find(m_.row_table[row].sequence, i, Access::kRead,
                                               work_.refs[first_block + i]);
+        if (!alone && m_.blocks.size() > kBatchPieces) {
+            work_.refs.resize(first_block);
+            if (first_block == 0)
+                work_.blocks.clear();
+            return {};
+        }
         if (fault)
             return fault;
     }
+    fits = true;
+    batch_positions_ += positions;
     for (std::uint64_t t = row; t < end; t += rows_together_)
         groups_.push_back(group(t, std::min<std::uint64_t>(rows_together_, end - t), first_block));
     return {};
