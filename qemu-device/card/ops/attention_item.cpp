@@ -42,7 +42,7 @@ AttentionWork::AttentionWork(Machine& machine, const isa::MicroOp& op)
       scale(std::bit_cast<float>(static_cast<std::uint32_t>(op.imm))),
       window(static_cast<std::uint32_t>(op.imm >> 32)),
       i8(op.fmt == static_cast<std::uint8_t>(isa::KvFormat::I8)),
-      most(AttentionItem::most(dims)),
+      most(AttentionItem::most(dims, m.kernels.simd)),
       q_room(whole_vectors(dims.k)),
       o_room(whole_vectors(dims.v)),
       head_bytes(isa::kv_head_bytes(static_cast<isa::KvFormat>(op.fmt), dims)),

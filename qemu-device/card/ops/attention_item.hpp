@@ -80,8 +80,12 @@ class AttentionItem {
     static constexpr unsigned kMost = compute::kMaxQueries;
     static constexpr unsigned kWidest = 8;  // of heads as wide as can be
     static constexpr std::size_t kFloats = kWidest * isa::kMaxKeyDim;
-    [[nodiscard]] static unsigned most(const isa::HeadDims& dims) {
-        return std::max(dims.k, dims.v) * kMost <= kFloats ? kMost : kWidest;
+    // Where a chunk of so much takes milliseconds, half: the cancel flag is polled between two.
+    static constexpr unsigned kScalarFloats = kFloats / 2;
+    [[nodiscard]] static unsigned most(const isa::HeadDims& dims, Simd simd) {
+        const std::uint32_t widest = std::max(dims.k, dims.v);
+        const unsigned most = widest * kMost <= kFloats ? kMost : kWidest;
+        return simd == Simd::kScalar ? std::clamp<unsigned>(kScalarFloats / widest, 1, most) : most;
     }
 
     AttentionItem(AttentionWork& work, const AttentionHeads& heads);

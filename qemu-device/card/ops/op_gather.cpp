@@ -89,6 +89,8 @@ constexpr auto make_readers(std::index_sequence<kIndex...>) {
 }
 constexpr auto kReaders = make_readers(std::make_index_sequence<isa::kWeights.size()>());
 constexpr std::size_t kMostTileK = 256;
+constexpr std::uint64_t kTilesBetweenPolls = 64;
+constexpr std::uint64_t kRowsBetweenPolls = 1024;
 
 struct Buffers {
     alignas(64) std::byte tile[sizeof(isa::TileI8B128A)];
@@ -121,7 +123,7 @@ void gather_row(Machine& m, Worker& worker, const Gathering& how, std::uint64_t 
     const float scale =
         info.group == isa::QuantGroup::Row ? w.get<float>(0, row_tile + lane * 4) : 0.0f;
     for (std::uint64_t j = 0; j * info.tile_k < length; ++j) {
-        if (j % 256 == 255 && m.poll(worker))
+        if (j % kTilesBetweenPolls == kTilesBetweenPolls - 1 && m.poll(worker))
             return;
         const std::byte* tile =
             w.in(0, row_tile + info.row_header + j * info.tile_bytes, info.tile_bytes, buffer.tile);
@@ -187,6 +189,8 @@ Fault row_step(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
     const View& table = m.operand[0];
     const bool look = (op.flags & isa::kFlagSequences) != 0;
     for (std::uint64_t t = 0; t < rows; ++t) {
+        if (t % kRowsBetweenPolls == kRowsBetweenPolls - 1 && m.poll(m.self))
+            return {};
         auto row = table.get<isa::Row>(t);
         if (look) {
             isa::Sequence sequence;

@@ -14,6 +14,8 @@ namespace {
 // Rows whose blocks are found before they are stored, and pieces that those may lie in.
 constexpr std::uint64_t kBatchRows = 4096;
 constexpr std::size_t kBatchPieces = 1u << 14;
+// Keys or values that a worker stores between two looks at the cancel flag.
+constexpr std::uint64_t kElementsBetweenPolls = 8192;
 
 struct Buffers {
     float x[isa::kMaxKeyDim];
@@ -120,8 +122,9 @@ Fault Append::find_blocks(std::uint64_t first, std::uint64_t& count) {
 }
 
 void Append::head(Worker& worker, std::uint32_t head, std::uint64_t first, std::uint64_t count) {
+    const std::uint64_t together = std::max<std::uint64_t>(1, kElementsBetweenPolls / head_dim_);
     for (std::uint64_t i = 0; i < count; ++i) {
-        if (i % 64 == 0 && m_.poll(worker))
+        if (i % together == 0 && m_.poll(worker))
             return;
         if (!store_k(worker, head, first + i, refs_[i]))
             return bad_k_.report(first + i);

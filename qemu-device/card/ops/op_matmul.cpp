@@ -21,6 +21,9 @@ constexpr std::uint64_t kCallBytes = 128u << 10;
 // longer with twice as much), all of a stretch once activations do (512 take 5 % less).
 constexpr std::uint64_t kInnerBytes = 9u << 10;
 constexpr std::uint64_t kManyColumns = 48;
+// Products of a call, at least those of a tile, on the path that takes a millisecond or two for
+// them, of which a sanitizer makes many more. Other paths are bounded by what they fetch.
+constexpr std::uint64_t kScalarCallMacs = 1u << 20;
 constexpr unsigned kRowTiles = 2;  // together, of several columns
 constexpr std::uint64_t kMostOutputs = IntegerCall::kStreams * isa::kTileRows;  // of an item
 
@@ -73,7 +76,7 @@ class Product {
                              std::uint64_t& count) const;
     void call(IntegerCall& c, std::uint64_t tile, std::uint64_t count, std::uint64_t columns,
               float* acc, std::size_t acc_stride) const;
-    void call_floats(const std::byte* w, std::uint64_t tile, std::uint64_t count,
+    bool call_floats(Worker& worker, const std::byte* w, std::uint64_t tile, std::uint64_t count,
                      std::uint64_t columns, float* acc, std::size_t acc_stride) const;
     compute::MatmulEnd end(Worker& worker, std::uint64_t row_tile, unsigned count,
                            std::uint64_t columns) const;
@@ -115,9 +118,10 @@ Fault Product::run() {
 void Product::multiply(std::uint64_t columns) {
     // Few columns are bound by memory, which several streams serve better than one; with more an
     // activation is to serve two row tiles.
-    const std::uint64_t most = !info_.integer ? 1
-                               : columns == 1 ? IntegerCall::kStreams
-                                              : kRowTiles;
+    const std::uint64_t most = !info_.integer                     ? 1
+                               : columns == 1                     ? IntegerCall::kStreams
+                               : m_.kernels.simd == Simd::kScalar ? 1
+                                                                  : kRowTiles;
     const std::uint64_t rows = std::min(most, isa::ceil_div(row_tiles_, 4 * m_.seat.threads()));
     const std::uint64_t macs = rows * isa::kTileRows * tiles_ * info_.tile_k * columns;
     const std::uint64_t macs_per_ns = !info_.integer ? 16
@@ -154,8 +158,11 @@ std::uint64_t Product::longest(std::uint64_t tile, unsigned count) const {
     const bool several = info_.integer && x_.groups() > 1;
     const std::uint64_t inner = x_.columns() >= kManyColumns ? 2 * kInnerBytes : kInnerBytes;
     const std::uint64_t bytes = (several ? inner : kCallBytes) / count;
-    const std::uint64_t most =
-        std::min(tiles_ - tile, std::max<std::uint64_t>(1, bytes / info_.tile_bytes));
+    std::uint64_t tiles = bytes / info_.tile_bytes;
+    if (m_.kernels.simd == Simd::kScalar && info_.integer)
+        tiles = std::min(tiles,
+                         kScalarCallMacs / (x_.columns() * count * isa::kTileRows * info_.tile_k));
+    const std::uint64_t most = std::min(tiles_ - tile, std::max<std::uint64_t>(1, tiles));
     const std::uint64_t stretch = Activations::kStretch / chunks_;
     return several ? std::min(most, stretch - tile % stretch) : most;
 }
@@ -208,8 +215,8 @@ bool Product::by_tiles(Worker& worker, std::uint64_t row_tile, unsigned count,
                 IntegerCall c;
                 c.w[0] = w;
                 call(c, tile, run, columns, acc + s * isa::kTileRows, acc_stride);
-            } else {
-                call_floats(w, tile, run, columns, acc, acc_stride);
+            } else if (!call_floats(worker, w, tile, run, columns, acc, acc_stride)) {
+                return false;
             }
             tile += run;
         }
@@ -230,18 +237,23 @@ void Product::call(IntegerCall& c, std::uint64_t tile, std::uint64_t count, std:
     kernel_(c);
 }
 
-void Product::call_floats(const std::byte* w, std::uint64_t tile, std::uint64_t count,
-                          std::uint64_t columns, float* acc, std::size_t acc_stride) const {
+// False: stopped.
+bool Product::call_floats(Worker& worker, const std::byte* w, std::uint64_t tile,
+                          std::uint64_t count, std::uint64_t columns, float* acc,
+                          std::size_t acc_stride) const {
     compute::MatmulFloat c;
     c.w = w;
     c.tiles = static_cast<std::uint32_t>(count);
     c.x_stride = x_.stride() / 4;
     for (std::uint64_t first = 0; first < columns; first += kMaxColumns) {
+        if (first != 0 && m_.poll(worker))
+            return false;
         c.columns = static_cast<unsigned>(std::min<std::uint64_t>(kMaxColumns, columns - first));
         c.x = x_.floats(first, tile);
         c.acc = acc + first * acc_stride;
         (info_.format == isa::WeightFormat::F16 ? m_.kernels.matmul_f16 : m_.kernels.matmul_f32)(c);
     }
+    return true;
 }
 
 // What becomes of the sums of `count` row tiles; y only where it is in place.

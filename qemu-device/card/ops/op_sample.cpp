@@ -135,6 +135,8 @@ Fault Sampler::penalise(float penalty, std::uint32_t sequence, std::uint32_t fir
     if (const Fault f = mark_history(va, last - first))
         return f;
     for (std::size_t word = 0; word < seen_.size(); ++word) {
+        if (word % (kPiece / 64) == kPiece / 64 - 1 && m_.poll(m_.self))
+            return {};
         for (std::uint64_t bits = seen_[word]; bits != 0; bits &= bits - 1) {
             float& z = z_[word * 64 + static_cast<unsigned>(std::countr_zero(bits))];
             z = z > 0.0f ? z / penalty : z * penalty;

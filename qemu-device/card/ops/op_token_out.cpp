@@ -9,6 +9,8 @@
 namespace skald::card::ops {
 namespace {
 
+constexpr std::uint64_t kRowsBetweenPolls = 1024;
+
 // Decides whether the token is the last of its sequence; returns SKALD_TOKEN_* flags.
 std::uint32_t count_token(isa::Sequence& sequence, std::uint32_t token) {
     std::uint32_t flags = 0;
@@ -83,6 +85,8 @@ Fault token_out(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
 
     std::uint64_t active = 0;
     for (std::uint64_t t = 0; t < rows; ++t) {
+        if (t % kRowsBetweenPolls == kRowsBetweenPolls - 1 && m.poll(m.self))
+            return {};
         std::uint32_t flags = 0;
         const std::uint64_t va =
             sequences.address(m.row_table[t].sequence, offsetof(isa::Sequence, flags));
