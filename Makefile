@@ -12,6 +12,15 @@ export SKALD_BUILD ?= $(CURDIR)/build
 SETUP := tools/setup
 BUILD := $(SKALD_BUILD)
 JOBS := $(shell nproc)
+
+# make, kbuild and the shell take names apart at these: better one line now than an obscure one in the middle.
+SPECIAL := : ; & | < > ( ) [ ] { } * ? ! ' " ` \ \# $$
+special_in = $(strip $(filter-out 1,$(words $(1)))$(foreach c,$(SPECIAL),$(findstring $(c),$(1))))
+refuse_special = $(if $(call special_in,$(1)),$(error skald: cannot be built in '$(1)': no space in a path, and none of $(SPECIAL)))
+$(call refuse_special,$(CURDIR))
+$(call refuse_special,$(SKALD_BUILD))
+$(call refuse_special,$(or $(XDG_CACHE_HOME),$(HOME)/.cache))
+
 HOST_OPTIONS := -DSKALD_BIN_DIR=$(BUILD)/bin -DCMAKE_BUILD_TYPE=RelWithDebInfo
 
 # The inner make runs the rooms side by side; its own messages would only be in the way.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What a user reads where no guest comes up: skald-vm with a QEMU that refuses, and `make run` with
-// what is no model.
+// what is no model or where make itself would fail.
 #include <gtest/gtest.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -83,6 +83,27 @@ TEST_F(Failure, WhatCannotBeCompiledIsSaidByTheCompilerAlone) {
     const std::string said = failing(RUN_MODEL " model x 1", 1);
     EXPECT_EQ(std::ranges::count(said, '\n'), 2) << said;
     EXPECT_TRUE(said.starts_with("  compiling model\nllm-compile: ")) << said;
+}
+
+TEST_F(Failure, MakeRefusesANameThatItWouldTakeApartInOneLine) {
+    for (const std::string name : {"two words", "a:b", "it's", "a&b"}) {
+        fs::create_directories(folder_ / name);
+        fs::copy_file(MAKEFILE, folder_ / name / "Makefile");
+        const std::string path = (fs::canonical(folder_) / name).string();
+        const std::string said = failing("make --no-print-directory -C \"" + name + "\" run", 2);
+        EXPECT_EQ(std::ranges::count(said, '\n'), 1) << said;
+        EXPECT_NE(said.find("skald: cannot be built in '" + path + "'"), std::string::npos) << said;
+    }
+}
+
+TEST_F(Failure, MakeRefusesSuchANameOfTheBuildAndOfTheCache) {
+    fs::copy_file(MAKEFILE, folder_ / "Makefile");
+    for (const std::string variable : {"SKALD_BUILD", "XDG_CACHE_HOME"}) {
+        const std::string said =
+            failing("env " + variable + "='/two words' make --no-print-directory run", 2);
+        EXPECT_EQ(std::ranges::count(said, '\n'), 1) << said;
+        EXPECT_NE(said.find("skald: cannot be built in '/two words"), std::string::npos) << said;
+    }
 }
 
 }  // namespace
