@@ -157,12 +157,20 @@ static SkaldDmaResult skald_dma_translated_step(SkaldState *s, SkaldDma *dma)
     return result == SKALD_DMA_DONE ? result : SKALD_DMA_REFUSED;
 }
 
-static bool skald_dma_allowed(SkaldState *s)
+/* Below D0 a function is silent, whatever its command register says. */
+bool skald_is_bus_master(SkaldState *s)
 {
-    uint8_t command = qatomic_read(PCI_DEVICE(s)->config + PCI_COMMAND);
+    PCIDevice *dev = PCI_DEVICE(s);
+    uint8_t command = qatomic_read(dev->config + PCI_COMMAND);
+    uint8_t power = qatomic_read(dev->config + dev->pm_cap + PCI_PM_CTRL);
 
     return (command & PCI_COMMAND_MASTER) &&
-           !skald_card_reset_pending(s->card);
+           !(power & PCI_PM_CTRL_STATE_MASK);
+}
+
+static bool skald_dma_allowed(SkaldState *s)
+{
+    return skald_is_bus_master(s) && !skald_card_reset_pending(s->card);
 }
 
 static void skald_dma_bh(void *opaque)
@@ -285,7 +293,8 @@ void skald_dma_init(SkaldState *s)
     qemu_cond_init(&s->dma_cond);
     QSIMPLEQ_INIT(&s->dma_remote);
     s->dma_running = runstate_is_running();
-    s->dma_bh = qemu_bh_new(skald_dma_bh, s);
+    s->dma_bh = qemu_bh_new_guarded(skald_dma_bh, s,
+                                    &DEVICE(s)->mem_reentrancy_guard);
 }
 
 void skald_dma_cleanup(SkaldState *s)

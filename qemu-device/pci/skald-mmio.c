@@ -30,14 +30,23 @@ static const char *skald_register_name(hwaddr offset)
     }
 }
 
+/*
+ * A vCPU looks up the region before it waits for the BQL. When it has it at
+ * last, the card may be unplugged, or the VM on its way out.
+ */
+static bool skald_is_gone(SkaldState *s)
+{
+    return !s->card || s->shut_down;
+}
+
 static uint64_t skald_registers_read(void *opaque, hwaddr offset,
                                      unsigned size)
 {
     SkaldState *s = opaque;
     uint32_t value;
 
-    if (s->shut_down) {
-        return 0;
+    if (skald_is_gone(s)) {
+        return UINT64_MAX;
     }
     value = skald_card_reg_read(s->card, offset, size);
     trace_skald_reg_read(s->name, skald_register_name(offset), offset, size,
@@ -50,7 +59,7 @@ static void skald_registers_write(void *opaque, hwaddr offset, uint64_t value,
 {
     SkaldState *s = opaque;
 
-    if (s->shut_down) {
+    if (skald_is_gone(s)) {
         return;
     }
     trace_skald_reg_write(s->name, skald_register_name(offset), offset, size,
@@ -69,7 +78,10 @@ static uint64_t skald_doorbells_read(void *opaque, hwaddr offset,
 {
     SkaldState *s = opaque;
 
-    return s->shut_down ? 0 : skald_card_doorbell_read(s->card, offset, size);
+    if (skald_is_gone(s)) {
+        return UINT64_MAX;
+    }
+    return skald_card_doorbell_read(s->card, offset, size);
 }
 
 static void skald_doorbells_write(void *opaque, hwaddr offset, uint64_t value,
@@ -77,7 +89,7 @@ static void skald_doorbells_write(void *opaque, hwaddr offset, uint64_t value,
 {
     SkaldState *s = opaque;
 
-    if (s->shut_down) {
+    if (skald_is_gone(s)) {
         return;
     }
     trace_skald_doorbell(s->name, offset / SKALD_DOORBELL_STRIDE, value);

@@ -90,7 +90,11 @@ static void skald_reset_enter(Object *obj, ResetType type)
 static void skald_reset_hold(Object *obj, ResetType type)
 {
     SkaldState *s = SKALD(obj);
+    PCIDevice *dev = PCI_DEVICE(obj);
 
+    /* Every reset ends in D0; the PCI core leaves that to its devices. */
+    pci_word_test_and_clear_mask(dev->config + dev->pm_cap + PCI_PM_CTRL,
+                                 PCI_PM_CTRL_STATE_MASK);
     if (!current_cpu) {
         skald_stop_wait(s);
     }
@@ -110,9 +114,12 @@ void skald_config_write(PCIDevice *dev, uint32_t addr, uint32_t value,
     SkaldState *s = SKALD(dev);
 
     pci_default_write_config(dev, addr, value, len);
-    if (ranges_overlap(addr, len, PCI_COMMAND, 2)) {
-        /* With bus mastering off, the last access is over. */
-        skald_dma_fence(s);
+    if (ranges_overlap(addr, len, PCI_COMMAND, 2) ||
+        ranges_overlap(addr, len, dev->pm_cap + PCI_PM_CTRL, 2)) {
+        /* The PCI core looks at the command register only, not at D3hot. */
+        memory_region_set_enabled(&dev->bus_master_enable_region,
+                                  skald_is_bus_master(s) && dev->enabled);
+        skald_dma_fence(s); /* whatever was closed, the last access is over */
     }
     pcie_cap_flr_write_config(dev, addr, value, len);
 }

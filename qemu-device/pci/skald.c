@@ -122,10 +122,14 @@ static bool skald_memory_init(SkaldState *s, Error **errp)
     return true;
 }
 
+/*
+ * The name goes at once. The region may live on for as long as somebody maps
+ * it, and the next card in this slot needs the name.
+ */
 static void skald_memory_cleanup(SkaldState *s)
 {
+    vmstate_unregister_ram(s->memory, DEVICE(s));
     if (s->memdev) {
-        vmstate_unregister_ram(s->memory, DEVICE(s));
         host_memory_backend_set_mapped(s->memdev, false);
     }
 }
@@ -217,7 +221,7 @@ static void skald_exit(PCIDevice *dev)
     /* Frees threads that wait for the VM to run, or for a bottom half. */
     skald_stop_begin(s, "exit");
     skald_card_destroy(s->card);
-    s->card = NULL;
+    s->card = NULL; /* for a vCPU that comes late, skald-mmio.c */
     migrate_del_blocker(&s->migration_blocker);
     skald_irq_cleanup(s);
     skald_dma_cleanup(s);

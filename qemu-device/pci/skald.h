@@ -37,7 +37,7 @@ struct SkaldState {
 
     /* Fixed from realize on */
     char *name;                 /* for traces and the log */
-    struct skald_card *card;
+    struct skald_card *card;    /* NULL: unplugged */
     MemoryRegion registers;     /* BAR0 */
     MemoryRegion doorbells;     /* BAR2 */
     MemoryRegion ram;           /* BAR4, unless memdev provides it */
@@ -46,11 +46,9 @@ struct SkaldState {
     Notifier shutdown;
     VMChangeStateEntry *run_state;
 
-    /* Interrupts, skald-irq.c; what is atomic is changed by any thread */
+    /* Interrupts, skald-irq.c */
     uint32_t irq;               /* vectors requested and not yet sent, atomic */
-    int irq_cpu[SKALD_NUM_VECTORS]; /* vCPU each interrupts, atomic */
-    int irq_watch;              /* what irq_timer has to do, atomic */
-    QEMUTimer *irq_timer;
+    QEMUBH *irq_bh;
 
     /*
      * DMA. The lock is held for every access to host memory, so that whoever
@@ -73,6 +71,8 @@ void skald_mmio_init(SkaldState *s);
 /* skald-dma.c */
 void skald_dma_init(SkaldState *s);
 void skald_dma_cleanup(SkaldState *s);
+/* Whether the guest lets the card write and read on the bus. Any thread. */
+bool skald_is_bus_master(SkaldState *s);
 void skald_dma_set_running(SkaldState *s, bool running);
 /* Returns when no access from before the call is in progress any more. */
 void skald_dma_fence(SkaldState *s);

@@ -129,6 +129,10 @@ void Board::function_level_reset() {
     card.write16(express + PCI_EXP_DEVCTL, PCI_EXP_DEVCTL_BCR_FLR);
 }
 
+void Board::power_state(unsigned d) {
+    card.write16(card.capability(PCI_CAP_ID_PM) + PCI_PM_CTRL, static_cast<std::uint16_t>(d));
+}
+
 void Board::power_slot(bool on) {
     const unsigned express = port.capability(PCI_CAP_ID_EXP);
     port.write16(express + PCI_EXP_SLTCTL,

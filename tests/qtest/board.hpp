@@ -71,6 +71,7 @@ class Board {
     MailboxWords ping(std::uint32_t tag);
 
     void function_level_reset();
+    void power_state(unsigned d);  // as the driver sets it: 0 for D0, 3 for D3hot
     // Slot power off, as a guest ends a device_del; waits until the card is gone.
     void power_slot(bool on);
 };

@@ -5,7 +5,9 @@
 #include <charconv>
 #include <cstdlib>
 #include <filesystem>
+#include <ranges>
 #include <stdexcept>
+#include <utility>
 
 namespace skald::qtest {
 namespace {
@@ -18,12 +20,15 @@ std::string blobs() {
 std::vector<std::string> machine_command(const std::vector<std::string>& arguments) {
     std::vector<std::string> command = {
         qemu_binary(), "-L", blobs(), "-nodefaults", "-no-user-config", "-display", "none",
-        "-accel", "qtest", "-machine", "q35", "-m", "128", "-chardev", "socket,id=qtest0,fd=3",
-        "-qtest", "chardev:qtest0", "-qtest-log", "none", "-chardev", "socket,id=qmp0,fd=4", "-mon",
+        "-machine", "q35", "-m", "128", "-chardev", "socket,id=qtest0,fd=3", "-qtest",
+        "chardev:qtest0", "-qtest-log", "none", "-chardev", "socket,id=qmp0,fd=4", "-mon",
         "chardev=qmp0,mode=control",
         // The slot's own registers unplug, not an ACPI table that nobody here interprets.
         "-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off"};
     command.insert(command.end(), arguments.begin(), arguments.end());
+    if (std::ranges::find(arguments, "-accel") == arguments.end()) {
+        command.insert(command.end(), {"-accel", "qtest"});
+    }
     return command;
 }
 
@@ -80,7 +85,15 @@ Machine::Machine(const std::vector<std::string>& arguments, std::pair<Fd, Fd> te
 }
 
 std::string Machine::command(const std::string& line) {
+    if (held_back_) {
+        held_back_->push_back(line);
+        return "";
+    }
     test_.send(line);
+    return answer(line);
+}
+
+std::string Machine::answer(const std::string& line) {
     std::string answer = test_.receive();
     while (answer.starts_with("IRQ")) {
         answer = test_.receive();
@@ -89,6 +102,20 @@ std::string Machine::command(const std::string& line) {
         throw std::runtime_error("qtest: " + line + ": " + answer);
     }
     return answer.substr(std::min<std::size_t>(answer.size(), 3));
+}
+
+void Machine::send_held_back() {
+    std::vector<std::string> lines = *std::exchange(held_back_, std::nullopt);
+    const std::string fill = "memset 0x4000000 0x4000000 0x0";  // the upper half of memory
+    lines.insert(lines.begin(), 4, fill);
+    std::string text = lines.front();
+    for (const std::string& line : lines | std::views::drop(1)) {
+        text += '\n' + line;
+    }
+    test_.send(text);
+    for (const std::string& line : lines) {
+        answer(line);
+    }
 }
 
 std::uint64_t Machine::value(const std::string& line) {

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,7 +22,8 @@ namespace skald::qtest {
 
 class Machine {
   public:
-    // A q35 machine with 128 MiB and no devices but those that arguments name.
+    // A q35 machine with 128 MiB, no devices but those that arguments name, and no virtual CPU that
+    // runs unless they name an accelerator.
     explicit Machine(const std::vector<std::string>& arguments);
 
     // Accesses of the guest. Every one has reached the device when it returns.
@@ -36,6 +38,15 @@ class Machine {
     void write32(std::uint64_t address, std::uint32_t value) { write(address, 4, value); }
     [[nodiscard]] std::vector<std::byte> read_block(std::uint64_t address, std::size_t bytes);
     void write_block(std::uint64_t address, std::span<const std::byte> data);
+    // What call writes waits until its end and then goes out at once: QEMU does it all under one
+    // hold of its lock, after having kept the lock so long that a virtual CPU which wants it waits
+    // by then. call must not read.
+    template <typename Call>
+    void under_one_lock(Call call) {
+        held_back_.emplace();
+        call();
+        send_held_back();
+    }
     // Moves the virtual clock, which stands still otherwise.
     void advance(std::chrono::nanoseconds time);
 
@@ -49,12 +60,15 @@ class Machine {
     Machine(const std::vector<std::string>& arguments, std::pair<Fd, Fd> test,
             std::pair<Fd, Fd> monitor);
     std::string command(const std::string& line);
+    std::string answer(const std::string& line);
+    void send_held_back();
     std::uint64_t value(const std::string& line);
 
     Process process_;
     LineChannel test_;
     LineChannel monitor_;
     std::vector<std::string> events_;
+    std::optional<std::vector<std::string>> held_back_;
 };
 
 // Runs QEMU with arguments it should refuse or answer at once; gives its status and output.

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Everything that stops a card while it boots or runs a job: resets of each strength, a stopped VM,
-// unplug, and every way in which QEMU ends.
+// Everything that stops a card while it boots or runs a job: resets of each strength, power states,
+// a stopped VM, and every way in which QEMU ends.
 #include <gtest/gtest.h>
 #include <signal.h>
+
+#include <functional>
 
 #include "card_memory.hpp"
 #include "rig.hpp"
@@ -87,6 +89,39 @@ TEST_F(Stop, ResetRegisterInMidJobKeepsThePciFunction) {
     wait_until("vector 0", [&] { return board.message(0) == kMessageData; });
 }
 
+// ---- Power states
+
+TEST_F(Stop, D3HotIsSilentWhenTheWriteReturns) {
+    board.boot();
+    Rig rig(board);
+    rig.start_counting();
+    board.power_state(3);
+    const std::uint64_t last = rig.counter();
+    for (int i = 0; i < 1000; ++i) {
+        ASSERT_EQ(rig.counter(), last);
+    }
+    board.power_state(0);
+    wait_until("the job's end", [&] { return board.reg(SKALD_REG_ENGINE_STATE) == 0; });
+    EXPECT_EQ(rig.counter(), last);
+    EXPECT_EQ(board.ping(1)[SKALD_MBOX_W_STATUS], SKALD_MBOX_OK);
+}
+
+TEST_F(Stop, EveryResetEndsInD0) {
+    const auto flr = [&] { board.function_level_reset(); };
+    const auto system = [&] {
+        board.machine.qmp("system_reset");
+        board.machine.wait_event("RESET");
+    };
+    for (const std::function<void()>& reset : {std::function<void()>(flr), {system}}) {
+        board.power_state(3);
+        reset();
+        board.enumerate();
+        board.wait_status(SKALD_STATE_IDLE);
+        board.boot();
+        EXPECT_EQ(board.ping(1)[SKALD_MBOX_W_STATUS], SKALD_MBOX_OK);
+    }
+}
+
 // ---- The machine
 
 TEST_F(Stop, SystemResetInMidJobEndsItAndTheCardBootsAgain) {
@@ -149,43 +184,6 @@ TEST_F(Stop, InterruptsWaitForAStoppedVmToGoOn) {
     EXPECT_EQ(board.message(0), 0u);
     board.machine.qmp("cont");
     wait_until("vector 0", [&] { return board.message(0) == kMessageData; });
-}
-
-// ---- Unplug
-
-TEST_F(Stop, UnplugInMidJobAndPlugAgain) {
-    board.power_slot(true);
-    for (int i = 0; i < 3; ++i) {
-        board.boot();
-        Rig rig(board);
-        rig.start_counting();
-        board.machine.qmp("device_del", {{"id", "card0"}});
-        board.power_slot(false);
-        const std::uint64_t last = rig.counter();
-        board.machine.wait_event("DEVICE_DELETED");
-        EXPECT_EQ(board.card.read32(PCI_VENDOR_ID), 0xffffffff);
-        EXPECT_EQ(rig.counter(), last);
-        board.machine.qmp(
-            "device_add",
-            {{"driver", "skald"}, {"bus", "rp0"}, {"id", "card0"}, {"memory-size", kCardMemory}});
-        board.power_slot(true);
-        board.enumerate();
-    }
-    board.boot();
-    EXPECT_EQ(board.ping(1)[SKALD_MBOX_W_STATUS], SKALD_MBOX_OK);
-}
-
-TEST_F(Stop, UnplugInAStoppedVm) {
-    board.power_slot(true);
-    board.boot();
-    Rig rig(board);
-    rig.start_counting();
-    board.machine.qmp("stop");
-    board.machine.qmp("device_del", {{"id", "card0"}});
-    board.power_slot(false);
-    board.machine.wait_event("DEVICE_DELETED");
-    board.machine.qmp("cont");
-    EXPECT_EQ(board.card.read32(PCI_VENDOR_ID), 0xffffffff);
 }
 
 // ---- The end of QEMU. Sanitizers report on stderr and change the status.
