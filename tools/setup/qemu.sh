@@ -40,7 +40,8 @@ unpack_source() {
     tar -xf "$QEMUS/source/qemu.tar.xz" -C "$tree/src" --strip-components=1 \
         --exclude='*/roms/*'
     cd "$tree/src"
-    patch -p1 -F3 <"$OVERLAY/hooks.patch"
+    local patch
+    for patch in "$OVERLAY"/*.patch; do patch -p1 -F3 <"$patch"; done
     cp "$OVERLAY/skald.mak" configs/devices/x86_64-softmmu/
     mkdir hw/skald
     cp "$OVERLAY"/skald/* hw/skald/
@@ -122,7 +123,7 @@ main() {
         step qemu-download "downloading the source of QEMU 10.0" fetch_source
     fi
     key=$(<"$QEMUS/source/version")-$(echo "${CONFIGURE[@]}" |
-        hash_of - "$OVERLAY/hooks.patch" "$OVERLAY/skald.mak" "$OVERLAY"/skald/*)
+        hash_of - "$OVERLAY"/*.patch "$OVERLAY/skald.mak" "$OVERLAY"/skald/*)
     tree=$QEMUS/$key
     if [[ ! -e $tree/obj/build.ninja ]]; then
         step qemu-unpack "unpacking QEMU ${key%-*}" unpack_source "$tree"
