@@ -16,7 +16,13 @@ export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
 export UBSAN_OPTIONS=print_stacktrace=1
 export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
 
-make_stages() { make -C "$SKALD_ROOT" --no-print-directory -j "$SKALD_JOBS" "$@"; }
+# The suite's own stages; how long they took goes into the summary.
+make_stages() {
+    local started=$SECONDS status=0
+    make -C "$SKALD_ROOT" --no-print-directory -j "$SKALD_JOBS" "$@" || status=$?
+    echo $((SECONDS - started)) >"$RESULTS/$SUITE.building"
+    return $status
+}
 
 host_tests() {
     ctest --test-dir "$SKALD_BUILD/$1" -j "$SKALD_JOBS" -LE qtest --no-tests=error \
@@ -40,26 +46,26 @@ suite_vm() {
 }
 
 main() {
-    local suite started status
+    local SUITE started status
     local suites=("$@")
     ((${#suites[@]})) || suites=("${ALL[@]}")
-    for suite in "${suites[@]}"; do
-        [[ " ${ALL[*]} ${MORE[*]} " == *" $suite "* ]] ||
-            die "there is no suite '$suite'; there are: ${ALL[*]} ${MORE[*]}"
+    for SUITE in "${suites[@]}"; do
+        [[ " ${ALL[*]} ${MORE[*]} " == *" $SUITE "* ]] ||
+            die "there is no suite '$SUITE'; there are: ${ALL[*]} ${MORE[*]}"
     done
     rm -rf "$RESULTS" && mkdir -p "$RESULTS"
     "$SKALD_ROOT/tools/setup/packages.sh"
-    for suite in "${suites[@]}"; do
+    for SUITE in "${suites[@]}"; do
         started=$SECONDS status=0
-        say "suite $suite"
+        say "suite $SUITE"
         if [[ ${V:-0} != 0 ]]; then
-            "suite_$suite" 2>&1 | tee "$RESULTS/$suite.log" || status=$?
+            "suite_$SUITE" 2>&1 | tee "$RESULTS/$SUITE.log" || status=$?
         else
             # Stages say what they do; the tests themselves are quiet unless they fail.
-            "suite_$suite" >"$RESULTS/$suite.log" || status=$?
+            "suite_$SUITE" >"$RESULTS/$SUITE.log" || status=$?
         fi
-        echo "$status" >"$RESULTS/$suite.status"
-        say "suite $suite took $((SECONDS - started)) s"
+        echo $((SECONDS - started)) >"$RESULTS/$SUITE.seconds"
+        echo "$status" >"$RESULTS/$SUITE.status"
     done
     python3 "$SKALD_ROOT/tests/summary.py" "$RESULTS"
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""summary.py DIRECTORY: read the JUnit XML that the suites left, show what failed with its output, and end with one
-line, "N passed, N failed, N skipped". Exit status 0 only if something passed and nothing failed."""
+"""summary.py DIRECTORY: read the JUnit XML that the suites left, show what failed with its output and where the time
+went, and end with one line, "N passed, N failed, N skipped". Exit status 0 only if something passed and nothing failed."""
 
 import re
 import sys
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TAIL_LINES = 60
+SLOWEST = 10
 
 
 @dataclass
@@ -17,6 +18,7 @@ class Case:
     name: str
     outcome: str  # passed, failed, skipped
     output: str
+    seconds: float = 0.0
 
 
 def read_case(suite: str, element: ElementTree.Element) -> Case:
@@ -33,7 +35,7 @@ def read_case(suite: str, element: ElementTree.Element) -> Case:
         outcome = "skipped"
     else:
         outcome = "passed"
-    return Case(f"{suite}: {full}", outcome, text)
+    return Case(f"{suite}: {full}", outcome, text, float(element.get("time") or 0))
 
 
 def read_file(path: Path) -> list[Case]:
@@ -73,10 +75,25 @@ def show(case: Case) -> None:
         print(f"    {line}")
 
 
+def seconds_of(file: Path) -> int:
+    return int(file.read_text()) if file.exists() else 0
+
+
+def show_times(directory: Path, suites: list[str], cases: list[Case]) -> None:
+    """Suite by suite, what building took of its time, then the slowest tests: seconds."""
+    print(f"{'seconds':<12}{'building':>10}{'testing':>10}{'together':>10}")
+    rows = [(suite, seconds_of(directory / f"{suite}.building"), seconds_of(directory / f"{suite}.seconds"))
+            for suite in suites]
+    for name, building, together in rows + [("all", sum(row[1] for row in rows), sum(row[2] for row in rows))]:
+        print(f"{name:<12}{building:>10}{together - building:>10}{together:>10}")
+    for case in sorted(cases, key=lambda case: -case.seconds)[:SLOWEST]:
+        print(f"{case.seconds:10.1f} s  {case.name}")
+
+
 def main() -> int:
     directory = Path(sys.argv[1])
-    cases = [case for status in sorted(directory.glob("*.status"), key=lambda file: file.stat().st_mtime_ns)
-             for case in suite_cases(directory, status.stem)]
+    suites = [file.stem for file in sorted(directory.glob("*.status"), key=lambda file: file.stat().st_mtime_ns)]
+    cases = [case for suite in suites for case in suite_cases(directory, suite)]
     counts = {outcome: sum(case.outcome == outcome for case in cases) for outcome in ("passed", "failed", "skipped")}
     for case in cases:
         if case.outcome == "skipped":
@@ -84,6 +101,7 @@ def main() -> int:
     for case in cases:
         if case.outcome == "failed":
             show(case)
+    show_times(directory, suites, cases)
     print("{passed} passed, {failed} failed, {skipped} skipped".format(**counts))
     return 0 if counts["passed"] and not counts["failed"] else 1
 

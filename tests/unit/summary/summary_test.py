@@ -1,0 +1,63 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""What `make test` says at its end: failures, where the time went, and the counts alone on the last line."""
+
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+SUMMARY = Path(__file__).resolve().parents[2] / "summary.py"
+
+
+class Summary(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.results = Path(folder.name)
+
+    def suite(self, name, cases, status=0, building=None, seconds=None):
+        """cases: name, seconds, and what is inside of the element."""
+        text = "".join(f'<testcase classname="T" name="{case}" time="{time}">{inside}</testcase>'
+                       for case, time, inside in cases)
+        (self.results / f"{name}.xml").write_text(f"<testsuite>{text}</testsuite>")
+        (self.results / f"{name}.log").write_text("what the suite said\n")
+        if building is not None:
+            (self.results / f"{name}.building").write_text(f"{building}\n")
+        if seconds is not None:
+            (self.results / f"{name}.seconds").write_text(f"{seconds}\n")
+        (self.results / f"{name}.status").write_text(f"{status}\n")
+
+    def summary(self, status):
+        done = subprocess.run([sys.executable, SUMMARY, self.results], capture_output=True, text=True)
+        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+        return done.stdout.splitlines()
+
+    def test_counts_stand_alone_on_the_last_line(self):
+        self.suite("host", [("a", 1, ""), ("b", 2, "<skipped/>")], building=5, seconds=8)
+        self.assertEqual(self.summary(0)[-1], "1 passed, 0 failed, 1 skipped")
+
+    def test_time_is_shown_suite_by_suite_and_sums_up(self):
+        self.suite("host", [("a", 1, "")], building=50, seconds=80)
+        self.suite("vm", [("a", 1, "")], building=7, seconds=207)
+        rows = [line.split() for line in self.summary(0)]
+        self.assertIn(["host", "50", "30", "80"], rows)
+        self.assertIn(["vm", "7", "200", "207"], rows)
+        self.assertIn(["all", "57", "230", "287"], rows)
+
+    def test_the_ten_slowest_tests_come_in_order(self):
+        self.suite("host", [(f"t{i}", i, "") for i in range(20)], seconds=200)
+        slow = [line.split()[-1] for line in self.summary(0) if " s  host: " in line]
+        self.assertEqual(slow, [f"T.t{i}" for i in range(19, 9, -1)])
+
+    def test_a_suite_that_ended_badly_fails_and_its_time_counts(self):
+        self.suite("vm", [("a", 1, "")], status=1, building=3, seconds=9)
+        lines = self.summary(1)
+        self.assertIn("FAILED vm: the suite as a whole", lines)
+        self.assertIn(["vm", "3", "6", "9"], [line.split() for line in lines])
+        self.assertEqual(lines[-1], "1 passed, 1 failed, 0 skipped")
+
+
+if __name__ == "__main__":
+    unittest.main()
