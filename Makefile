@@ -54,12 +54,17 @@ endif
 setup: ## packages and the guest's kernel, nothing built
 	@$(MAKE) stage-kernel
 
-test: ## all checks and tests; ends with one line of counts. SUITES="lint host sanitized qtest vm threads": only those
+test: ## all checks and tests; ends with one line of counts. SUITES="lint host sanitized fuzz qtest vm threads": only those
 	@tests/run-all.sh $(SUITES)
 
 lint: ## formatters, checkpatch, sparse, clang-tidy over everything: some minutes more than in test
 	@$(PARALLEL) stage-driver stage-host stage-qemu
 	@SKALD_LINT_ALL=1 tests/lint/lint.sh
+
+fuzz: ## libFuzzer and a random guest look for crashes: TIME=seconds for each, TARGET= one, see tests/fuzz
+	@$(PARALLEL) stage-fuzz $(if $(filter qtest,$(or $(TARGET),qtest)),stage-host stage-qemu)
+	@tests/fuzz/run --time "$$SKALD_FUZZ_TIME" $(TARGET)
+fuzz: export SKALD_FUZZ_TIME = $(or $(value TIME),60)
 
 bench: build ## speed, beside llama-bench where there is one: BENCH= REPEATS= LLAMA_BENCH=, see tests/bench
 	@tests/bench/run.sh
@@ -112,4 +117,9 @@ stage-sanitized: stage-packages
 stage-threads: stage-packages
 	@$(SETUP)/host.sh host-threads "building the host tests with TSan" all -DSKALD_SANITIZE=thread
 
-.PHONY: help run shell build setup test lint bench clean $(shell sed -n 's/^\(stage-[a-z-]*\):.*/\1/p' Makefile)
+# clang brings libFuzzer; everything else is built with g++.
+stage-fuzz: stage-packages
+	@$(SETUP)/host.sh fuzz "building the fuzz targets with clang, ASan and UBSan" fuzz \
+		-DCMAKE_C_COMPILER=clang-19 -DCMAKE_CXX_COMPILER=clang++-19 -DSKALD_SANITIZE=address,undefined -DSKALD_FUZZ=ON
+
+.PHONY: help run shell build setup test lint fuzz bench clean $(shell sed -n 's/^\(stage-[a-z-]*\):.*/\1/p' Makefile)

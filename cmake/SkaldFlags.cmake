@@ -29,9 +29,16 @@ if(SKALD_SANITIZE)
   # -O1: checks make code so long that optimising it takes longer than running it. Instrumented standard headers make g++ see
   # uninitialised members that are not.
   set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O1 -g1")
-  target_compile_options(skald_flags INTERFACE -fsanitize=${SKALD_SANITIZE} -Wno-maybe-uninitialized
-                         -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_compile_options(skald_flags INTERFACE -fsanitize=${SKALD_SANITIZE} -fno-sanitize-recover=all
+                         -fno-omit-frame-pointer $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   target_link_options(skald_flags INTERFACE -fsanitize=${SKALD_SANITIZE})
+endif()
+
+# Everything counts its branches for libFuzzer, which tests/fuzz links; needs clang, and SKALD_SANITIZE beside it. The warnings
+# that must not be are those of g++, which everything else is built with.
+option(SKALD_FUZZ "the fuzz targets instead of the tests" OFF)
+if(SKALD_FUZZ)
+  target_compile_options(skald_flags INTERFACE -fsanitize=fuzzer-no-link -w)
 endif()
 
 # The contracts: every layer may include them, they include nothing of ours.

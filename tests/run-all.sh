@@ -7,7 +7,7 @@
 . "$(dirname "$0")/../tools/setup/lib.sh"
 
 RESULTS=$SKALD_BUILD/test-results
-ALL=(lint host sanitized qtest vm)
+ALL=(lint host sanitized fuzz qtest vm)
 MORE=(threads)
 
 export SKALD_QEMU=$SKALD_BUILD/qemu/qemu-system-x86_64
@@ -32,6 +32,7 @@ host_tests() {
 suite_lint() { make_stages stage-host stage-driver stage-qemu && "$SKALD_ROOT/tests/lint/lint.sh" "$RESULTS/lint.xml"; }
 suite_host() { make_stages stage-host stage-firmware && host_tests host host; }
 suite_sanitized() { make_stages stage-sanitized stage-firmware && host_tests host-sanitized sanitized; }
+suite_fuzz() { make_stages stage-fuzz && "$SKALD_ROOT/tests/fuzz/run" --build "$SKALD_BUILD" --check --results "$RESULTS/fuzz.xml"; }
 suite_threads() { make_stages stage-threads stage-firmware && host_tests host-threads threads; }
 suite_qtest() {
     make_stages stage-host stage-qemu stage-firmware &&

@@ -5,6 +5,7 @@
 
 #include <sodium.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -100,7 +101,7 @@ struct Image {
                 if (j < i)
                     at += parts[j].bytes.size();
             }
-            std::memcpy(out.data() + at, parts[i].bytes.data(), parts[i].bytes.size());
+            std::copy(parts[i].bytes.begin(), parts[i].bytes.end(), out.data() + at);
         }
         return out;
     }
