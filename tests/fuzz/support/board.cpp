@@ -3,6 +3,7 @@
 
 #include <sodium.h>
 
+#include <algorithm>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -110,14 +111,14 @@ void Board::put_programs() {
     const std::vector<MicroOp> programs[kPrograms] = {{end()},   spinning(),   waiting(),
                                                       copying(), scratching(), {}};
     for (std::uint32_t i = 0; i < kPrograms; ++i)
-        std::memcpy(&memory_[kProgramsAt + i * 4096], programs[i].data(),
-                    programs[i].size() * sizeof(MicroOp));
+        std::ranges::copy(std::as_bytes(std::span(programs[i])),
+                          memory_.begin() + kProgramsAt + i * 4096);
     const std::uint64_t one = 1;
     std::memcpy(&memory_[kArgsAt + 8], &one, sizeof one);
 }
 
 void Board::boot(std::span<const std::byte> image) {
-    std::memcpy(&memory_[kImageAt], image.data(), image.size());
+    std::ranges::copy(image, memory_.begin() + kImageAt);
     card_->reg_write(SKALD_REG_BOOT_ADDR_LO, kImageAt);
     card_->reg_write(SKALD_REG_BOOT_SIZE, static_cast<std::uint32_t>(image.size()));
     card_->reg_write(SKALD_REG_HOST_ABI, SKALD_FW_ABI);

@@ -151,7 +151,7 @@ void memory_write(Board& board, Source& source) {
     const std::uint64_t at =
         kRootAt + std::uint64_t{source.take<std::uint16_t>()} * 64 % (kBoardMemory - kRootAt - 64);
     const auto content = source.bytes(source.byte() % 64);
-    std::memcpy(&board.memory()[at], content.data(), content.size());
+    std::ranges::copy(content, board.memory().begin() + static_cast<std::ptrdiff_t>(at));
 }
 
 void signal(Board& board, Source& source) {

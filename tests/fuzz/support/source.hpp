@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <span>
 #include <string_view>
 #include <type_traits>
@@ -25,7 +24,7 @@ class Source {
     T take() {
         T value{};
         const auto bytes = this->bytes(sizeof value);
-        std::memcpy(&value, bytes.data(), bytes.size());
+        std::ranges::copy(bytes, std::as_writable_bytes(std::span(&value, 1)).begin());
         return value;
     }
     std::uint8_t byte() { return take<std::uint8_t>(); }
