@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "support/machine.hpp"
 
+#include <bit>
 #include <cstring>
 #include <random>
 #include <utility>
@@ -22,7 +23,7 @@ constexpr std::uint64_t kArena = 0x4000;  // and of the arena
 constexpr std::uint64_t kTableWords = 0x5000 / 8;
 constexpr std::uint64_t kArgsAt = 0x8000;
 constexpr std::uint64_t kProgramAt = 0x10000;
-constexpr std::uint64_t kArenaAt = 0x40000;
+constexpr std::uint64_t kArenaAt = 0x20000;
 constexpr std::uint64_t kWatched = kArenaAt + kArenaBytes;
 constexpr std::uint64_t kHostPages = 16;  // the first is the queue's
 
@@ -33,6 +34,26 @@ constexpr std::uint64_t kWrite = kRead | SKALD_PTE_WRITE;
 CardMemory& card_memory() {
     static CardMemory memory(kMemory);
     return memory;
+}
+
+// Whether the last machine had a way to write above what is watched.
+bool& written_above() {
+    static bool written = false;
+    return written;
+}
+
+// Zeros, floats around 0, small numbers, anything.
+void fill(std::span<std::byte> page, unsigned kind, std::minstd_rand& random) {
+    for (std::size_t at = 0; at < page.size(); at += 4) {
+        std::uint32_t word = 0;
+        if (kind == 1)
+            word = std::bit_cast<std::uint32_t>(static_cast<float>(random() % 2001) / 1000 - 1);
+        else if (kind == 2)
+            word = random() % 8;
+        else if (kind == 3)
+            word = random();
+        std::memcpy(&page[at], &word, sizeof word);
+    }
 }
 
 }  // namespace
@@ -57,7 +78,9 @@ card::JobResult Ends::wait() {
 }
 
 Machine::Machine(Source& source) : memory_(card_memory().bytes()) {
-    card_memory().clear();
+    std::memset(memory_.data(), 0, kWatched);
+    if (std::exchange(written_above(), false))
+        card_memory().clear();
     fill_arena(source);
     map_arena(source);
     const std::uint8_t choices = source.byte();
@@ -74,23 +97,15 @@ Machine::Machine(Source& source) : memory_(card_memory().bytes()) {
     engine_->set_queue(0, hw_);
 }
 
-// Eight kinds of content, one for each eighth of the arena.
+// Four kinds of content, one for each eighth of the arena; its pages are alike.
 void Machine::fill_arena(Source& source) {
     std::minstd_rand random(source.take<std::uint16_t>() + 1u);
-    for (std::uint64_t part = 0; part < 8; ++part) {
-        const unsigned kind = source.byte() % 4;
-        for (std::uint64_t at = 0; at < kArenaBytes / 8; at += 4) {
-            std::uint32_t word = 0;
-            if (kind == 1) {
-                const float value = static_cast<float>(random() % 2001) / 1000.0f - 1.0f;
-                std::memcpy(&word, &value, sizeof word);
-            } else if (kind == 2) {
-                word = random() % 8;
-            } else if (kind == 3) {
-                word = random();
-            }
-            std::memcpy(&memory_[kArenaAt + part * (kArenaBytes / 8) + at], &word, sizeof word);
-        }
+    for (std::uint64_t page = 0; page < kArenaPages; ++page) {
+        const auto to = memory_.subspan(kArenaAt + page * SKALD_PAGE_SIZE, SKALD_PAGE_SIZE);
+        if (page % (kArenaPages / 8) == 0)
+            fill(to, source.byte() % 4, random);
+        else
+            std::memcpy(to.data(), to.data() - SKALD_PAGE_SIZE, to.size());
     }
 }
 
@@ -131,6 +146,7 @@ void Machine::map_arena(Source& source) {
 }
 
 void Machine::change_entry(Source& source) {
+    written_above() = true;
     const std::uint64_t word = source.below(kTableWords);
     const std::uint64_t flags[] = {
         0, kTable, kRead, kWrite, kWrite | SKALD_PTE_HOST, SKALD_PTE_RESERVED, ~0ull};
@@ -188,11 +204,11 @@ void Machine::allow(std::uint64_t entry, std::uint64_t bytes) {
     const bool host = (entry & SKALD_PTE_HOST) != 0;
     std::vector<bool>& pages = host ? host_writable_ : writable_;
     const std::uint64_t first = (entry & SKALD_PTE_ADDR) - (host ? test::kHostBase : 0);
+    written_above() |= !host && first + bytes > kWatched;
     for (std::uint64_t at = first; at - first < bytes && at / SKALD_PAGE_SIZE < pages.size();
          at += SKALD_PAGE_SIZE)
         pages[at / SKALD_PAGE_SIZE] = true;
-    if (!host && first < kArenaAt)
-        anything_ = true;
+    anything_ |= !host && first < kArenaAt;
 }
 
 void Machine::check_untouched() {
