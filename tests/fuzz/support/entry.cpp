@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Between libFuzzer and a target. `PROGRAM --seeds=FOLDER` writes the seeds instead of fuzzing.
+#include <pthread.h>
+
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -25,6 +27,17 @@ void write_seeds(const std::filesystem::path& folder) {
     }
 }
 
+// Every input of the card's starts threads anew, and AddressSanitizer clears what it knows of a
+// thread's whole stack each time.
+void make_stacks_small() {
+    constexpr std::size_t kBytes = 512u << 10;
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, kBytes);
+    pthread_setattr_default_np(&attributes);
+    pthread_attr_destroy(&attributes);
+}
+
 }  // namespace
 
 void broken(const char* promise) {
@@ -35,6 +48,7 @@ void broken(const char* promise) {
 }  // namespace skald::fuzz
 
 extern "C" int LLVMFuzzerInitialize(int* count, char*** arguments) {
+    skald::fuzz::make_stacks_small();
     constexpr std::string_view kSeeds = "--seeds=";
     for (int i = 1; i < *count; ++i) {
         const std::string_view argument = (*arguments)[i];
