@@ -122,7 +122,8 @@ Fault Append::find_blocks(std::uint64_t first, std::uint64_t& count) {
 }
 
 void Append::head(Worker& worker, std::uint32_t head, std::uint64_t first, std::uint64_t count) {
-    const std::uint64_t together = std::max<std::uint64_t>(1, kElementsBetweenPolls / head_dim_);
+    const std::uint64_t widest = std::max(dims_.k, dims_.v);
+    const std::uint64_t together = std::max<std::uint64_t>(1, kElementsBetweenPolls / widest);
     for (std::uint64_t i = 0; i < count; ++i) {
         if (i % together == 0 && m_.poll(worker))
             return;
