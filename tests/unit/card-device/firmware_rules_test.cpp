@@ -117,9 +117,32 @@ TEST_F(FirmwareRulesTest, AnyNumberMayBeAReasonToRefuse) {
     EXPECT_EQ(driver->reg(SKALD_REG_BOOT_ERROR), ~0u);
 }
 
+constexpr int kStores = 8000;
+constexpr int kBetween = 50;  // stores between two jobs that start for sure
+constexpr std::uint32_t kSeeds = 6;
+
+// What runs is stopped, and a job starts as it should.
+void begin_anew(SmallFirmware& firmware, std::uint32_t queue, std::uint64_t program, bool stop) {
+    constexpr std::uint32_t kRunning = 1;
+    firmware.store(SKALD_CORE_ENG_CMD, SKALD_CORE_ENG_CANCEL);
+    firmware.wait_while_engine(kRunning);
+    firmware.store(SKALD_CORE_IRQ_CLEAR, SKALD_CORE_IRQ_ENGINE);
+    firmware.create_context(0, kRoot);
+    firmware.store(SKALD_CORE_QH_ID, queue);
+    firmware.store(SKALD_CORE_QH_CMD, SKALD_CORE_QH_CLEAR);
+    firmware.create_queue(queue, 0, kHostBase + queue * 4096);
+    firmware.store64(SKALD_CORE_ENG_PROFILE_LO, 0);
+    firmware.store64(SKALD_CORE_ENG_TIME_LO, 0);
+    firmware.launch(queue, program, 2);
+    if (stop) {  // at a micro-op boundary, if it does not end by itself
+        firmware.store(SKALD_CORE_ENG_CMD, SKALD_CORE_ENG_PREEMPT);
+        firmware.wait_while_engine(kRunning);
+    }
+}
+
 // Stores to every register that a firmware may write, in any order, with values that mean something
 // and values that do not, while jobs run, end, fault and are preempted.
-void storm(SmallFirmware& firmware, std::uint32_t seed, int stores,
+void storm(SmallFirmware& firmware, std::uint32_t seed,
            std::initializer_list<std::uint64_t> programs) {
     struct Choice {
         std::uint32_t offset;
@@ -170,14 +193,11 @@ void storm(SmallFirmware& firmware, std::uint32_t seed, int stores,
         {SKALD_CORE_MTIMECMP_LO, {0, ~0u}},
     };
     std::mt19937 random(seed);
-    for (int n = 0; n < stores; ++n) {
-        if (n % 50 == 0) {  // all as it should be, for once
+    for (int n = 0; n < kStores; ++n) {
+        if (n % kBetween == 0) {
+            const std::uint64_t program = programs.begin()[random() % programs.size()];
             const std::uint32_t queue = random() % 2;
-            firmware.create_context(0, kRoot);
-            firmware.create_queue(queue, 0, kHostBase + queue * 4096);
-            firmware.store64(SKALD_CORE_ENG_PROFILE_LO, 0);
-            firmware.store64(SKALD_CORE_ENG_TIME_LO, 0);
-            firmware.launch(queue, programs.begin()[random() % programs.size()], 2);
+            begin_anew(firmware, queue, program, random() % 4 == 0);
         }
         const Choice& choice = choices[random() % std::size(choices)];
         firmware.store(choice.offset, choice.values[random() % choice.values.size()]);
@@ -194,18 +214,16 @@ void storm(SmallFirmware& firmware, std::uint32_t seed, int stores,
     firmware.report(kDone);
 }
 
-constexpr int kStores = 8000;
-
 TEST_F(FirmwareRulesTest, NoOrderOfStoresGetsTheEngineAForbiddenCall) {
     std::size_t started = 0;
-    for (std::uint32_t seed = 1; seed <= 6; ++seed) {
+    for (std::uint32_t seed = 1; seed <= kSeeds; ++seed) {
         SmallFirmware firmware;
-        storm(firmware, seed, kStores, {kProgramDone, kProgramFault, kProgramHang});
+        storm(firmware, seed, {kProgramDone, kProgramFault, kProgramHang});
         EXPECT_GT(run(firmware), 0u);
         started += engine->starts().size();
         driver->reset();
     }
-    EXPECT_GT(started, 100u) << "or it was no test";
+    EXPECT_GE(started, kSeeds * kStores / kBetween) << "or it was no test";
 }
 
 TEST(FirmwareRulesOnTheRealEngine, NoOrderOfStoresHurtsTheHost) {
@@ -216,24 +234,24 @@ TEST(FirmwareRulesOnTheRealEngine, NoOrderOfStoresHurtsTheHost) {
     TestDriver driver(host, card);
     const Program endless = {ops::alu_imm(isa::AluOp::Add, 1, 1, 1),
                              ops::branch(isa::Condition::Always, 0, 0, 0)};
-    const Program short_one = {ops::store(1, kData), ops::end()};
-    const std::uint64_t wild = kCode + 0x1000;
+    const Program short_job = {ops::store(1, kData), ops::end()};
+    const std::uint64_t brief = kCode + 0x1000;
     std::memcpy(host.memory().data() + kCode, endless.data(),
                 endless.size() * sizeof(isa::MicroOp));
-    std::memcpy(host.memory().data() + wild, short_one.data(),
-                short_one.size() * sizeof(isa::MicroOp));
+    std::memcpy(host.memory().data() + brief, short_job.data(),
+                short_job.size() * sizeof(isa::MicroOp));
     std::uint64_t retired = 0;
-    for (std::uint32_t seed = 1; seed <= 6; ++seed) {
+    for (std::uint32_t seed = 1; seed <= kSeeds; ++seed) {
         const Mapper mapper(host, kRoot);
         SmallFirmware firmware;
-        storm(firmware, seed, kStores, {kCode, wild});
+        storm(firmware, seed, {kCode, brief});
         ASSERT_EQ(driver.boot(firmware.image()), SKALD_STATE_RUNNING);
         ASSERT_TRUE(host.wait([&] { return driver.reg(SKALD_REG_HEARTBEAT) >= kDone; }));
         retired += driver.reg(SKALD_REG_RETIRED_LO);
         driver.reset();
         ASSERT_EQ(driver.status(), SKALD_STATE_IDLE);
     }
-    EXPECT_GT(retired, 1000u) << "or it was no test";
+    EXPECT_GT(retired, 100u) << "or it was no test";
 }
 
 }  // namespace

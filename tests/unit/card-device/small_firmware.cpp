@@ -107,6 +107,12 @@ void SmallFirmware::wait_for_engine(std::uint32_t state) {
     emit(b("bne", kOther, kValue, -4));
 }
 
+void SmallFirmware::wait_while_engine(std::uint32_t state) {
+    load_immediate(kValue, state);
+    emit(i("lw", kOther, kBase, SKALD_CORE_ENG_STATE));
+    emit(b("beq", kOther, kValue, -4));
+}
+
 void SmallFirmware::spin(std::uint32_t rounds) {
     load_immediate(kValue, rounds);
     emit(i("addi", kValue, kValue, -1));

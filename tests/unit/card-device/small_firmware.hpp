@@ -28,8 +28,9 @@ class SmallFirmware {
     void report(std::uint32_t mark);
     // Sleeps until the timer fires, `us` after now.
     void sleep_us(std::uint32_t us);
-    // Until ENG_STATE says so.
+    // Until ENG_STATE says so, or says something else.
     void wait_for_engine(std::uint32_t state);
+    void wait_while_engine(std::uint32_t state);
     // Some time passes.
     void spin(std::uint32_t rounds);
 
