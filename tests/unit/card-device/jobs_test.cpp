@@ -278,10 +278,13 @@ TEST_F(JobsTest, LowerPriorityWaitsHoweverLongItTakes) {
 
 TEST_F(JobsTest, EqualsTakeTurnsInSlices) {
     boot_with_context();
+    engine->hold(true);  // no turn ends before all three want theirs
     for (std::uint32_t id = 0; id < 3; ++id) {
         start({.id = id});
         driver->submit(id, kProgramHang);
     }
+    ASSERT_EQ(state_of(2), SKALD_QSTATE_READY);
+    engine->hold(false);
     ASSERT_TRUE(host.wait([&] { return engine->starts().size() >= 10; }));
     const auto starts = engine->starts();
     for (std::size_t n = 3; n < 10; ++n) {
