@@ -44,6 +44,20 @@ class MatMul : public OnEverySetup {
                                 static_cast<std::ptrdiff_t>(data),
                             data, byte);
     }
+    // A byte of the codes whose number is the largest, or the smallest.
+    static std::uint8_t codes_of(WeightFormat format, bool largest) {
+        if (format == WeightFormat::MX4B32)
+            return largest ? 0x77 : 0xff;
+        return largest ? 0xff : 0;
+    }
+    // Nothing is infinite on purpose: that would be a fault.
+    static void spare_exponents(std::vector<std::uint8_t>& tiles, WeightFormat format) {
+        if (format != WeightFormat::MX4B32)
+            return;
+        for (std::size_t tile = 0; tile < tiles.size(); tile += sizeof(isa::TileMX4B32))
+            for (std::size_t i = tile; i < tile + sizeof(isa::TileMX4B32::exponent); ++i)
+                tiles[i] = std::min<std::uint8_t>(tiles[i], 254);
+    }
     // Likewise of a row of activations that has no padding.
     static void set_numbers(oracle::Quantised& row, std::int8_t number) {
         const auto length = static_cast<std::int32_t>(row.q.size() / row.s.size());
@@ -63,7 +77,8 @@ class MatMul : public OnEverySetup {
             for (auto& byte : tiles)
                 byte = static_cast<std::uint8_t>(random());
         else if (numbers != Numbers::kUsual)
-            set_numbers(tiles, format, k, numbers == Numbers::kLargest ? 0xff : 0);
+            set_numbers(tiles, format, k, codes_of(format, numbers == Numbers::kLargest));
+        spare_exponents(tiles, format);
         const auto bias = normal(n);
         const auto before = normal(std::size_t{rows} * n);
         const std::size_t pitch = (n + 3) / 4 * 4 + 8;  // floats
@@ -166,6 +181,64 @@ TEST_P(MatMul, ExtremeNumbersDoNotSaturate) {
             for (const Numbers numbers : {Numbers::kSmallest, Numbers::kLargest})
                 check({rows, 20, 512}, info.format, isa::kFlagXQ8, numbers);
     });
+}
+
+// The lowest of several, wherever among the rows it lies; those of padding rows are nobody's.
+TEST_P(MatMul, AnExponentThatIsNoScaleFaultsAtItsAddress) {
+    constexpr std::uint32_t kN = 150;
+    constexpr std::uint32_t kLength = 300;
+    constexpr std::size_t kRowTile = 3 * sizeof(isa::TileMX4B32);
+    const auto offset = [](std::uint32_t n, std::uint32_t block) {
+        return n / 16 * kRowTile + block / 4 * sizeof(isa::TileMX4B32) + block % 4 * 16 + n % 16;
+    };
+    for (const std::uint32_t rows : {1u, 7u, 40u}) {
+        auto tiles = oracle::random_tiles(WeightFormat::MX4B32, kN, kLength, random());
+        tiles[offset(159, 0)] = 255;  // padding
+        auto op = make(isa::Opcode::MatMul);
+        op.fmt = static_cast<std::uint8_t>(WeightFormat::MX4B32);
+        op.rows = kT;
+        op.dim = {kN, kLength};
+        op.op[0] = at(rig->put(normal(std::size_t{rows} * kLength), 4076));
+        const auto w = rig->put(tiles, 64 * 7);
+        op.op[1] = at(w);
+        op.op[2] = at(rig->alloc(std::size_t{rows} * kN * 4, 4092));
+        EXPECT_EQ(rig->run({op}, with_rows(rows)).status, SKALD_JOB_DONE);
+        std::size_t lowest = tiles.size();  // of those so far; the last block is padding as a whole
+        for (const std::size_t bad :
+             {offset(149, 11), offset(100, 7), offset(97, 8), offset(3, 1)}) {
+            const std::uint8_t byte = 255;
+            rig->write(w + bad, &byte, 1);
+            const auto result = rig->run({op}, with_rows(rows));
+            lowest = std::min(lowest, bad);
+            EXPECT_EQ(result.reason, SKALD_FAULT_NONFINITE);
+            EXPECT_EQ(result.address.value, w + lowest);
+        }
+    }
+}
+
+// Whichever of them lies in what is multiplied first.
+TEST_P(MatMul, AnExponentThatIsNoScaleFaultsBeforeARowThatIsNotFinite) {
+    constexpr std::uint32_t kN = 40;
+    constexpr std::uint32_t kLength = 128;
+    constexpr std::uint32_t kRows = 1200;
+    auto tiles = oracle::random_tiles(WeightFormat::MX4B32, kN, kLength, random());
+    constexpr std::size_t kBad = 2 * sizeof(isa::TileMX4B32) + 7;
+    tiles[kBad] = 255;
+    const auto w = rig->put(tiles, 64);
+    for (const std::uint32_t row : {0u, kRows - 1}) {
+        auto x = normal(std::size_t{kRows} * kLength);
+        x[std::size_t{row} * kLength + 3] = INFINITY;
+        auto op = make(isa::Opcode::MatMul);
+        op.fmt = static_cast<std::uint8_t>(WeightFormat::MX4B32);
+        op.rows = kT;
+        op.dim = {kN, kLength};
+        op.op[0] = at(rig->put(x, 4076));
+        op.op[1] = at(w);
+        op.op[2] = at(rig->alloc(std::size_t{kRows} * kN * 4, 4092));
+        const auto result = rig->run({op}, with_rows(kRows));
+        EXPECT_EQ(result.reason, SKALD_FAULT_NONFINITE);
+        EXPECT_EQ(result.address.value, w + kBad);
+    }
 }
 
 TEST_P(MatMul, FloatWeightsEqualTheOracle) {

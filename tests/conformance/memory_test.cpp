@@ -85,6 +85,36 @@ TEST_P(MemoryOps, GatherScalesAndReadsByPosition) {
     }
 }
 
+TEST_P(MemoryOps, GatherFaultsAtAnExponentThatIsNoScale) {
+    constexpr std::uint32_t kN = 40;
+    constexpr std::uint32_t kLength = 200;
+    auto tiles = oracle::random_tiles(isa::WeightFormat::MX4B32, kN, kLength, random());
+    constexpr std::size_t kRowTile = 2 * sizeof(isa::TileMX4B32);
+    constexpr std::size_t kBad = kRowTile + sizeof(isa::TileMX4B32) + 2 * 16 + 5;  // row 21
+    tiles[kBad] = 255;
+    std::vector<std::uint32_t> ids = {20, 22, 37};
+    auto op = make(isa::Opcode::Gather);
+    op.rows = kT;
+    op.fmt = static_cast<std::uint8_t>(isa::WeightFormat::MX4B32);
+    op.dim = {kN, kLength};
+    const auto w = rig->put(tiles, 64 * 3);
+    op.op[1] = at(w);
+    op.op[2] = at(rig->alloc(4 * kLength * 4, 4088));
+    op.op[0] = at(rig->put(ids, 4092));
+    run(op, ids.size());
+    ids = {20, 21, kN, 21};  // the first row that is wrong
+    op.op[0] = at(rig->put(ids, 4092));
+    auto result = rig->run({op}, with_rows(ids.size()));
+    EXPECT_EQ(result.reason, SKALD_FAULT_NONFINITE);
+    EXPECT_EQ(result.address.value, w + kBad);
+    std::swap(ids[1], ids[2]);
+    const auto va = rig->put(ids, 4092);
+    op.op[0] = at(va);
+    result = rig->run({op}, with_rows(ids.size()));
+    EXPECT_EQ(result.reason, SKALD_FAULT_VALUE);
+    EXPECT_EQ(result.address.value, va + 4);
+}
+
 TEST_P(MemoryOps, GatherRowsPicksRows) {
     constexpr std::uint32_t kBytes = 20004;
     const auto x = bytes(kBytes * 5);

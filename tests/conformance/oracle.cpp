@@ -80,27 +80,44 @@ Place number_place(isa::WeightFormat format, std::uint32_t k, std::uint32_t row,
         const std::uint32_t j = c % 16 / 4;
         return {chunk + (b * 4 + j) * 64 + lane + c % 4, c % 32 >= 16 ? 4u : 0u};
     }
-    return {chunk + c % 16 / 4 * 64 + lane + c % 4, c / 16 * 2};  // k = 16 f + 4 j + i
+    if (info.bits == 2)  // k = 16 f + 4 j + i
+        return {chunk + c % 16 / 4 * 64 + lane + c % 4, c / 16 * 2};
+    return {chunk + c / 32 * 64 + lane + c % 4, c % 32 / 4};  // k = 32 j + 4 f + i
+}
+// The number that multiplies the scale: for e2m1 the value in halves.
+int number_of_code(isa::WeightFormat format, unsigned code) {
+    const isa::WeightInfo& info = isa::weight_info(format);
+    if (format == isa::WeightFormat::B1Row)
+        return code == 1 ? 1 : -1;
+    if (format == isa::WeightFormat::MX4B32) {
+        const int exponent = code >> 1 & 3;
+        const int mantissa = code & 1;
+        const int halves = exponent == 0 ? mantissa : (2 + mantissa) << (exponent - 1);
+        return code >= 8 ? -halves : halves;
+    }
+    if (info.affine)
+        return static_cast<int>(code);
+    return static_cast<int>(code) - (info.bits == 8 ? 128 : info.bits == 4 ? 8 : 1);
 }
 int weight_number(isa::WeightFormat format, const std::vector<std::uint8_t>& tiles, std::uint32_t k,
                   std::uint32_t row, std::uint32_t column) {
     const Place place = number_place(format, k, row, column);
-    const int u = tiles[place.byte] >> place.bit & ((1 << isa::weight_info(format).bits) - 1);
-    if (isa::weight_info(format).affine)
-        return u;
-    return u - (isa::weight_info(format).bits == 8   ? 128
-                : isa::weight_info(format).bits == 4 ? 8
-                                                     : 1);
+    const unsigned mask = (1u << isa::weight_info(format).bits) - 1;
+    return number_of_code(format, tiles[place.byte] >> place.bit & mask);
 }
 std::size_t scale_offset(isa::WeightFormat format, std::uint32_t k, std::uint32_t row,
                          std::uint32_t column) {
     const isa::WeightInfo& info = isa::weight_info(format);
-    return tile_offset(format, k, row, column) + column % info.tile_k / info.block * 32 +
-           row % 16 * 2;
+    const std::size_t bytes = format == isa::WeightFormat::MX4B32 ? 1 : 2;
+    return tile_offset(format, k, row, column) +
+           (column % info.tile_k / info.block * 16 + row % 16) * bytes;
 }
 float block_scale(isa::WeightFormat format, const std::vector<std::uint8_t>& tiles, std::uint32_t k,
                   std::uint32_t row, std::uint32_t column) {
-    return half_to_float(element<std::uint16_t>(tiles, scale_offset(format, k, row, column)));
+    const std::size_t at = scale_offset(format, k, row, column);
+    if (format == isa::WeightFormat::MX4B32)
+        return std::ldexp(1.0f, element<std::uint8_t>(tiles, at) - 128);
+    return half_to_float(element<std::uint16_t>(tiles, at));
 }
 float block_minimum(isa::WeightFormat format, const std::vector<std::uint8_t>& tiles,
                     std::uint32_t k, std::uint32_t row, std::uint32_t column) {
@@ -190,10 +207,12 @@ std::vector<std::uint8_t> random_tiles(isa::WeightFormat format, std::uint32_t n
     const auto put = [&](std::size_t offset, const auto& value) {
         std::memcpy(&tiles[offset], &value, sizeof(value));
     };
-    const std::uint8_t padding_number = info.affine      ? 0
-                                        : info.bits == 8 ? 128
-                                        : info.bits == 4 ? 8
-                                                         : 1;
+    unsigned zero = 0;  // the code that stands for weight 0, if any
+    for (unsigned code = 0; info.integer && !info.affine && code < 1u << info.bits; ++code)
+        if (number_of_code(format, code) == 0) {
+            zero = code;
+            break;
+        }
     for (std::uint32_t row = 0; row < rows; ++row) {
         if (info.group == isa::QuantGroup::Row)
             put(row / 16 * isa::row_tile_bytes(format, k) + row % 16 * 4,
@@ -211,12 +230,15 @@ std::vector<std::uint8_t> random_tiles(isa::WeightFormat format, std::uint32_t n
                 continue;
             }
             const Place place = number_place(format, k, row, column);
-            const unsigned number = padding
-                                        ? padding_number
-                                        : static_cast<unsigned>(random()) & ((1u << info.bits) - 1);
+            const unsigned number =
+                padding ? zero : static_cast<unsigned>(random()) & ((1u << info.bits) - 1);
             tiles[place.byte] |= static_cast<std::uint8_t>(number << place.bit);
             if (info.block != 0 && column % info.block == 0) {
                 const std::size_t at = scale_offset(format, k, row, column);
+                if (format == isa::WeightFormat::MX4B32) {
+                    put(at, static_cast<std::uint8_t>(padding ? 0 : 115 + random() % 10));
+                    continue;
+                }
                 put(at, padding ? std::uint16_t{0} : float_to_half(normal(random) * 0.02f));
                 if (info.affine)
                     put(at + 64, padding ? std::uint16_t{0} : float_to_half(normal(random)));

@@ -99,8 +99,8 @@ enum class SignalOp : std::uint8_t { Set = 1, Add = 2 };
 enum class Activation : std::uint8_t {
     Silu = 1, GeluTanh, GeluErf, Relu, Relu2, Sigmoid, Tanh, SoftCap, Clamp, Scale, SwigluClamped
 };
-// Letters: I8, I4 integers of 8 and 4 bits, T2 ternary in 2 bits; B32, B128 k per scale, Row one scale a row; A affine (a minimum
-// beside each scale).
+// Letters: I8, I4 integers of 8 and 4 bits, T2 ternary in 2 bits, B1 a sign in one, MX4 floats of 4 bits (e2m1); B32, B128 k per
+// scale, Row one scale a row; A affine (a minimum beside each scale).
 enum class WeightFormat : std::uint8_t {
     I8B32 = 1,
     I8B32A = 2,
@@ -114,6 +114,8 @@ enum class WeightFormat : std::uint8_t {
     I4B128A = 19,
     T2Row = 24,
     T2B128 = 25,
+    B1Row = 26,
+    MX4B32 = 32,
 };
 enum class KvFormat : std::uint8_t { F16 = 1, I8 = 2 };
 enum class QuantGroup : std::uint8_t { Block32 = 0, Row = 1 };  // activations that share a scale
@@ -191,13 +193,20 @@ inline constexpr std::uint32_t kQuantBlock = 32; // activations that share a sca
 //   I8   u8 [k/4 0..15][r][k%4]
 //   I4   u8 [b 0..1][j 0..3][r][i 0..3]: low nibble k = 32 b + 4 j + i, high nibble k = 32 b + 16 + 4 j + i
 //   T2   u8 [j 0..3][r][i 0..3]: bits 2 f, 2 f + 1 (f = 0..3) are k = 16 f + 4 j + i
-// Weight of the unsigned number u found there: symmetric scale * (u - zero), with the format's zero; affine scale * u + minimum.
+//   B1   u8 [j 0..1][r][i 0..3]: bit f (f = 0..7) is k = 32 j + 4 f + i
+// The code found there stands for an unsigned number u: itself, or WeightInfo::numbers[code].
+// Weight: symmetric scale * (u - zero), with the format's zero; affine scale * u + minimum.
 using ChunkI8 = std::uint8_t[kTileK / 4][kTileRows][4];
 using ChunkI4 = std::uint8_t[2][4][kTileRows][4];
 using ChunkT2 = std::uint8_t[4][kTileRows][4];
+using ChunkB1 = std::uint8_t[2][kTileRows][4];
+
+// e2m1: bit 3 is the sign, the others 0, 0.5, 1, 1.5, 2, 3, 4, 6; counted in halves, as 12 +- that.
+inline constexpr std::uint8_t kNumbersE2M1[16] = {12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0};
+inline constexpr std::uint8_t kNumbersSign[2] = {0, 2};  // minus the scale, plus the scale
 
 // A tile has two blocks along k and begins with their f16 scales; an affine one has the f16 minima next. With B32 it is one chunk, with B128
-// four (k ascending). T2Row has no scales in its tiles: the row tile's header is f32 scale[16].
+// four (k ascending). Formats of one scale a row have none in their tiles: the row tile's header is f32 scale[16].
 template <class Chunk, std::size_t Chunks>
 struct Tile {
     std::uint16_t scale[2][kTileRows];
@@ -224,10 +233,20 @@ using TileT2B128 = Tile<ChunkT2, 4>;
 struct TileT2Row {
     ChunkT2 data;
 };
+struct TileB1Row {
+    ChunkB1 data;
+};
+// Four blocks: the scale of exponent e is 2^(e - 128), for numbers count halves; 255 is no scale, but a fault.
+inline constexpr std::uint8_t kBadExponent = 255;
+struct TileMX4B32 {
+    std::uint8_t exponent[4][kTileRows];
+    ChunkI4 data[2];
+};
 static_assert(sizeof(TileI8B32) == 1088 && offsetof(TileI8B32, data) == 64 && sizeof(TileI8B32A) == 1152);
 static_assert(sizeof(TileI8B128) == 4160 && sizeof(TileI8B128A) == 4224);
 static_assert(sizeof(TileI4B32) == 576 && sizeof(TileI4B32A) == 640 && sizeof(TileI4B128) == 2112 && sizeof(TileI4B128A) == 2176);
 static_assert(sizeof(TileT2Row) == 256 && sizeof(TileT2B128) == 1088 && offsetof(TileI4B32A, data) == 128);
+static_assert(sizeof(TileB1Row) == 128 && sizeof(TileMX4B32) == 1088);
 // F16, F32: element (row, k) at index k * 16 + row.
 struct TileF16 {
     std::uint16_t data[kTileK][kTileRows];
@@ -237,11 +256,14 @@ struct TileF32 {
 };
 static_assert(sizeof(TileF16) == 2048 && sizeof(TileF32) == 4096);
 
+enum class ScaleKind : std::uint8_t { None, F16, Exponent, Row };  // floats have none; f16 or u8 by block; f32 by row
+
 struct WeightInfo {
     WeightFormat format;
     std::string_view name;     // in listings, reports and options
-    std::uint8_t bits;         // of a weight's number
+    std::uint8_t bits;         // of a weight's code
     bool integer;              // multiplied with quantised activations
+    ScaleKind scale;
     bool affine;
     std::uint8_t zero;         // the number that stands for weight 0 of a symmetric integer format
     std::uint32_t block;       // k per scale; 0: none or one a row
@@ -250,21 +272,29 @@ struct WeightInfo {
     std::uint32_t row_header;  // bytes at the start of a row tile
     QuantGroup group;          // how MATMUL quantises x
     std::uint32_t since;       // version of the ISA
+    const std::uint8_t* numbers = nullptr;  // of each code; null: a code is its number
 };
-inline constexpr auto kWeights = std::to_array<WeightInfo>({
-    {WeightFormat::I8B32, "i8b32", 8, true, false, 128, 32, 64, sizeof(TileI8B32), 0, QuantGroup::Block32, k1_0},
-    {WeightFormat::I8B32A, "i8b32a", 8, true, true, 0, 32, 64, sizeof(TileI8B32A), 0, QuantGroup::Block32, k1_1},
-    {WeightFormat::I8B128, "i8b128", 8, true, false, 128, 128, 256, sizeof(TileI8B128), 0, QuantGroup::Block32, k1_1},
-    {WeightFormat::I8B128A, "i8b128a", 8, true, true, 0, 128, 256, sizeof(TileI8B128A), 0, QuantGroup::Block32, k1_1},
-    {WeightFormat::F16, "f16", 16, false, false, 0, 0, 64, sizeof(TileF16), 0, QuantGroup::Block32, k1_0},
-    {WeightFormat::F32, "f32", 32, false, false, 0, 0, 64, sizeof(TileF32), 0, QuantGroup::Block32, k1_0},
-    {WeightFormat::I4B32, "i4b32", 4, true, false, 8, 32, 64, sizeof(TileI4B32), 0, QuantGroup::Block32, k1_1},
-    {WeightFormat::I4B32A, "i4b32a", 4, true, true, 0, 32, 64, sizeof(TileI4B32A), 0, QuantGroup::Block32, k1_1},
-    {WeightFormat::I4B128, "i4b128", 4, true, false, 8, 128, 256, sizeof(TileI4B128), 0, QuantGroup::Block32, k1_1},
-    {WeightFormat::I4B128A, "i4b128a", 4, true, true, 0, 128, 256, sizeof(TileI4B128A), 0, QuantGroup::Block32, k1_1},
-    {WeightFormat::T2Row, "t2row", 2, true, false, 1, 0, 64, sizeof(TileT2Row), 64, QuantGroup::Row, k1_1},
-    {WeightFormat::T2B128, "t2b128", 2, true, false, 1, 128, 256, sizeof(TileT2B128), 0, QuantGroup::Block32, k1_1},
-});
+inline constexpr auto kWeights = [] {
+    using enum WeightFormat;
+    using K = ScaleKind;
+    using enum QuantGroup;
+    return std::to_array<WeightInfo>({
+        {I8B32, "i8b32", 8, true, K::F16, false, 128, 32, 64, sizeof(TileI8B32), 0, Block32, k1_0},
+        {I8B32A, "i8b32a", 8, true, K::F16, true, 0, 32, 64, sizeof(TileI8B32A), 0, Block32, k1_1},
+        {I8B128, "i8b128", 8, true, K::F16, false, 128, 128, 256, sizeof(TileI8B128), 0, Block32, k1_1},
+        {I8B128A, "i8b128a", 8, true, K::F16, true, 0, 128, 256, sizeof(TileI8B128A), 0, Block32, k1_1},
+        {F16, "f16", 16, false, K::None, false, 0, 0, 64, sizeof(TileF16), 0, Block32, k1_0},
+        {F32, "f32", 32, false, K::None, false, 0, 0, 64, sizeof(TileF32), 0, Block32, k1_0},
+        {I4B32, "i4b32", 4, true, K::F16, false, 8, 32, 64, sizeof(TileI4B32), 0, Block32, k1_1},
+        {I4B32A, "i4b32a", 4, true, K::F16, true, 0, 32, 64, sizeof(TileI4B32A), 0, Block32, k1_1},
+        {I4B128, "i4b128", 4, true, K::F16, false, 8, 128, 256, sizeof(TileI4B128), 0, Block32, k1_1},
+        {I4B128A, "i4b128a", 4, true, K::F16, true, 0, 128, 256, sizeof(TileI4B128A), 0, Block32, k1_1},
+        {T2Row, "t2row", 2, true, K::Row, false, 1, 0, 64, sizeof(TileT2Row), 64, Row, k1_1},
+        {T2B128, "t2b128", 2, true, K::F16, false, 1, 128, 256, sizeof(TileT2B128), 0, Block32, k1_1},
+        {B1Row, "b1row", 1, true, K::Row, false, 1, 0, 64, sizeof(TileB1Row), 64, Row, k1_2, kNumbersSign},
+        {MX4B32, "mxfp4", 4, true, K::Exponent, false, 12, 32, 128, sizeof(TileMX4B32), 0, Block32, k1_2, kNumbersE2M1},
+    });
+}();
 
 constexpr const WeightInfo* find_weight(std::uint8_t fmt) {
     for (const WeightInfo& info : kWeights)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// IEEE binary16 in integer arithmetic: what the F16C instructions compute, for the scalar path.
+// Scales as they are stored. IEEE binary16 in integer arithmetic: what the F16C instructions
+// compute, for the scalar path; and bare exponents.
 #pragma once
 
 #include <bit>
@@ -41,6 +42,13 @@ constexpr std::uint16_t float_to_half(float f) {
         half = std::bit_cast<std::uint32_t>(rounded) - 0x3f000000u;
     }
     return static_cast<std::uint16_t>(sign | half);
+}
+
+// 2^(exponent - 128), twice which is a normal number or 2^-127. 255 becomes infinity, so that no
+// sum it takes part in is finite.
+constexpr float exponent_to_float(std::uint8_t exponent) {
+    const std::uint32_t bits = std::uint32_t{exponent} << 23;
+    return std::bit_cast<float>(bits != 0 ? bits : 0x400000u) * 0.5f;
 }
 
 }  // namespace skald::card::compute

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // MATMUL with integer weights on AVX2, which has no exact sum of products of bytes:
 //
-//   - numbers of four and two bits: vpmaddubsw multiplies them, unsigned, by four broadcast
-//     activations. What 64 k add up to fits in its 16 bits, so vpmaddwd widens only that;
+//   - codes of four bits and fewer: vpmaddubsw multiplies their numbers, unsigned, by four
+//   broadcast
+//     activations. What 32 or 64 k add up to fits in its 16 bits, so vpmaddwd widens only that;
+//     where only what the signed weights add up to does, sums start from the offset and may wrap;
 //   - eight bits would saturate it. They are split into even and odd bytes, as unsigned 16-bit
 //     numbers, for vpmaddwd by pairs of 16-bit activations.
 //
@@ -36,6 +38,13 @@ inline constexpr int kAvx2Unroll = 16;
     return _mm256_loadu_si256(static_cast<const __m256i*>(p));
 }
 
+// Whether 32 products of a format are too much for two sums of 16 bits.
+constexpr bool avx2_wraps(const isa::WeightInfo& info) {
+    constexpr unsigned kProducts = 16;
+    return info.bits == 4 &&
+           (info.numbers != nullptr ? 2 * info.zero : 15) * kProducts * 128 > 32767;
+}
+
 // Weights as they lie in tiles.
 template <isa::WeightFormat kFormat>
 struct Avx2Tiles {
@@ -44,7 +53,8 @@ struct Avx2Tiles {
     static constexpr std::size_t kBytes = Layout::kTileBytes;
     static constexpr unsigned kChunks = Layout::kChunks;
     static constexpr bool kPairs = Layout::kBits == 8;
-    static constexpr bool kFields = Layout::kBits == 2;
+    static constexpr bool kFields = Layout::kBits <= 2;
+    static constexpr bool kWraps = avx2_wraps(Layout::kInfo);
 
     // The numbers of k 4 g .. 4 g + 3 of chunk c, in bytes.
     [[gnu::always_inline]] static __m256i four(const std::byte* tile, unsigned c, unsigned g,
@@ -54,20 +64,50 @@ struct Avx2Tiles {
             return avx2_load(chunk + g * 64);
         } else if constexpr (Layout::kBits == 4) {
             const __m256i v = avx2_load(chunk + (g / 8 * 4 + g % 4) * 64);
-            return _mm256_and_si256(g % 8 < 4 ? v : _mm256_srli_epi16(v, 4), _mm256_set1_epi8(15));
-        } else {
+            const __m256i code =
+                _mm256_and_si256(g % 8 < 4 ? v : _mm256_srli_epi16(v, 4), _mm256_set1_epi8(15));
+            if constexpr (Layout::kCoded)
+                return _mm256_shuffle_epi8(numbers(), code);
+            else
+                return code;
+        } else if constexpr (Layout::kBits == 2) {
             const __m256i v = avx2_load(chunk + g % 4 * 64);
             return _mm256_and_si256(_mm256_srli_epi16(v, static_cast<int>(g / 4 * 2)),
                                     _mm256_set1_epi8(3));
+        } else {
+            static_assert(Layout::number(0) == 0 && Layout::number(1) == 2);
+            const __m256i v = avx2_load(chunk + g / 8 * 64);
+            return _mm256_and_si256(g % 8 == 0 ? _mm256_add_epi8(v, v)
+                                               : _mm256_srli_epi16(v, static_cast<int>(g % 8 - 1)),
+                                    _mm256_set1_epi8(2));
         }
     }
-    // Numbers of two bits of k 4 g .. 4 g + 3 in bits 0 and 1 of each byte, of 16 further on in the
-    // two above; g / 4 is even.
+    [[gnu::always_inline]] static __m256i numbers() {
+        return _mm256_broadcastsi128_si256(
+            _mm_loadu_si128(reinterpret_cast<const __m128i*>(Layout::kInfo.numbers)));
+    }
+    // Codes of few bits, two at a time: those of group first(i) in the lowest bits of each byte, of
+    // kApart groups further on in the ones above; the others of the chunk follow with i.
+    static constexpr unsigned kApart = Layout::kBits == 2 ? 4 : 1;
+    static constexpr unsigned first(unsigned i) {
+        return Layout::kBits == 2 ? i / 4 * 8 + i % 4 : i * 2;
+    }
+    static constexpr char kLow = (1 << Layout::kBits) - 1;
+    static constexpr char kHigh = kLow << Layout::kBits;
     [[gnu::always_inline]] static __m256i fields(const std::byte* tile, unsigned c, unsigned g,
                                                  unsigned part) {
+        const unsigned line = Layout::kBits == 2 ? g % 4 : g / 8;
+        const unsigned shift = Layout::kBits == 2 ? g / 8 * 4 : g % 8;
         const __m256i v =
-            avx2_load(tile + Layout::kHeader + c * Layout::kChunkBytes + part * 32 + g % 4 * 64);
-        return g < 8 ? v : _mm256_srli_epi16(v, 4);
+            avx2_load(tile + Layout::kHeader + c * Layout::kChunkBytes + part * 32 + line * 64);
+        return shift == 0 ? v : _mm256_srli_epi16(v, static_cast<int>(shift));
+    }
+    // From sums over both, multiplied where they stand.
+    [[gnu::always_inline]] static __m256i both(__m256i low, __m256i high) {
+        if constexpr (Layout::kBits == 2)
+            return _mm256_add_epi16(low, _mm256_srai_epi16(high, 2));
+        else  // numbers are 0 and 2
+            return _mm256_add_epi16(_mm256_add_epi16(low, low), high);
     }
     // Of four() the even (0, 2) or the odd ones (1, 3), in 16 bits.
     [[gnu::always_inline]] static __m256i pair(const std::byte* tile, unsigned c, unsigned g,
@@ -78,13 +118,25 @@ struct Avx2Tiles {
     [[gnu::always_inline]] static __m256 halves(const std::byte* p) {
         return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
     }
+    // As exponent_to_float().
+    [[gnu::always_inline]] static __m256 exponents(const std::byte* p) {
+        const __m256i bits = _mm256_slli_epi32(
+            _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))), 23);
+        return _mm256_mul_ps(
+            _mm256_castsi256_ps(_mm256_max_epi32(bits, _mm256_set1_epi32(0x400000))),
+            _mm256_set1_ps(0.5f));
+    }
     [[gnu::always_inline]] static __m256 scale(const std::byte* tile, unsigned c, unsigned half,
                                                unsigned part) {
-        return halves(tile + Layout::block(c, half) * 32 + part * 16);
+        const std::byte* at = tile + Layout::scale_at(c, half);
+        if constexpr (Layout::kExponents)
+            return exponents(at + part * 8);
+        else
+            return halves(at + part * 16);
     }
     [[gnu::always_inline]] static __m256 minimum(const std::byte* tile, unsigned c, unsigned half,
                                                  unsigned part) {
-        return halves(tile + Layout::kMinimum + Layout::block(c, half) * 32 + part * 16);
+        return halves(tile + Layout::kMinimum + Layout::scale_at(c, half) + part * 16);
     }
 };
 
@@ -96,6 +148,7 @@ struct alignas(64) Avx2Panel {
     static constexpr unsigned kChunks = 1;
     static constexpr bool kPairs = Tiles::kPairs;
     static constexpr bool kFields = false;
+    static constexpr bool kWraps = Tiles::kWraps;
 
     __m256i numbers[16][kPairs ? 2 : 1][kAvx2Parts];
     __m256 scales[2][kAvx2Parts];
@@ -172,6 +225,20 @@ struct Avx2Integer {
         }
     }
 
+    // With kWraps -zero * sum of either half of every four k.
+    static std::int32_t offset(const isa::WeightInfo& info, const std::int8_t* q,
+                               std::int32_t sum) {
+        if (!avx2_wraps(info))
+            return -info.zero * sum;
+        const __m256i pairs = _mm256_maddubs_epi16(_mm256_set1_epi8(1), avx2_load(q));
+        __m128i half =
+            _mm_add_epi16(_mm256_castsi256_si128(pairs), _mm256_extracti128_si256(pairs, 1));
+        half = _mm_add_epi16(half, _mm_unpackhi_epi64(half, half));
+        half = _mm_add_epi16(half, _mm_srli_epi64(half, 32));
+        return _mm_cvtsi128_si32(
+            _mm_mullo_epi16(half, _mm_set1_epi16(static_cast<std::int16_t>(-info.zero))));
+    }
+
     [[gnu::always_inline]] static __m256i word(const std::byte* p) {
         std::int32_t value;
         __builtin_memcpy(&value, p, 4);
@@ -197,7 +264,8 @@ struct Avx2Integer {
     template <class Source>
     using Activations = ActivationLayout<number_bytes(Source::kPairs ? 8 : 4)>;
 
-    // isum += 4 kGroups k from 4 first on, of a tile by kC columns.
+    // isum += 4 kGroups k from 4 first on, of a tile by kC columns; kWraps: isum comes as what the
+    // two sums of 16 bits of each lane start from.
     template <class Source, unsigned kC, unsigned kGroups>
     [[gnu::always_inline]] static void products(const std::byte* w, unsigned chunk, unsigned first,
                                                 const std::byte* x,
@@ -220,33 +288,31 @@ struct Avx2Integer {
                     }
                 }
         } else if constexpr (kC == 1 && Source::kFields) {
-            // One column does not repay taking every field to the low bits: half of them are
-            // multiplied where they stand, four times too large.
-            __m256i sum[kAvx2Parts];
-            __m256i four_times[kAvx2Parts];
+            // One column does not repay taking every field to its place: they are multiplied where
+            // they stand.
+            __m256i low[kAvx2Parts];
+            __m256i high[kAvx2Parts];
 #pragma GCC unroll kAvx2Unroll
             for (unsigned i = 0; i < kGroups / 2; ++i) {
-                const unsigned g = first + i / 4 * 8 + i % 4;
+                const unsigned g = first + Source::first(i);
                 const __m256i q = word(x + g * 4);
-                const __m256i next = word(x + (g + 4) * 4);
+                const __m256i next = word(x + (g + Source::kApart) * 4);
                 for (unsigned part = 0; part < kAvx2Parts; ++part) {
                     const __m256i v = Source::fields(w, chunk, g, part);
-                    const __m256i a =
-                        _mm256_maddubs_epi16(_mm256_and_si256(v, _mm256_set1_epi8(3)), q);
-                    const __m256i b =
-                        _mm256_maddubs_epi16(_mm256_and_si256(v, _mm256_set1_epi8(12)), next);
-                    sum[part] = i == 0 ? a : _mm256_add_epi16(sum[part], a);
-                    four_times[part] = i == 0 ? b : _mm256_add_epi16(four_times[part], b);
-                    pin(sum[part]);
-                    pin(four_times[part]);
+                    const __m256i a = _mm256_maddubs_epi16(
+                        _mm256_and_si256(v, _mm256_set1_epi8(Source::kLow)), q);
+                    const __m256i b = _mm256_maddubs_epi16(
+                        _mm256_and_si256(v, _mm256_set1_epi8(Source::kHigh)), next);
+                    low[part] = i == 0 ? a : _mm256_add_epi16(low[part], a);
+                    high[part] = i == 0 ? b : _mm256_add_epi16(high[part], b);
+                    pin(low[part]);
+                    pin(high[part]);
                 }
             }
-            for (unsigned part = 0; part < kAvx2Parts; ++part) {
-                const __m256i all =
-                    _mm256_add_epi16(sum[part], _mm256_srai_epi16(four_times[part], 2));
-                isum[0][part] =
-                    _mm256_add_epi32(isum[0][part], _mm256_madd_epi16(all, _mm256_set1_epi16(1)));
-            }
+            for (unsigned part = 0; part < kAvx2Parts; ++part)
+                isum[0][part] = _mm256_add_epi32(
+                    isum[0][part],
+                    _mm256_madd_epi16(Source::both(low[part], high[part]), _mm256_set1_epi16(1)));
         } else {
             __m256i sum[kC][kAvx2Parts];
 #pragma GCC unroll kAvx2Unroll
@@ -258,15 +324,18 @@ struct Avx2Integer {
                     const __m256i q = word(x + c * kStride + g * 4);
                     for (unsigned part = 0; part < kAvx2Parts; ++part) {
                         const __m256i two = _mm256_maddubs_epi16(v[part], q);
-                        sum[c][part] = g == first ? two : _mm256_add_epi16(sum[c][part], two);
+                        sum[c][part] = g != first       ? _mm256_add_epi16(sum[c][part], two)
+                                       : Source::kWraps ? _mm256_add_epi16(isum[c][part], two)
+                                                        : two;
                         pin(sum[c][part]);
                     }
                 }
             }
             for (unsigned c = 0; c < kC; ++c)
-                for (unsigned part = 0; part < kAvx2Parts; ++part)
-                    isum[c][part] = _mm256_add_epi32(
-                        isum[c][part], _mm256_madd_epi16(sum[c][part], _mm256_set1_epi16(1)));
+                for (unsigned part = 0; part < kAvx2Parts; ++part) {
+                    const __m256i all = _mm256_madd_epi16(sum[c][part], _mm256_set1_epi16(1));
+                    isum[c][part] = Source::kWraps ? all : _mm256_add_epi32(isum[c][part], all);
+                }
         }
     }
 

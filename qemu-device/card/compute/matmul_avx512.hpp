@@ -26,20 +26,47 @@ struct Avx512Tiles {
             return _mm512_loadu_si512(chunk + g * 64);
         } else if constexpr (Layout::kBits == 4) {
             const __m512i v = _mm512_loadu_si512(chunk + (g / 8 * 4 + g % 4) * 64);
-            return _mm512_and_si512(g % 8 < 4 ? v : _mm512_srli_epi16(v, 4), _mm512_set1_epi8(15));
-        } else {
+            const __m512i code =
+                _mm512_and_si512(g % 8 < 4 ? v : _mm512_srli_epi16(v, 4), _mm512_set1_epi8(15));
+            if constexpr (Layout::kCoded)
+                return _mm512_shuffle_epi8(numbers(), code);
+            else
+                return code;
+        } else if constexpr (Layout::kBits == 2) {
             const __m512i v = _mm512_loadu_si512(chunk + g % 4 * 64);
             return _mm512_and_si512(_mm512_srli_epi16(v, g / 4 * 2), _mm512_set1_epi8(3));
+        } else {
+            static_assert(Layout::number(0) == 0 && Layout::number(1) == 2);
+            const __m512i v = _mm512_loadu_si512(chunk + g / 8 * 64);
+            return _mm512_and_si512(
+                g % 8 == 0 ? _mm512_add_epi8(v, v) : _mm512_srli_epi16(v, g % 8 - 1),
+                _mm512_set1_epi8(2));
         }
+    }
+    [[gnu::always_inline]] static __m512i numbers() {
+        return _mm512_broadcast_i32x4(
+            _mm_loadu_si128(reinterpret_cast<const __m128i*>(Layout::kInfo.numbers)));
     }
     [[gnu::always_inline]] static __m512 halves(const std::byte* p) {
         return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
     }
+    // As exponent_to_float().
+    [[gnu::always_inline]] static __m512 exponents(const std::byte* p) {
+        const __m512i bits = _mm512_slli_epi32(
+            _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))), 23);
+        return _mm512_mul_ps(
+            _mm512_castsi512_ps(_mm512_max_epi32(bits, _mm512_set1_epi32(0x400000))),
+            _mm512_set1_ps(0.5f));
+    }
     [[gnu::always_inline]] static __m512 scale(const std::byte* tile, unsigned c, unsigned half) {
-        return halves(tile + Layout::block(c, half) * 32);
+        const std::byte* at = tile + Layout::scale_at(c, half);
+        if constexpr (Layout::kExponents)
+            return exponents(at);
+        else
+            return halves(at);
     }
     [[gnu::always_inline]] static __m512 minimum(const std::byte* tile, unsigned c, unsigned half) {
-        return halves(tile + Layout::kMinimum + Layout::block(c, half) * 32);
+        return halves(tile + Layout::kMinimum + Layout::scale_at(c, half));
     }
 };
 
@@ -51,6 +78,9 @@ struct Avx512Integer {
     static constexpr std::size_t kAhead = 8192;
 
     static constexpr std::size_t number_bytes(unsigned) { return isa::kTileK; }
+    static std::int32_t offset(const isa::WeightInfo& info, const std::int8_t*, std::int32_t sum) {
+        return -info.zero * sum;
+    }
     static void pack_numbers(const std::int8_t* q, unsigned, std::byte* to) {
         __builtin_memcpy(to, q, isa::kTileK);
     }

@@ -31,20 +31,29 @@ struct ScalarTile {
             for (unsigned b = 0; b < 2; ++b)
                 for (unsigned i = 0; i < 4 * kLine; ++i) {
                     const std::uint8_t byte = from[b * 4 * kLine + i];
-                    to[b * 8 * kLine + i] = byte & 15;
-                    to[(b * 8 + 4) * kLine + i] = byte >> 4;
+                    to[b * 8 * kLine + i] = Layout::number(byte & 15);
+                    to[(b * 8 + 4) * kLine + i] = Layout::number(byte >> 4);
                 }
-        } else {
+        } else if constexpr (Layout::kBits == 2) {
             for (unsigned f = 0; f < 4; ++f)
                 for (unsigned i = 0; i < 4 * kLine; ++i)
                     to[f * 4 * kLine + i] = from[i] >> (2 * f) & 3;
+        } else {
+            for (unsigned j = 0; j < 2; ++j)
+                for (unsigned f = 0; f < 8; ++f)
+                    for (unsigned i = 0; i < kLine; ++i)
+                        to[(j * 8 + f) * kLine + i] = Layout::number(from[j * kLine + i] >> f & 1);
         }
     }
-    static void halves(const std::byte* from, float* to) {
+    static void scales(const std::byte* from, float* to) {
         for (unsigned i = 0; i < isa::kTileRows; ++i) {
-            std::uint16_t h = 0;
-            std::memcpy(&h, from + 2 * i, 2);
-            to[i] = half_to_float(h);
+            if constexpr (Layout::kExponents) {
+                to[i] = exponent_to_float(static_cast<std::uint8_t>(from[i]));
+            } else {
+                std::uint16_t h = 0;
+                std::memcpy(&h, from + 2 * i, 2);
+                to[i] = half_to_float(h);
+            }
         }
     }
 
@@ -54,10 +63,10 @@ struct ScalarTile {
             numbers(reinterpret_cast<const std::uint8_t*>(data), &to->data[0][0][0]);
             if constexpr (Layout::kAccumulation != Accumulation::kRow) {
                 for (unsigned half = 0; half < 2; ++half) {
-                    const std::size_t block = Layout::block(c, half) * isa::kTileRows * 2;
-                    halves(from + block, to->scale[half]);
+                    const std::size_t at = Layout::scale_at(c, half);
+                    scales(from + at, to->scale[half]);
                     if constexpr (Layout::kAccumulation == Accumulation::kAffine)
-                        halves(from + Layout::kMinimum + block, to->minimum[half]);
+                        scales(from + Layout::kMinimum + at, to->minimum[half]);
                 }
             }
         }
@@ -68,6 +77,9 @@ struct ScalarInteger {
     using Activations = ActivationLayout<isa::kTileK>;
 
     static constexpr std::size_t number_bytes(unsigned) { return isa::kTileK; }
+    static std::int32_t offset(const isa::WeightInfo& info, const std::int8_t*, std::int32_t sum) {
+        return -info.zero * sum;
+    }
     static void pack_numbers(const std::int8_t* q, unsigned, std::byte* to) {
         std::memcpy(to, q, isa::kTileK);
     }

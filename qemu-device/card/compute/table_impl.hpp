@@ -27,15 +27,15 @@ std::size_t activation_bytes(const isa::WeightInfo& info) {
 template <class Path>
 void pack(const isa::WeightInfo& info, const std::int8_t* q, const float* d, const std::int32_t* s,
           std::uint32_t n, std::byte* packed, std::size_t step) {
-    const std::int32_t zero = info.zero;
     const std::size_t number_bytes = Path::number_bytes(info.bits);
     for (std::uint32_t k = 0; k < n; k += isa::kTileK, packed += step) {
         Path::pack_numbers(q + k, info.bits, packed);
         std::byte* after = packed + number_bytes;
         for (unsigned half = 0; half < 2; ++half) {
             const std::uint32_t b = k / isa::kQuantBlock + half;
-            const std::int32_t offset =
-                !info.affine ? -zero * s[b] : std::bit_cast<std::int32_t>(static_cast<float>(s[b]));
+            const std::int32_t offset = info.affine
+                                            ? std::bit_cast<std::int32_t>(static_cast<float>(s[b]))
+                                            : Path::offset(info, q + b * isa::kQuantBlock, s[b]);
             std::memcpy(after + AfterNumbers::kScale + half * 4, &d[b], 4);
             std::memcpy(after + AfterNumbers::kOffset + half * 4, &offset, 4);
         }

@@ -30,13 +30,20 @@ struct WeightLayout {
     static constexpr std::size_t kChunkBytes = isa::kTileRows * isa::kTileK * kBits / 8;
     static constexpr std::size_t kHeader = kTileBytes - kChunks * kChunkBytes;  // scales, minima
     static constexpr std::size_t kMinimum = kHeader / 2;  // where an affine tile's minima begin
-    static constexpr Accumulation kAccumulation = kInfo.group == isa::QuantGroup::Row
+    static constexpr Accumulation kAccumulation = kInfo.scale == isa::ScaleKind::Row
                                                       ? Accumulation::kRow
                                                   : kInfo.affine ? Accumulation::kAffine
                                                                  : Accumulation::kSymmetric;
-    // The tile's block (0 or 1) that 32 k lie in: half `half` of chunk `chunk`.
-    static constexpr unsigned block(unsigned chunk, unsigned half) {
-        return kInfo.block == isa::kQuantBlock ? half : chunk / 2;
+    static constexpr bool kExponents = kInfo.scale == isa::ScaleKind::Exponent;
+    static constexpr std::size_t kScaleBytes = kExponents ? 1 : 2;
+    // Where in a tile the scales of 32 k are: half `half` of chunk `chunk`.
+    static constexpr std::size_t scale_at(unsigned chunk, unsigned half) {
+        const unsigned block = (chunk * isa::kTileK + half * isa::kQuantBlock) / kInfo.block;
+        return block * isa::kTileRows * kScaleBytes;
+    }
+    static constexpr bool kCoded = kInfo.numbers != nullptr;
+    static constexpr std::uint8_t number(unsigned code) {
+        return kCoded ? kInfo.numbers[code] : static_cast<std::uint8_t>(code);
     }
 };
 
@@ -85,7 +92,7 @@ struct IntegerCall {
 };
 
 // Packed activations of 64 k: kNumbers bytes of q in the path's own order, then of each 32 k the
-// scale, then -zero * sum as int32 (symmetric) or the sum as f32 (affine).
+// scale, then -zero * sum, int32 or as the path likes (symmetric), or the sum as f32 (affine).
 template <std::size_t kNumbers>
 struct ActivationLayout {
     static constexpr std::size_t kScale = kNumbers;

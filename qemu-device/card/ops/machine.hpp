@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory_resource>
+#include <mutex>
 #include <span>
 #include <vector>
 
@@ -183,6 +184,24 @@ class FirstBad {
   private:
     static constexpr std::uint64_t kNone = ~0ull;
     std::atomic<std::uint64_t> row_{kNone};
+};
+
+// The same for faults of several kinds: that of the lowest row, or whatever else orders them.
+class FirstFault {
+  public:
+    void report(std::uint64_t row, const Fault& fault) {
+        const std::lock_guard lock(mutex_);
+        if (fault_ && row >= row_)
+            return;
+        row_ = row;
+        fault_ = fault;
+    }
+    [[nodiscard]] const Fault& fault() const { return fault_; }  // once the workers are done
+
+  private:
+    std::mutex mutex_;
+    std::uint64_t row_ = 0;  // guarded by mutex_, as
+    Fault fault_;
 };
 
 }  // namespace skald::card

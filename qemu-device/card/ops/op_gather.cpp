@@ -9,6 +9,7 @@
 
 #include "card/compute/half.hpp"
 #include "card/compute/math.hpp"
+#include "card/ops/exponents.hpp"
 #include "card/ops/ops.hpp"
 
 namespace skald::card::ops {
@@ -44,7 +45,7 @@ struct Reader {
         return value;
     }
 
-    static unsigned number(const std::byte* chunk, unsigned row, unsigned k) {
+    static unsigned code(const std::byte* chunk, unsigned row, unsigned k) {
         const auto at = [&](unsigned line) {
             return static_cast<unsigned>(chunk[line * isa::kTileRows * 4 + row * 4 + k % 4]);
         };
@@ -52,8 +53,16 @@ struct Reader {
             return at(k / 4);
         else if constexpr (kInfo.bits == 4)
             return at(k / 32 * 4 + k / 4 % 4) >> (k % 32 < 16 ? 0 : 4) & 15;
-        else
+        else if constexpr (kInfo.bits == 2)
             return at(k / 4 % 4) >> (k / 16 * 2) & 3;
+        else
+            return at(k / 32) >> (k % 32 / 4) & 1;
+    }
+    static float scale(const std::byte* p) {
+        if constexpr (kInfo.scale == isa::ScaleKind::Exponent)
+            return compute::exponent_to_float(load<std::uint8_t>(p));
+        else
+            return half_to_float(load<std::uint16_t>(p));
     }
 
     static void integer_lane(const std::byte* tile, unsigned row, float row_scale, float* y) {
@@ -61,17 +70,17 @@ struct Reader {
         for (unsigned k = 0; k < kInfo.tile_k; ++k) {
             const unsigned c = k / isa::kTileK;
             const unsigned in = k % isa::kTileK;
-            const unsigned u = number(tile + Layout::kHeader + c * Layout::kChunkBytes, row, in);
-            const std::size_t scale =
-                Layout::block(c, in / isa::kQuantBlock) * isa::kTileRows * 2 + row * 2;
-            if constexpr (kInfo.group == isa::QuantGroup::Row) {
+            const unsigned u =
+                Layout::number(code(tile + Layout::kHeader + c * Layout::kChunkBytes, row, in));
+            if constexpr (kInfo.scale == isa::ScaleKind::Row) {
                 y[k] = row_scale * signed_number(u);
-            } else if constexpr (kInfo.affine) {
-                y[k] = std::fma(
-                    half_to_float(load<std::uint16_t>(tile + scale)), static_cast<float>(u),
-                    half_to_float(load<std::uint16_t>(tile + Layout::kMinimum + scale)));
             } else {
-                y[k] = half_to_float(load<std::uint16_t>(tile + scale)) * signed_number(u);
+                const std::byte* at =
+                    tile + Layout::scale_at(c, in / isa::kQuantBlock) + row * Layout::kScaleBytes;
+                if constexpr (kInfo.affine)
+                    y[k] = std::fma(scale(at), static_cast<float>(u), scale(at + Layout::kMinimum));
+                else
+                    y[k] = scale(at) * signed_number(u);
             }
             y[k] = canonical(y[k]);
         }
@@ -111,8 +120,8 @@ struct Gathering {
 };
 
 // One row of weights: its lane of each tile of the row tile.
-void gather_row(Machine& m, Worker& worker, const Gathering& how, std::uint64_t id,
-                std::uint64_t row) {
+Fault gather_row(Machine& m, Worker& worker, const Gathering& how, std::uint64_t id,
+                 std::uint64_t row) {
     const auto& [info, length, scaled, factor] = how;
     const View& w = m.operand[1];
     const View& y = m.operand[2];
@@ -120,11 +129,13 @@ void gather_row(Machine& m, Worker& worker, const Gathering& how, std::uint64_t 
     const ReadLane read = kReaders[compute::weight_index(info.format)];
     const std::uint64_t row_tile = id / isa::kTileRows * isa::row_tile_bytes(info.format, length);
     const unsigned lane = id % isa::kTileRows;
+    if (const auto bad = find_bad_exponent(m, worker, info, w, row_tile, 1u << lane, length))
+        return {SKALD_FAULT_NONFINITE, w.address(0, *bad)};
     const float scale =
-        info.group == isa::QuantGroup::Row ? w.get<float>(0, row_tile + lane * 4) : 0.0f;
+        info.scale == isa::ScaleKind::Row ? w.get<float>(0, row_tile + lane * 4) : 0.0f;
     for (std::uint64_t j = 0; j * info.tile_k < length; ++j) {
         if (j % kTilesBetweenPolls == kTilesBetweenPolls - 1 && m.poll(worker))
-            return;
+            return {};
         const std::byte* tile =
             w.in(0, row_tile + info.row_header + j * info.tile_bytes, info.tile_bytes, buffer.tile);
         read(tile, lane, scale, buffer.values);
@@ -136,6 +147,7 @@ void gather_row(Machine& m, Worker& worker, const Gathering& how, std::uint64_t 
         std::memcpy(out.data(), buffer.values, n * 4);
         out.commit();
     }
+    return {};
 }
 
 }  // namespace
@@ -149,16 +161,15 @@ Fault gather(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
     // Of a row of the table, or an id by itself.
     const std::uint64_t at =
         (op.flags & isa::kFlagPosition) != 0 ? offsetof(isa::Row, position) : 0;
-    FirstBad bad;
+    FirstFault first;
     m.parallel(rows, how.length * 2, [&](Worker& worker, std::uint64_t row) {
         const auto id = ids.get<std::uint32_t>(row, at);
         if (id >= n)
-            return bad.report(row);
-        gather_row(m, worker, how, id, row);
+            return first.report(row, {SKALD_FAULT_VALUE, ids.address(row, at)});
+        if (const Fault fault = gather_row(m, worker, how, id, row))
+            first.report(row, fault);
     });
-    if (bad.any())
-        return {SKALD_FAULT_VALUE, ids.address(bad.row(), at)};
-    return {};
+    return first.fault();
 }
 
 Fault gather_rows(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {

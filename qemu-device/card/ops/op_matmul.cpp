@@ -3,8 +3,10 @@
 // time. How the work is cut changes no bit: an output is one chain along k, carried from call to
 // call.
 #include <algorithm>
+#include <cmath>
 
 #include "card/ops/activations.hpp"
+#include "card/ops/exponents.hpp"
 #include "card/ops/ops.hpp"
 
 namespace skald::card::ops {
@@ -82,6 +84,12 @@ class Product {
                            std::uint64_t columns) const;
     void finish(Worker& worker, std::uint64_t row_tile, unsigned count,
                 compute::MatmulEnd end) const;
+    void check_exponents(Worker& worker, std::uint64_t row_tile, unsigned count);
+    void report_exponent(Worker& worker, std::uint64_t row_tile, unsigned lanes);
+    Fault exponents_before(const Fault& other);
+    [[nodiscard]] std::uint64_t outputs(std::uint64_t row_tile) const {
+        return std::min<std::uint64_t>(isa::kTileRows, n_ - row_tile * isa::kTileRows);
+    }
     // Whether y's rows are plain memory at a distance of whole numbers.
     [[nodiscard]] bool in_place() const { return y_.base != nullptr && y_.pitch % 4 == 0; }
 
@@ -99,6 +107,7 @@ class Product {
     const View& y_;
     const View& bias_;
     std::uint64_t first_ = 0;  // row of x that column 0 of the chunk is
+    FirstFault bad_;
     // From a worker's item to the one it will probably take next, for memory to be asked early.
     std::uint64_t stride_ = 1;
 };
@@ -107,10 +116,12 @@ Fault Product::run() {
     for (; first_ < rows_ && !m_.stopped(); first_ += x_.chunk()) {
         const std::uint64_t columns = std::min(x_.chunk(), rows_ - first_);
         if (const Fault f = x_.prepare(first_, columns))
-            return f;
+            return exponents_before(f);
         if (m_.stopped())
             break;
         multiply(columns);
+        if (bad_.fault())
+            return bad_.fault();
     }
     return {};
 }
@@ -136,7 +147,8 @@ void Product::multiply(std::uint64_t columns) {
     m_.parallel(items, ns, [&](Worker& worker, std::uint64_t item) {
         const std::uint64_t first = item * rows;
         const std::uint64_t count = std::min(rows, row_tiles_ - first);
-        by_tiles(worker, first, static_cast<unsigned>(count), columns);
+        if (by_tiles(worker, first, static_cast<unsigned>(count), columns))
+            check_exponents(worker, first, static_cast<unsigned>(count));
     });
 }
 
@@ -175,7 +187,7 @@ bool Product::by_tiles(Worker& worker, std::uint64_t row_tile, unsigned count,
     if (!info_.integer)
         std::memset(acc, 0, columns * acc_stride * 4);
     const bool all = (row_tile + count) * isa::kTileRows <= n_;  // of the outputs are wanted
-    const bool ends = all && in_place() && info_.group != isa::QuantGroup::Row;
+    const bool ends = all && in_place() && info_.scale != isa::ScaleKind::Row;
     const compute::MatmulEnd end = this->end(worker, row_tile, count, columns);
     std::uint64_t whole = 0;
     const std::uint64_t va = w_.address(0, row_tile * row_bytes_);
@@ -278,7 +290,7 @@ compute::MatmulEnd Product::end(Worker& worker, std::uint64_t row_tile, unsigned
 void Product::finish(Worker& worker, std::uint64_t row_tile, unsigned count,
                      compute::MatmulEnd end) const {
     Buffers& buffer = buffers(worker);
-    if (info_.group == isa::QuantGroup::Row) {
+    if (info_.scale == isa::ScaleKind::Row) {
         for (unsigned s = 0; s < count; ++s) {
             const float* scale =
                 w_.in(0, (row_tile + s) * row_bytes_, isa::kTileRows, buffer.scale);
@@ -297,6 +309,36 @@ void Product::finish(Worker& worker, std::uint64_t row_tile, unsigned count,
         m_.kernels.finish(end);
         out.commit();
     }
+}
+
+// A bad exponent makes all outputs of its row infinite or NaN: one column tells.
+void Product::check_exponents(Worker& worker, std::uint64_t row_tile, unsigned count) {
+    if (info_.scale != isa::ScaleKind::Exponent)
+        return;
+    for (std::uint64_t tile = row_tile; tile < row_tile + count; ++tile) {
+        const std::uint64_t n = outputs(tile);
+        const float* y = y_.in(first_, tile * isa::kTileRows * 4, n, buffers(worker).y);
+        unsigned lanes = 0;
+        for (unsigned i = 0; i < n; ++i)
+            lanes |= std::isfinite(y[i]) ? 0u : 1u << i;
+        if (lanes != 0)
+            report_exponent(worker, tile, lanes);
+    }
+}
+
+void Product::report_exponent(Worker& worker, std::uint64_t row_tile, unsigned lanes) {
+    if (const auto at = find_bad_exponent(m_, worker, info_, w_, row_tile * row_bytes_, lanes,
+                                          tiles_ * info_.tile_k))
+        bad_.report(*at, {SKALD_FAULT_NONFINITE, w_.address(0, *at)});
+}
+
+// Which fault is reported must not depend on how many rows of x are taken at a time.
+Fault Product::exponents_before(const Fault& other) {
+    if (info_.scale == isa::ScaleKind::Exponent)
+        m_.parallel(row_tiles_, tiles_ * 8, [&](Worker& worker, std::uint64_t tile) {
+            report_exponent(worker, tile, (1u << outputs(tile)) - 1);
+        });
+    return bad_.fault() ? bad_.fault() : other;
 }
 
 }  // namespace

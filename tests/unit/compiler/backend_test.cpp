@@ -102,6 +102,8 @@ TEST(IsaVersion, IsTheLowestThatHasWhatAProgramUses) {
     EXPECT_EQ(with(isa::Opcode::MatMul, later(isa::WeightFormat::F32)), 1u << 16);
     EXPECT_EQ(with(isa::Opcode::MatMul, later(isa::WeightFormat::I4B32)), 1u << 16 | 1);
     EXPECT_EQ(with(isa::Opcode::Gather, later(isa::WeightFormat::I8B32A)), 1u << 16 | 1);
+    EXPECT_EQ(with(isa::Opcode::Gather, later(isa::WeightFormat::B1Row)), 1u << 16 | 2);
+    EXPECT_EQ(with(isa::Opcode::MatMul, later(isa::WeightFormat::MX4B32)), 1u << 16 | 2);
     EXPECT_EQ(with(isa::Opcode::KvAppend, [](MicroOp& op) { op.fmt = 2; }), 1u << 16 | 1);
     EXPECT_EQ(with(isa::Opcode::Attention, [](MicroOp& op) { op.imm |= 1ull << 32; }),
               1u << 16 | 1);

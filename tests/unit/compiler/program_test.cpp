@@ -94,7 +94,7 @@ TEST_P(Programs, ComputeTheModelWithAnInt8CacheNearly) {
 // Within what the formats lose: the wrong nibble, scale or minimum anywhere gives noise.
 TEST_P(Programs, ComputeTheModelInEveryFormatNearly) {
     for (const isa::WeightInfo& info : isa::kWeights) {
-        if (info.bits == 2)
+        if (info.bits <= 2)
             continue;
         test::Decoder decoder(compiled({info.format}));
         EXPECT_LT(error(decoder, 64), info.bits >= 16  ? 2e-3
@@ -118,6 +118,17 @@ TEST_P(Programs, ComputeATernaryModelNearly) {
         test::Decoder decoder(compiled({format}));
         EXPECT_LT(error(decoder, 64), 0.08) << isa::weight_info(format).name;
     }
+}
+
+TEST_P(Programs, ComputeAModelOfSignsNearly) {
+    change_ = [](test::TinyWeights& w) {
+        for (auto& [name, t] : w.tensors)
+            for (std::size_t i = 0; t.shape.size() == 2 && i < t.data.size(); ++i)
+                t.data[i] =
+                    std::copysign(0.125f * static_cast<float>(1 + i / t.shape[1] % 3), t.data[i]);
+    };
+    test::Decoder decoder(compiled({isa::WeightFormat::B1Row}));
+    EXPECT_LT(error(decoder, 64), 0.08);
 }
 
 TEST_P(Programs, DoNotDependOnTheChunk) {

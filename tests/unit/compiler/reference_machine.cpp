@@ -245,7 +245,8 @@ void ReferenceMachine::matmul(const MicroOp& op) {
         for (std::uint64_t k = 0; k < k_len; ++k)
             x[k] = read<float>(row(op, 0, t, k_len * 4) + 4 * k);
         if (format != isa::WeightFormat::F16 && format != isa::WeightFormat::F32)
-            quantise(x, format == isa::WeightFormat::T2Row ? k_len : isa::kQuantBlock);
+            quantise(x, isa::weight_info(format).group == isa::QuantGroup::Row ? k_len
+                                                                               : isa::kQuantBlock);
         for (std::uint64_t n = 0; n < n_rows; ++n) {
             double sum = 0;
             for (std::uint64_t k = 0; k < k_len; ++k)

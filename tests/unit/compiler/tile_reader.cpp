@@ -45,6 +45,9 @@ float tile_weight(isa::WeightFormat format, std::span<const std::byte> tiles, st
     const auto two_bits_at = [&](std::uint64_t chunk) {
         return byte(chunk + (c % 16 / 4 * 16 + lane) * 4 + c % 4) >> (c / 16 * 2) & 3;
     };
+    const auto one_bit_at = [&](std::uint64_t chunk) {
+        return byte(chunk + (c / 32 * 16 + lane) * 4 + c % 4) >> (c % 32 / 4) & 1;
+    };
     const auto symmetric = [&](float scale, unsigned u, int zero) {
         return scale * static_cast<float>(static_cast<int>(u) - zero);
     };
@@ -95,6 +98,21 @@ float tile_weight(isa::WeightFormat format, std::span<const std::byte> tiles, st
         case F::T2B128: {
             const auto t = tile_at(256, 1088);
             return symmetric(half(t + of128), two_bits_at(t + 64 + chunk * 256), 1);
+        }
+        case F::B1Row: {
+            const std::uint64_t in_row = (k_len + 63) / 64, t = row_tile * (64 + in_row * 128);
+            const float scale = read<float>(tiles, t + 4 * lane);
+            return one_bit_at(t + 64 + k / 64 * 128) != 0 ? scale : -scale;
+        }
+        case F::MX4B32: {
+            constexpr float kValues[] = {0, 0.5f, 1, 1.5f, 2, 3, 4, 6};
+            const auto t = tile_at(128, 1088);
+            const unsigned code = int4_at(t + 64 + k % 128 / 64 * 512);
+            const unsigned exponent = byte(t + k % 128 / 32 * 16 + lane);
+            if (exponent == 255)
+                throw std::runtime_error("an exponent that is no scale");
+            return std::ldexp(kValues[code & 7], static_cast<int>(exponent) - 127) *
+                   (code < 8 ? 1.0f : -1.0f);
         }
         case F::F16:
             return half(tile_at(64, 2048) + 2 * (c * 16 + lane));

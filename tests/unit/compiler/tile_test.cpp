@@ -95,9 +95,11 @@ TEST_P(TileShapes, ReadBackAsWritten) {
         for (std::uint32_t r = 0; r < padded_n; ++r)
             for (std::uint32_t c = 0; c < padded_k; ++c) {
                 const float s = stored(f, image, k, r, c);
-                // In the last block of an affine row the minimum shows beyond the row's end.
+                // In the last block of an affine row the minimum shows beyond the row's end; of
+                // signs none is zero.
                 const bool beyond =
-                    info.affine && r < n && c < isa::ceil_div(k, info.block) * info.block;
+                    r < n && (info.bits == 1 ||
+                              (info.affine && c < isa::ceil_div(k, info.block) * info.block));
                 if (r >= n || c >= k) {
                     ASSERT_TRUE(s == 0 || beyond) << info.name << " padding at " << r << "," << c;
                     continue;
@@ -112,11 +114,13 @@ TEST_P(TileShapes, ReadBackAsWritten) {
         EXPECT_EQ(error.largest_error, largest) << info.name;
         // Weights are uniform between -1 and 1: the step is 2 over the integers there are, and the
         // largest error half of it, but for what clipping gains elsewhere.
+        // Floats of four bits are half a unit apart at the top, or end at three quarters.
         const double step = 2.0 / ((1u << std::min<unsigned>(info.bits, 16)) - 1);
-        EXPECT_LE(largest, info.bits == 32   ? 0
-                           : info.bits == 16 ? 0x1p-12
-                           : info.bits == 2  ? 0.8
-                                             : step)
+        EXPECT_LE(largest, info.bits == 32                          ? 0
+                           : info.bits == 16                        ? 0x1p-12
+                           : info.bits <= 2                         ? 0.8
+                           : info.scale == isa::ScaleKind::Exponent ? 0.26
+                                                                    : step)
             << info.name;
     }
 }
@@ -146,10 +150,12 @@ TEST(Tiles, PadWithNumbersThatStandForZero) {
                                          {isa::WeightFormat::I4B128, 0x88},
                                          {isa::WeightFormat::I4B32A, 0x00},
                                          {isa::WeightFormat::T2Row, 0x55},
+                                         {isa::WeightFormat::B1Row, 0x00},
+                                         {isa::WeightFormat::MX4B32, 0x00},
                                          {isa::WeightFormat::T2B128, 0x55}}) {
         const auto image = tiles(stacked, format);
         const isa::WeightInfo& info = isa::weight_info(format);
-        const std::size_t scales = format == isa::WeightFormat::T2Row ? 64 : info.affine ? 128 : 64;
+        const std::size_t scales = info.affine ? 128 : 64;
         std::size_t others = 0;
         for (std::size_t i = scales; i < image.size(); ++i)
             others += image[i] != std::byte(filler);
@@ -164,6 +170,29 @@ INSTANTIATE_TEST_SUITE_P(Shapes, TileShapes,
                                            std::pair{48u, 172u}, std::pair{5u, 160u},
                                            std::pair{16u, 256u}, std::pair{20u, 300u},
                                            std::pair{3u, 515u}));
+
+TEST(Tiles, KeepFloatsOfFourBits) {
+    std::vector<float> values;
+    for (const float scale : {1.0f, 0x1p-20f, 0x1p100f, 0x1p-127f})
+        for (unsigned i = 0; i < 32; ++i) {
+            constexpr float kValues[] = {0, 0.5f, 1, 1.5f, 2, 3, 4, 6};
+            values.push_back(kValues[i % 8] * scale * (i < 16 ? 1.0f : -1.0f));
+        }
+    const Matrix m(1, 128, values, test::Encoding::kF32, DType::kF32);
+    const auto image = tiles(StackedMatrix({&m.weight}, 128), isa::WeightFormat::MX4B32);
+    for (std::uint32_t k = 0; k < 128; ++k)
+        EXPECT_EQ(stored(isa::WeightFormat::MX4B32, image, 128, 0, k), values[k]) << k;
+}
+
+TEST(Tiles, RefuseWeightsThatHaveNoExponent) {
+    for (const float bad : {INFINITY, NAN}) {
+        auto values = random_values(64, 1);
+        values[40] = bad;
+        const Matrix m(1, 64, values, test::Encoding::kF32, DType::kF32);
+        for (const auto format : {isa::WeightFormat::MX4B32, isa::WeightFormat::B1Row})
+            EXPECT_THROW(tiles(StackedMatrix({&m.weight}, 64), format), CompileError);
+    }
+}
 
 TEST(Tiles, StackPartsOnRowsThatNeedNotFillATile) {
     const Matrix a(5, 40, random_values(200, 1), test::Encoding::kF32, DType::kF32);

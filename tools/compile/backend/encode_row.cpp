@@ -21,6 +21,10 @@ bool finite_half(std::uint16_t h) {
     return (h & 0x7C00) != 0x7C00;
 }
 
+bool finite_scale(const isa::WeightInfo& info, std::uint16_t scale) {
+    return info.scale == isa::ScaleKind::Exponent ? scale != isa::kBadExponent : finite_half(scale);
+}
+
 // As GATHER reads it: the affine form rounds once.
 float stored_weight(float scale, int number, float minimum) {
     return static_cast<float>(double{scale} * number + double{minimum});
@@ -61,7 +65,8 @@ void RowEncoder::round_floats(const Tensor& tensor, std::uint64_t row) {
 }
 
 bool RowEncoder::fits(const TypeInfo& source) const {
-    return source.bits != 0 && source.bits <= info_.bits && (info_.affine || !source.affine) &&
+    return info_.numbers == nullptr && source.bits != 0 && source.bits <= info_.bits &&
+           (info_.affine || !source.affine) &&
            (info_.block == 0 || source.group % info_.block == 0);
 }
 
@@ -116,7 +121,8 @@ void RowEncoder::quantise(const Tensor& tensor, std::uint64_t row) {
     const std::span<const float> weights(weights_);
     const std::span<std::uint8_t> u(out_.u);
     if (info_.block == 0) {
-        out_.row_scale = quantise_ternary(weights, u);
+        out_.row_scale =
+            info_.bits == 1 ? quantise_signs(weights, u) : quantise_ternary(weights, u);
         if (!std::isfinite(out_.row_scale))
             bad_weight(tensor, row, info_.name);
         return;
@@ -131,12 +137,14 @@ void RowEncoder::quantise(const Tensor& tensor, std::uint64_t row) {
         const auto to = u.subspan(begin, count);
         const auto energy = energy_.empty() ? energy_ : energy_.subspan(begin, count);
         BlockScale s;
-        if (info_.bits == 2)
+        if (info_.scale == isa::ScaleKind::Exponent)
+            s.scale = quantise_e2m1(from, to, energy);
+        else if (info_.bits == 2)
             s.scale = f32_to_f16(quantise_ternary(from, to));
         else
             s = info_.affine ? quantise_affine(from, info_.bits, to, energy)
                              : quantise_symmetric(from, info_.bits, to, energy);
-        if (!finite_half(s.scale) || !finite_half(s.minimum))
+        if (!finite_scale(info_, s.scale) || !finite_half(s.minimum))
             bad_weight(tensor, row, info_.name);
         out_.scale[b] = s.scale;
         if (info_.affine)
@@ -160,7 +168,11 @@ void RowEncoder::add_errors() {
 }
 
 float RowEncoder::scale_of(std::size_t block) const {
-    return info_.block == 0 ? out_.row_scale : f16_to_f32(out_.scale[block]);
+    if (info_.block == 0)
+        return out_.row_scale;
+    if (info_.scale == isa::ScaleKind::Exponent)
+        return std::ldexp(1.0f, out_.scale[block] - 128);
+    return f16_to_f32(out_.scale[block]);
 }
 
 float RowEncoder::minimum_of(std::size_t block) const {

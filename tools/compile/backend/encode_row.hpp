@@ -23,10 +23,11 @@ struct TileError {
 };
 
 struct EncodedRow {
-    std::vector<std::uint8_t> u;                // by weight (integer formats)
-    std::vector<std::uint16_t> scale, minimum;  // f16, by block; minimum only of affine formats
-    float row_scale = 0;                        // of formats with one a row
-    std::vector<float> floats;                  // of float formats: as f32, rounded to the format
+    std::vector<std::uint8_t> u;         // by weight (integer formats)
+    std::vector<std::uint16_t> scale;    // by block: f16, or the exponent
+    std::vector<std::uint16_t> minimum;  // likewise, f16 (affine formats)
+    float row_scale = 0;                 // of formats with one a row
+    std::vector<float> floats;           // of float formats: as f32, rounded to the format
 };
 
 class RowEncoder {

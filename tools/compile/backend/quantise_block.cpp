@@ -9,12 +9,14 @@
 #include <limits>
 
 #include "input/half.hpp"
+#include "skald/isa.hpp"
 #include "vector_lanes.hpp"
 
 namespace skald::compiler {
 namespace {
 
 constexpr std::size_t kLanes = kVectorLanes;
+constexpr int kZeroE2M1 = isa::weight_info(isa::WeightFormat::MX4B32).zero;
 
 // Adding and taking away 1.5 * 2^23 rounds to the nearest whole number, ties to even.
 SKALD_INLINE float round_even(float x) {
@@ -269,6 +271,31 @@ SKALD_VECTOR_CLONES BlockScale affine(std::span<const float> weights, unsigned b
     return {f32_to_f16(best.scale), f32_to_f16(best.minimum)};
 }
 
+// The code of e2m1, without its sign, nearest to a size in halves; ties to the even code.
+SKALD_INLINE unsigned e2m1_code(float size) {
+    return unsigned{size > 0.5f} + unsigned{size >= 1.5f} + unsigned{size > 2.5f} +
+           unsigned{size >= 3.5f} + unsigned{size > 5} + unsigned{size >= 7} + unsigned{size > 10};
+}
+
+// Of a weight, in units of 1 / inverse, which is beyond f32 for the smallest.
+SKALD_INLINE std::uint8_t e2m1_number(float x, double inverse) {
+    const auto halves = static_cast<float>(x * inverse);
+    return isa::kNumbersE2M1[e2m1_code(std::abs(halves)) + (halves < 0 ? 8 : 0)];
+}
+
+float e2m1_error(const Block& b, int exponent) {
+    const float scale = std::ldexp(1.0f, exponent);
+    const double inverse = std::ldexp(1.0, -exponent);
+    Lanes sum{};
+    for (std::size_t i = 0; i < b.count; i += kLanes)
+        for (std::size_t l = 0; l < kLanes; ++l) {
+            const int number = e2m1_number(b.x[i + l], inverse) - kZeroE2M1;
+            const float e = b.x[i + l] - scale * static_cast<float>(number);
+            sum[l] += b.importance[i + l] * e * e;
+        }
+    return sum_of(sum);
+}
+
 }  // namespace
 
 BlockScale quantise_symmetric(std::span<const float> weights, unsigned bits,
@@ -279,6 +306,43 @@ BlockScale quantise_symmetric(std::span<const float> weights, unsigned bits,
 BlockScale quantise_affine(std::span<const float> weights, unsigned bits, std::span<std::uint8_t> u,
                            std::span<const float> energy) {
     return affine(weights, bits, u.data(), energy);
+}
+
+// The largest weight lies between 4 and 8 of the middle candidate's units, the range ends at 6.
+std::uint8_t quantise_e2m1(std::span<const float> weights, std::span<std::uint8_t> u,
+                           std::span<const float> energy) {
+    const Block b(weights, energy);
+    std::fill(u.begin(), u.end(), std::uint8_t{kZeroE2M1});
+    if (!b.finite)
+        return isa::kBadExponent;
+    if (b.largest == 0)
+        return 0;
+    constexpr int kBias = 128, kMost = isa::kBadExponent - 1 - kBias;
+    const int middle = std::ilogb(b.largest) - 3;
+    int best = std::clamp(middle, -kBias, kMost);
+    float best_error = e2m1_error(b, best);
+    for (const int exponent : {middle - 1, middle + 1}) {
+        if (exponent < -kBias || exponent > kMost)
+            continue;
+        const float error = e2m1_error(b, exponent);
+        if (error < best_error) {
+            best_error = error;
+            best = exponent;
+        }
+    }
+    const double inverse = std::ldexp(1.0, -best);
+    for (std::size_t i = 0; i < weights.size(); ++i)
+        u[i] = e2m1_number(weights[i], inverse);
+    return static_cast<std::uint8_t>(best + kBias);
+}
+
+float quantise_signs(std::span<const float> weights, std::span<std::uint8_t> u) {
+    double sum = 0;
+    for (std::size_t i = 0; i < weights.size(); ++i) {
+        sum += std::abs(weights[i]);
+        u[i] = isa::kNumbersSign[weights[i] >= 0];
+    }
+    return static_cast<float>(sum / static_cast<double>(weights.size()));
 }
 
 // With the weights beyond a threshold at +-s, the best s is their mean size, and the error a

@@ -28,6 +28,15 @@ BlockScale quantise_symmetric(std::span<const float> weights, unsigned bits,
 BlockScale quantise_affine(std::span<const float> weights, unsigned bits, std::span<std::uint8_t> u,
                            std::span<const float> energy = {});
 
+// To isa::kNumbersE2M1, stored = 2^(exponent - 128) * (u - 12); u.size() == weights.size() <= 32.
+// The exponent, or isa::kBadExponent if a weight is not finite.
+std::uint8_t quantise_e2m1(std::span<const float> weights, std::span<std::uint8_t> u,
+                           std::span<const float> energy = {});
+
+// Any number of weights to scale * (u - 1) with u 0 or 2, the scale of least squared error.
+// Infinite if a weight is not finite.
+float quantise_signs(std::span<const float> weights, std::span<std::uint8_t> u);
+
 // Any number of weights to scale * (u - 1) with u in 0..2: the threshold and scale of least squared
 // error, up to the resolution of a histogram. Infinite if a weight is not finite.
 float quantise_ternary(std::span<const float> weights, std::span<std::uint8_t> u);

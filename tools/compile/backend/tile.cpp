@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Encoded rows into tiles. The layout of every integer format follows from its WeightInfo: 8 / bits
-// weights share a byte, 16 k apart, so a stretch of 16 * 8 / bits weights of k takes 16 rows x 16
-// bytes; see the drawings in skald/isa.hpp.
+// weights share a byte, 16 k apart (those of one bit 4), so a stretch of 16 (4) * 8 / bits weights
+// of k takes 16 rows x 16 (4) bytes; see the drawings in skald/isa.hpp.
 #include "backend/tile.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <numeric>
 
 #include "input/half.hpp"
 
@@ -14,22 +16,27 @@ namespace {
 
 using isa::kTileRows;
 
-constexpr std::uint32_t kBlocksOfTile = 2;
-
 // The bytes of one row tile, of integers.
 class IntegerTiles {
   public:
     IntegerTiles(const isa::WeightInfo& info, std::byte* bytes, std::uint32_t tiles_k)
-        : info_(info), bytes_(bytes), tiles_k_(tiles_k) {
-        if (info.row_header == 0)
-            data_ = kBlocksOfTile * kTileRows * sizeof(std::uint16_t) * (info.affine ? 2 : 1);
+        : info_(info),
+          bytes_(bytes),
+          tiles_k_(tiles_k),
+          data_(info.tile_bytes - std::size_t{info.tile_k} * kTileRows * info.bits / 8) {
+        std::iota(code_.begin(), code_.end(), std::uint8_t{0});
+        if (info.numbers != nullptr) {
+            code_.fill(0);
+            for (unsigned code = 1u << info.bits; code-- > 0;)  // the first of several
+                code_[info.numbers[code]] = static_cast<std::uint8_t>(code);
+        }
     }
 
-    // Scales 0, and numbers that stand for weight 0.
+    // Scales 0, and codes that stand for weight 0.
     void clear() {
         std::uint8_t filler = 0;
         for (unsigned shift = 0; shift < 8; shift += info_.bits)
-            filler = static_cast<std::uint8_t>(filler | info_.zero << shift);
+            filler = static_cast<std::uint8_t>(filler | code_[info_.zero] << shift);
         std::memset(bytes_, 0, info_.row_header);
         for (std::uint32_t t = 0; t < tiles_k_; ++t) {
             std::memset(tile(t), 0, data_);
@@ -43,10 +50,17 @@ class IntegerTiles {
             std::memcpy(bytes_ + lane * sizeof(float), &row.row_scale, sizeof(float));
             return;
         }
-        for (std::uint32_t b = 0; b < row.scale.size(); ++b)
-            put_half(b, lane, 0, row.scale[b]);
-        for (std::uint32_t b = 0; b < row.minimum.size(); ++b)
-            put_half(b, lane, kBlocksOfTile, row.minimum[b]);
+        const std::uint32_t blocks = info_.tile_k / info_.block;
+        for (std::uint32_t b = 0; b < row.scale.size(); ++b) {
+            std::byte* scales = tile(b / blocks);
+            const std::uint32_t at = b % blocks * kTileRows + lane;
+            if (info_.scale == isa::ScaleKind::Exponent)
+                scales[at] = static_cast<std::byte>(row.scale[b]);
+            else
+                put_half(scales, at, row.scale[b]);
+            if (info_.affine)
+                put_half(scales, blocks * kTileRows + at, row.minimum[b]);
+        }
     }
 
   private:
@@ -54,29 +68,30 @@ class IntegerTiles {
         return bytes_ + info_.row_header + std::size_t{t} * info_.tile_bytes;
     }
 
-    // `line`: of 16 halves each at a tile's start, that of the tile's first block.
-    void put_half(std::uint32_t block, std::uint32_t lane, std::uint32_t line, std::uint16_t h) {
-        const std::size_t at = (line + block % kBlocksOfTile) * kTileRows + lane;
-        std::memcpy(tile(block / kBlocksOfTile) + at * sizeof h, &h, sizeof h);
+    static void put_half(std::byte* halves, std::size_t at, std::uint16_t h) {
+        std::memcpy(halves + at * sizeof h, &h, sizeof h);
     }
 
+    // A byte's codes lie 16 k apart, those of one bit 4.
     void put_numbers(std::uint32_t lane, std::span<const std::uint8_t> u) {
         const std::uint32_t per_byte = 8u / info_.bits;
-        const std::uint32_t stretch = 16 * per_byte;  // of k
+        const std::uint32_t apart = info_.bits == 1 ? 4 : 16;
+        const std::uint32_t stretch = apart * per_byte;  // of k
+        const std::uint32_t quads = apart / 4;
         std::uint8_t quad[4];
         for (std::uint32_t begin = 0; begin < u.size(); begin += stretch)
-            for (std::uint32_t j = 0; j < 4 && begin + 4 * j < u.size(); ++j) {
+            for (std::uint32_t j = 0; j < quads && begin + 4 * j < u.size(); ++j) {
                 for (std::uint32_t i = 0; i < 4; ++i) {
                     quad[i] = 0;
                     for (std::uint32_t f = 0; f < per_byte; ++f) {
-                        const std::size_t k = begin + 16 * f + 4 * j + i;
-                        const std::uint8_t number = k < u.size() ? u[k] : info_.zero;
-                        quad[i] = static_cast<std::uint8_t>(quad[i] | number << f * info_.bits);
+                        const std::size_t k = begin + apart * f + 4 * j + i;
+                        const std::uint8_t code = code_[k < u.size() ? u[k] : info_.zero];
+                        quad[i] = static_cast<std::uint8_t>(quad[i] | code << f * info_.bits);
                     }
                 }
                 const std::uint32_t in_tile = begin % info_.tile_k / stretch;
                 std::memcpy(tile(begin / info_.tile_k) + data_ +
-                                ((in_tile * 4 + j) * kTileRows + lane) * sizeof quad,
+                                ((in_tile * quads + j) * kTileRows + lane) * sizeof quad,
                             quad, sizeof quad);
             }
     }
@@ -84,7 +99,8 @@ class IntegerTiles {
     const isa::WeightInfo& info_;
     std::byte* bytes_;
     std::uint32_t tiles_k_;
-    std::size_t data_ = 0;  // offset of the numbers in a tile
+    std::size_t data_;                      // offset of the codes in a tile
+    std::array<std::uint8_t, 256> code_{};  // by number
 };
 
 // Element (row, k) of a tile at k * 16 + row.
