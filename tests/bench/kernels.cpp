@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The engine in process: matrix-vector and matrix-matrix products, attention; what a micro-op costs
-// besides its arithmetic is in overhead.cpp. Weights are compared with a stream reader of the same
-// run, in turns with it, because shared machines swing: read `of_stream`, the best against the
-// best.
+// besides its arithmetic is in overhead.cpp, experts in experts.cpp. Weights are compared with a
+// stream reader of the same run, in turns with it, because shared machines swing: read `of_stream`,
+// the best against the best.
 #include <benchmark/benchmark.h>
 #include <sys/mman.h>
 
@@ -17,6 +17,9 @@
 #include "rig.hpp"
 
 namespace skald::bench {
+
+void register_experts();  // experts.cpp
+
 namespace {
 
 using test::at;
@@ -213,6 +216,7 @@ BENCHMARK(attention)
 
 int main(int argc, char** argv) {
     skald::bench::register_products();
+    skald::bench::register_experts();
     benchmark::Initialize(&argc, argv);
     if (benchmark::ReportUnrecognizedArguments(argc, argv))
         return 1;

@@ -16,6 +16,7 @@ using isa::Opcode;
 // of a ring that wraps to 0; rb a number of blocks, entries of that ring less one.
 constexpr std::uint64_t kRa = 4;
 constexpr std::uint64_t kRb = 3;
+constexpr std::uint32_t kTwoRows = 2;  // T, mostly
 constexpr Names kNames{.rd = 11, .ra = 10, .rb = 12, .rows = kT, .imm = kRa};
 
 class Faults : public ::testing::Test {
@@ -47,6 +48,10 @@ class Faults : public ::testing::Test {
                                        : operand->element == isa::Element::Params ? f32_imm(1.0f)
                                                                                   : 0;
             rig.write(op.op[i].offset, &word, 8);
+            // All rows are the first expert's.
+            if (operand->name == "offsets" && !operand->written())
+                for (std::uint64_t at = 4; at < operand->row_bytes(op); at += 4)
+                    rig.write(op.op[i].offset + at, &kTwoRows, 4);
         }
         return op;
     }

@@ -84,4 +84,21 @@ std::uint32_t sample(const Floats& logits, const isa::Sequence& sequence, std::u
                      const std::vector<std::uint32_t>& history);
 float logprob(const Floats& logits, std::uint32_t target);
 
+// ROUTE of all rows, and what COMBINE makes of one; y: what it held before, or zeros. No weights:
+// NO_WEIGHT.
+struct Router {
+    isa::Score score = isa::Score::Softmax;
+    std::uint8_t flags = 0;
+    std::uint32_t experts = 0, chosen = 0, groups = 0, groups_kept = 0;
+    float scale = 1, eps = 0;
+    Floats bias = {};
+};
+struct Routing {
+    std::vector<std::uint32_t> offsets, list, slots;
+    Floats weights;
+};
+Routing route(const Router& router, const std::vector<Floats>& rows);
+Floats combine(const std::vector<Floats>& x, const Floats& weights,
+               const std::vector<std::uint32_t>& slots, Floats y);
+
 }  // namespace skald::test::oracle

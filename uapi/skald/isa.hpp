@@ -81,6 +81,7 @@ enum class Opcode : std::uint8_t {
     Add = 0x41,
     Glu = 0x42,
     Rope = 0x43,
+    Combine = 0x47,
     Conv = 0x48,
     // Attention
     Attention = 0x50,
@@ -88,6 +89,7 @@ enum class Opcode : std::uint8_t {
     ArgMax = 0x60,
     Sample = 0x61,
     LogProb = 0x62,
+    Route = 0x63,
 };
 
 enum class AluOp : std::uint8_t { Mov = 1, Add, Sub, Mul, And, Or, Xor, Shl, Shr, Min, Max };  // unsigned 64-bit, wrap
@@ -99,6 +101,7 @@ enum class SignalOp : std::uint8_t { Set = 1, Add = 2 };
 enum class Activation : std::uint8_t {
     Silu = 1, GeluTanh, GeluErf, Relu, Relu2, Sigmoid, Tanh, SoftCap, Clamp, Scale, SwigluClamped
 };
+enum class Score : std::uint8_t { Softmax = 1, Sigmoid = 2, SoftmaxChosen = 3 };  // of an expert
 // Letters: I8, I4 integers of 8 and 4 bits, T2 ternary in 2 bits, B1 a sign in one, MX4 floats of 4 bits (e2m1); B32, B128 k per
 // scale, Row one scale a row; A affine (a minimum beside each scale).
 enum class WeightFormat : std::uint8_t {
@@ -125,6 +128,13 @@ inline constexpr std::uint8_t kFlagImm = 1;         // Alu, Branch, SemWait, Sem
 inline constexpr std::uint8_t kFlagBias = 1;        // MatMul: add op[3]
 inline constexpr std::uint8_t kFlagAccumulate = 2;  // MatMul: y = y + result
 inline constexpr std::uint8_t kFlagXQ8 = 4;         // MatMul: x is already quantised: op[0] q, op[4] d, op[5] s
+inline constexpr std::uint8_t kFlagGrouped = 8;     // MatMul: op[4] says which rows each expert has, weights are expert by expert
+inline constexpr std::uint8_t kFlagIndexed = 16;    // MatMul: op[5] says which row of x each row is made of (only with GROUPED)
+// Route: kFlagBias, added for the choice alone, and
+inline constexpr std::uint8_t kFlagRenorm = 2;      // weights divided by their sum
+inline constexpr std::uint8_t kFlagGroupSum2 = 4;   // a group's score is the sum of its best two, not its best
+inline constexpr std::uint8_t kFlagMaskOut = 8;     // groups not kept are out of the question, not 0
+inline constexpr std::uint8_t kFlagNoWeight = 1;    // Combine: sums without op[1]; kFlagAccumulate: onto y
 inline constexpr std::uint8_t kFlagSequences = 1;   // RowStep: op[1] holds the sequences; stopped ones stay
 inline constexpr std::uint8_t kFlagScale = 1;       // Gather: imm_f32(0) is a factor
 inline constexpr std::uint8_t kFlagPosition = 2;    // Gather: op[0] is a row table, the position says which row of weights
@@ -141,6 +151,8 @@ inline constexpr std::uint32_t kMaxN = 1u << 24;      // outputs of a matmul, vo
 inline constexpr std::uint32_t kMaxK = 1u << 20;      // reduced length, row length
 inline constexpr std::uint32_t kMaxHeads = 1024;
 inline constexpr std::uint32_t kMaxHeadDim = 512;     // even
+inline constexpr std::uint32_t kMaxExperts = 1024;
+inline constexpr std::uint32_t kMaxChosen = 32;       // experts of a row
 inline constexpr std::uint32_t kMaxKeyDim = 576;      // even; of keys with values of another width (1.2)
 inline constexpr std::uint32_t kMaxTaps = 16;         // of a convolution (1.2)
 inline constexpr std::uint32_t kMaxRepeat = 1024;     // of a row by COPY (1.2)

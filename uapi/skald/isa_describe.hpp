@@ -206,6 +206,7 @@ struct Work {
 struct Counts {
     std::uint64_t rows = 1;       // T
     std::uint64_t positions = 0;  // ATTENTION: attended to, summed over the rows
+    std::uint64_t experts = 1;    // MATMUL: that have rows
 };
 using WorkOf = Work (*)(const MicroOp&, const Counts&);
 

@@ -34,6 +34,12 @@ inline constexpr auto kWaits = std::to_array<Choice>({choice(Condition::Equal, "
 inline constexpr auto kSignals = std::to_array<Choice>({choice(SignalOp::Set, "set"), choice(SignalOp::Add, "add")});
 inline constexpr auto kActivations = std::to_array<Choice>({choice(Activation::Silu, "silu")});
 
+inline constexpr auto kScores = std::to_array<Choice>({
+    choice(Score::Softmax, "softmax"),
+    choice(Score::Sigmoid, "sigmoid"),
+    choice(Score::SoftmaxChosen, "softmax_chosen"),
+});
+
 inline constexpr auto kWidths = std::to_array<Choice>({choice(Width::U32, "u32"), choice(Width::U64, "u64")});
 inline constexpr auto kKvFormats = std::to_array<Choice>({choice(KvFormat::F16, "f16"), choice(KvFormat::I8, "i8", k1_1)});
 inline constexpr auto kGroups = std::to_array<Choice>({choice(QuantGroup::Block32, "block32"), choice(QuantGroup::Row, "row", k1_1)});
@@ -53,6 +59,11 @@ constexpr const Choice* find_choice(std::span<const Choice> choices, std::uint8_
 }
 
 // ---- Sizes ----------------------------------------------------------------------------------------------------------
+
+// Of GROUPED: bytes from an expert's weights to the next one's.
+constexpr std::uint64_t expert_distance(const MicroOp& op) {
+    return op.dim[3] != 0 ? op.dim[3] * std::uint64_t{64} : matrix_bytes(static_cast<WeightFormat>(op.fmt), op.dim[0], op.dim[1]);
+}
 
 namespace detail {
 
@@ -75,6 +86,9 @@ constexpr std::uint64_t padded(const MicroOp& op) { return blocks_of(op.dim[D]) 
 
 constexpr WeightFormat weights(const MicroOp& op) { return static_cast<WeightFormat>(op.fmt); }
 constexpr std::uint64_t matrix(const MicroOp& op) { return matrix_bytes(weights(op), op.dim[0], op.dim[1]); }
+constexpr std::uint64_t biases(const MicroOp& op) { return (op.flags & kFlagGrouped) != 0 ? dims<0, 2>(op) : op.dim[0]; }
+template <unsigned D>
+constexpr std::uint64_t offsets(const MicroOp& op) { return op.dim[D] + std::uint64_t{1}; }
 // Scales of a row of activations: one for the row or one a block.
 constexpr std::uint64_t quant_scales(const MicroOp& op) {
     return op.fmt == static_cast<std::uint8_t>(QuantGroup::Row) ? 1 : blocks_of(op.dim[0]);
@@ -95,8 +109,18 @@ constexpr std::uint64_t attention_params(const MicroOp& op) {
 // ---- Rules ----------------------------------------------------------------------------------------------------------
 
 constexpr bool end_saves(const MicroOp& op) { return (op.imm & (1ull << kRegArgs | 1ull << kRegZero)) == 0; }
-constexpr bool integer_if_quantised(const MicroOp& op) {
-    return (op.flags & kFlagXQ8) == 0 || weight_info(weights(op)).integer;
+constexpr bool matmul_fits(const MicroOp& op) {
+    const bool grouped = (op.flags & kFlagGrouped) != 0, quantised = (op.flags & kFlagXQ8) != 0;
+    return (!quantised || (weight_info(weights(op)).integer && !grouped)) && (grouped || (op.flags & kFlagIndexed) == 0) &&
+           (!grouped || expert_distance(op) >= matrix(op));
+}
+constexpr bool finite(std::uint64_t f32) { return (f32 & 0x7f800000) != 0x7f800000; }
+constexpr bool route_fits(const MicroOp& op) {
+    const std::uint32_t experts = op.dim[0], chosen = op.dim[1], groups = op.dim[2] & 0xffff, kept = op.dim[2] >> 16;
+    const bool sum2 = (op.flags & kFlagGroupSum2) != 0;
+    if (!finite(op.imm) || !finite(op.imm >> 32) || chosen > experts) return false;
+    if (groups == 0) return kept == 0 && (op.flags & (kFlagGroupSum2 | kFlagMaskOut)) == 0;
+    return experts % groups == 0 && kept >= 1 && kept <= groups && experts / groups >= (sum2 ? 2 : 1) && chosen <= experts / groups * kept;
 }
 constexpr bool head_fits(const MicroOp& op) {  // I8 keys and values lie in fours
     const HeadDims dims = head_dims(op.dim[2]);
@@ -144,8 +168,9 @@ constexpr Work dequant_work(const MicroOp& op, const Counts& n) {
 constexpr Work matmul_work(const MicroOp& op, const Counts& n) {
     return {.kind = mac_kind(weights(op)),
             .macs = n.rows * op.dim[0] * op.dim[1],
-            .weights = matrix(op),
-            .in = n.rows * 4 * op.dim[1],
+            .weights = n.experts * matrix(op),
+            .in = n.rows * 4 * op.dim[1] + ((op.flags & kFlagGrouped) != 0 ? 4 * offsets<2>(op) : 0) +
+                  ((op.flags & kFlagIndexed) != 0 ? 4 * n.rows : 0),
             .out = n.rows * 4 * op.dim[0]};
 }
 constexpr Work rms_norm_work(const MicroOp& op, const Counts& n) {
@@ -177,6 +202,20 @@ constexpr Work conv_work(const MicroOp& op, const Counts& n) {
 constexpr Work selection_work(const MicroOp& op, const Counts& n) {
     const std::uint64_t elements = n.rows * op.dim[0];
     return {.vec = 4 * elements, .in = 4 * elements};
+}
+
+constexpr Work route_work(const MicroOp& op, const Counts& n) {
+    const std::uint64_t chosen = n.rows * op.dim[1];
+    return {.vec = 8 * n.rows * op.dim[0],
+            .in = 4 * n.rows * op.dim[0] + ((op.flags & kFlagBias) != 0 ? 4 * op.dim[0] : 0),
+            .out = 4 * offsets<0>(op) + 12 * chosen};
+}
+constexpr Work combine_work(const MicroOp& op, const Counts& n) {
+    const std::uint64_t chosen = n.rows * op.dim[1], elements = n.rows * op.dim[0];
+    const bool weighted = (op.flags & kFlagNoWeight) == 0, accumulate = (op.flags & kFlagAccumulate) != 0;
+    return {.vec = chosen * op.dim[0],
+            .in = 4 * chosen * op.dim[0] + chosen * (weighted ? 8 : 4) + (accumulate ? 4 * elements : 0),
+            .out = 4 * elements};
 }
 
 }  // namespace detail
@@ -299,16 +338,26 @@ inline constexpr auto kOps = [] {
 
         {.opcode = MatMul, .name = "matmul", .engine = E::Matrix, .registers = kUseRows,
          .fmt = FmtKind::Weight,
-         .flags = {{.bit = kFlagBias, .name = "bias"}, {.bit = kFlagAccumulate, .name = "accumulate"}, {.bit = kFlagXQ8, .name = "xq8"}},
-         .dims = {kN, kK},
-         .operands = {{0, "x", In, F32, Rows, dim<1>, without(kFlagXQ8)},
+         .flags = {{.bit = kFlagBias, .name = "bias"},
+                   {.bit = kFlagAccumulate, .name = "accumulate"},
+                   {.bit = kFlagXQ8, .name = "xq8"},
+                   {.bit = kFlagGrouped, .name = "grouped", .since = k1_2},
+                   {.bit = kFlagIndexed, .name = "indexed", .since = k1_2, .names = kUseRa}},
+         .dims = {kN, kK,
+                  {.at = 2, .name = "experts", .max = kMaxExperts, .when = with(kFlagGrouped)},
+                  {.at = 3, .name = "distance", .min = 0, .when = with(kFlagGrouped)}},
+         .operands = {{0, "x", In, F32, Rows, dim<1>, without(kFlagXQ8 | kFlagIndexed)},
                       {0, "q", In, I8, Rows, padded<1>, with(kFlagXQ8)},
-                      {1, "w", In, Tile, One, matrix},
+                      {0, "x", In, F32, Counted, dim<1>, with(kFlagIndexed)},
+                      {1, "w", In, Tile, One, matrix, without(kFlagGrouped)},
+                      {1, "w", In, Tile, Entries, matrix, with(kFlagGrouped)},
                       {2, "y", InOut, F32, Rows, dim<0>},
-                      {3, "bias", In, F32, One, dim<0>, with(kFlagBias)},
+                      {3, "bias", In, F32, One, biases, with(kFlagBias)},
                       {4, "d", In, F32, Rows, x_scales, with(kFlagXQ8)},
-                      {5, "s", In, I32, Rows, x_scales, with(kFlagXQ8)}},
-         .rule = integer_if_quantised,
+                      {4, "offsets", In, U32, One, offsets<2>, with(kFlagGrouped)},
+                      {5, "s", In, I32, Rows, x_scales, with(kFlagXQ8)},
+                      {5, "list", In, U32, Dense, one, with(kFlagIndexed)}},
+         .rule = matmul_fits,
          .work = matmul_work},
 
         {.opcode = RmsNorm, .name = "rms_norm", .engine = E::Vector, .registers = kUseRows,
@@ -336,6 +385,14 @@ inline constexpr auto kOps = [] {
          .rule = rotates_within,
          .work = rope_work},
 
+        {.opcode = Combine, .name = "combine", .engine = E::Vector, .since = k1_2, .registers = kUseRows | kUseRa,
+         .flags = {{.bit = kFlagNoWeight, .name = "no_weight"}, {.bit = kFlagAccumulate, .name = "accumulate"}},
+         .dims = {kRowK, {.at = 1, .name = "k", .max = kMaxChosen}},
+         .operands = {{0, "x", In, F32, Counted, dim<0>},
+                      {1, "weights", In, F32, Counted, one, without(kFlagNoWeight)},
+                      {2, "slots", In, U32, Rows, dim<1>},
+                      {3, "y", InOut, F32, Rows, dim<0>}},
+         .work = combine_work},
         {.opcode = Conv, .name = "conv", .engine = E::Vector, .since = k1_2, .registers = kUseRows | kUseRb,
          .flags = {{.bit = kFlagConvBias, .name = "bias"}},
          .dims = {kRowK, {.at = 1, .name = "taps", .max = kMaxTaps}, kBlockBytes},
@@ -381,6 +438,25 @@ inline constexpr auto kOps = [] {
          .dims = {kN},
          .operands = {{0, "logits", In, F32, Rows, dim<0>}, {1, "targets", In, U32, Rows, one}, {2, "y", Out, F32, Rows, one}},
          .work = selection_work},
+        {.opcode = Route, .name = "route", .engine = E::Selection, .since = k1_2, .registers = kUseRows,
+         .aux = kScores,
+         .flags = {{.bit = kFlagBias, .name = "bias"},
+                   {.bit = kFlagRenorm, .name = "renorm"},
+                   {.bit = kFlagGroupSum2, .name = "group_sum2"},
+                   {.bit = kFlagMaskOut, .name = "mask_out"}},
+         .dims = {{.at = 0, .name = "experts", .max = kMaxExperts},
+                  {.at = 1, .name = "k", .max = kMaxChosen},
+                  {.at = 2, .name = "groups", .max = kMaxExperts, .min = 0, .part = Part::Low},
+                  {.at = 2, .name = "groups_kept", .max = kMaxExperts, .min = 0, .part = Part::High}},
+         .imm = {{.name = "scale", .kind = Kind::F32}, {.name = "eps", .kind = Kind::F32, .part = Part::High, .when = with(kFlagRenorm)}},
+         .operands = {{0, "logits", In, F32, Rows, dim<0>},
+                      {1, "bias", In, F32, One, dim<0>, with(kFlagBias)},
+                      {2, "offsets", Out, U32, One, offsets<0>},
+                      {3, "list", Out, U32, Dense, dim<1>},
+                      {4, "weights", Out, F32, Dense, dim<1>},
+                      {5, "slots", Out, U32, Dense, dim<1>}},
+         .rule = route_fits,
+         .work = route_work},
     });
 }();
 

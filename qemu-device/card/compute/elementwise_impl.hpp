@@ -74,6 +74,13 @@ struct Elementwise : Pieces<V> {
         }
     }
 
+    static void scale_add(const float* x, float s, float* y, std::uint32_t n) {
+        SKALD_EACH_VECTOR(i, count, n) {
+            const V v = V::fma(V::set(s), get(x + i, count), get(y + i, count));
+            put(V::canonical(v), y + i, count);
+        }
+    }
+
     static void multiply(const float* a, const float* b, float s, float* y, std::uint32_t n) {
         SKALD_EACH_VECTOR(i, count, n) {
             const V v = (get(a + i, count) * get(b + i, count)) * V::set(s);

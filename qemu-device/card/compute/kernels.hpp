@@ -133,6 +133,7 @@ struct Kernels {
     void (*add)(const float* a, const float* b, float s, float* y, std::uint32_t n);
     void (*multiply)(const float* a, const float* b, float s, float* y, std::uint32_t n);
     void (*scale)(const float* x, float first, float second, float* y, std::uint32_t n);
+    void (*scale_add)(const float* x, float s, float* y, std::uint32_t n);  // y = fma(s, x, y)
     // By isa::Activation, null where the micro-op lacks it: ACT's and GLU's.
     std::array<void (*)(const float* x, const Parameters& p, float* y, std::uint32_t n),
                kActivations>

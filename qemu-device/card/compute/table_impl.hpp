@@ -80,6 +80,7 @@ constexpr Kernels make_table(Simd simd) {
     k.add = Elementwise<V>::add;
     k.multiply = Elementwise<V>::multiply;
     k.scale = Elementwise<V>::scale;
+    k.scale_add = Elementwise<V>::scale_add;
     Elementwise<V>::set_functions(k);
     k.rope = Rows<V>::rope;
     k.convolve = convolve<V>;

@@ -44,11 +44,13 @@ constexpr auto kTable = [] {
     set(Add, add);
     set(Glu, glu);
     set(Rope, rope);
+    set(Combine, combine);
     set(Conv, conv);
     set(Attention, attention);
     set(ArgMax, argmax);
     set(Sample, sample);
     set(LogProb, logprob);
+    set(Route, route);
     return table;
 }();
 

@@ -71,7 +71,7 @@ struct Machine {
     View operand[isa::kOperands];
 
     // What micro-ops take of the host, and storage that one leaves to the next.
-    static constexpr unsigned kArenas = 3;
+    static constexpr unsigned kArenas = 5;
     Budget memory;
     std::vector<Extents> extents;  // of scattered operands
     Extents blocks{&memory};

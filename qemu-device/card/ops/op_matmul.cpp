@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // MATMUL: lays out a chunk of activation columns once, then walks row tiles of weights, a few at a
-// time. How the work is cut changes no bit: an output is one chain along k, carried from call to
-// call.
+// time, of each expert that has columns in it. How the work is cut changes no bit: an output is one
+// chain along k, carried from call to call.
 #include <algorithm>
 #include <cmath>
 
@@ -51,9 +51,9 @@ Buffers& buffers(Worker& worker) {
 
 class Product {
   public:
-    Product(Machine& m, const isa::MicroOp& op, std::uint64_t rows)
+    Product(Machine& m, const isa::MicroOp& op, const Experts& experts)
         : m_(m),
-          rows_(rows),
+          experts_(experts),
           n_(op.dim[0]),
           info_(isa::weight_info(static_cast<isa::WeightFormat>(op.fmt))),
           kernel_(m.kernels.integer[compute::weight_index(info_.format)]),
@@ -63,29 +63,49 @@ class Product {
           row_bytes_(isa::row_tile_bytes(info_.format, op.dim[1])),
           accumulate_((op.flags & isa::kFlagAccumulate) != 0),
           has_bias_((op.flags & isa::kFlagBias) != 0),
-          x_(m, op, rows),
-          w_(m.operand[1]),
+          x_(m, op, experts),
+          w_(experts.weights()),
           y_(m.operand[2]),
-          bias_(m.operand[3]) {}
+          bias_(m.operand[3]),
+          runs_(&m.memory),
+          cuts_(&m.memory) {}
 
     Fault run();
 
   private:
-    void multiply(std::uint64_t columns);
-    [[nodiscard]] std::uint64_t longest(std::uint64_t tile, unsigned count) const;
-    bool by_tiles(Worker& worker, std::uint64_t row_tile, unsigned count, std::uint64_t columns);
-    const std::byte* weights(Worker& worker, std::uint64_t row_tile, std::uint64_t tile,
+    // Some row tiles of an expert by all its columns of the chunk.
+    struct Item {
+        const ColumnRun& run;
+        std::uint64_t row_tile;
+        unsigned count;
+    };
+    // How a run is cut into items.
+    struct Cut {
+        std::uint64_t first;  // item
+        std::uint64_t rows;   // row tiles of each, the last may have fewer
+    };
+
+    bool next_chunk();
+    void multiply();
+    std::uint64_t cut(const ColumnRun& run, std::uint64_t first);
+    [[nodiscard]] Item item(std::uint64_t number) const;
+    [[nodiscard]] std::uint64_t place(const ColumnRun& run, std::uint64_t row_tile) const {
+        return experts_.place(run.expert) + row_tile * row_bytes_;
+    }
+    [[nodiscard]] std::uint64_t longest(const ColumnRun& run, std::uint64_t tile,
+                                        unsigned count) const;
+    bool by_tiles(Worker& worker, std::uint64_t number);
+    const std::byte* weights(Worker& worker, std::uint64_t row_tile_at, std::uint64_t tile,
                              std::uint64_t& count) const;
-    void call(IntegerCall& c, std::uint64_t tile, std::uint64_t count, std::uint64_t columns,
-              float* acc, std::size_t acc_stride) const;
-    bool call_floats(Worker& worker, const std::byte* w, std::uint64_t tile, std::uint64_t count,
-                     std::uint64_t columns, float* acc, std::size_t acc_stride) const;
-    compute::MatmulEnd end(Worker& worker, std::uint64_t row_tile, unsigned count,
-                           std::uint64_t columns) const;
-    void finish(Worker& worker, std::uint64_t row_tile, unsigned count,
-                compute::MatmulEnd end) const;
-    void check_exponents(Worker& worker, std::uint64_t row_tile, unsigned count);
-    void report_exponent(Worker& worker, std::uint64_t row_tile, unsigned lanes);
+    [[nodiscard]] const std::byte* ahead(std::uint64_t number, unsigned s) const;
+    void call(const Item& item, IntegerCall& c, std::uint64_t tile, std::uint64_t count, float* acc,
+              std::size_t acc_stride) const;
+    bool call_floats(Worker& worker, const ColumnRun& run, const std::byte* w, std::uint64_t tile,
+                     std::uint64_t count, float* acc, std::size_t acc_stride) const;
+    compute::MatmulEnd end(Worker& worker, const Item& item) const;
+    void finish(Worker& worker, const Item& item, compute::MatmulEnd end) const;
+    void check_exponents(Worker& worker, const Item& item);
+    void report_exponent(Worker& worker, std::uint64_t row_tile_at, unsigned lanes);
     Fault exponents_before(const Fault& other);
     [[nodiscard]] std::uint64_t outputs(std::uint64_t row_tile) const {
         return std::min<std::uint64_t>(isa::kTileRows, n_ - row_tile * isa::kTileRows);
@@ -94,69 +114,121 @@ class Product {
     [[nodiscard]] bool in_place() const { return y_.base != nullptr && y_.pitch % 4 == 0; }
 
     Machine& m_;
-    std::uint64_t rows_, n_;
+    const Experts& experts_;
+    std::uint64_t n_;
     const isa::WeightInfo& info_;
     compute::MatmulInteger kernel_;
     std::uint64_t tiles_;      // along k
     std::uint64_t chunks_;     // of 64 k in a tile
-    std::uint64_t row_tiles_;  // along n
+    std::uint64_t row_tiles_;  // along n, of an expert
     std::uint64_t row_bytes_;  // of a row tile
     bool accumulate_, has_bias_;
     Activations x_;
     const View& w_;
     const View& y_;
     const View& bias_;
-    std::uint64_t first_ = 0;  // row of x that column 0 of the chunk is
+    // Which rows of y are done: experts before this one, and of it so many.
+    std::size_t expert_ = 0;
+    std::uint64_t done_ = 0;
+    std::pmr::vector<ColumnRun> runs_;  // the chunk
+    std::pmr::vector<Cut> cuts_;        // of each
     FirstFault bad_;
     // From a worker's item to the one it will probably take next, for memory to be asked early.
+    std::uint64_t items_ = 0;
     std::uint64_t stride_ = 1;
 };
 
 Fault Product::run() {
-    for (; first_ < rows_ && !m_.stopped(); first_ += x_.chunk()) {
-        const std::uint64_t columns = std::min(x_.chunk(), rows_ - first_);
-        if (const Fault f = x_.prepare(first_, columns))
+    while (next_chunk() && !m_.stopped()) {
+        if (const Fault f = x_.prepare(runs_))
             return exponents_before(f);
         if (m_.stopped())
             break;
-        multiply(columns);
+        multiply();
         if (bad_.fault())
             return bad_.fault();
     }
     return {};
 }
 
-void Product::multiply(std::uint64_t columns) {
+// As many columns as a chunk holds. An expert's come together, so that its weights are read once,
+// unless they alone are too many.
+bool Product::next_chunk() {
+    runs_.clear();
+    std::uint64_t room = x_.most();
+    while (expert_ < experts_.used().size()) {
+        const Experts::Used& used = experts_.used()[expert_];
+        const std::uint64_t left = used.count - done_;
+        if (left > room && !runs_.empty())
+            break;
+        const std::uint64_t count = x_.part_of(left);
+        runs_.push_back({.expert = used.expert, .first = used.first + done_, .count = count});
+        room -= count;
+        done_ += count;
+        if (count != left)
+            break;
+        ++expert_;
+        done_ = 0;
+    }
+    return !runs_.empty();
+}
+
+void Product::multiply() {
+    cuts_.clear();
+    items_ = 0;
+    std::uint64_t ns = 0;
+    for (const ColumnRun& run : runs_)
+        ns += cut(run, items_);
+    ns = ns / items_ + 1;
+    // Workers that take items one by one take turns, more or less.
+    const bool one_by_one = m_.shares(items_, ns) && m_.bundle(items_, ns) == 1;
+    stride_ = one_by_one ? m_.seat.threads() : 1;
+    m_.parallel(items_, ns, [&](Worker& worker, std::uint64_t number) {
+        if (by_tiles(worker, number))
+            check_exponents(worker, item(number));
+    });
+}
+
+// Into items from number `first` on; returns about how long they take, in ns.
+std::uint64_t Product::cut(const ColumnRun& run, std::uint64_t first) {
     // Few columns are bound by memory, which several streams serve better than one; with more an
     // activation is to serve two row tiles.
     const std::uint64_t most = !info_.integer                     ? 1
-                               : columns == 1                     ? IntegerCall::kStreams
+                               : run.count == 1                   ? IntegerCall::kStreams
                                : m_.kernels.simd == Simd::kScalar ? 1
                                                                   : kRowTiles;
-    const std::uint64_t rows = std::min(most, isa::ceil_div(row_tiles_, 4 * m_.seat.threads()));
-    const std::uint64_t macs = rows * isa::kTileRows * tiles_ * info_.tile_k * columns;
-    const std::uint64_t macs_per_ns = !info_.integer ? 16
-                                      : columns < 4  ? 32
-                                      : columns < 24 ? 128
-                                                     : 256;
-    const std::uint64_t items = isa::ceil_div(row_tiles_, rows);
-    const std::uint64_t ns = macs / macs_per_ns + 1;
-    // Workers that take items one by one take turns, more or less.
-    const bool one_by_one = m_.shares(items, ns) && m_.bundle(items, ns) == 1;
-    stride_ = one_by_one ? m_.seat.threads() : 1;
-    m_.parallel(items, ns, [&](Worker& worker, std::uint64_t item) {
-        const std::uint64_t first = item * rows;
-        const std::uint64_t count = std::min(rows, row_tiles_ - first);
-        if (by_tiles(worker, first, static_cast<unsigned>(count), columns))
-            check_exponents(worker, first, static_cast<unsigned>(count));
-    });
+    const std::uint64_t all = row_tiles_ * runs_.size();
+    const std::uint64_t rows = std::min(most, isa::ceil_div(all, 4 * m_.seat.threads()));
+    const std::uint64_t macs_per_ns = !info_.integer   ? 16
+                                      : run.count < 4  ? 32
+                                      : run.count < 24 ? 128
+                                                       : 256;
+    cuts_.push_back({first, rows});
+    items_ = first + isa::ceil_div(row_tiles_, rows);
+    return row_tiles_ * isa::kTileRows * tiles_ * info_.tile_k * run.count / macs_per_ns;
+}
+
+Product::Item Product::item(std::uint64_t number) const {
+    const auto cut = std::ranges::upper_bound(cuts_, number, {}, &Cut::first) - 1;
+    const std::uint64_t row_tile = (number - cut->first) * cut->rows;
+    return {runs_[static_cast<std::size_t>(cut - cuts_.begin())], row_tile,
+            static_cast<unsigned>(std::min(cut->rows, row_tiles_ - row_tile))};
+}
+
+// Where row tile s of the item after an item's worker has its weights; null: unknown, or none.
+const std::byte* Product::ahead(std::uint64_t number, unsigned s) const {
+    if (w_.base == nullptr || number + stride_ >= items_)
+        return nullptr;
+    const Item next = item(number + stride_);
+    return s < next.count ? w_.base + place(next.run, next.row_tile + s) + info_.row_header
+                          : nullptr;
 }
 
 // At most `count` tiles of a row tile from `tile` on: as many as lie in one piece, or a copy of the
 // one that does not.
-const std::byte* Product::weights(Worker& worker, std::uint64_t row_tile, std::uint64_t tile,
+const std::byte* Product::weights(Worker& worker, std::uint64_t row_tile_at, std::uint64_t tile,
                                   std::uint64_t& count) const {
-    const std::uint64_t offset = row_tile * row_bytes_ + info_.row_header + tile * info_.tile_bytes;
+    const std::uint64_t offset = row_tile_at + info_.row_header + tile * info_.tile_bytes;
     if (w_.base != nullptr)
         return w_.base + offset;
     const std::uint64_t va = w_.address(0, offset);
@@ -166,31 +238,33 @@ const std::byte* Product::weights(Worker& worker, std::uint64_t row_tile, std::u
 }
 
 // Tiles from `tile` on that one kernel call takes, of each of `count` row tiles.
-std::uint64_t Product::longest(std::uint64_t tile, unsigned count) const {
-    const bool several = info_.integer && x_.groups() > 1;
-    const std::uint64_t inner = x_.columns() >= kManyColumns ? 2 * kInnerBytes : kInnerBytes;
+std::uint64_t Product::longest(const ColumnRun& run, std::uint64_t tile, unsigned count) const {
+    const bool several = info_.integer && run.groups() > 1;
+    const std::uint64_t inner = run.count >= kManyColumns ? 2 * kInnerBytes : kInnerBytes;
     const std::uint64_t bytes = (several ? inner : kCallBytes) / count;
     std::uint64_t tiles = bytes / info_.tile_bytes;
     if (m_.kernels.simd == Simd::kScalar && info_.integer)
-        tiles = std::min(tiles,
-                         kScalarCallMacs / (x_.columns() * count * isa::kTileRows * info_.tile_k));
+        tiles =
+            std::min(tiles, kScalarCallMacs / (run.count * count * isa::kTileRows * info_.tile_k));
     const std::uint64_t most = std::min(tiles_ - tile, std::max<std::uint64_t>(1, tiles));
     const std::uint64_t stretch = Activations::kStretch / chunks_;
     return several ? std::min(most, stretch - tile % stretch) : most;
 }
 
 // False: stopped.
-bool Product::by_tiles(Worker& worker, std::uint64_t row_tile, unsigned count,
-                       std::uint64_t columns) {
+bool Product::by_tiles(Worker& worker, std::uint64_t number) {
+    const Item item = this->item(number);
+    const auto [run, row_tile, count] = item;
     float* acc = buffers(worker).acc;
     const std::size_t acc_stride = count * isa::kTileRows;
     if (!info_.integer)
-        std::memset(acc, 0, columns * acc_stride * 4);
+        std::memset(acc, 0, run.count * acc_stride * 4);
     const bool all = (row_tile + count) * isa::kTileRows <= n_;  // of the outputs are wanted
     const bool ends = all && in_place() && info_.scale != isa::ScaleKind::Row;
-    const compute::MatmulEnd end = this->end(worker, row_tile, count, columns);
+    const compute::MatmulEnd end = this->end(worker, item);
     std::uint64_t whole = 0;
-    const std::uint64_t va = w_.address(0, row_tile * row_bytes_);
+    const std::uint64_t at = place(run, row_tile);
+    const std::uint64_t va = w_.address(0, at);
     const bool together =
         info_.integer &&
         (w_.base != nullptr ||
@@ -200,49 +274,45 @@ bool Product::by_tiles(Worker& worker, std::uint64_t row_tile, unsigned count,
             return false;
         IntegerCall c;
         c.streams = count;
-        std::uint64_t run = longest(whole, count);
+        std::uint64_t length = longest(run, whole, count);
         for (unsigned s = 0; s < count; ++s) {
-            c.w[s] = weights(worker, row_tile + s, whole, run);
-            if (whole + run < tiles_)
-                c.next[s] = c.w[s] + run * info_.tile_bytes;
-            else if (w_.base != nullptr && row_tile + stride_ * count + s < row_tiles_)
-                c.next[s] =
-                    w_.base + (row_tile + stride_ * count + s) * row_bytes_ + info_.row_header;
+            c.w[s] = weights(worker, at + s * row_bytes_, whole, length);
+            c.next[s] =
+                whole + length < tiles_ ? c.w[s] + length * info_.tile_bytes : ahead(number, s);
         }
-        const bool last = whole + run == tiles_;
+        const bool last = whole + length == tiles_;
         if (last && ends)
             c.end = &end;
-        call(c, whole, run, columns, acc, acc_stride);
+        call(item, c, whole, length, acc, acc_stride);
         if (last && ends)
             return true;
-        whole += run;
+        whole += length;
     }
     for (unsigned s = 0; s < count; ++s) {
         for (std::uint64_t tile = whole; tile < tiles_;) {
             if (m_.poll(worker))
                 return false;
-            std::uint64_t run = longest(tile, 1);
-            const std::byte* w = weights(worker, row_tile + s, tile, run);
+            std::uint64_t length = longest(run, tile, 1);
+            const std::byte* w = weights(worker, at + s * row_bytes_, tile, length);
             if (info_.integer) {
                 IntegerCall c;
                 c.w[0] = w;
-                call(c, tile, run, columns, acc + s * isa::kTileRows, acc_stride);
-            } else if (!call_floats(worker, w, tile, run, columns, acc, acc_stride)) {
+                call(item, c, tile, length, acc + s * isa::kTileRows, acc_stride);
+            } else if (!call_floats(worker, run, w, tile, length, acc, acc_stride)) {
                 return false;
             }
-            tile += run;
+            tile += length;
         }
     }
-    finish(worker, row_tile, count, end);
+    finish(worker, item, end);
     return true;
 }
 
 // c: weights, and what is asked for ahead.
-void Product::call(IntegerCall& c, std::uint64_t tile, std::uint64_t count, std::uint64_t columns,
+void Product::call(const Item& item, IntegerCall& c, std::uint64_t tile, std::uint64_t count,
                    float* acc, std::size_t acc_stride) const {
     c.count = static_cast<std::uint32_t>(count);
-    c.columns = static_cast<unsigned>(columns);
-    x_.point(c, tile * chunks_);
+    x_.point(item.run, c, tile * chunks_);
     c.acc = acc;
     c.acc_stride = acc_stride;
     c.first = tile == 0;
@@ -250,61 +320,60 @@ void Product::call(IntegerCall& c, std::uint64_t tile, std::uint64_t count, std:
 }
 
 // False: stopped.
-bool Product::call_floats(Worker& worker, const std::byte* w, std::uint64_t tile,
-                          std::uint64_t count, std::uint64_t columns, float* acc,
+bool Product::call_floats(Worker& worker, const ColumnRun& run, const std::byte* w,
+                          std::uint64_t tile, std::uint64_t count, float* acc,
                           std::size_t acc_stride) const {
     compute::MatmulFloat c;
     c.w = w;
     c.tiles = static_cast<std::uint32_t>(count);
     c.x_stride = x_.stride() / 4;
-    for (std::uint64_t first = 0; first < columns; first += kMaxColumns) {
+    for (std::uint64_t first = 0; first < run.count; first += kMaxColumns) {
         if (first != 0 && m_.poll(worker))
             return false;
-        c.columns = static_cast<unsigned>(std::min<std::uint64_t>(kMaxColumns, columns - first));
-        c.x = x_.floats(first, tile);
+        c.columns = static_cast<unsigned>(std::min<std::uint64_t>(kMaxColumns, run.count - first));
+        c.x = x_.floats(run, first, tile);
         c.acc = acc + first * acc_stride;
         (info_.format == isa::WeightFormat::F16 ? m_.kernels.matmul_f16 : m_.kernels.matmul_f32)(c);
     }
     return true;
 }
 
-// What becomes of the sums of `count` row tiles; y only where it is in place.
-compute::MatmulEnd Product::end(Worker& worker, std::uint64_t row_tile, unsigned count,
-                                std::uint64_t columns) const {
-    const std::uint64_t first = row_tile * isa::kTileRows;
+// What becomes of the sums of an item; y only where it is in place.
+compute::MatmulEnd Product::end(Worker& worker, const Item& item) const {
+    const std::uint64_t first = item.row_tile * isa::kTileRows;
     compute::MatmulEnd end;
-    end.columns = static_cast<std::uint32_t>(columns);
+    end.columns = static_cast<std::uint32_t>(item.run.count);
     end.acc = buffers(worker).acc;
-    end.acc_stride = count * isa::kTileRows;
+    end.acc_stride = item.count * isa::kTileRows;
     end.outputs = static_cast<std::uint32_t>(std::min<std::uint64_t>(end.acc_stride, n_ - first));
     if (has_bias_)
-        end.bias = bias_.in(0, first * 4, end.outputs, buffers(worker).bias);
+        end.bias =
+            bias_.in(0, (item.run.expert * n_ + first) * 4, end.outputs, buffers(worker).bias);
     end.accumulate = accumulate_;
     if (in_place()) {
-        end.y = y_.out<float>(first_, first * 4, end.outputs, nullptr).data();
+        end.y = y_.out<float>(item.run.first, first * 4, end.outputs, nullptr).data();
         end.y_stride = y_.pitch / 4;
     }
     return end;
 }
 
-void Product::finish(Worker& worker, std::uint64_t row_tile, unsigned count,
-                     compute::MatmulEnd end) const {
+void Product::finish(Worker& worker, const Item& item, compute::MatmulEnd end) const {
     Buffers& buffer = buffers(worker);
+    const ColumnRun& run = item.run;
     if (info_.scale == isa::ScaleKind::Row) {
-        for (unsigned s = 0; s < count; ++s) {
+        for (unsigned s = 0; s < item.count; ++s) {
             const float* scale =
-                w_.in(0, (row_tile + s) * row_bytes_, isa::kTileRows, buffer.scale);
-            m_.kernels.finish_row(buffer.acc + s * isa::kTileRows, end.acc_stride, scale, x_.sums(),
-                                  x_.scales(), end.columns);
+                w_.in(0, place(run, item.row_tile + s), isa::kTileRows, buffer.scale);
+            m_.kernels.finish_row(buffer.acc + s * isa::kTileRows, end.acc_stride, scale, run.sum,
+                                  run.scale, end.columns);
         }
     }
     if (in_place())
         return m_.kernels.finish(end);
-    const std::uint64_t columns = end.columns;
     end.columns = 1;
-    for (std::uint64_t c = 0; c < columns; ++c, end.acc += end.acc_stride) {
-        const auto out =
-            y_.out(first_ + c, row_tile * isa::kTileRows * 4, end.outputs, buffer.y, accumulate_);
+    for (std::uint64_t c = 0; c < run.count; ++c, end.acc += end.acc_stride) {
+        const auto out = y_.out(run.first + c, item.row_tile * isa::kTileRows * 4, end.outputs,
+                                buffer.y, accumulate_);
         end.y = out.data();
         m_.kernels.finish(end);
         out.commit();
@@ -312,39 +381,47 @@ void Product::finish(Worker& worker, std::uint64_t row_tile, unsigned count,
 }
 
 // A bad exponent makes all outputs of its row infinite or NaN: one column tells.
-void Product::check_exponents(Worker& worker, std::uint64_t row_tile, unsigned count) {
+void Product::check_exponents(Worker& worker, const Item& item) {
     if (info_.scale != isa::ScaleKind::Exponent)
         return;
-    for (std::uint64_t tile = row_tile; tile < row_tile + count; ++tile) {
+    for (std::uint64_t tile = item.row_tile; tile < item.row_tile + item.count; ++tile) {
         const std::uint64_t n = outputs(tile);
-        const float* y = y_.in(first_, tile * isa::kTileRows * 4, n, buffers(worker).y);
+        const float* y = y_.in(item.run.first, tile * isa::kTileRows * 4, n, buffers(worker).y);
         unsigned lanes = 0;
         for (unsigned i = 0; i < n; ++i)
             lanes |= std::isfinite(y[i]) ? 0u : 1u << i;
         if (lanes != 0)
-            report_exponent(worker, tile, lanes);
+            report_exponent(worker, place(item.run, tile), lanes);
     }
 }
 
-void Product::report_exponent(Worker& worker, std::uint64_t row_tile, unsigned lanes) {
-    if (const auto at = find_bad_exponent(m_, worker, info_, w_, row_tile * row_bytes_, lanes,
-                                          tiles_ * info_.tile_k))
+void Product::report_exponent(Worker& worker, std::uint64_t row_tile_at, unsigned lanes) {
+    if (const auto at =
+            find_bad_exponent(m_, worker, info_, w_, row_tile_at, lanes, tiles_ * info_.tile_k))
         bad_.report(*at, {SKALD_FAULT_NONFINITE, w_.address(0, *at)});
 }
 
 // Which fault is reported must not depend on how many rows of x are taken at a time.
 Fault Product::exponents_before(const Fault& other) {
-    if (info_.scale == isa::ScaleKind::Exponent)
-        m_.parallel(row_tiles_, tiles_ * 8, [&](Worker& worker, std::uint64_t tile) {
-            report_exponent(worker, tile, (1u << outputs(tile)) - 1);
-        });
+    if (info_.scale != isa::ScaleKind::Exponent)
+        return other;
+    const std::uint64_t items = experts_.used().size() * row_tiles_;
+    m_.parallel(items, tiles_ * 8, [&](Worker& worker, std::uint64_t number) {
+        const std::uint64_t tile = number % row_tiles_;
+        const std::uint32_t expert = experts_.used()[number / row_tiles_].expert;
+        report_exponent(worker, experts_.place(expert) + tile * row_bytes_,
+                        (1u << outputs(tile)) - 1);
+    });
     return bad_.fault() ? bad_.fault() : other;
 }
 
 }  // namespace
 
 Fault matmul(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
-    return Product(m, op, rows).run();
+    Experts experts(m, op, rows);
+    if (const Fault fault = experts.read(op))
+        return fault;
+    return Product(m, op, experts).run();
 }
 
 }  // namespace skald::card::ops

@@ -46,6 +46,10 @@ Fault add(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
 Fault glu(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
 Fault rope(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
 
+// op_combine.cpp, op_route.cpp
+Fault combine(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
+Fault route(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
+
 // op_conv.cpp, op_kv_append.cpp, op_attention.cpp
 Fault conv(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
 Fault kv_append(Machine& m, const isa::MicroOp& op, std::uint64_t rows);

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+#include "card/ops/experts.hpp"
+
+namespace skald::card {
+
+Experts::Experts(Machine& m, const isa::MicroOp& op, std::uint64_t rows)
+    : m_(m),
+      grouped_((op.flags & isa::kFlagGrouped) != 0),
+      rows_(rows),
+      rows_of_x_((op.flags & isa::kFlagIndexed) != 0 ? m.reg[op.ra] : rows),
+      used_(&m.memory),
+      list_(&m.memory) {
+    if (!grouped_)
+        used_.push_back({0, 0, rows});
+    if ((op.flags & isa::kFlagIndexed) != 0)
+        list_.resize(rows);
+}
+
+Fault Experts::read(const isa::MicroOp& op) {
+    if (!grouped_)
+        return {};
+    if (const Fault fault = read_offsets(op.dim[2]))
+        return fault;
+    if (const Fault fault = read_list())
+        return fault;
+    const std::uint64_t bytes =
+        isa::matrix_bytes(static_cast<isa::WeightFormat>(op.fmt), op.dim[0], op.dim[1]);
+    distance_ = isa::expert_distance(op);
+    m_.cost = cost_of(isa::work_of(op, {.rows = rows_, .experts = used_.size()}));
+    return locate(bytes);
+}
+
+Fault Experts::read_offsets(std::uint32_t experts) {
+    const View& offsets = m_.operand[4];
+    std::uint64_t before = 0;
+    for (std::uint32_t i = 0; i <= experts; ++i) {
+        const auto offset = offsets.get<std::uint32_t>(0, i * 4ull);
+        const bool good = i == 0         ? offset == 0
+                          : i == experts ? offset >= before && offset == rows_
+                                         : offset >= before && offset <= rows_;
+        if (!good)
+            return {SKALD_FAULT_VALUE, offsets.address(0, i * 4ull)};
+        if (offset != before)
+            used_.push_back({i - 1, before, offset - before});
+        before = offset;
+    }
+    return {};
+}
+
+Fault Experts::read_list() {
+    const View& list = m_.operand[5];
+    for (std::uint64_t i = 0; i < list_.size(); ++i) {
+        list_[i] = list.get<std::uint32_t>(i);
+        if (list_[i] >= rows_of_x_)
+            return {SKALD_FAULT_VALUE, list.address(i)};
+    }
+    return {};
+}
+
+// From here on the view begins with the first expert that is used.
+Fault Experts::locate(std::uint64_t bytes) {
+    View& w = m_.operand[1];
+    w.va += used_.front().expert * distance_;
+    Extents& runs = m_.extents[1];
+    runs.clear();
+    runs.begin_range();
+    for (const Used& used : used_)
+        if (const Fault fault =
+                m_.space.resolve(w.va + place(used.expert), bytes, Access::kRead, false, runs))
+            return fault;
+    if (runs.size() == 1)
+        w.base = runs[0].at(w.va);
+    else
+        w.extents = &runs;
+    return {};
+}
+
+}  // namespace skald::card
