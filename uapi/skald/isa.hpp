@@ -5,6 +5,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -50,6 +51,11 @@ struct MicroOp {
     std::array<Operand, kOperands> op{};
 };
 static_assert(sizeof(MicroOp) == 128 && alignof(MicroOp) == 8);
+constexpr float imm_f32(const MicroOp& op, unsigned i) {
+    return std::bit_cast<float>(static_cast<std::uint32_t>(op.imm >> (32 * i)));
+}
+// Columns that a norm takes together.
+constexpr std::uint32_t norm_group(const MicroOp& op) { return op.dim[1] != 0 ? op.dim[1] : op.dim[0]; }
 static_assert(offsetof(MicroOp, dim) == 8 && offsetof(MicroOp, imm) == 24 && offsetof(MicroOp, op) == 32);
 
 enum class Opcode : std::uint8_t {
@@ -81,6 +87,9 @@ enum class Opcode : std::uint8_t {
     Add = 0x41,
     Glu = 0x42,
     Rope = 0x43,
+    LayerNorm = 0x44,
+    Mul = 0x45,
+    Act = 0x46,
     Combine = 0x47,
     Conv = 0x48,
     // Attention
@@ -135,8 +144,12 @@ inline constexpr std::uint8_t kFlagRenorm = 2;      // weights divided by their 
 inline constexpr std::uint8_t kFlagGroupSum2 = 4;   // a group's score is the sum of its best two, not its best
 inline constexpr std::uint8_t kFlagMaskOut = 8;     // groups not kept are out of the question, not 0
 inline constexpr std::uint8_t kFlagNoWeight = 1;    // Combine: sums without op[1]; kFlagAccumulate: onto y
+inline constexpr std::uint8_t kFlagNoGain = 1;      // RmsNorm, LayerNorm: no op[1]
+inline constexpr std::uint8_t kFlagGainRow = 2;     // RmsNorm, LayerNorm by groups: gain and bias are as wide as the row
+inline constexpr std::uint8_t kFlagNormBias = 4;    // LayerNorm: add op[3]
+inline constexpr std::uint8_t kFlagRow = 2;         // Mul: op[1] is one factor a row
 inline constexpr std::uint8_t kFlagSequences = 1;   // RowStep: op[1] holds the sequences; stopped ones stay
-inline constexpr std::uint8_t kFlagScale = 1;       // Gather: imm_f32(0) is a factor
+inline constexpr std::uint8_t kFlagScale = 1;       // Gather, Add, Mul: imm_f32(0) is a factor
 inline constexpr std::uint8_t kFlagPosition = 2;    // Gather: op[0] is a row table, the position says which row of weights
 inline constexpr std::uint8_t kFlagConvBias = 1;    // Conv: one more row of w is added
 inline constexpr std::uint8_t kFlagSoftCap = 1;     // Attention: op[5] says where scores are capped

@@ -32,7 +32,32 @@ inline constexpr auto kConditions = std::to_array<Choice>({
 });
 inline constexpr auto kWaits = std::to_array<Choice>({choice(Condition::Equal, "=="), choice(Condition::AboveEqual, ">=")});
 inline constexpr auto kSignals = std::to_array<Choice>({choice(SignalOp::Set, "set"), choice(SignalOp::Add, "add")});
-inline constexpr auto kActivations = std::to_array<Choice>({choice(Activation::Silu, "silu")});
+namespace detail {
+constexpr Choice function(Activation f, std::string_view name, std::string_view p0, std::string_view p1 = {}) {
+    Choice c = choice(f, name, k1_2);
+    c.imm = p1.empty() ? List<ImmInfo, 2>{{.name = p0, .kind = Kind::F32}}
+                       : List<ImmInfo, 2>{{.name = p0, .kind = Kind::F32}, {.name = p1, .kind = Kind::F32, .part = Part::High}};
+    return c;
+}
+}  // namespace detail
+inline constexpr auto kFunctions = std::to_array<Choice>({
+    choice(Activation::Silu, "silu"),
+    choice(Activation::GeluTanh, "gelu_tanh", k1_2),
+    choice(Activation::GeluErf, "gelu_erf", k1_2),
+    choice(Activation::Relu, "relu", k1_2),
+    choice(Activation::Relu2, "relu2", k1_2),
+    choice(Activation::Sigmoid, "sigmoid", k1_2),
+    choice(Activation::Tanh, "tanh", k1_2),
+    detail::function(Activation::SoftCap, "soft_cap", "cap"),
+    detail::function(Activation::Clamp, "clamp", "lo", "hi"),
+    detail::function(Activation::Scale, "scale", "s"),
+});
+inline constexpr auto kGates = [] {
+    std::array<Choice, 7> all;
+    for (std::size_t i = 0; i < 6; ++i) all[i] = kFunctions[i];
+    all[6] = detail::function(Activation::SwigluClamped, "swiglu_clamped", "alpha", "limit");
+    return all;
+}();
 
 inline constexpr auto kScores = std::to_array<Choice>({
     choice(Score::Softmax, "softmax"),
@@ -105,6 +130,8 @@ constexpr std::uint64_t conv_weights(const MicroOp& op) {
 constexpr std::uint64_t attention_params(const MicroOp& op) {
     return sizeof(AttentionParams) + ((op.flags & kFlagSinks) != 0 ? 4ull * op.dim[0] : 0);
 }
+// Of a norm's gain and bias.
+constexpr std::uint64_t gain_width(const MicroOp& op) { return (op.flags & kFlagGainRow) != 0 ? op.dim[0] : norm_group(op); }
 
 // ---- Rules ----------------------------------------------------------------------------------------------------------
 
@@ -129,6 +156,19 @@ constexpr bool head_fits(const MicroOp& op) {  // I8 keys and values lie in four
 }
 constexpr bool heads_share(const MicroOp& op) { return op.dim[0] % op.dim[1] == 0 && head_fits(op); }
 constexpr bool steps_over(const MicroOp& op) { return op.dim[1] == 0 ? op.dim[2] == 0 : op.dim[2] >= op.dim[0]; }
+constexpr bool groups_divide(const MicroOp& op) {
+    const bool by_groups = op.dim[1] != 0;
+    const bool row_gain = (op.flags & kFlagGainRow) != 0;
+    return (!by_groups || op.dim[0] % op.dim[1] == 0) && (!row_gain || (by_groups && (op.flags & kFlagNoGain) == 0));
+}
+// Of ADD, MUL, ACT and GLU, with bounds that some functions want. What is not used is 0.
+constexpr bool parameters_finite(const MicroOp& op) { return finite(op.imm) && finite(op.imm >> 32); }
+constexpr bool parameters_bounded(const MicroOp& op) {
+    const auto is = [&](Activation f) { return op.aux == static_cast<std::uint8_t>(f); };
+    return parameters_finite(op) && (!is(Activation::SoftCap) || imm_f32(op, 0) > 0) &&
+           (!is(Activation::Clamp) || imm_f32(op, 0) <= imm_f32(op, 1)) &&
+           (!is(Activation::SwigluClamped) || imm_f32(op, 1) > 0);
+}
 constexpr bool rotates_within(const MicroOp& op) { return op.dim[2] <= op.dim[1]; }
 
 // ---- Work -----------------------------------------------------------------------------------------------------------
@@ -173,14 +213,31 @@ constexpr Work matmul_work(const MicroOp& op, const Counts& n) {
                   ((op.flags & kFlagIndexed) != 0 ? 4 * n.rows : 0),
             .out = n.rows * 4 * op.dim[0]};
 }
-constexpr Work rms_norm_work(const MicroOp& op, const Counts& n) {
-    const std::uint64_t elements = n.rows * op.dim[0];
-    return {.vec = 4 * elements, .in = 4 * (elements + op.dim[0]), .out = 4 * elements};
-}
 template <unsigned Vec>
-constexpr Work binary_work(const MicroOp& op, const Counts& n) {
+constexpr Work norm_work(const MicroOp& op, const Counts& n) {
     const std::uint64_t elements = n.rows * op.dim[0];
-    return {.vec = Vec * elements, .in = 8 * elements, .out = 4 * elements};
+    const std::uint64_t vectors = (op.flags & kFlagNoGain) == 0 ? 1 : 0;
+    const std::uint64_t biases = (op.flags & kFlagNormBias) != 0 ? 1 : 0;
+    return {.vec = Vec * elements, .in = 4 * (elements + (vectors + biases) * gain_width(op)), .out = 4 * elements};
+}
+constexpr Work add_work(const MicroOp& op, const Counts& n) {
+    const std::uint64_t elements = n.rows * op.dim[0];
+    return {.vec = elements, .in = 8 * elements, .out = 4 * elements};
+}
+constexpr Work mul_work(const MicroOp& op, const Counts& n) {
+    const std::uint64_t elements = n.rows * op.dim[0];
+    const std::uint64_t factors = (op.flags & kFlagRow) != 0 ? n.rows : elements;
+    return {.vec = elements, .in = 4 * (elements + factors), .out = 4 * elements};
+}
+// Operations of a function on an element: those built on exp, the others.
+constexpr std::uint64_t function_cost(const MicroOp& op) {
+    const auto is = [&](Activation f) { return op.aux == static_cast<std::uint8_t>(f); };
+    return is(Activation::Relu) || is(Activation::Relu2) || is(Activation::Clamp) || is(Activation::Scale) ? 2 : 8;
+}
+template <unsigned Inputs>
+constexpr Work function_work(const MicroOp& op, const Counts& n) {
+    const std::uint64_t elements = n.rows * op.dim[0];
+    return {.vec = function_cost(op) * elements, .in = 4 * Inputs * elements, .out = 4 * elements};
 }
 constexpr Work rope_work(const MicroOp& op, const Counts& n) {
     const std::uint64_t elements = n.rows * op.dim[0] * op.dim[2];
@@ -232,6 +289,11 @@ inline constexpr auto kOps = [] {
     constexpr DimInfo kTarget{.at = 0, .name = "target", .min = 0, .kind = Kind::Target};
     constexpr DimInfo kN{.at = 0, .name = "N", .max = kMaxN};
     constexpr DimInfo kRowK{.at = 0, .name = "K", .max = kMaxK};  // of a row of f32
+    constexpr DimInfo kGroup{.at = 1, .name = "G", .max = kMaxK, .min = 0, .since = k1_2};  // columns; 0: the whole row
+    constexpr FlagInfo kNoGain{.bit = kFlagNoGain, .name = "no_gain", .since = k1_2};
+    constexpr FlagInfo kGainRow{.bit = kFlagGainRow, .name = "gain_row", .since = k1_2};
+    constexpr FlagInfo kScaleFlag{.bit = kFlagScale, .name = "scale", .since = k1_2};
+    constexpr ImmInfo kScale{.name = "s", .kind = Kind::F32, .since = k1_2, .when = with(kFlagScale)};
     constexpr DimInfo kK{.at = 1, .name = "K", .max = kMaxK};
     constexpr DimInfo kKeyDim{.at = 2, .name = "k_dim", .max = kMaxKeyDim, .multiple = 2, .part = Part::Low};
     constexpr DimInfo kValueDim{.at = 2, .name = "v_dim", .max = kMaxHeadDim, .min = 0, .multiple = 2, .part = Part::High, .since = k1_2};
@@ -361,19 +423,53 @@ inline constexpr auto kOps = [] {
          .work = matmul_work},
 
         {.opcode = RmsNorm, .name = "rms_norm", .engine = E::Vector, .registers = kUseRows,
-         .dims = {kRowK},
+         .flags = {kNoGain, kGainRow},
+         .dims = {kRowK, kGroup},
          .imm = {{.name = "eps", .kind = Kind::F32}},
-         .operands = {{0, "x", In, F32, Rows, dim<0>}, {1, "gain", In, F32, One, dim<0>}, {2, "y", Out, F32, Rows, dim<0>}},
-         .work = rms_norm_work},
+         .operands = {{0, "x", In, F32, Rows, dim<0>},
+                      {1, "gain", In, F32, One, gain_width, without(kFlagNoGain)},
+                      {2, "y", Out, F32, Rows, dim<0>}},
+         .rule = groups_divide,
+         .work = norm_work<4>},
+        {.opcode = LayerNorm, .name = "layer_norm", .engine = E::Vector, .since = k1_2, .registers = kUseRows,
+         .flags = {kNoGain, kGainRow, {.bit = kFlagNormBias, .name = "bias", .since = k1_2}},
+         .dims = {kRowK, kGroup},
+         .imm = {{.name = "eps", .kind = Kind::F32}},
+         .operands = {{0, "x", In, F32, Rows, dim<0>},
+                      {1, "gain", In, F32, One, gain_width, without(kFlagNoGain)},
+                      {2, "y", Out, F32, Rows, dim<0>},
+                      {3, "bias", In, F32, One, gain_width, with(kFlagNormBias)}},
+         .rule = groups_divide,
+         .work = norm_work<6>},
         {.opcode = Add, .name = "add", .engine = E::Vector, .registers = kUseRows,
+         .flags = {kScaleFlag},
          .dims = {kRowK},
+         .imm = {kScale},
          .operands = {{0, "a", In, F32, Rows, dim<0>}, {1, "b", In, F32, Rows, dim<0>}, {2, "y", Out, F32, Rows, dim<0>}},
-         .work = binary_work<1>},
+         .rule = parameters_finite,
+         .work = add_work},
+        {.opcode = Mul, .name = "mul", .engine = E::Vector, .since = k1_2, .registers = kUseRows,
+         .flags = {kScaleFlag, {.bit = kFlagRow, .name = "row", .since = k1_2}},
+         .dims = {kRowK},
+         .imm = {kScale},
+         .operands = {{0, "a", In, F32, Rows, dim<0>},
+                      {1, "b", In, F32, Rows, dim<0>, without(kFlagRow)},
+                      {1, "factor", In, F32, Rows, one, with(kFlagRow)},
+                      {2, "y", Out, F32, Rows, dim<0>}},
+         .rule = parameters_finite,
+         .work = mul_work},
+        {.opcode = Act, .name = "act", .engine = E::Vector, .since = k1_2, .registers = kUseRows,
+         .aux = kFunctions,
+         .dims = {kRowK},
+         .operands = {{0, "x", In, F32, Rows, dim<0>}, {1, "y", Out, F32, Rows, dim<0>}},
+         .rule = parameters_bounded,
+         .work = function_work<1>},
         {.opcode = Glu, .name = "glu", .engine = E::Vector, .registers = kUseRows,
-         .aux = kActivations,
+         .aux = kGates,
          .dims = {kRowK},
          .operands = {{0, "gate", In, F32, Rows, dim<0>}, {1, "up", In, F32, Rows, dim<0>}, {2, "y", Out, F32, Rows, dim<0>}},
-         .work = binary_work<8>},
+         .rule = parameters_bounded,
+         .work = function_work<2>},
         {.opcode = Rope, .name = "rope", .engine = E::Vector, .registers = kUseRows,
          .dims = {{.at = 0, .name = "heads", .max = kMaxHeads},
                   {.at = 1, .name = "head_dim", .max = kMaxHeadDim, .multiple = 2},

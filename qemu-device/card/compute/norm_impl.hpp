@@ -43,12 +43,14 @@ struct Norms : Pieces<V> {
                                                  std::uint32_t n) {
         const V mean = V::set(terms.mean);
         const V r = V::set(terms.r);
+        const float* const gain = terms.gain;  // terms could lie in y, for all the compiler knows
+        const float* const bias = terms.bias;
         SKALD_EACH_VECTOR(i, count, n) {
             V v = (get(x + i, count) - mean) * r;
             if constexpr (kGain)
-                v = v * get(terms.gain + i, count);
+                v = v * get(gain + i, count);
             if constexpr (kBias)
-                v = v + get(terms.bias + i, count);
+                v = v + get(bias + i, count);
             put(V::canonical(v), y + i, count);
         }
     }

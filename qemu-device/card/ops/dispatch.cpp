@@ -44,6 +44,9 @@ constexpr auto kTable = [] {
     set(Add, add);
     set(Glu, glu);
     set(Rope, rope);
+    set(LayerNorm, layer_norm);
+    set(Mul, mul);
+    set(Act, act);
     set(Combine, combine);
     set(Conv, conv);
     set(Attention, attention);

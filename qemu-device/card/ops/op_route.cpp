@@ -34,10 +34,6 @@ Buffers& buffers(Worker& worker) {
     return *reinterpret_cast<Buffers*>(worker.buffer());
 }
 
-float imm_f32(const isa::MicroOp& op, unsigned i) {
-    return std::bit_cast<float>(static_cast<std::uint32_t>(op.imm >> (32 * i)));
-}
-
 // Sorts descending by value, then ascending by number; no value is NaN, -0 equals +0.
 std::uint64_t key_of(float value, std::uint32_t number) {
     const auto bits = std::bit_cast<std::uint32_t>(value + 0.0f);
@@ -59,8 +55,8 @@ class Router {
           chosen_(op.dim[1]),
           groups_(op.dim[2] & 0xffff),
           groups_kept_(op.dim[2] >> 16),
-          scale_(imm_f32(op, 0)),
-          eps_(imm_f32(op, 1)),
+          scale_(isa::imm_f32(op, 0)),
+          eps_(isa::imm_f32(op, 1)),
           logits_(m.operand[0]),
           expert_of_(reinterpret_cast<std::uint32_t*>(m.arena[0].get(rows * chosen_ * 4))),
           weight_of_(reinterpret_cast<float*>(m.arena[1].get(rows * chosen_ * 4))) {}

@@ -40,10 +40,17 @@ Fault dequant(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
 // op_matmul.cpp
 Fault matmul(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
 
-// op_vector.cpp
+// op_norm.cpp
 Fault rms_norm(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
+Fault layer_norm(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
+
+// op_elementwise.cpp
 Fault add(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
+Fault mul(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
+Fault act(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
 Fault glu(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
+
+// op_rope.cpp
 Fault rope(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
 
 // op_combine.cpp, op_route.cpp
