@@ -8,6 +8,7 @@
 
 #include "card/compute/kernels.hpp"
 #include "program.hpp"
+#include "skald/isa_table.hpp"
 
 namespace skald::test {
 namespace {
@@ -56,7 +57,7 @@ void floats(const card::compute::MatmulFloat& call) {
 template <auto kMember>
 unsigned attend(const card::compute::AttentionChunk& chunk, card::compute::AttentionQuery* queries,
                 unsigned n) {
-    meter.multiply(2ull * isa::kAttentionChunk * chunk.head_dim * n);
+    meter.multiply((std::uint64_t{chunk.k_dim} + chunk.v_dim) * isa::kAttentionChunk * n);
     return (meter.kernels->*kMember)(chunk, queries, n);
 }
 // Kernels over elements, whose number is argument kAt.
@@ -70,9 +71,30 @@ struct Walk<kMember, kAt> {
     }
 };
 
+void convolve(const card::compute::Taps& taps, float* y, std::uint32_t n) {
+    meter.walk(std::uint64_t{n} * (taps.count + 1));
+    meter.kernels->convolve(taps, y, n);
+}
+template <std::size_t kIndex>
+void activate(const float* x, const card::compute::Parameters& p, float* y, std::uint32_t n) {
+    meter.walk(n);
+    meter.kernels->activate[kIndex](x, p, y, n);
+}
+template <std::size_t kIndex>
+void gate(const float* g, const float* up, const card::compute::Parameters& p, float* y,
+          std::uint32_t n) {
+    meter.walk(n);
+    meter.kernels->gate[kIndex](g, up, p, y, n);
+}
+
 template <std::size_t... kIndex>
 void wrap_products(Kernels& k, std::index_sequence<kIndex...>) {
     ((k.integer[kIndex] = k.integer[kIndex] != nullptr ? integer<kIndex> : nullptr), ...);
+}
+template <std::size_t... kIndex>
+void wrap_activations(Kernels& k, std::index_sequence<kIndex...>) {
+    ((k.activate[kIndex] = k.activate[kIndex] != nullptr ? activate<kIndex> : nullptr), ...);
+    ((k.gate[kIndex] = k.gate[kIndex] != nullptr ? gate<kIndex> : nullptr), ...);
 }
 
 Kernels counting(const Kernels& real) {
@@ -91,10 +113,15 @@ Kernels counting(const Kernels& real) {
     k.dequant_by = Walk<&Kernels::dequant_by, 3>::call;
     k.sums = Walk<&Kernels::sums, 1>::call;
     k.pack = Walk<&Kernels::pack, 4>::call;
-    k.sum_squares = Walk<&Kernels::sum_squares, 1>::call;
-    k.scale_gain = Walk<&Kernels::scale_gain, 4>::call;
-    k.add = Walk<&Kernels::add, 3>::call;
-    k.silu = Walk<&Kernels::silu, 3>::call;
+    wrap_activations(k, std::make_index_sequence<card::compute::kActivations>());
+    k.convolve = convolve;
+    k.sum = Walk<&Kernels::sum, 1>::call;
+    k.sum_squares = Walk<&Kernels::sum_squares, 2>::call;
+    k.normalise = Walk<&Kernels::normalise, 3>::call;
+    k.add = Walk<&Kernels::add, 4>::call;
+    k.multiply = Walk<&Kernels::multiply, 4>::call;
+    k.scale = Walk<&Kernels::scale, 4>::call;
+    k.scale_add = Walk<&Kernels::scale_add, 3>::call;
     k.to_half = Walk<&Kernels::to_half, 2>::call;
     k.divide = Walk<&Kernels::divide, 3>::call;
     k.row_max = Walk<&Kernels::row_max, 1>::call;
@@ -222,9 +249,7 @@ TEST_P(Polls, RowsOfTheLargestLength) {
             op.op[0] = at(x);
             op.op[1] = at(opcode == Opcode::LogProb || opcode == Opcode::ArgMax ? d : y);
             if (opcode != Opcode::ArgMax)
-                op.op[2] = at(opcode == Opcode::Quant     ? d
-                              : opcode == Opcode::Dequant ? y
-                                                          : s);
+                op.op[2] = at(opcode == Opcode::Quant ? d : opcode == Opcode::Dequant ? y : s);
             if (opcode == Opcode::RmsNorm || opcode == Opcode::Add || opcode == Opcode::Glu)
                 op.op[2] = at(y);
             if (opcode == Opcode::Dequant)
