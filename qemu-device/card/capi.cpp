@@ -3,6 +3,7 @@
 #include "card/capi.h"
 
 #include <cstdio>
+#include <cstring>
 #include <exception>
 #include <memory>
 #include <stdexcept>
@@ -156,4 +157,45 @@ void skald_card_reset_begin(skald_card* card) noexcept {
 
 bool skald_card_reset_pending(skald_card* card) noexcept {
     return card->card.reset_pending();
+}
+
+void skald_card_pause_begin(skald_card* card) noexcept {
+    card->card.begin_pause();
+}
+
+bool skald_card_paused(skald_card* card) noexcept {
+    return card->card.paused();
+}
+
+void skald_card_pause_end(skald_card* card) noexcept {
+    card->card.end_pause();
+}
+
+void* skald_card_save(skald_card* card, std::size_t* bytes, char* error,
+                      std::size_t error_size) noexcept {
+    try {
+        const std::vector<std::byte> snapshot = card->card.save();
+        auto* copy = new std::byte[snapshot.size()];
+        std::memcpy(copy, snapshot.data(), snapshot.size());
+        *bytes = snapshot.size();
+        return copy;
+    } catch (const std::exception& e) {
+        std::snprintf(error, error_size, "%s", e.what());
+        return nullptr;
+    }
+}
+
+bool skald_card_load(skald_card* card, const void* snapshot, std::size_t bytes, char* error,
+                     std::size_t error_size) noexcept {
+    try {
+        card->card.load({static_cast<const std::byte*>(snapshot), bytes});
+        return true;
+    } catch (const std::exception& e) {
+        std::snprintf(error, error_size, "%s", e.what());
+        return false;
+    }
+}
+
+void skald_card_snapshot_free(void* snapshot) noexcept {
+    delete[] static_cast<std::byte*>(snapshot);
 }

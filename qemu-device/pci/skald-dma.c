@@ -8,7 +8,10 @@
  * Behind an IOMMU the translation may log faults and raise interrupts, which
  * needs the BQL as well. Such an access is handed to a bottom half. The
  * thread waits for it without a lock of its own and gives up when the card is
- * being stopped, so that a stopper who holds the BQL never waits in vain.
+ * being reset, so that whoever holds the BQL for that never waits in vain. A
+ * VM that stops waits for the card to come to rest (skald-stop.c), which may
+ * take such an access: it does the bottom half's work itself meanwhile. After
+ * that neither threads nor bottom half move anything.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -17,6 +20,7 @@
 #include "qemu/lockable.h"
 #include "qemu/main-loop.h"
 #include "qemu/rcu.h"
+#include "qemu/timer.h"
 #include "qemu/units.h"
 #include "exec/memory.h"
 #include "skald.h"
@@ -24,6 +28,8 @@
 
 /* What is copied at a time; bounds how long skald_dma_fence() may take. */
 #define SKALD_DMA_CHUNK (1 * MiB)
+/* How often a stopping VM asks whether the card has come to rest */
+#define SKALD_DMA_STOP_POLL_MS 1
 
 typedef enum {
     SKALD_DMA_READ,
@@ -173,12 +179,11 @@ static bool skald_dma_allowed(SkaldState *s)
     return skald_is_bus_master(s) && !skald_card_reset_pending(s->card);
 }
 
-static void skald_dma_bh(void *opaque)
+/* With the BQL and the lock */
+static void skald_dma_serve(SkaldState *s)
 {
-    SkaldState *s = opaque;
     SkaldRemoteDma *remote;
 
-    QEMU_LOCK_GUARD(&s->dma_lock);
     while ((remote = QSIMPLEQ_FIRST(&s->dma_remote))) {
         QSIMPLEQ_REMOVE_HEAD(&s->dma_remote, next);
         remote->result = skald_dma_allowed(s) ?
@@ -188,12 +193,24 @@ static void skald_dma_bh(void *opaque)
     qemu_cond_broadcast(&s->dma_cond);
 }
 
+static void skald_dma_bh(void *opaque)
+{
+    SkaldState *s = opaque;
+
+    QEMU_LOCK_GUARD(&s->dma_lock);
+    if (s->dma_running) {
+        skald_dma_serve(s);
+    }
+}
+
 static SkaldDmaResult skald_dma_remote_step(SkaldState *s, SkaldDma *dma)
 {
     SkaldRemoteDma remote = { .dma = dma };
 
     QSIMPLEQ_INSERT_TAIL(&s->dma_remote, &remote, next);
     qemu_bh_schedule(s->dma_bh);
+    /* Or for a main loop that waits in skald_dma_stop() */
+    qemu_cond_broadcast(&s->dma_cond);
     while (!remote.finished) {
         if (skald_card_reset_pending(s->card)) {
             QSIMPLEQ_REMOVE(&s->dma_remote, &remote, SkaldRemoteDma, next);
@@ -209,13 +226,13 @@ static bool skald_dma_chunk(SkaldState *s, SkaldDma *dma)
 {
     QEMU_LOCK_GUARD(&s->dma_lock);
 
-    /* The memory of a stopped VM does not change. */
-    while (!s->dma_running && !skald_card_reset_pending(s->card)) {
-        qemu_cond_wait(&s->dma_cond, &s->dma_lock);
-    }
     while (dma->bytes) {
         SkaldDmaResult result;
 
+        /* The memory of a stopped VM does not change. */
+        while (!s->dma_running && !skald_card_reset_pending(s->card)) {
+            qemu_cond_wait(&s->dma_cond, &s->dma_lock);
+        }
         if (!skald_dma_allowed(s)) {
             return false;
         }
@@ -274,11 +291,27 @@ bool skald_dma_store64(void *opaque, uint64_t to, uint64_t value)
            skald_dma(opaque, SKALD_DMA_STORE64, to, &value, sizeof(value));
 }
 
-void skald_dma_set_running(SkaldState *s, bool running)
+void skald_dma_start(SkaldState *s)
 {
     QEMU_LOCK_GUARD(&s->dma_lock);
-    s->dma_running = running;
+    s->dma_running = true;
+    qemu_bh_schedule(s->dma_bh);
     qemu_cond_broadcast(&s->dma_cond);
+}
+
+bool skald_dma_stop(SkaldState *s, unsigned patience_ms)
+{
+    int64_t start = qemu_clock_get_ms(QEMU_CLOCK_REALTIME);
+    bool paused;
+
+    QEMU_LOCK_GUARD(&s->dma_lock);
+    while (!(paused = skald_card_paused(s->card)) &&
+           qemu_clock_get_ms(QEMU_CLOCK_REALTIME) - start < patience_ms) {
+        skald_dma_serve(s);
+        qemu_cond_timedwait(&s->dma_cond, &s->dma_lock, SKALD_DMA_STOP_POLL_MS);
+    }
+    s->dma_running = false;
+    return paused;
 }
 
 void skald_dma_fence(SkaldState *s)
@@ -292,7 +325,7 @@ void skald_dma_init(SkaldState *s)
     qemu_mutex_init(&s->dma_lock);
     qemu_cond_init(&s->dma_cond);
     QSIMPLEQ_INIT(&s->dma_remote);
-    s->dma_running = runstate_is_running();
+    s->dma_running = true;
     s->dma_bh = qemu_bh_new_guarded(skald_dma_bh, s,
                                     &DEVICE(s)->mem_reentrancy_guard);
 }

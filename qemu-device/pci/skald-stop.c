@@ -25,6 +25,11 @@
 #include "skald.h"
 #include "trace.h"
 
+/*
+ * A VM that stops waits for the micro-op under way: usually microseconds; a
+ * big one on a slow path, or a copy of gigabytes, takes longer than this.
+ */
+#define SKALD_PAUSE_PATIENCE_MS 1000
 /* Ten thousand times the usual: a card that takes longer is broken. */
 #define SKALD_STOP_PATIENCE_MS 1000
 #define SKALD_STOP_POLL_MS 10
@@ -136,13 +141,28 @@ static void skald_shutdown(Notifier *notifier, void *data)
     skald_stop(s, "shutdown");
 }
 
+/*
+ * The VM stops. The vCPUs do already, and what the card writes until this
+ * returns still belongs to the time before: it comes to rest between two
+ * micro-ops and two instructions, for that is where a snapshot can go on.
+ */
+static void skald_pause(SkaldState *s)
+{
+    skald_card_pause_begin(s->card);
+    s->at_rest = skald_dma_stop(s, SKALD_PAUSE_PATIENCE_MS);
+    trace_skald_pause(s->name, s->at_rest ? "" : ", a micro-op goes on");
+}
+
 static void skald_run_state_changed(void *opaque, bool running, RunState state)
 {
     SkaldState *s = opaque;
 
-    skald_dma_set_running(s, running);
     if (running) {
+        skald_dma_start(s);
+        skald_card_pause_end(s->card);
         skald_irq_resume(s);
+    } else {
+        skald_pause(s);
     }
 }
 
@@ -151,6 +171,9 @@ void skald_stop_init(SkaldState *s)
     s->shutdown.notify = skald_shutdown;
     qemu_register_shutdown_notifier(&s->shutdown);
     s->run_state = qemu_add_vm_change_state_handler(skald_run_state_changed, s);
+    if (!runstate_is_running()) {
+        skald_pause(s);
+    }
 }
 
 void skald_stop_cleanup(SkaldState *s)

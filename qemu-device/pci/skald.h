@@ -61,6 +61,8 @@ struct SkaldState {
     QSIMPLEQ_HEAD(, SkaldRemoteDma) dma_remote; /* under dma_lock */
     QEMUBH *dma_bh;
 
+    /* BQL: the VM is stopped, and so is the card, between two micro-ops */
+    bool at_rest;
     /* BQL: the VM is on its way out, the guest's accesses are ignored */
     bool shut_down;
 };
@@ -73,7 +75,12 @@ void skald_dma_init(SkaldState *s);
 void skald_dma_cleanup(SkaldState *s);
 /* Whether the guest lets the card write and read on the bus. Any thread. */
 bool skald_is_bus_master(SkaldState *s);
-void skald_dma_set_running(SkaldState *s, bool running);
+void skald_dma_start(SkaldState *s);
+/*
+ * Waits for a card that was asked to pause, and closes the gate. False: it is
+ * still busy.
+ */
+bool skald_dma_stop(SkaldState *s, unsigned patience_ms);
 /* Returns when no access from before the call is in progress any more. */
 void skald_dma_fence(SkaldState *s);
 bool skald_dma_read(void *opaque, uint64_t from, void *to, size_t bytes);

@@ -115,6 +115,31 @@ TEST_F(DmaBehindIommu, WhatIsNotMappedIsRefused) {
     EXPECT_EQ(board.ping(1)[SKALD_MBOX_W_STATUS], SKALD_MBOX_OK);
 }
 
+// In pages of 4 KiB, each of which is a bottom half of its own.
+TEST_F(DmaBehindIommu, ItIsOverWhenTheVmHasStoppedAndGoesOnAfterwards) {
+    constexpr std::uint32_t kBytes = 1u << 20;
+    map_small_pages(board.machine, kGuestData, kBytes);
+    Rig rig(board, kIommuOffset);
+    const auto even = pattern(kBytes);
+    board.machine.write_block(kMemory + kData, even);
+    board.machine.write_block(kMemory + kData + kBytes, std::vector<std::byte>(kBytes));
+    isa::MicroOp again;
+    again.opcode = static_cast<std::uint8_t>(isa::Opcode::Branch);
+    again.aux = static_cast<std::uint8_t>(isa::Condition::Always);
+    const std::array program{copy(kHostVa + kGuestData, kData, kBytes),
+                             copy(kHostVa + kGuestData, kData + kBytes, kBytes), again};
+    const auto last = [&] { return board.machine.read(kGuestData + kBytes - 8, 8); };
+    rig.submit(program);
+    for (int i = 0; i < 10; ++i) {
+        const std::uint64_t before = last();
+        wait_until("a copy", [&] { return last() != before; });
+        board.machine.qmp("stop");
+        const auto stopped = board.machine.read_block(kGuestData, kBytes);
+        ASSERT_EQ(board.machine.read_block(kGuestData, kBytes), stopped);
+        board.machine.qmp("cont");
+    }
+}
+
 TEST_F(DmaBehindIommu, ResetEndsAJobThatKeepsTranslating) {
     Rig rig(board, kIommuOffset);
     rig.start_counting();

@@ -20,6 +20,7 @@ constexpr std::uint64_t kContexts = 0x6001000;
 constexpr std::uint64_t kLevel4 = 0x6002000;
 constexpr std::uint64_t kLevel3 = 0x6003000;
 constexpr std::uint64_t kLevel2 = 0x6004000;
+constexpr std::uint64_t kLevel1 = 0x6005000;
 
 constexpr std::uint64_t kBus = 1;
 constexpr std::uint64_t kPresent = 1;
@@ -28,6 +29,7 @@ constexpr std::uint64_t kDomain = 1 << 8;
 constexpr std::uint64_t kReadWrite = 3;
 constexpr std::uint64_t kLarge = 1 << 7;
 constexpr std::uint64_t kLargePage = 2ull << 20;
+constexpr std::uint64_t kSmallPage = 4096;
 
 void command(Machine& machine, std::uint32_t bits, std::uint32_t done) {
     machine.write32(kGlobalCommand, bits);
@@ -50,6 +52,15 @@ void enable_intel_iommu(Machine& machine) {
     machine.write(kRootTableAddress, 8, kRoot);
     command(machine, kSetRootTable, kSetRootTable);
     command(machine, kTranslationEnable, kTranslationEnable);
+}
+
+void map_small_pages(Machine& machine, std::uint64_t at, std::uint64_t bytes) {
+    std::vector<std::uint64_t> table(512);
+    for (std::uint64_t page = 0; page < bytes / kSmallPage; ++page) {
+        table[page] = (at + page * kSmallPage) | kReadWrite;
+    }
+    machine.write_block(kLevel1, std::as_bytes(std::span(table)));
+    machine.write(kLevel2 + 8 * (at / kLargePage), 8, kLevel1 | kReadWrite);
 }
 
 }  // namespace skald::qtest

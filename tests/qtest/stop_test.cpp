@@ -163,6 +163,35 @@ TEST_F(Stop, MemoryOfAStoppedVmDoesNotChangeAndTheJobGoesOnAfterwards) {
     wait_until("more steps", [&] { return rig.counter() > last; });
 }
 
+TEST_F(Stop, CardMemoryOfAStoppedVmDoesNotChangeAndTheJobGoesOnAfterwards) {
+    board.boot();
+    Rig rig(board);
+    rig.submit(count_for_ever(kData));
+    const auto counter = [&] { return board.machine.read(kMemory + kData, 8); };
+    for (int i = 0; i < 10; ++i) {
+        const std::uint64_t before = counter();
+        wait_until("steps", [&] { return counter() > before; });
+        board.machine.qmp("stop");
+        const std::uint64_t last = counter();
+        for (int look = 0; look < 100; ++look) {
+            ASSERT_EQ(counter(), last);
+        }
+        board.machine.qmp("cont");
+    }
+}
+
+TEST_F(Stop, TheFirmwareOfAStoppedVmHaltsAndAnswersAfterwards) {
+    board.boot();
+    board.machine.qmp("stop");
+    board.set_reg(SKALD_REG_MBOX_CMD0, SKALD_MBOX_PING);
+    board.set_reg(SKALD_REG_MBOX_DOORBELL, 1);
+    for (int look = 0; look < 100; ++look) {
+        ASSERT_EQ(board.reg(SKALD_REG_MBOX_STATUS), SKALD_MBOX_BUSY);
+    }
+    board.machine.qmp("cont");
+    wait_until("the answer", [&] { return board.reg(SKALD_REG_MBOX_STATUS) == 0; });
+}
+
 TEST_F(Stop, ResetWorksInAStoppedVm) {
     board.boot();
     Rig rig(board);
@@ -177,10 +206,9 @@ TEST_F(Stop, ResetWorksInAStoppedVm) {
 
 TEST_F(Stop, InterruptsWaitForAStoppedVmToGoOn) {
     board.enable_msix();
-    board.set_reg(SKALD_REG_INTR_MASK, SKALD_INTR_STATE);
+    board.boot();
     board.machine.qmp("stop");
-    board.set_reg(SKALD_REG_CTRL, SKALD_CTRL_BOOT);
-    board.wait_status(SKALD_STATE_BOOT_FAILED);
+    board.set_reg(SKALD_REG_INTR_MASK, SKALD_INTR_STATE);
     EXPECT_EQ(board.message(0), 0u);
     board.machine.qmp("cont");
     wait_until("vector 0", [&] { return board.message(0) == kMessageData; });

@@ -16,9 +16,10 @@ constexpr bool aligned_word(std::uint32_t offset, unsigned bytes) {
 Card::Card(std::span<std::byte> memory, const CardPorts& ports, Hooks hooks,
            const CardOptions& options, const EngineFactory& factory)
     : hooks_(std::move(hooks)),
-      state_(memory.size(), ports.interrupts, ports.clock, hooks_),
-      engine_(factory(
-          EngineEnv{memory, ports.host, state_.gate, ports.clock, *this, hooks_, options})) {
+      clock_(ports.clock),
+      state_(memory.size(), ports.interrupts, clock_, hooks_),
+      engine_(
+          factory(EngineEnv{memory, ports.host, state_.gate, clock_, *this, hooks_, options})) {
     state_.finish_reset(engine_->info());
     core_ = std::make_unique<ControlCore>(state_, *engine_, memory, ports.host, hooks_);
 }
@@ -153,6 +154,69 @@ void Card::begin_reset() {
 bool Card::reset_pending() {
     const std::scoped_lock guard(state_.lock);
     return state_.status() == SKALD_STATE_RESETTING;
+}
+
+void Card::begin_pause() {
+    {
+        const std::scoped_lock guard(state_.lock);
+        state_.pause_wanted = true;
+        state_.wake();
+    }
+    engine_->begin_pause();
+}
+
+// The engine is asked last: until the core stands still, it may get another command.
+bool Card::paused() {
+    {
+        const std::scoped_lock guard(state_.lock);
+        if (!state_.pause_wanted || !state_.core_idle || state_.reset_wanted) {
+            return false;
+        }
+    }
+    return engine_->paused();
+}
+
+void Card::end_pause() {
+    engine_->end_pause();
+    const std::scoped_lock guard(state_.lock);
+    state_.pause_wanted = false;
+    state_.wake();
+}
+
+std::vector<std::byte> Card::save() {
+    if (!paused()) {
+        throw snapshot::Error("the card has not come to rest: a micro-op of a job goes on");
+    }
+    snapshot::Writer to;
+    to.section("time", 1);
+    to.put(clock_.now_ns());
+    {
+        const std::scoped_lock guard(state_.lock);
+        state_.save(to, core_->on());
+        core_->save(to);
+    }
+    engine_->save(to);
+    return to.finish();
+}
+
+void Card::load(std::span<const std::byte> snapshot) {
+    const bool at_rest = paused();
+    const std::scoped_lock guard(state_.lock);
+    if (!at_rest || state_.status() != SKALD_STATE_IDLE) {
+        throw snapshot::Error("a snapshot goes into a card that was reset and is paused");
+    }
+    snapshot::Reader from(snapshot);
+    from.section("time", 1);
+    const auto now = from.get<std::uint64_t>();
+    const CardState::Loaded device = state_.load(from);
+    const snapshot::Apply core = core_->load(from, device.core_on);
+    const snapshot::Apply engine = engine_->load(from, device.engine);
+    from.finish();
+
+    clock_.set(now);
+    core();
+    engine();
+    device.apply();
 }
 
 void Card::job_ended(const JobResult& result) {

@@ -8,7 +8,9 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <vector>
 
+#include "card/device/card_clock.hpp"
 #include "card/device/card_state.hpp"
 #include "card/device/control_core.hpp"
 #include "card/engine/engine_port.hpp"
@@ -47,6 +49,19 @@ class Card final : private EngineEvents {
     void begin_reset();
     [[nodiscard]] bool reset_pending();
 
+    // The machine around the card stops: firmware and jobs halt, at an instruction and a micro-op
+    // boundary. Once paused() nothing changes card or host memory and nothing raises a vector until
+    // end_pause(), a reset apart: that works all the same. Neither begin nor end waits.
+    void begin_pause();
+    [[nodiscard]] bool paused();
+    void end_pause();
+
+    // All that a paused card is, except card memory: that is its owner's to keep. load() wants a
+    // card that was reset and is paused; what it does not like is a snapshot::Error, and the card is
+    // as it was. Nobody else uses the card meanwhile.
+    [[nodiscard]] std::vector<std::byte> save();
+    void load(std::span<const std::byte> snapshot);
+
   private:
     // EngineEvents
     void job_ended(const JobResult& result) override;
@@ -58,6 +73,7 @@ class Card final : private EngineEvents {
     void control(std::uint32_t value);
 
     Hooks hooks_;
+    CardClock clock_;
     CardState state_;
     std::unique_ptr<EnginePort> engine_;
     std::unique_ptr<ControlCore> core_;

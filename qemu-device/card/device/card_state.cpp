@@ -69,4 +69,53 @@ void CardState::update_lines(std::uint64_t now) {
     changed.notify_all();
 }
 
+void CardState::save(snapshot::Writer& to, bool core_on) const {
+    to.section("device", 1);
+    host.save(to);
+    core.save(to);
+    stamps.save(to);
+    engine.save(to);
+    to.put(core_on);
+    to.put(boot_wanted);
+    to.put(boot.image);
+    to.put(boot.bytes);
+    to.put(boot.host_abi);
+    to.put(reset_ns_);
+}
+
+CardState::Loaded CardState::load(snapshot::Reader& from) {
+    from.section("device", 1);
+    const HostRegisters loaded_host = HostRegisters::load(from, host);
+    CoreRegisters loaded_core;
+    loaded_core.load(from);
+    JobStamps loaded_stamps;
+    loaded_stamps.load(from);
+    const EngineUnit::Queues queues = EngineUnit::load(from);
+    const bool core_on = from.get_bool();
+    const bool booting = from.get_bool();
+    BootRequest request;
+    request.image = from.get<CardOffset>();
+    request.bytes = from.get<std::uint32_t>();
+    request.host_abi = from.get<std::uint32_t>();
+    const auto reset_ns = from.get<std::uint64_t>();
+
+    const std::uint32_t state = loaded_host.get(SKALD_REG_STATUS);
+    const bool alive = state == SKALD_STATE_RUNNING || state == SKALD_STATE_BOOTING;
+    if (state > SKALD_STATE_DEAD || state == SKALD_STATE_RESETTING ||
+        alive != (core_on || booting)) {
+        from.refuse("STATUS does not go with the control core");
+    }
+    const auto apply = [=, this] {
+        host = loaded_host;
+        core = loaded_core;
+        stamps = loaded_stamps;
+        engine.set_queues(queues);
+        boot_wanted = booting;
+        boot = request;
+        reset_ns_ = reset_ns;
+        update_lines();
+    };
+    return {apply, EngineUnit::setup(from, loaded_host, loaded_core, queues), core_on};
+}
+
 }  // namespace skald::card

@@ -55,6 +55,9 @@ class CardState {
     bool reset_wanted = false;
     bool boot_wanted = false;
     BootRequest boot;
+    // Wanted as long as the machine around the card stands still: resets apart, nothing is done.
+    bool pause_wanted = false;
+    bool core_idle = false;  // the control core's thread waits for something to do
     std::atomic<bool> attention{false};
     std::atomic<std::uint32_t> lines{0};  // interrupt lines of the hart
 
@@ -76,6 +79,15 @@ class CardState {
     [[nodiscard]] std::uint64_t since_reset(std::uint64_t port_ns) const {
         return port_ns > reset_ns_ ? port_ns - reset_ns_ : 0;
     }
+    // All of the above; what a snapshot says of the engine is still to be read.
+    struct Loaded {
+        snapshot::Apply apply;
+        EngineSetup engine;
+        bool core_on;  // a firmware is loaded and has not stopped
+    };
+    void save(snapshot::Writer& to, bool core_on) const;
+    [[nodiscard]] Loaded load(snapshot::Reader& from);
+
     // After anything that may change them. now: a reading of mtime().
     void update_lines() { update_lines(mtime()); }
     void update_lines(std::uint64_t now);

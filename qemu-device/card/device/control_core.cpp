@@ -70,9 +70,12 @@ void ControlCore::run() {
 
 ControlCore::Work ControlCore::next_work() {
     std::unique_lock guard(state_.lock);
+    state_.core_idle = true;
     state_.changed.wait(guard, [this] {
-        return state_.stop_wanted || state_.reset_wanted || state_.boot_wanted || on_;
+        return state_.stop_wanted || state_.reset_wanted ||
+               (!state_.pause_wanted && (state_.boot_wanted || on_));
     });
+    state_.core_idle = false;
     state_.attention.store(false, std::memory_order_relaxed);
     if (state_.stop_wanted) {
         return Work::kStop;
@@ -234,6 +237,21 @@ void ControlCore::stop_with_trap(const rv32::Trap& trap) {
 rv32::Trap ControlCore::trap_registers() {
     const rv32::CsrFile& csrs = hart_.csrs();
     return {csrs.get(rv32::Csr::mcause), csrs.get(rv32::Csr::mepc), csrs.get(rv32::Csr::mtval)};
+}
+
+void ControlCore::save(snapshot::Writer& to) const {
+    bus_.save(to);
+    hart_.save(to);
+}
+
+snapshot::Apply ControlCore::load(snapshot::Reader& from, bool on) {
+    const snapshot::Apply bus = bus_.load(from);
+    const snapshot::Apply hart = hart_.load(from);
+    return [=, this] {
+        bus();
+        hart();
+        on_ = on;
+    };
 }
 
 }  // namespace skald::card

@@ -27,6 +27,11 @@ class ControlCore final : private CoreLife {
         return bus_.read_shared(offset, bytes);
     }
 
+    // While the core is idle, with the card's lock.
+    [[nodiscard]] bool on() const { return on_; }
+    void save(snapshot::Writer& to) const;
+    [[nodiscard]] snapshot::Apply load(snapshot::Reader& from, bool on);
+
   private:
     enum class Work { kStop, kReset, kBoot, kInterpret };
 

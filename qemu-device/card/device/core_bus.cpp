@@ -85,4 +85,26 @@ std::uint32_t CoreBus::read_shared(std::uint32_t offset, unsigned bytes) {
     return load_shared(shared_, offset, bytes);
 }
 
+void CoreBus::save(snapshot::Writer& to) const {
+    to.section("sram", 1);
+    to.put_bytes(sram_);
+    to.put_bytes(shared_);
+    to.put(window_);
+}
+
+snapshot::Apply CoreBus::load(snapshot::Reader& from) {
+    from.section("sram", 1);
+    const auto sram = from.get_bytes(sram_.size());
+    const auto shared = from.get_bytes(shared_.size());
+    const auto window = from.get<CardOffset>();
+    return [=, this] {
+        // In place: others hold pointers to them, and the host may be reading.
+        std::ranges::copy(sram, sram_.begin());
+        for (std::size_t offset = 0; offset < shared.size(); ++offset) {
+            store_shared<std::byte>(shared_, offset, shared[offset]);
+        }
+        window_ = window;
+    };
+}
+
 }  // namespace skald::card

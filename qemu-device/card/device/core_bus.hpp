@@ -12,6 +12,7 @@
 
 #include "card/address.hpp"
 #include "card/rv32/bus.hpp"
+#include "card/snapshot/stream.hpp"
 #include "skald/core.h"
 
 namespace skald::card {
@@ -35,6 +36,10 @@ class CoreBus final : public rv32::Bus {
     [[nodiscard]] bool fetch(std::uint32_t address, std::uint16_t& half) override;
     [[nodiscard]] bool load(std::uint32_t address, unsigned bytes, std::uint32_t& value) override;
     [[nodiscard]] bool store(std::uint32_t address, unsigned bytes, std::uint32_t value) override;
+
+    // Both SRAMs and the window, while the core stands still.
+    void save(snapshot::Writer& to) const;
+    [[nodiscard]] snapshot::Apply load(snapshot::Reader& from);
 
     [[nodiscard]] std::span<std::byte> sram() { return sram_; }
     // What the host sees of the shared SRAM (any thread); the caller has checked offset and

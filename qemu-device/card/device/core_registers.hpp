@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 
+#include "card/snapshot/stream.hpp"
 #include "skald/core.h"
 
 namespace skald::card {
@@ -23,6 +24,9 @@ class CoreRegisters {
     // As the firmware sees them. False: no such register or the wrong direction.
     [[nodiscard]] static bool readable(std::uint32_t offset);
     [[nodiscard]] static bool writable(std::uint32_t offset);
+
+    void save(snapshot::Writer& to) const { to.put(values_); }
+    void load(snapshot::Reader& from) { values_ = from.get<decltype(values_)>(); }
 
   private:
     std::array<std::uint32_t, SKALD_CORE_DB_TAIL0 / 4 + SKALD_MAX_QUEUES> values_{};

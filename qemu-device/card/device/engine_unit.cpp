@@ -13,6 +13,12 @@ std::optional<EngineUnit::Action> refuse(const Log& log, const char* what, std::
     return std::nullopt;
 }
 
+bool in_range(const QueueHw& hw) {
+    return hw.context < SKALD_MAX_CONTEXTS && hw.page.value % SKALD_QUEUE_PAGE_SIZE == 0 &&
+           hw.vector < SKALD_NUM_VECTORS && hw.scratch_bytes <= SKALD_SCRATCH_MAX &&
+           hw.scratch_bytes % SKALD_PAGE_SIZE == 0;
+}
+
 }  // namespace
 
 std::optional<EngineUnit::Action> EngineUnit::context_command(std::uint32_t command) {
@@ -61,9 +67,7 @@ std::optional<EngineUnit::Action> EngineUnit::set_queue(std::uint32_t id) {
     if (queues_[id].hw) {
         return refuse(log_, "queue is set up already", id);
     }
-    if (hw.context >= SKALD_MAX_CONTEXTS || hw.page.value % SKALD_QUEUE_PAGE_SIZE != 0 ||
-        hw.vector >= SKALD_NUM_VECTORS || hw.scratch_bytes > SKALD_SCRATCH_MAX ||
-        hw.scratch_bytes % SKALD_PAGE_SIZE != 0) {
+    if (!in_range(hw)) {
         return refuse(log_, "queue set up with a field out of range", id);
     }
     queues_[id] = {hw, false};
@@ -187,6 +191,75 @@ void EngineUnit::job_ended(const JobResult& result) {
     irqs_.assert_irq(SKALD_CORE_IRQ_ENGINE);
     log_.debug("queue %u ended a run: status %u, reason %u, op %u", result.queue, result.status,
                result.reason, result.op_index);
+}
+
+void EngineUnit::save(snapshot::Writer& to) const {
+    for (const Queue& queue : queues_) {
+        const QueueHw hw = queue.hw.value_or(QueueHw{});
+        to.put(queue.hw.has_value());
+        to.put(queue.preempted);
+        to.put(hw.context);
+        to.put(hw.page);
+        to.put(hw.vector);
+        to.put(hw.scratch_bytes);
+        to.put(hw.coalesce_tokens);
+        to.put(hw.coalesce_us);
+    }
+}
+
+EngineUnit::Queues EngineUnit::load(snapshot::Reader& from) {
+    Queues queues;
+    for (Queue& queue : queues) {
+        const bool exists = from.get_bool();
+        const bool preempted = from.get_bool();
+        QueueHw hw;
+        hw.context = from.get<std::uint32_t>();
+        hw.page = from.get<DmaAddr>();
+        hw.vector = from.get<std::uint32_t>();
+        hw.scratch_bytes = from.get<std::uint32_t>();
+        hw.coalesce_tokens = from.get<std::uint32_t>();
+        hw.coalesce_us = from.get<std::uint32_t>();
+        if (!in_range(hw)) {
+            from.refuse("a queue has a field out of range");
+        }
+        if (exists) {
+            queue = {hw, preempted};
+        }
+    }
+    return queues;
+}
+
+void EngineUnit::set_queues(const Queues& queues) {
+    queues_ = queues;
+    running_.reset();
+    if (state() == kRunning) {
+        running_ = host_.get(SKALD_REG_ENGINE_QUEUE);
+    }
+    doorbells_.reset();
+    for (std::uint32_t id = 0; id < queues_.size(); ++id) {
+        if (queues_[id].hw) {
+            doorbells_.connect(id);
+        }
+    }
+}
+
+EngineSetup EngineUnit::setup(snapshot::Reader& from, const HostRegisters& host,
+                              const CoreRegisters& core, const Queues& queues) {
+    EngineSetup setup;
+    for (std::size_t id = 0; id < queues.size(); ++id) {
+        setup.queues[id] = queues[id].hw;
+    }
+    const std::uint32_t state = core.get(SKALD_CORE_ENG_STATE);
+    const std::uint32_t queue = host.get(SKALD_REG_ENGINE_QUEUE);
+    if (state == kRunning) {
+        if (queue >= queues.size() || !queues[queue].hw) {
+            from.refuse("its engine runs a queue that is not there");
+        }
+        setup.running = queue;
+    } else if (state > kEnded) {
+        from.refuse("its engine is in no known state");
+    }
+    return setup;
 }
 
 }  // namespace skald::card

@@ -48,16 +48,25 @@ class EngineUnit {
     // The hardware of a queue that is set up.
     [[nodiscard]] std::optional<QueueHw> queue(std::uint32_t id) const;
 
+    struct Queue {
+        std::optional<QueueHw> hw;
+        bool preempted = false;
+    };
+    using Queues = std::array<Queue, SKALD_MAX_QUEUES>;
+    void save(snapshot::Writer& to) const;
+    [[nodiscard]] static Queues load(snapshot::Reader& from);
+    // Of a snapshot whose registers are in place.
+    void set_queues(const Queues& queues);
+    // What the engine has to know, too, in a snapshot with these registers and queues.
+    [[nodiscard]] static EngineSetup setup(snapshot::Reader& from, const HostRegisters& host,
+                                           const CoreRegisters& core, const Queues& queues);
+
     // From EngineEvents.
     void job_ended(const JobResult& result);
     void invalidated() { irqs_.assert_irq(SKALD_CORE_IRQ_TLB); }
 
   private:
     enum State : std::uint32_t { kIdle = 0, kRunning = 1, kEnded = 2 };
-    struct Queue {
-        std::optional<QueueHw> hw;
-        bool preempted = false;
-    };
 
     [[nodiscard]] std::uint32_t state() const { return core_.get(SKALD_CORE_ENG_STATE); }
     void start(std::uint32_t queue);
@@ -71,7 +80,7 @@ class EngineUnit {
     InterruptController& irqs_;
     Doorbells& doorbells_;
     const Log& log_;
-    std::array<Queue, SKALD_MAX_QUEUES> queues_{};
+    Queues queues_{};
     // The queue of the run in progress. ENG_QUEUE is what the firmware writes for the next command
     // and says nothing about this one.
     std::optional<std::uint32_t> running_;

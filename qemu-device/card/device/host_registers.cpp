@@ -2,6 +2,7 @@
 // Access rules of the BAR0 registers.
 #include "card/device/host_registers.hpp"
 
+#include <cstdio>
 #include <vector>
 
 namespace skald::card {
@@ -101,6 +102,37 @@ void HostRegisters::write(const HostRegister& reg, std::uint32_t value) {
         case Access::WO:
             break;
     }
+}
+
+void HostRegisters::save(snapshot::Writer& to) const {
+    to.put(values_);
+    for (const auto& latched : latched_) {
+        to.put(latched.has_value());
+        to.put(latched.value_or(0));
+    }
+}
+
+HostRegisters HostRegisters::load(snapshot::Reader& from, const HostRegisters& card) {
+    HostRegisters loaded;
+    loaded.values_ = from.get<decltype(values_)>();
+    for (auto& latched : loaded.latched_) {
+        const bool held = from.get_bool();
+        const auto value = from.get<std::uint32_t>();
+        latched = held ? std::optional(value) : std::nullopt;
+    }
+    // The first block says what kind of card it is; only how fast it computes may differ.
+    loaded.set(SKALD_REG_ENGINE_INFO, card.get(SKALD_REG_ENGINE_INFO));
+    for (const HostRegister& reg : host_registers()) {
+        if (reg.offset < SKALD_REG_CTRL && loaded.get(reg.offset) != card.get(reg.offset)) {
+            std::array<char, 128> text{};
+            std::snprintf(text.data(), text.size(),
+                          "the snapshot is of another kind of card: %.*s is 0x%x there, 0x%x here",
+                          static_cast<int>(reg.name.size()), reg.name.data(),
+                          loaded.get(reg.offset), card.get(reg.offset));
+            throw snapshot::Error(text.data());
+        }
+    }
+    return loaded;
 }
 
 }  // namespace skald::card

@@ -9,6 +9,7 @@
 #include <span>
 #include <string_view>
 
+#include "card/snapshot/stream.hpp"
 #include "skald/regs.h"
 
 namespace skald::card {
@@ -42,6 +43,10 @@ class HostRegisters {
     // As the host sees them. Writes apply the mask; WO registers store nothing.
     [[nodiscard]] std::uint32_t read(const HostRegister& reg);
     void write(const HostRegister& reg, std::uint32_t value);
+
+    void save(snapshot::Writer& to) const;
+    // Refuses those of a card that is not as `card` says.
+    [[nodiscard]] static HostRegisters load(snapshot::Reader& from, const HostRegisters& card);
 
   private:
     static constexpr std::uint32_t kEnd = SKALD_REG_MBOX_RSP0 + 0x100;

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 
+#include "card/snapshot/stream.hpp"
 #include "skald/regs.h"
 #include "skald/ring.h"
 
@@ -26,6 +27,9 @@ class JobStamps {
     void ran(std::uint32_t queue, std::uint64_t began, std::uint64_t ended);
     // For the completion of job `seq`; `written` is the writer's business.
     [[nodiscard]] skald_stamps take(std::uint32_t queue, std::uint64_t seq);
+
+    void save(snapshot::Writer& to) const { to.put(queues_); }
+    void load(snapshot::Reader& from) { queues_ = from.get<decltype(queues_)>(); }
 
   private:
     struct Queue {

@@ -31,7 +31,7 @@ Engine::Engine(const EngineEnv& env, const compute::Kernels& kernels)
       scratch_memory_(env.options.host_memory / 2),
       sequencer_(
           machine_, attention_, retired_, [this] { drop_translations(); },
-          [this](unsigned round) { wait(round); }),
+          [this](unsigned round) { wait(round); }, [this] { stand_still(); }),
       thread_([this] { thread_main(); }) {}
 
 Engine::~Engine() {
@@ -107,7 +107,7 @@ void Engine::begin(std::uint32_t queue, Command command) {
         if (running_ || queues_.at(queue) == nullptr)
             throw std::logic_error("engine: a run begun while one runs, or on no queue");
         if (!resetting_) {
-            attention_.bits.store(0);
+            attention_.bits.store(pausing_ ? Attention::kPause : 0);
             attention_.stop.store(false);
         }
         queue_ = queue;
@@ -137,10 +137,28 @@ void Engine::cancel() {
         request(Attention::kCancel);
 }
 
+void Engine::begin_pause() {
+    const std::lock_guard lock(mutex_);
+    pausing_ = true;
+    request(Attention::kPause);
+}
+
+bool Engine::paused() {
+    const std::lock_guard lock(mutex_);
+    return pausing_ && still_;
+}
+
+void Engine::end_pause() {
+    const std::lock_guard lock(mutex_);
+    pausing_ = false;
+    attention_.bits.fetch_and(~Attention::kPause);
+    changed_.notify_all();
+}
+
 void Engine::begin_reset() {
     const std::lock_guard lock(mutex_);
     resetting_ = true;
-    request(Attention::kCancel);
+    request(Attention::kCancel | Attention::kReset);
 }
 
 void Engine::finish_reset() {
@@ -186,7 +204,11 @@ Engine::Command Engine::next_command(std::unique_lock<std::mutex>& lock) {
         watch_for_command();
         lock.lock();
     }
-    changed_.wait(lock, [this] { return command_ != Command::kNone; });
+    still_ = true;
+    changed_.wait(lock, [this] {
+        return command_ != Command::kNone && (!pausing_ || resetting_);
+    });
+    still_ = false;
     quick_ = std::chrono::steady_clock::now() - idle_since < kWatch;
     return command_.exchange(Command::kNone);
 }
@@ -201,12 +223,13 @@ void Engine::watch_for_command() {
 }
 
 void Engine::run(Command command, Queue& queue) {
-    const std::uint64_t began_ns = env_.clock.now_ns();
+    if (command != Command::kGoOn)
+        began_ns_ = env_.clock.now_ns();
     Context& context = contexts_[queue.hw.context];
     machine_.space.enter(context.root, *context.tlb, queue.scratch.bytes());
     JobResult result =
         command == Command::kStart ? sequencer_.start(queue) : sequencer_.resume(queue);
-    result.began_ns = began_ns;
+    result.began_ns = began_ns_;
     result.ended_ns = env_.clock.now_ns();
     const std::uint32_t context_id = queue.hw.context;
     std::uint32_t owed = 0;
@@ -251,6 +274,16 @@ void Engine::wait(unsigned round) {
     const auto time = std::min(kLongest, kShortest * (round - kSpinRounds + 1));
     std::unique_lock lock(mutex_);
     changed_.wait_for(lock, time, [this] { return attention_.bits.load() != 0; });
+}
+
+// At a micro-op boundary of the run.
+void Engine::stand_still() {
+    std::unique_lock lock(mutex_);
+    still_ = true;
+    changed_.wait(lock, [this] {
+        return !pausing_ || (attention_.bits.load() & Attention::kCancel) != 0;
+    });
+    still_ = false;
 }
 
 std::unique_ptr<EnginePort> make_engine(const EngineEnv& env) {

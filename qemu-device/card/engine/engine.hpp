@@ -36,6 +36,11 @@ class Engine final : public EnginePort {
     [[nodiscard]] std::uint64_t progress() const override { return progress_.load(); }
     [[nodiscard]] std::uint64_t retired() const override { return retired_.load(); }
     [[nodiscard]] EngineInfo info() const override;
+    void begin_pause() override;
+    [[nodiscard]] bool paused() override;
+    void end_pause() override;
+    void save(snapshot::Writer& to) override;
+    [[nodiscard]] snapshot::Apply load(snapshot::Reader& from, const EngineSetup& setup) override;
     void begin_reset() override;
     void finish_reset() override;
 
@@ -46,7 +51,8 @@ class Engine final : public EnginePort {
         std::atomic<std::uint64_t> root{kNoRoot};
         std::unique_ptr<Tlb> tlb;
     };
-    enum class Command { kNone, kStart, kResume, kQuit };
+    // kGoOn: the run in which a snapshot was taken
+    enum class Command : std::uint32_t { kNone, kStart, kResume, kGoOn, kQuit };
 
     void begin(std::uint32_t queue, Command command);
     void request(std::uint32_t bits);
@@ -56,6 +62,7 @@ class Engine final : public EnginePort {
     void run(Command command, Queue& queue);
     void drop_translations();
     void wait(unsigned round);
+    void stand_still();
 
     EngineEnv env_;
     Attention attention_;
@@ -74,7 +81,10 @@ class Engine final : public EnginePort {
     bool busy_ = false;        // the thread works on a command
     bool running_ = false;     // a run was begun and has not ended
     bool resetting_ = false;
+    bool pausing_ = false;
+    bool still_ = false;  // the thread waits: for a command, or at a micro-op boundary
     std::uint32_t invalidations_ = 0;  // to be answered by the run
+    std::uint64_t began_ns_ = 0;       // the run
     // Belong to the run's context and queue while running_, else to control calls:
     std::array<Context, SKALD_MAX_CONTEXTS> contexts_;
     std::array<std::unique_ptr<Queue>, SKALD_MAX_QUEUES> queues_;

@@ -9,16 +9,20 @@
 // locks, and call nothing back.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "card/address.hpp"
 #include "card/options.hpp"
 #include "card/ports.hpp"
+#include "card/snapshot/stream.hpp"
 #include "skald/core.h"
 #include "skald/fault.h"
+#include "skald/regs.h"
 
 namespace skald::card {
 
@@ -72,6 +76,12 @@ struct EngineInfo {
     unsigned threads = 1;
 };
 
+// What the device says of an engine whose part of a snapshot is being read.
+struct EngineSetup {
+    std::array<std::optional<QueueHw>, SKALD_MAX_QUEUES> queues;
+    std::optional<std::uint32_t> running;  // the queue of the run in progress
+};
+
 class EnginePort {
   public:
     virtual ~EnginePort() = default;
@@ -102,6 +112,20 @@ class EnginePort {
     [[nodiscard]] virtual std::uint64_t progress() const = 0;
     [[nodiscard]] virtual std::uint64_t retired() const = 0;
     [[nodiscard]] virtual EngineInfo info() const = 0;
+
+    // The machine around the card stops and goes on (any thread, none waits). From begin_pause() on
+    // no micro-op begins; once paused() the engine writes nothing and sends no event until
+    // end_pause(), a reset apart. The micro-op under way runs to its end, so that none is executed
+    // twice.
+    virtual void begin_pause() = 0;
+    [[nodiscard]] virtual bool paused() = 0;
+    virtual void end_pause() = 0;
+
+    // Snapshots: all it knows, and all it knows on an engine that was reset. Both while paused, and
+    // with the times of one clock.
+    virtual void save(snapshot::Writer& to) = 0;
+    [[nodiscard]] virtual snapshot::Apply load(snapshot::Reader& from,
+                                               const EngineSetup& setup) = 0;
 
     // Reset in two steps. begin_reset() (any thread, never waits) stops the run within a micro-op.
     // finish_reset() (control) waits until nothing runs, then forgets contexts, queues,

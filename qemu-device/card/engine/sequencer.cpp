@@ -38,12 +38,13 @@ void increment(std::atomic<std::uint64_t>& counter) {  // one writer
 }  // namespace
 
 Sequencer::Sequencer(Machine& machine, Attention& attention, std::atomic<std::uint64_t>& retired,
-                     Invalidate invalidate, Wait wait)
+                     Invalidate invalidate, Wait wait, Pause pause)
     : m_(machine),
       attention_(attention),
       retired_(retired),
       invalidate_(std::move(invalidate)),
       wait_(std::move(wait)),
+      pause_(std::move(pause)),
       slots_(kSlots) {}
 
 JobResult Sequencer::start(Queue& queue) {
@@ -101,7 +102,8 @@ JobResult Sequencer::slice() {
     code_ = Mapping{};
     const End end = execute();
     job.run_ns += m_.clock.now_ns() - m_.slice_start_ns;
-    flush_progress(*queue_, true, m_.interrupts, m_.clock);
+    if ((attention_.bits.load() & Attention::kReset) == 0)
+        flush_progress(*queue_, true, m_.interrupts, m_.clock);
     JobResult result;
     result.queue = job.desc.queue;
     result.status = end.status;
@@ -166,7 +168,19 @@ bool Sequencer::attend(bool begun, End& end) {
         end = {SKALD_CORE_PREEMPTED, {}};
         return true;
     }
+    if ((bits & Attention::kPause) != 0) {
+        pause();
+        return attend(begun, end);  // what was asked for meanwhile
+    }
     return false;
+}
+
+// The job's state is complete before and after it: a snapshot may be taken of it, or replace it.
+void Sequencer::pause() {
+    queue_->job.run_ns += m_.clock.now_ns() - m_.slice_start_ns;
+    pause_();
+    code_ = Mapping{};
+    m_.slice_start_ns = m_.clock.now_ns();
 }
 
 // Where the micro-op at va lies; copied if it is scattered.

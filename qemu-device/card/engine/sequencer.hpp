@@ -17,6 +17,8 @@ struct Attention {
     static constexpr std::uint32_t kCancel = 1;
     static constexpr std::uint32_t kPreempt = 2;
     static constexpr std::uint32_t kInvalidate = 4;
+    static constexpr std::uint32_t kPause = 8;
+    static constexpr std::uint32_t kReset = 16;  // with kCancel: nobody will see how the job ended
 
     std::atomic<std::uint32_t> bits{0};
     std::atomic<bool> stop{false};  // with kCancel: what long micro-ops poll
@@ -28,9 +30,11 @@ class Sequencer {
     using Invalidate = std::function<void()>;
     // Passes time in SEM_WAIT, `round` counting up: returns early when there is a request.
     using Wait = std::function<void(unsigned round)>;
+    // Called at a micro-op boundary: stands still until the machine around the card goes on.
+    using Pause = std::function<void()>;
 
     Sequencer(Machine& machine, Attention& attention, std::atomic<std::uint64_t>& retired,
-              Invalidate invalidate, Wait wait);
+              Invalidate invalidate, Wait wait, Pause pause);
 
     // A job from its start, or from where it was preempted. machine.space is in its context.
     [[nodiscard]] JobResult start(Queue& queue);
@@ -55,6 +59,7 @@ class Sequencer {
     [[nodiscard]] const std::byte* code(std::uint64_t va, isa::MicroOp& copy, Fault& fault);
     // Answers requests. True: the slice is over. begun: it has tried a micro-op.
     [[nodiscard]] bool attend(bool begun, End& end);
+    void pause();
     [[nodiscard]] Fault execute_one(Slot& slot);
     [[nodiscard]] Fault advance();
     void retire();
@@ -65,6 +70,7 @@ class Sequencer {
     std::atomic<std::uint64_t>& retired_;
     Invalidate invalidate_;
     Wait wait_;
+    Pause pause_;
     std::vector<Slot> slots_;  // checked micro-ops by index; a hit compares all 128 bytes
     Queue* queue_ = nullptr;
     Mapping code_;  // of the program, around the micro-op last fetched

@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "card/snapshot/stream.hpp"
+
 namespace skald::card::rv32 {
 
 /*
@@ -59,6 +61,10 @@ class CsrFile {
         return values_[static_cast<std::size_t>(csr)];
     }
     void set(Csr csr, std::uint32_t value) { values_[static_cast<std::size_t>(csr)] = value; }
+
+    // All of them, between two steps.
+    void save(snapshot::Writer& to) const { to.put(values_); }
+    void load(snapshot::Reader& from) { values_ = from.get<decltype(values_)>(); }
 
     // Once per step. A counter that the instruction itself wrote keeps the written value.
     void count(bool retired);

@@ -168,4 +168,39 @@ std::uint32_t Hart::return_from_trap() {
     return csrs_.get(Csr::mepc);
 }
 
+void Hart::save(snapshot::Writer& to) const {
+    to.section("hart", 1);
+    csrs_.save(to);
+    to.put(x_);
+    to.put(pc_);
+    to.put(waiting_);
+    to.put(in_handler_);
+    to.put(stopped_);
+    to.put(last_trap_);
+}
+
+snapshot::Apply Hart::load(snapshot::Reader& from) {
+    from.section("hart", 1);
+    CsrFile csrs;
+    csrs.load(from);
+    const auto x = from.get<decltype(x_)>();
+    const auto pc = from.get<std::uint32_t>();
+    const bool waiting = from.get_bool();
+    const bool in_handler = from.get_bool();
+    const bool stopped = from.get_bool();
+    const auto last_trap = from.get<Trap>();
+    if (x[0] != 0) {
+        from.refuse("register 0 of the control core is not zero");
+    }
+    return [=, this] {
+        csrs_ = csrs;
+        x_ = x;
+        pc_ = pc;
+        waiting_ = waiting;
+        in_handler_ = in_handler;
+        stopped_ = stopped;
+        last_trap_ = last_trap;
+    };
+}
+
 }  // namespace skald::card::rv32

@@ -12,6 +12,7 @@
 #include "card/rv32/bus.hpp"
 #include "card/rv32/csr.hpp"
 #include "card/rv32/trap.hpp"
+#include "card/snapshot/stream.hpp"
 
 namespace skald::card::rv32 {
 
@@ -41,6 +42,10 @@ class Hart {
     void set_pc(std::uint32_t pc) { pc_ = pc; }
     [[nodiscard]] bool waiting() const { return waiting_; }
     [[nodiscard]] const Trap& last_trap() const { return last_trap_; }
+
+    // All that a program can tell, between two steps.
+    void save(snapshot::Writer& to) const;
+    [[nodiscard]] snapshot::Apply load(snapshot::Reader& from);
 
     // For instructions.
     [[nodiscard]] Bus& bus() { return bus_; }

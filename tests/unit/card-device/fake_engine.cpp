@@ -115,6 +115,29 @@ void FakeEngine::hold(bool held) {
     changed_.notify_all();
 }
 
+void FakeEngine::begin_pause() {
+    const std::scoped_lock guard(lock_);
+    pausing_ = true;
+    changed_.notify_all();
+}
+
+bool FakeEngine::paused() {
+    const std::scoped_lock guard(lock_);
+    return pausing_ && still_;
+}
+
+void FakeEngine::end_pause() {
+    const std::scoped_lock guard(lock_);
+    pausing_ = false;
+    changed_.notify_all();
+}
+
+void FakeEngine::stand_still(std::unique_lock<std::mutex>& guard) {
+    still_ = true;
+    changed_.wait(guard, [this] { return !pausing_ || cancel_ || stop_; });
+    still_ = false;
+}
+
 void FakeEngine::begin_reset() {
     cancel();
 }
@@ -135,7 +158,10 @@ void FakeEngine::run() {
     }
     std::unique_lock guard(lock_);
     for (;;) {
-        changed_.wait(guard, [this] { return stop_ || running_; });
+        still_ = true;
+        changed_.wait(guard,
+                      [this] { return stop_ || (running_ && (!pausing_ || cancel_)); });
+        still_ = false;
         if (running_) {
             const JobResult result = execute(guard, *job_);
             if (result.status == SKALD_CORE_PREEMPTED) {
@@ -168,6 +194,7 @@ JobResult FakeEngine::execute(std::unique_lock<std::mutex>& guard, Job& job) {
                        : program == kProgramSteps ? job.desc.program_ops
                                                   : 0;
     while (job.done < steps && !cancel_ && !preempt_) {
+        stand_still(guard);
         changed_.wait_for(guard, std::chrono::milliseconds(1),
                           [this] { return cancel_ || preempt_ || invalidate_; });
         ++job.done;

@@ -42,6 +42,14 @@ class FakeEngine final : public EnginePort {
     [[nodiscard]] std::uint64_t progress() const override;
     [[nodiscard]] std::uint64_t retired() const override;
     [[nodiscard]] EngineInfo info() const override { return {Simd::kAvx2, 3}; }
+    void begin_pause() override;
+    [[nodiscard]] bool paused() override;
+    void end_pause() override;
+    // It keeps nothing; snapshots are tested with the real one.
+    void save(snapshot::Writer&) override {}
+    snapshot::Apply load(snapshot::Reader&, const EngineSetup&) override {
+        return [] {};
+    }
     void begin_reset() override;
     void finish_reset() override;
 
@@ -69,6 +77,7 @@ class FakeEngine final : public EnginePort {
     [[nodiscard]] JobResult execute(std::unique_lock<std::mutex>& guard, Job& job);
     void start(const Job& job);
     void rule(bool kept, const char* what);
+    void stand_still(std::unique_lock<std::mutex>& guard);
 
     EngineEvents& events_;
     const Hooks& hooks_;
@@ -84,6 +93,8 @@ class FakeEngine final : public EnginePort {
     bool cancel_ = false;
     bool stop_ = false;
     bool held_ = false;
+    bool pausing_ = false;
+    bool still_ = false;
     std::optional<std::uint32_t> invalidate_;
     std::uint64_t retired_ = 0;
     std::vector<std::uint32_t> starts_;

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: MIT
+// What a snapshot holds of an engine. Translations are not in it, nor anything else that follows
+// from card memory.
+#include <algorithm>
+#include <new>
+#include <utility>
+
+#include "card/engine/engine.hpp"
+
+namespace skald::card {
+namespace {
+
+constexpr std::uint32_t kRequests =
+    Attention::kCancel | Attention::kPreempt | Attention::kInvalidate;
+
+void save(snapshot::Writer& to, const JobState& job) {
+    to.put(job.desc.program);
+    to.put(job.desc.program_ops);
+    to.put(job.desc.args);
+    to.put(job.desc.profile);
+    to.put(job.desc.time_budget_ns);
+    to.put(job.desc.loop_budget);
+    to.put(job.reg);
+    to.put(job.pc);
+    to.put(job.micro_ops);
+    to.put(job.cost);
+    to.put(job.loops);
+    to.put(job.run_ns);
+}
+
+JobState load_job(snapshot::Reader& from, std::uint32_t queue) {
+    JobState job;
+    job.desc.queue = queue;
+    job.desc.program = from.get<VirtAddr>();
+    job.desc.program_ops = from.get<std::uint32_t>();
+    job.desc.args = from.get<VirtAddr>();
+    job.desc.profile = from.get<VirtAddr>();
+    job.desc.time_budget_ns = from.get<std::uint64_t>();
+    job.desc.loop_budget = from.get<std::uint64_t>();
+    job.reg = from.get<decltype(job.reg)>();
+    job.pc = from.get<std::uint32_t>();
+    job.micro_ops = from.get<std::uint64_t>();
+    job.cost = from.get<Cost>();
+    job.loops = from.get<std::uint64_t>();
+    job.run_ns = from.get<std::uint64_t>();
+    if (job.desc.program_ops > SKALD_PROGRAM_OPS_MAX || job.reg[isa::kRegZero] != 0)
+        from.refuse("a job has a field out of range");
+    return job;
+}
+
+void save(snapshot::Writer& to, const ProgressState& progress) {
+    to.put(progress.count);
+    to.put(progress.pending);
+    to.put(progress.last_raise_ns);
+    to.put(progress.raised);
+}
+
+ProgressState load_progress(snapshot::Reader& from) {
+    ProgressState progress;
+    progress.count = from.get<std::uint64_t>();
+    progress.pending = from.get<std::uint32_t>();
+    progress.last_raise_ns = from.get<std::uint64_t>();
+    progress.raised = from.get_bool();
+    return progress;
+}
+
+// Most of it was never touched, or is zero: page by page, those without content are left out.
+void save_scratch(snapshot::Writer& to, std::span<const std::byte> scratch) {
+    for (; !scratch.empty(); scratch = scratch.subspan(SKALD_PAGE_SIZE)) {
+        const auto page = scratch.first(SKALD_PAGE_SIZE);
+        const bool content =
+            std::ranges::any_of(page, [](std::byte byte) { return byte != std::byte{0}; });
+        to.put(content);
+        if (content)
+            to.put_bytes(page);
+    }
+}
+
+void load_scratch(snapshot::Reader& from, std::span<std::byte> scratch) {
+    for (; !scratch.empty(); scratch = scratch.subspan(SKALD_PAGE_SIZE))
+        if (from.get_bool())
+            std::ranges::copy(from.get_bytes(SKALD_PAGE_SIZE), scratch.begin());
+}
+
+std::unique_ptr<Queue> load_queue(snapshot::Reader& from, std::uint32_t id, const QueueHw& hw,
+                                  Budget& memory) {
+    try {
+        auto queue = std::make_unique<Queue>(hw, memory);
+        queue->job = load_job(from, id);
+        queue->progress = load_progress(from);
+        load_scratch(from, queue->scratch.bytes());
+        return queue;
+    } catch (const std::bad_alloc&) {
+        throw snapshot::Error("the snapshot is of a card with more scratch than this one's host "
+                              "memory is for");
+    }
+}
+
+}  // namespace
+
+void Engine::save(snapshot::Writer& to) {
+    const std::lock_guard lock(mutex_);
+    const bool in_run = running_ && command_ == Command::kNone;
+    to.section("engine", 1);
+    to.put(isa::kVersion);
+    to.put(progress_.load());
+    to.put(retired_.load());
+    to.put(in_run ? Command::kGoOn : command_.load());
+    to.put(queue_);
+    to.put(running_ ? attention_.bits.load() & kRequests : 0);
+    to.put(invalidations_);
+    to.put(began_ns_);
+    for (const Context& context : contexts_)
+        to.put(context.root.load());
+    for (const auto& queue : queues_) {
+        if (queue == nullptr)
+            continue;
+        skald::card::save(to, queue->job);
+        skald::card::save(to, queue->progress);
+        save_scratch(to, queue->scratch.bytes());
+    }
+}
+
+snapshot::Apply Engine::load(snapshot::Reader& from, const EngineSetup& setup) {
+    from.section("engine", 1);
+    if (const auto version = from.get<std::uint32_t>(); version != isa::kVersion)
+        throw snapshot::Error("the snapshot is of a card with ISA " +
+                              std::to_string(version >> 16) + "." +
+                              std::to_string(version & 0xffff) + ", this one has " +
+                              std::to_string(isa::kVersion >> 16) + "." +
+                              std::to_string(isa::kVersion & 0xffff));
+    struct Image {
+        std::uint64_t progress, retired;
+        Command command;
+        std::uint32_t queue, bits, invalidations;
+        std::uint64_t began_ns;
+        std::array<std::uint64_t, SKALD_MAX_CONTEXTS> roots;
+        std::array<std::unique_ptr<Queue>, SKALD_MAX_QUEUES> queues;
+        std::array<std::unique_ptr<Tlb>, SKALD_MAX_CONTEXTS> tlbs;
+    };
+    const auto image = std::make_shared<Image>();
+    image->progress = from.get<std::uint64_t>();
+    image->retired = from.get<std::uint64_t>();
+    image->command = from.get<Command>();
+    image->queue = from.get<std::uint32_t>();
+    image->bits = from.get<std::uint32_t>();
+    image->invalidations = from.get<std::uint32_t>();
+    image->began_ns = from.get<std::uint64_t>();
+    image->roots = from.get<decltype(image->roots)>();
+    const bool runs = image->command != Command::kNone;
+    if (image->command >= Command::kQuit || (image->bits & ~kRequests) != 0 ||
+        runs != setup.running.has_value() || (runs && image->queue != setup.running))
+        from.refuse("its engine does not do what the registers say");
+    for (std::uint32_t id = 0; id < SKALD_MAX_QUEUES; ++id)
+        if (setup.queues[id]) {
+            image->queues[id] = load_queue(from, id, *setup.queues[id], scratch_memory_);
+            image->tlbs[setup.queues[id]->context] = std::make_unique<Tlb>();
+        }
+
+    return [this, image] {
+        const std::lock_guard lock(mutex_);
+        progress_.store(image->progress);
+        retired_.store(image->retired);
+        command_.store(image->command);
+        running_ = image->command != Command::kNone;
+        queue_ = running_ ? image->queue : 0;
+        attention_.bits.store(image->bits | Attention::kPause);
+        attention_.stop.store((image->bits & Attention::kCancel) != 0);
+        invalidations_ = image->invalidations;
+        began_ns_ = image->began_ns;
+        for (std::size_t id = 0; id < contexts_.size(); ++id) {
+            contexts_[id].root.store(image->roots[id]);
+            contexts_[id].tlb = std::move(image->tlbs[id]);
+        }
+        queues_ = std::move(image->queues);
+    };
+}
+
+}  // namespace skald::card
