@@ -49,6 +49,12 @@ class CallbackPorts final : public HostMemory, public InterruptSink, public Cloc
                                         range.size());
             };
         }
+        if (c_.memory_dirtied) {
+            hooks.dirtied = [c = c_, memory = memory_](std::span<const std::byte> range) {
+                c.memory_dirtied(c.opaque, static_cast<std::uint64_t>(range.data() - memory),
+                                 range.size());
+            };
+        }
         hooks.thread_enter = bind(c_.thread_enter);
         hooks.thread_exit = bind(c_.thread_exit);
         return hooks;
@@ -169,6 +175,10 @@ bool skald_card_paused(skald_card* card) noexcept {
 
 void skald_card_pause_end(skald_card* card) noexcept {
     card->card.end_pause();
+}
+
+void skald_card_track_writes(skald_card* card, bool on) noexcept {
+    card->card.track_writes(on);
 }
 
 void* skald_card_save(skald_card* card, std::size_t* bytes, char* error,

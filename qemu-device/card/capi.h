@@ -53,6 +53,9 @@ struct skald_card_callbacks {
     /* Makes a range of card memory, whole pages of 4 KiB, zero in a cheaper way than by writing
      * zeros. False: not done, the card writes them. */
     bool (*discard_memory)(void* opaque, uint64_t offset, uint64_t bytes);
+    /* The card has written to this range of card memory, or may have. Of what jobs write it is told
+     * only while skald_card_track_writes() is on. */
+    void (*memory_dirtied)(void* opaque, uint64_t offset, uint64_t bytes);
     /* First and last thing on each thread that calls dma_*. */
     void (*thread_enter)(void* opaque);
     void (*thread_exit)(void* opaque);
@@ -96,6 +99,9 @@ bool skald_card_reset_pending(struct skald_card* card) SKALD_CARD_NOEXCEPT;
 void skald_card_pause_begin(struct skald_card* card) SKALD_CARD_NOEXCEPT;
 bool skald_card_paused(struct skald_card* card) SKALD_CARD_NOEXCEPT;
 void skald_card_pause_end(struct skald_card* card) SKALD_CARD_NOEXCEPT;
+
+/* See memory_dirtied. When it begins in the middle of a job, all of card memory is told once. */
+void skald_card_track_writes(struct skald_card* card, bool on) SKALD_CARD_NOEXCEPT;
 
 /* All that a paused card is, except card memory. save: the bytes, to be given back to
  * skald_card_snapshot_free(); NULL on failure. load, into a card that is paused and was reset: false

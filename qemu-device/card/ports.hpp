@@ -54,6 +54,9 @@ struct Hooks {
     std::function<void()> reset_done;  // STATUS is IDLE again; called with no card lock held
     // Makes whole pages of card memory zero by giving them back to the system. False: not done.
     std::function<bool(std::span<std::byte> range)> discard;
+    // The card has written to this range of card memory, or may have: of what jobs write only told
+    // while Card::track_writes() is on. Called by the card's threads, with no card lock held.
+    std::function<void(std::span<const std::byte> range)> dirtied;
 };
 
 }  // namespace skald::card

@@ -15,7 +15,6 @@
 #include "qemu/units.h"
 #include "qapi/error.h"
 #include "hw/qdev-properties.h"
-#include "migration/blocker.h"
 #include "migration/vmstate.h"
 #include "system/system.h"
 #include "skald.h"
@@ -154,6 +153,7 @@ static bool skald_card_init(SkaldState *s, Error **errp)
         .log = skald_log,
         .reset_done = skald_stop_done,
         .discard_memory = skald_discard_memory,
+        .memory_dirtied = skald_memory_dirtied,
         .thread_enter = skald_thread_enter,
         .thread_exit = skald_thread_exit,
     };
@@ -217,12 +217,12 @@ static void skald_exit(PCIDevice *dev)
 {
     SkaldState *s = SKALD(dev);
 
+    skald_snapshot_cleanup(s);
     skald_stop_cleanup(s);
     /* Frees threads that wait for the VM to run, or for a bottom half. */
     skald_stop_begin(s, "exit");
     skald_card_destroy(s->card);
     s->card = NULL; /* for a vCPU that comes late, skald-mmio.c */
-    migrate_del_blocker(&s->migration_blocker);
     skald_irq_cleanup(s);
     skald_dma_cleanup(s);
     pcie_cap_exit(dev);
@@ -241,13 +241,8 @@ static void skald_realize(PCIDevice *dev, Error **errp)
     }
     s->name = g_strdup(DEVICE(s)->id ?: TYPE_SKALD);
 
-    error_setg(&s->migration_blocker, "device '%s': the state of a Skald card "
-               "(firmware, queues, running jobs) cannot be saved", s->name);
-    if (migrate_add_blocker(&s->migration_blocker, errp) < 0) {
-        goto fail_name;
-    }
     if (!skald_memory_init(s, errp)) {
-        goto fail_blocker;
+        goto fail_name;
     }
     if (!skald_capabilities_init(s, errp)) {
         goto fail_memory;
@@ -260,6 +255,7 @@ static void skald_realize(PCIDevice *dev, Error **errp)
         goto fail_dma;
     }
     skald_stop_init(s);
+    skald_snapshot_init(s);
 
     skald_mmio_init(s);
     pci_register_bar(dev, SKALD_BAR_MEMORY,
@@ -275,8 +271,6 @@ fail_capabilities:
     pcie_cap_exit(dev);
 fail_memory:
     skald_memory_cleanup(s);
-fail_blocker:
-    migrate_del_blocker(&s->migration_blocker);
 fail_name:
     g_clear_pointer(&s->name, g_free);
 }
@@ -307,6 +301,7 @@ static void skald_class_init(ObjectClass *klass, void *data)
     set_bit(DEVICE_CATEGORY_MISC, dc->categories);
     device_class_set_props(dc, skald_properties);
     skald_stop_class_init(dc);
+    skald_snapshot_class_init(dc);
 
     object_class_property_set_description(klass, "memdev",
         "memory backend that holds card memory, instead of memory-size");

@@ -4,7 +4,8 @@
  * The card itself is the library behind card/capi.h, which knows nothing of
  * QEMU. This shell puts it on a PCIe bus. It is split by noun: the function
  * (skald.c), its registers (skald-mmio.c), DMA (skald-dma.c), interrupts
- * (skald-irq.c) and how it stops (skald-stop.c).
+ * (skald-irq.c), how it stops (skald-stop.c) and how it is saved
+ * (skald-snapshot.c).
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -14,6 +15,7 @@
 
 #include "qemu/notify.h"
 #include "qemu/thread.h"
+#include "exec/memory.h"
 #include "hw/pci/pci_device.h"
 #include "system/hostmem.h"
 #include "system/runstate.h"
@@ -42,9 +44,9 @@ struct SkaldState {
     MemoryRegion doorbells;     /* BAR2 */
     MemoryRegion ram;           /* BAR4, unless memdev provides it */
     MemoryRegion *memory;       /* BAR4 */
-    Error *migration_blocker;
     Notifier shutdown;
     VMChangeStateEntry *run_state;
+    MemoryListener dirty_log;
 
     /* Interrupts, skald-irq.c */
     uint32_t irq;               /* vectors requested and not yet sent, atomic */
@@ -97,6 +99,12 @@ void skald_irq_drop(SkaldState *s);
 /* Sends what waited for the VM to run. */
 void skald_irq_resume(SkaldState *s);
 void skald_irq_raise(void *opaque, unsigned vector);
+
+/* skald-snapshot.c */
+void skald_snapshot_init(SkaldState *s);
+void skald_snapshot_cleanup(SkaldState *s);
+void skald_snapshot_class_init(DeviceClass *dc);
+void skald_memory_dirtied(void *opaque, uint64_t offset, uint64_t bytes);
 
 /* skald-stop.c */
 void skald_stop_init(SkaldState *s);

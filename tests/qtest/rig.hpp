@@ -46,6 +46,9 @@ class Rig {
     // The board runs its firmware. dma_offset: bus address of guest address 0.
     explicit Rig(Board& board, std::uint64_t dma_offset = 0);
 
+    // The queue as it is in a machine that was loaded, after so many jobs.
+    [[nodiscard]] static Rig going_on(Board& board, std::uint64_t jobs) { return {board, jobs, {}}; }
+
     // Returns the job's number.
     std::uint64_t submit(std::span<const isa::MicroOp> program);
     // Submits count_for_ever() on the guest's kCounter and waits until it counts.
@@ -54,6 +57,8 @@ class Rig {
     [[nodiscard]] skald_completion wait_completion(std::uint64_t seq);
 
   private:
+    struct Loaded {};
+    Rig(Board& board, std::uint64_t jobs, Loaded) : board_(board), seq_(jobs) {}
     void write_page_tables(std::uint64_t dma_offset);
 
     Board& board_;

@@ -56,6 +56,9 @@ class Card final : private EngineEvents {
     [[nodiscard]] bool paused();
     void end_pause();
 
+    // Whether Hooks::dirtied is told what jobs write; see EnginePort::track_writes().
+    void track_writes(bool on) { engine_->track_writes(on); }
+
     // All that a paused card is, except card memory: that is its owner's to keep. load() wants a
     // card that was reset and is paused; what it does not like is a snapshot::Error, and the card is
     // as it was. Nobody else uses the card meanwhile.

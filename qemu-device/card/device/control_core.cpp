@@ -29,7 +29,7 @@ ControlCore::ControlCore(CardState& state, EnginePort& engine, std::span<std::by
       memory_(memory),
       hooks_(hooks),
       peripherals_(state, engine, memory, host, hooks, *this),
-      bus_(memory, peripherals_),
+      bus_(memory, peripherals_, hooks),
       hart_(bus_, state.lines),
       thread_([this] { run(); }) {}
 

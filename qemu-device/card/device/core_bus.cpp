@@ -16,9 +16,11 @@ constexpr bool within(std::uint32_t address, std::uint32_t base, std::uint32_t s
 
 }  // namespace
 
-CoreBus::CoreBus(std::span<std::byte> card_memory, PeripheralPort& peripherals)
+CoreBus::CoreBus(std::span<std::byte> card_memory, PeripheralPort& peripherals,
+                 const Hooks& hooks)
     : card_memory_(card_memory),
       peripherals_(peripherals),
+      hooks_(hooks),
       sram_(SKALD_SRAM_SIZE),
       shared_(SKALD_SHARED_SIZE) {}
 
@@ -78,6 +80,9 @@ bool CoreBus::store(std::uint32_t address, unsigned bytes, std::uint32_t value) 
         return false;
     }
     store_shared(place->memory, place->offset, bytes, value);
+    if (place->memory.data() == card_memory_.data() && hooks_.dirtied) {
+        hooks_.dirtied(card_memory_.subspan(place->offset, bytes));
+    }
     return true;
 }
 

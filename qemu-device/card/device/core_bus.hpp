@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "card/address.hpp"
+#include "card/ports.hpp"
 #include "card/rv32/bus.hpp"
 #include "card/snapshot/stream.hpp"
 #include "skald/core.h"
@@ -27,7 +28,7 @@ class PeripheralPort {
 
 class CoreBus final : public rv32::Bus {
   public:
-    CoreBus(std::span<std::byte> card_memory, PeripheralPort& peripherals);
+    CoreBus(std::span<std::byte> card_memory, PeripheralPort& peripherals, const Hooks& hooks);
 
     // Clears both SRAMs.
     void reset();
@@ -55,6 +56,7 @@ class CoreBus final : public rv32::Bus {
 
     std::span<std::byte> card_memory_;
     PeripheralPort& peripherals_;
+    const Hooks& hooks_;
     std::vector<std::byte> sram_;
     std::vector<std::byte> shared_;
     CardOffset window_;

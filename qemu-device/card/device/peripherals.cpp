@@ -153,6 +153,9 @@ bool Peripherals::clear_memory(std::uint32_t, std::uint32_t value, After& after)
         if (!hooks_.discard || !hooks_.discard(range)) {
             std::memset(range.data(), 0, range.size());
         }
+        if (hooks_.dirtied) {
+            hooks_.dirtied(range);
+        }
     };
     return true;
 }

@@ -29,9 +29,12 @@ Engine::Engine(const EngineEnv& env, const compute::Kernels& kernels)
       machine_(kernels, env.memory, env.host, env.interrupts, env.clock, attention_.stop, progress_,
                seat_, env.options.host_memory / 2),
       scratch_memory_(env.options.host_memory / 2),
-      sequencer_(
-          machine_, attention_, retired_, [this] { drop_translations(); },
-          [this](unsigned round) { wait(round); }, [this] { stand_still(); }),
+      sequencer_(machine_, attention_, retired_,
+                 {.invalidate = [this] { drop_translations(); },
+                  .wait = [this](unsigned round) { wait(round); },
+                  .pause = [this] { stand_still(); },
+                  .track = [this] { settle_tracking(); }},
+                 env_.hooks),
       thread_([this] { thread_main(); }) {}
 
 Engine::~Engine() {
@@ -113,6 +116,7 @@ void Engine::begin(std::uint32_t queue, Command command) {
         queue_ = queue;
         command_ = command;
         running_ = true;
+        machine_.space.track(tracking_);
     }
     changed_.notify_all();
 }
@@ -153,6 +157,13 @@ void Engine::end_pause() {
     pausing_ = false;
     attention_.bits.fetch_and(~Attention::kPause);
     changed_.notify_all();
+}
+
+void Engine::track_writes(bool on) {
+    const std::lock_guard lock(mutex_);
+    tracking_ = on && env_.hooks.dirtied;
+    if (running_)
+        request(Attention::kTrack);
 }
 
 void Engine::begin_reset() {
@@ -284,6 +295,19 @@ void Engine::stand_still() {
         return !pausing_ || (attention_.bits.load() & Attention::kCancel) != 0;
     });
     still_ = false;
+}
+
+// At a micro-op boundary of the run.
+void Engine::settle_tracking() {
+    bool on = false;
+    {
+        const std::lock_guard lock(mutex_);
+        attention_.bits.fetch_and(~Attention::kTrack);
+        on = tracking_;
+        machine_.space.track(on);
+    }
+    if (on)
+        env_.hooks.dirtied(env_.memory);
 }
 
 std::unique_ptr<EnginePort> make_engine(const EngineEnv& env) {

@@ -39,6 +39,7 @@ class Engine final : public EnginePort {
     void begin_pause() override;
     [[nodiscard]] bool paused() override;
     void end_pause() override;
+    void track_writes(bool on) override;
     void save(snapshot::Writer& to) override;
     [[nodiscard]] snapshot::Apply load(snapshot::Reader& from, const EngineSetup& setup) override;
     void begin_reset() override;
@@ -63,6 +64,7 @@ class Engine final : public EnginePort {
     void drop_translations();
     void wait(unsigned round);
     void stand_still();
+    void settle_tracking();
 
     EngineEnv env_;
     Attention attention_;
@@ -82,6 +84,7 @@ class Engine final : public EnginePort {
     bool running_ = false;     // a run was begun and has not ended
     bool resetting_ = false;
     bool pausing_ = false;
+    bool tracking_ = false;
     bool still_ = false;  // the thread waits: for a command, or at a micro-op boundary
     std::uint32_t invalidations_ = 0;  // to be answered by the run
     std::uint64_t began_ns_ = 0;       // the run

@@ -121,6 +121,11 @@ class EnginePort {
     [[nodiscard]] virtual bool paused() = 0;
     virtual void end_pause() = 0;
 
+    // Whether Hooks::dirtied is told what jobs write (any thread, does not wait). When it begins in
+    // the middle of a run, all of card memory is told at the run's next micro-op boundary: what was
+    // written until then is not known more exactly.
+    virtual void track_writes(bool on) = 0;
+
     // Snapshots: all it knows, and all it knows on an engine that was reset. Both while paused, and
     // with the times of one clock.
     virtual void save(snapshot::Writer& to) = 0;

@@ -163,6 +163,7 @@ snapshot::Apply Engine::load(snapshot::Reader& from, const EngineSetup& setup) {
         retired_.store(image->retired);
         command_.store(image->command);
         running_ = image->command != Command::kNone;
+        machine_.space.track(tracking_);
         queue_ = running_ ? image->queue : 0;
         attention_.bits.store(image->bits | Attention::kPause);
         attention_.stop.store((image->bits & Attention::kCancel) != 0);

@@ -38,13 +38,12 @@ void increment(std::atomic<std::uint64_t>& counter) {  // one writer
 }  // namespace
 
 Sequencer::Sequencer(Machine& machine, Attention& attention, std::atomic<std::uint64_t>& retired,
-                     Invalidate invalidate, Wait wait, Pause pause)
+                     Callbacks callbacks, const Hooks& hooks)
     : m_(machine),
       attention_(attention),
       retired_(retired),
-      invalidate_(std::move(invalidate)),
-      wait_(std::move(wait)),
-      pause_(std::move(pause)),
+      callbacks_(std::move(callbacks)),
+      hooks_(hooks),
       slots_(kSlots) {}
 
 JobResult Sequencer::start(Queue& queue) {
@@ -104,6 +103,7 @@ JobResult Sequencer::slice() {
     job.run_ns += m_.clock.now_ns() - m_.slice_start_ns;
     if ((attention_.bits.load() & Attention::kReset) == 0)
         flush_progress(*queue_, true, m_.interrupts, m_.clock);
+    report_written();
     JobResult result;
     result.queue = job.desc.queue;
     result.status = end.status;
@@ -124,6 +124,8 @@ Sequencer::End Sequencer::execute() {
     bool begun = false;
     for (;;) {
         End end{};
+        if (m_.space.tracked()) [[unlikely]]
+            report_written();
         if (attention_.bits.load(std::memory_order_acquire) != 0 && attend(begun, end))
             return end;
         Slot* slot = nullptr;
@@ -137,7 +139,7 @@ Sequencer::End Sequencer::execute() {
         if (fault)
             return {SKALD_JOB_FAULT, fault};
         if (m_.step == Step::kRepeat) {
-            wait_(waits++);
+            callbacks_.wait(waits++);
             continue;
         }
         waits = 0;
@@ -162,8 +164,10 @@ bool Sequencer::attend(bool begun, End& end) {
     }
     if ((bits & Attention::kInvalidate) != 0) {
         code_ = Mapping{};
-        invalidate_();
+        callbacks_.invalidate();
     }
+    if ((bits & Attention::kTrack) != 0)
+        callbacks_.track();
     if ((bits & Attention::kPreempt) != 0 && begun) {
         end = {SKALD_CORE_PREEMPTED, {}};
         return true;
@@ -178,9 +182,15 @@ bool Sequencer::attend(bool begun, End& end) {
 // The job's state is complete before and after it: a snapshot may be taken of it, or replace it.
 void Sequencer::pause() {
     queue_->job.run_ns += m_.clock.now_ns() - m_.slice_start_ns;
-    pause_();
+    callbacks_.pause();
     code_ = Mapping{};
     m_.slice_start_ns = m_.clock.now_ns();
+}
+
+void Sequencer::report_written() {
+    for (const std::span<const std::byte> range : m_.space.written())
+        hooks_.dirtied(range);
+    m_.space.written().clear();
 }
 
 // Where the micro-op at va lies; copied if it is scattered.

@@ -18,6 +18,7 @@ struct Attention {
     static constexpr std::uint32_t kPreempt = 2;
     static constexpr std::uint32_t kInvalidate = 4;
     static constexpr std::uint32_t kPause = 8;
+    static constexpr std::uint32_t kTrack = 32;
     static constexpr std::uint32_t kReset = 16;  // with kCancel: nobody will see how the job ended
 
     std::atomic<std::uint32_t> bits{0};
@@ -32,9 +33,18 @@ class Sequencer {
     using Wait = std::function<void(unsigned round)>;
     // Called at a micro-op boundary: stands still until the machine around the card goes on.
     using Pause = std::function<void()>;
+    // Called at a micro-op boundary when writes are to be tracked, or no more; settles it.
+    using Track = std::function<void()>;
+
+    struct Callbacks {
+        Invalidate invalidate;
+        Wait wait;
+        Pause pause;
+        Track track;
+    };
 
     Sequencer(Machine& machine, Attention& attention, std::atomic<std::uint64_t>& retired,
-              Invalidate invalidate, Wait wait, Pause pause);
+              Callbacks callbacks, const Hooks& hooks);
 
     // A job from its start, or from where it was preempted. machine.space is in its context.
     [[nodiscard]] JobResult start(Queue& queue);
@@ -60,6 +70,7 @@ class Sequencer {
     // Answers requests. True: the slice is over. begun: it has tried a micro-op.
     [[nodiscard]] bool attend(bool begun, End& end);
     void pause();
+    void report_written();
     [[nodiscard]] Fault execute_one(Slot& slot);
     [[nodiscard]] Fault advance();
     void retire();
@@ -68,9 +79,8 @@ class Sequencer {
     Machine& m_;
     Attention& attention_;
     std::atomic<std::uint64_t>& retired_;
-    Invalidate invalidate_;
-    Wait wait_;
-    Pause pause_;
+    Callbacks callbacks_;
+    const Hooks& hooks_;
     std::vector<Slot> slots_;  // checked micro-ops by index; a hit compares all 128 bytes
     Queue* queue_ = nullptr;
     Mapping code_;  // of the program, around the micro-op last fetched

@@ -3,6 +3,7 @@
 #include "card/mmu/address_space.hpp"
 
 #include <algorithm>
+#include <functional>
 
 namespace skald::card {
 namespace {
@@ -46,11 +47,21 @@ Fault AddressSpace::translate(std::uint64_t va, std::uint64_t bytes, Access acce
         return fault;
     if (!mapping->covers(va, bytes))
         return {mapping == &scratch_ ? SKALD_FAULT_SCRATCH : SKALD_FAULT_UNMAPPED, mapping->end};
+    if (access == Access::kWrite && tracked_)
+        note(*mapping, va, bytes);
     if (mapping->card != nullptr)
         place.card = mapping->at(va);
     else
         place.host = mapping->host + (va - mapping->first);
     return {};
+}
+
+void AddressSpace::note(const Mapping& mapping, std::uint64_t va, std::uint64_t bytes) {
+    const std::byte* at = mapping.at(va);
+    // Not host memory, and not scratch.
+    if (mapping.card != nullptr && !std::less<>()(at, memory_.data()) &&
+        std::less<>()(at, memory_.data() + memory_.size()))
+        written_.emplace_back(at, std::min(bytes, mapping.end - va));
 }
 
 Fault AddressSpace::resolve(std::uint64_t va, std::uint64_t bytes, Access access, bool host,
@@ -66,6 +77,8 @@ Fault AddressSpace::resolve(std::uint64_t va, std::uint64_t bytes, Access access
         if (mapping->card == nullptr && !host)
             return {SKALD_FAULT_HOST_OPERAND, va};
         const std::uint64_t stop = std::min(end, mapping->end);
+        if (access == Access::kWrite && tracked_)
+            note(*mapping, va, stop - va);
         extents.add(va, stop, *mapping);
         if (extents.size() > Extents::kLimit || stop_.load(std::memory_order_relaxed))
             return {SKALD_FAULT_VALUE, va};
@@ -103,6 +116,8 @@ Fault AddressSpace::write(std::uint64_t va, const void* from, std::size_t bytes)
             return {SKALD_FAULT_HOST_OPERAND, va};
         const std::size_t n = std::min<std::uint64_t>(mapping->end - va, bytes);
         std::memmove(mapping->at(va), in, n);
+        if (tracked_)
+            note(*mapping, va, n);
         va += n;
         in += n;
         bytes -= n;

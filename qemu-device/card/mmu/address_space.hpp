@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "card/mmu/extents.hpp"
 #include "card/mmu/tlb.hpp"
@@ -35,6 +36,11 @@ class AddressSpace {
     // The context's table and TLB, and the queue's scratch, from here on.
     void enter(const std::atomic<std::uint64_t>& root, Tlb& tlb, std::span<std::byte> scratch);
     void flush() { tlb_->flush(); }
+
+    // Whether card memory that was translated for writing is noted in written().
+    void track(bool on) { tracked_ = on; }
+    [[nodiscard]] bool tracked() const { return tracked_; }
+    [[nodiscard]] std::vector<std::span<const std::byte>>& written() { return written_; }
 
     // Where [va, va + bytes) lies, which must be one run: words at a multiple of their size are. One
     // that goes on behind its run, as only scratch lets it, faults at the first byte there.
@@ -67,6 +73,8 @@ class AddressSpace {
             return nullptr;
         if (access == Access::kWrite && !mapping->writable)
             return nullptr;
+        if (access == Access::kWrite && tracked_) [[unlikely]]
+            note(*mapping, va, bytes);
         return mapping->at(va);
     }
 
@@ -81,6 +89,7 @@ class AddressSpace {
 
   private:
     const Mapping* miss(std::uint64_t va, Fault& fault);
+    void note(const Mapping& mapping, std::uint64_t va, std::uint64_t bytes);
 
     std::span<std::byte> memory_;
     const std::atomic<bool>& stop_;
@@ -88,6 +97,8 @@ class AddressSpace {
     Tlb* tlb_ = nullptr;
     Mapping scratch_;  // first == end without scratch
     Mapping walked_;
+    bool tracked_ = false;
+    std::vector<std::span<const std::byte>> written_;
 };
 
 }  // namespace skald::card

@@ -45,6 +45,8 @@ class FakeEngine final : public EnginePort {
     void begin_pause() override;
     [[nodiscard]] bool paused() override;
     void end_pause() override;
+    // It writes nothing.
+    void track_writes(bool) override {}
     // It keeps nothing; snapshots are tested with the real one.
     void save(snapshot::Writer&) override {}
     snapshot::Apply load(snapshot::Reader&, const EngineSetup&) override {
