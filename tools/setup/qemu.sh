@@ -100,6 +100,7 @@ publish_binary() {
     mkdir -p "$out/share"
     rsync -t "$obj/pc-bios/optionrom/linuxboot_dma.bin" "$obj/pc-bios/optionrom/kvmvapic.bin" \
         /usr/share/seabios/bios-256k.bin "$out/share/"
+    rsync -t "$1/src/scripts/vmstate-static-checker.py" "$out/"
     cmp -s "$obj/qemu-system-x86_64" "$out/qemu-system-x86_64" && return 0
     cp "$obj/qemu-system-x86_64" "$out/.qemu.new"
     mv "$out/.qemu.new" "$out/qemu-system-x86_64"

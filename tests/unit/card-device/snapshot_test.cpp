@@ -250,6 +250,27 @@ TEST_F(Snapshot, OneOfAnotherVersionOrCardIsRefusedWithASentence) {
     EXPECT_EQ(verdict(*card, snapshot), "");
 }
 
+// Whoever changes what is in a section counts its version up: this is how one would notice.
+TEST_F(Snapshot, ItsSectionsAreThoseOfTheirVersions) {
+    constexpr std::array<std::pair<const char*, std::uint64_t>, 5> kSections = {
+        {{"time", 8}, {"device", 87402}, {"sram", 294920}, {"hart", 223}, {"engine", 556}}};
+    stop();
+    const std::vector<std::byte> snapshot = card->save();
+    std::size_t at = 24;
+    for (const auto& [name, bytes] : kSections) {
+        std::uint32_t version = 0;
+        std::uint64_t length = 0;
+        ASSERT_LT(at + 32, snapshot.size());
+        EXPECT_STREQ(reinterpret_cast<const char*>(snapshot.data() + at), name);
+        std::memcpy(&version, snapshot.data() + at + kVersionOfSection, sizeof(version));
+        std::memcpy(&length, snapshot.data() + at + 24, sizeof(length));
+        EXPECT_EQ(version, 1u) << name;
+        EXPECT_EQ(length, bytes) << name;
+        at += 32 + length;
+    }
+    EXPECT_EQ(at + crypto_hash_sha256_BYTES, snapshot.size());
+}
+
 // What a snapshot says may be anything, if somebody made it so: it is refused or it is harmless.
 TEST_F(Snapshot, AForgedOneDoesNoHarm) {
     const auto snapshot = busy_card();
