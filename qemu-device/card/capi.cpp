@@ -173,6 +173,10 @@ bool skald_card_paused(skald_card* card) noexcept {
     return card->card.paused();
 }
 
+void skald_card_freeze(skald_card* card) noexcept {
+    card->card.freeze();
+}
+
 void skald_card_pause_end(skald_card* card) noexcept {
     card->card.end_pause();
 }

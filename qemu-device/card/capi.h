@@ -98,6 +98,9 @@ bool skald_card_reset_pending(struct skald_card* card) SKALD_CARD_NOEXCEPT;
  * vector, except that resets still work. None of these waits; see Card::begin_pause(). */
 void skald_card_pause_begin(struct skald_card* card) SKALD_CARD_NOEXCEPT;
 bool skald_card_paused(struct skald_card* card) SKALD_CARD_NOEXCEPT;
+/* The pause waits no longer for the end of a micro-op: it stands still within 10 ms where it is. Such
+ * a card is not paused, and not to be saved. */
+void skald_card_freeze(struct skald_card* card) SKALD_CARD_NOEXCEPT;
 void skald_card_pause_end(struct skald_card* card) SKALD_CARD_NOEXCEPT;
 
 /* See memory_dirtied. When it begins in the middle of a job, all of card memory is told once. */

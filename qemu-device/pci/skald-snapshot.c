@@ -82,10 +82,17 @@ static const VMStateInfo skald_card_info = {
     .put = skald_put_card,
 };
 
+static int skald_post_load(void *opaque, int version_id)
+{
+    skald_bus_master_changed(opaque);
+    return 0;
+}
+
 static const VMStateDescription skald_vmstate = {
     .name = TYPE_SKALD,
     .version_id = 1,
     .minimum_version_id = 1,
+    .post_load = skald_post_load,
     .fields = (const VMStateField[]) {
         VMSTATE_PCI_DEVICE(parent_obj, SkaldState),
         VMSTATE_MSIX(parent_obj, SkaldState),

@@ -113,6 +113,15 @@ static void skald_reset_exit(Object *obj, ResetType type)
     s->shut_down = false;
 }
 
+/* The PCI core looks at the command register only, not at D3hot. */
+void skald_bus_master_changed(SkaldState *s)
+{
+    PCIDevice *dev = PCI_DEVICE(s);
+
+    memory_region_set_enabled(&dev->bus_master_enable_region,
+                              skald_is_bus_master(s) && dev->enabled);
+}
+
 void skald_config_write(PCIDevice *dev, uint32_t addr, uint32_t value,
                         int len)
 {
@@ -121,9 +130,7 @@ void skald_config_write(PCIDevice *dev, uint32_t addr, uint32_t value,
     pci_default_write_config(dev, addr, value, len);
     if (ranges_overlap(addr, len, PCI_COMMAND, 2) ||
         ranges_overlap(addr, len, dev->pm_cap + PCI_PM_CTRL, 2)) {
-        /* The PCI core looks at the command register only, not at D3hot. */
-        memory_region_set_enabled(&dev->bus_master_enable_region,
-                                  skald_is_bus_master(s) && dev->enabled);
+        skald_bus_master_changed(s);
         skald_dma_fence(s); /* whatever was closed, the last access is over */
     }
     pcie_cap_flr_write_config(dev, addr, value, len);
@@ -144,13 +151,17 @@ static void skald_shutdown(Notifier *notifier, void *data)
 /*
  * The VM stops. The vCPUs do already, and what the card writes until this
  * returns still belongs to the time before: it comes to rest between two
- * micro-ops and two instructions, for that is where a snapshot can go on.
+ * micro-ops and two instructions, for that is where a snapshot can go on. A
+ * micro-op that takes too long stands still where it is, for better or worse.
  */
 static void skald_pause(SkaldState *s)
 {
     skald_card_pause_begin(s->card);
     s->at_rest = skald_dma_stop(s, SKALD_PAUSE_PATIENCE_MS);
-    trace_skald_pause(s->name, s->at_rest ? "" : ", a micro-op goes on");
+    if (!s->at_rest) {
+        skald_card_freeze(s->card);
+    }
+    trace_skald_pause(s->name, s->at_rest ? "" : ", in a micro-op");
 }
 
 static void skald_run_state_changed(void *opaque, bool running, RunState state)

@@ -115,6 +115,7 @@ void skald_stop_begin(SkaldState *s, const char *why);
 /* The same where the card is stopping already, by its own register. */
 void skald_stop_fence(SkaldState *s, const char *why);
 void skald_stop_done(void *opaque);
+void skald_bus_master_changed(SkaldState *s);
 void skald_config_write(PCIDevice *dev, uint32_t addr, uint32_t value,
                         int len);
 

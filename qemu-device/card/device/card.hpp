@@ -51,9 +51,11 @@ class Card final : private EngineEvents {
 
     // The machine around the card stops: firmware and jobs halt, at an instruction and a micro-op
     // boundary. Once paused() nothing changes card or host memory and nothing raises a vector until
-    // end_pause(), a reset apart: that works all the same. Neither begin nor end waits.
+    // end_pause(), a reset apart: that works all the same. freeze() does not wait for a long micro-op
+    // to end, see EnginePort. None of them waits itself.
     void begin_pause();
     [[nodiscard]] bool paused();
+    void freeze() { engine_->freeze(); }
     void end_pause();
 
     // Whether Hooks::dirtied is told what jobs write; see EnginePort::track_writes().

@@ -26,8 +26,8 @@ constexpr std::chrono::microseconds kWatch{50};
 Engine::Engine(const EngineEnv& env, const compute::Kernels& kernels)
     : env_(env),
       seat_(WorkerPool::shared(), env.options.threads),
-      machine_(kernels, env.memory, env.host, env.interrupts, env.clock, attention_.stop, progress_,
-               seat_, env.options.host_memory / 2),
+      machine_(kernels, env.memory, env.host, env.interrupts, env.clock, attention_.stop,
+               attention_.freeze, progress_, seat_, env.options.host_memory / 2),
       scratch_memory_(env.options.host_memory / 2),
       sequencer_(machine_, attention_, retired_,
                  {.invalidate = [this] { drop_translations(); },
@@ -124,8 +124,10 @@ void Engine::begin(std::uint32_t queue, Command command) {
 // With mutex_ held.
 void Engine::request(std::uint32_t bits) {
     attention_.bits.fetch_or(bits, std::memory_order_release);
-    if ((bits & Attention::kCancel) != 0)
+    if ((bits & Attention::kCancel) != 0) {
         attention_.stop.store(true);
+        thaw();
+    }
     changed_.notify_all();
 }
 
@@ -147,6 +149,18 @@ void Engine::begin_pause() {
     request(Attention::kPause);
 }
 
+void Engine::freeze() {
+    const std::lock_guard lock(mutex_);
+    if (pausing_ && !still_ && !attention_.stop.load())
+        attention_.freeze.store(true);
+}
+
+// With mutex_ held.
+void Engine::thaw() {
+    attention_.freeze.store(false);
+    attention_.freeze.notify_all();
+}
+
 bool Engine::paused() {
     const std::lock_guard lock(mutex_);
     return pausing_ && still_;
@@ -156,6 +170,7 @@ void Engine::end_pause() {
     const std::lock_guard lock(mutex_);
     pausing_ = false;
     attention_.bits.fetch_and(~Attention::kPause);
+    thaw();
     changed_.notify_all();
 }
 

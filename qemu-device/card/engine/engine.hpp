@@ -38,6 +38,7 @@ class Engine final : public EnginePort {
     [[nodiscard]] EngineInfo info() const override;
     void begin_pause() override;
     [[nodiscard]] bool paused() override;
+    void freeze() override;
     void end_pause() override;
     void track_writes(bool on) override;
     void save(snapshot::Writer& to) override;
@@ -64,6 +65,7 @@ class Engine final : public EnginePort {
     void drop_translations();
     void wait(unsigned round);
     void stand_still();
+    void thaw();
     void settle_tracking();
 
     EngineEnv env_;

@@ -119,6 +119,9 @@ class EnginePort {
     // twice.
     virtual void begin_pause() = 0;
     [[nodiscard]] virtual bool paused() = 0;
+    // For who cannot wait for the end of a long micro-op: it stands still where it is, within the
+    // 10 ms in which it looks. That is no boundary: paused() remains false.
+    virtual void freeze() = 0;
     virtual void end_pause() = 0;
 
     // Whether Hooks::dirtied is told what jobs write (any thread, does not wait). When it begins in

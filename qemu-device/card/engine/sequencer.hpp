@@ -22,7 +22,8 @@ struct Attention {
     static constexpr std::uint32_t kReset = 16;  // with kCancel: nobody will see how the job ended
 
     std::atomic<std::uint32_t> bits{0};
-    std::atomic<bool> stop{false};  // with kCancel: what long micro-ops poll
+    std::atomic<bool> stop{false};    // with kCancel: what long micro-ops poll
+    std::atomic<bool> freeze{false};  // during a pause that did not wait for them: likewise
 };
 
 class Sequencer {

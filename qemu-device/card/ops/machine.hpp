@@ -30,8 +30,8 @@ enum class Step { kNext, kJump, kEnd, kRepeat };
 struct Machine {
     // limit: bytes that a micro-op may need of the host.
     Machine(const compute::Kernels& k, std::span<std::byte> card, HostMemory& h, InterruptSink& i,
-            const Clock& c, const std::atomic<bool>& stop, std::atomic<std::uint64_t>& progress,
-            WorkerPool::Seat& s, std::uint64_t limit)
+            const Clock& c, const std::atomic<bool>& stop, const std::atomic<bool>& freeze,
+            std::atomic<std::uint64_t>& progress, WorkerPool::Seat& s, std::uint64_t limit)
         : kernels(k),
           host(h),
           interrupts(i),
@@ -41,6 +41,7 @@ struct Machine {
           memory(limit),
           kept_(limit / 4),
           stop_(stop),
+          freeze_(freeze),
           progress_(progress) {
         while (extents.size() < isa::kOperands)
             extents.emplace_back(&memory);
@@ -99,10 +100,13 @@ struct Machine {
     // Reads operand i, a Row table that has been resolved, into row_table.
     void read_rows(unsigned i, std::uint64_t rows);
 
-    // Polled by every worker between items and inside long ones: true ends the micro-op early.
+    // Polled by every worker between items and inside long ones: true ends the micro-op early. In a
+    // machine that has stopped meanwhile it waits for it to go on.
     [[nodiscard]] bool poll(const Worker& worker) const {
         if (worker.engine())
             tick();
+        if (freeze_.load(std::memory_order_relaxed)) [[unlikely]]
+            freeze_.wait(true);
         return stopped();
     }
     // A step of progress; on the engine thread.
@@ -167,6 +171,7 @@ struct Machine {
 
     const std::uint64_t kept_;  // bytes
     const std::atomic<bool>& stop_;
+    const std::atomic<bool>& freeze_;
     std::atomic<std::uint64_t>& progress_;
 };
 

@@ -18,6 +18,8 @@ namespace {
 // microseconds, and waking a thread costs more than that.
 constexpr std::chrono::microseconds kSpin{20};
 constexpr unsigned kSpinsBeforeYield = 2000;
+constexpr unsigned kYieldsBeforeSleep = 100000;
+constexpr std::chrono::milliseconds kNap{1};
 
 }  // namespace
 
@@ -117,8 +119,10 @@ void WorkerPool::Seat::run(Worker& self, std::uint64_t items, WorkFunction work)
     for (unsigned spins = 0; slot.inside.load() != 0; ++spins) {
         if (spins < kSpinsBeforeYield)
             _mm_pause();
-        else
+        else if (spins < kYieldsBeforeSleep)
             std::this_thread::yield();  // a helper lost its processor in the middle of an item
+        else
+            std::this_thread::sleep_for(kNap);  // or stands still in it, like its machine
     }
     if (slot.failed.exchange(false))
         throw std::bad_alloc();

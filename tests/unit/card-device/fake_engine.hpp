@@ -44,6 +44,7 @@ class FakeEngine final : public EnginePort {
     [[nodiscard]] EngineInfo info() const override { return {Simd::kAvx2, 3}; }
     void begin_pause() override;
     [[nodiscard]] bool paused() override;
+    void freeze() override {}
     void end_pause() override;
     // It writes nothing.
     void track_writes(bool) override {}
