@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstring>
 #include <random>
+#include <stdexcept>
 #include <utility>
 
 #include "card/compute/kernels.hpp"
@@ -94,7 +95,18 @@ Machine::Machine(Source& source) : memory_(card_memory().bytes()) {
     hw_.coalesce_tokens = choices >> 1 & 3;
     engine_ = card::make_engine({memory_, host_, interrupts_, clock_, ends, hooks_, options});
     engine_->set_root(0, card::CardOffset(kRoot));
-    engine_->set_queue(0, hw_);
+    set_queue();
+}
+
+// With scratch of any size; an engine that wants whole pages refuses others, and gets the next one.
+void Machine::set_queue() {
+    try {
+        engine_->set_queue(0, hw_);
+    } catch (const std::logic_error&) {
+        hw_.scratch_bytes = static_cast<std::uint32_t>(
+            isa::ceil_div(hw_.scratch_bytes, SKALD_PAGE_SIZE) * SKALD_PAGE_SIZE);
+        engine_->set_queue(0, hw_);
+    }
 }
 
 // Four kinds of content, one for each eighth of the arena; its pages are alike.

@@ -65,6 +65,7 @@ class Machine {
     Ends ends;
 
   private:
+    void set_queue();
     void fill_arena(Source& source);
     void map_arena(Source& source);
     void put_entry(std::uint64_t table, std::uint64_t index, std::uint64_t entry);

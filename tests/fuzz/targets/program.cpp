@@ -119,7 +119,7 @@ card::JobResult execute(std::span<const std::byte> input) {
 }
 
 // What comes before the micro-ops: floats, then small numbers, all of it mapped and writable.
-Sink preamble(std::mt19937& random, unsigned scratch) {
+Sink preamble(std::mt19937& random, std::uint32_t scratch) {
     Sink out;
     out.half(random() % 1000);
     for (unsigned part = 0; part < 8; ++part)
@@ -132,46 +132,58 @@ Sink preamble(std::mt19937& random, unsigned scratch) {
     return out;
 }
 
+Bytes any_bytes(std::mt19937& random, std::size_t count) {
+    Bytes bytes(count);
+    for (std::byte& byte : bytes)
+        byte =
+            static_cast<std::byte>(random() % 0xe0);  // few of them mean something out of the way
+    return bytes;
+}
+
+// Programs of one micro-op that run to the end, found by trying. As seeds they get a scratch of no
+// whole pages: addresses at its end go with it.
+void add_good(std::uint8_t op, std::mt19937& random, std::vector<Bytes>& all) {
+    constexpr unsigned kTries = 3000;
+    constexpr unsigned kRuns = 30;
+    constexpr unsigned kWanted = 3;
+    constexpr std::size_t kBytes = 96;  // more than a micro-op asks for
+    unsigned runs = 0;
+    unsigned found = 0;
+    for (unsigned n = 0; n < kTries && runs < kRuns && found < kWanted; ++n) {
+        Bytes bytes = any_bytes(random, kBytes);
+        bytes[0] = static_cast<std::byte>(op);
+        Source source(bytes);
+        if (card::check_encoding(micro_op(source, SKALD_PAGE_SIZE)) != SKALD_FAULT_NONE)
+            continue;
+        const auto used = std::span(bytes).first(kBytes - source.rest().size());
+        const std::mt19937 same = random;
+        const Bytes tried = preamble(random, SKALD_PAGE_SIZE).put(used).bytes();
+        ++runs;
+        if (execute(tried).status != SKALD_JOB_DONE)
+            continue;
+        ++found;
+        std::mt19937 again = same;
+        all.push_back(preamble(again, 200 + op).put(used).bytes());
+    }
+}
+
 }  // namespace
 
 void run(std::span<const std::byte> input) {
     (void)execute(input);
 }
 
-// Of every micro-op some that run to the end, found by trying; then programs of what comes.
+// Good ones of every micro-op, then programs of what comes.
 std::vector<Bytes> seeds() {
-    constexpr unsigned kTries = 3000;
-    constexpr unsigned kRuns = 30;
-    constexpr unsigned kBytes = 96;  // that a micro-op may ask for, and more
-    constexpr unsigned kScratch = 200;
+    constexpr std::size_t kOp = 40;  // bytes that choose a micro-op, about
     std::mt19937 random(1);
     std::vector<Bytes> all;
-    for (unsigned op = 0; op < isa::kOps.size(); ++op) {
-        unsigned runs = 0;
-        unsigned found = 0;
-        for (unsigned n = 0; n < kTries && runs < kRuns && found < 3; ++n) {
-            Bytes bytes(kBytes);
-            for (std::byte& byte : bytes)
-                byte = static_cast<std::byte>(random() % 0xe0);
-            bytes[0] = static_cast<std::byte>(op);
-            Source source(bytes);
-            if (card::check_encoding(micro_op(source, kScratch)) != SKALD_FAULT_NONE)
-                continue;
-            const auto used = std::span(bytes).first(kBytes - source.rest().size());
-            const Bytes whole = preamble(random, kScratch).put(used).bytes();
-            ++runs;
-            if (execute(whole).status == SKALD_JOB_DONE || runs == kRuns) {
-                all.push_back(whole);
-                ++found;
-            }
-        }
-    }
-    for (unsigned n = 0; n < 32; ++n) {
-        Sink out = preamble(random, n % 2 != 0 ? kScratch + n : 4096);
-        for (unsigned i = 0; i < (1 + n % 4) * 48; ++i)
-            out.byte(random() % 0xe0);
-        all.push_back(out.bytes());
-    }
+    for (std::size_t op = 0; op < isa::kOps.size(); ++op)
+        add_good(static_cast<std::uint8_t>(op), random, all);
+    for (unsigned n = 0; n < 32; ++n)
+        all.push_back(preamble(random, n % 2 != 0 ? 200 + n : 4096)
+                          .put(any_bytes(random, (1 + n % 4) * kOp))
+                          .bytes());
     return all;
 }
 
