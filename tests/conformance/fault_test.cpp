@@ -24,7 +24,6 @@ class Faults : public ::testing::Test {
     Rig rig{[] {
         RigOptions options;
         options.pages = Pages::kScattered;
-        options.memory = 256u << 20;
         return options;
     }()};
     // Operands that are good for any of the micro-ops below: plenty of zeros.
@@ -142,10 +141,11 @@ TEST_F(Faults, EveryMistakeOfAnEncoding) {
             for (const Mistake& mistake : mistakes(placed(op)))
                 EXPECT_EQ(card::check_encoding(mistake.op), SKALD_FAULT_ENCODING) << mistake.what;
         }
-        // And the engine looks.
-        for (const Mistake& mistake : mistakes(placed(good[0]))) {
-            SCOPED_TRACE(mistake.what);
-            expect(mistake.op, SKALD_FAULT_ENCODING);
+        // And the engine looks: at some of them, there are hundreds of unknown formats.
+        const std::vector<Mistake> bad = mistakes(placed(good[0]));
+        for (std::size_t i = 0; i < bad.size(); i += 1 + bad.size() / 40) {
+            SCOPED_TRACE(bad[i].what);
+            expect(bad[i].op, SKALD_FAULT_ENCODING);
         }
     }
 }
