@@ -119,11 +119,8 @@ void Activations::make(Worker& worker, const Place& place, std::uint64_t piece, 
         return copy_floats(worker, place, piece);
     if (quantised_)
         return copy_quantised(worker, place);
-    if (row_group_ && keeps_) {
-        scale_[place.in_chunk()] = kept_scale_[row];
-        sum_[place.in_chunk()] = kept_sum_[row];
-        return pack(place, 0, padded_, kept(row));
-    }
+    if (keeps_)
+        return copy_kept(worker, place, row, piece);
     if (row_group_) {
         const bool good = quantise_row(
             worker, row, scale_[place.in_chunk()], sum_[place.in_chunk()], numbers, 0,
@@ -134,8 +131,6 @@ void Activations::make(Worker& worker, const Place& place, std::uint64_t piece, 
     }
     const std::uint64_t first = piece * kPiece;
     const std::uint64_t n = std::min<std::uint64_t>(kPiece, k_ - first);
-    if (keeps_)
-        return pack(place, first, first + n < k_ ? first + n : padded_, kept(row).from(first));
     if (!quantise(worker, row, piece, numbers))
         bad.report(place.row());
     pack(place, first, pad(first, n, numbers), numbers);
@@ -146,6 +141,22 @@ Activations::Numbers Activations::kept(std::uint64_t row) const {
     std::byte* at = kept_ + row * (padded_ + 8 * blocks);
     return {reinterpret_cast<std::int8_t*>(at + 8 * blocks), reinterpret_cast<float*>(at),
             reinterpret_cast<std::int32_t*>(at + 4 * blocks)};
+}
+
+// One piece, or all of them where a row has one scale.
+void Activations::copy_kept(Worker& worker, const Place& place, std::uint64_t row,
+                            std::uint64_t piece) {
+    const std::uint64_t begin = piece * kPiece;
+    const std::uint64_t end = row_group_ ? padded_ : std::min(begin + kPiece, padded_);
+    if (row_group_) {
+        scale_[place.in_chunk()] = kept_scale_[row];
+        sum_[place.in_chunk()] = kept_sum_[row];
+    }
+    for (std::uint64_t first = begin; first < end; first += kPiece) {
+        if (first != begin && m_.poll(worker))
+            return;
+        pack(place, first, std::min(first + kPiece, end), kept(row).from(first));
+    }
 }
 
 // All rows of x that are wanted.

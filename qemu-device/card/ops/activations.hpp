@@ -104,6 +104,7 @@ class Activations {
     template <class Done>
     bool quantise_row(Worker& worker, std::uint64_t row, float& scale, std::int32_t& sum,
                       const Numbers& to, std::uint64_t step, Done&& done) const;
+    void copy_kept(Worker& worker, const Place& place, std::uint64_t row, std::uint64_t piece);
     void copy_quantised(Worker& worker, const Place& place);
     void copy_floats(Worker& worker, const Place& place, std::uint64_t piece) const;
     [[nodiscard]] std::uint64_t pad(std::uint64_t first, std::uint64_t n, const Numbers& at) const;

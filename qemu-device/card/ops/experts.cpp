@@ -2,6 +2,11 @@
 #include "card/ops/experts.hpp"
 
 namespace skald::card {
+namespace {
+
+constexpr std::uint64_t kRowsBetweenPolls = 4096;
+
+}  // namespace
 
 Experts::Experts(Machine& m, const isa::MicroOp& op, std::uint64_t rows)
     : m_(m),
@@ -50,6 +55,8 @@ Fault Experts::read_offsets(std::uint32_t experts) {
 Fault Experts::read_list() {
     const View& list = m_.operand[5];
     for (std::uint64_t i = 0; i < list_.size(); ++i) {
+        if (i % kRowsBetweenPolls == kRowsBetweenPolls - 1 && m_.poll(m_.self))
+            return {};
         list_[i] = list.get<std::uint32_t>(i);
         if (list_[i] >= rows_of_x_)
             return {SKALD_FAULT_VALUE, list.address(i)};

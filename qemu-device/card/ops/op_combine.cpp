@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // COMBINE: what the experts made of a row, weighted and added up.
 #include <algorithm>
-#include <vector>
 
 #include "card/ops/ops.hpp"
 
@@ -9,6 +8,8 @@ namespace skald::card::ops {
 namespace {
 
 using compute::kPiece;
+constexpr std::uint64_t kRowsBetweenPolls = 512;
+constexpr std::uint32_t kSlotsBetweenPolls = 8;
 
 struct Buffers {
     float x[kPiece];
@@ -38,7 +39,7 @@ Fault combine(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
     // Read before anything is written: y may be where slots are.
     auto* entries = reinterpret_cast<Entries*>(m.arena[0].get(rows * sizeof(Entries)));
     for (std::uint64_t row = 0; row < rows; ++row) {
-        if (row % 1024 == 1023 && m.poll(m.self))
+        if (row % kRowsBetweenPolls == kRowsBetweenPolls - 1 && m.poll(m.self))
             return {};
         for (std::uint32_t j = 0; j < count; ++j) {
             const auto slot = slots.get<std::uint32_t>(row, j * 4ull);
@@ -59,9 +60,12 @@ Fault combine(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
                    const auto out = y.out(row, first * 4, n, buffer.y, accumulate);
                    if (!accumulate)
                        std::fill_n(out.data(), n, 0.0f);
-                   for (std::uint32_t j = 0; j < count; ++j)
+                   for (std::uint32_t j = 0; j < count; ++j) {
+                       if (j % kSlotsBetweenPolls == kSlotsBetweenPolls - 1 && m.poll(worker))
+                           return;
                        m.kernels.scale_add(x.in(entries[row].slot[j], first * 4, n, buffer.x),
                                            entries[row].weight[j], out.data(), n);
+                   }
                    out.commit();
                });
     return {};

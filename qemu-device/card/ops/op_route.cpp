@@ -19,7 +19,7 @@ using compute::canonical;
 
 constexpr std::uint32_t kMost = isa::kMaxExperts;
 constexpr std::uint32_t kMostChosen = isa::kMaxChosen;
-constexpr std::uint64_t kRowsBetweenPolls = 1024;
+constexpr std::uint64_t kRowsBetweenPolls = 128;
 
 // Of all experts, or of their groups, by number.
 using Values = std::array<float, kMost>;
