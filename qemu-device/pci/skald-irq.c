@@ -1,9 +1,13 @@
 /*
  * Skald SK1 inference card: MSI-X
  *
- * Threads of the card note vectors in one atomic word; a bottom half sends
- * them, each once however often it was requested meanwhile. A card that is
- * being stopped notes nothing more (card/capi.h), so that what
+ * Threads of the card note vectors in one atomic word. They are sent under the
+ * BQL, each once however often it was requested meanwhile: by the thread that
+ * noted the first one if the BQL is free, so that the vCPU is all there is to
+ * wake up; otherwise by a bottom half. A thread of the card never waits for
+ * the BQL, whose holder may be waiting for the card to stop.
+ *
+ * A card that is being stopped notes nothing more (card/capi.h), so that what
  * skald_irq_drop() forgets then is all there is from before.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
@@ -35,6 +39,7 @@ static void skald_irq_send(SkaldState *s, unsigned vector)
     }
 }
 
+/* With the BQL, and guarded against what the message may be aimed at */
 static void skald_irq_bh(void *opaque)
 {
     SkaldState *s = opaque;
@@ -50,13 +55,28 @@ static void skald_irq_bh(void *opaque)
     }
 }
 
+static bool skald_irq_send_now(SkaldState *s)
+{
+    MemReentrancyGuard *guard = &DEVICE(s)->mem_reentrancy_guard;
+
+    /* From inside a register access it is held, and the guard engaged. */
+    if (bql_locked() || !bql_trylock()) {
+        return false;
+    }
+    guard->engaged_in_io = true;
+    skald_irq_bh(s);
+    guard->engaged_in_io = false;
+    bql_unlock();
+    return true;
+}
+
 void skald_irq_raise(void *opaque, unsigned vector)
 {
     SkaldState *s = opaque;
 
     assert(vector < SKALD_NUM_VECTORS);
     /* Whoever sets the first bit has them sent. */
-    if (!qatomic_fetch_or(&s->irq, 1u << vector)) {
+    if (!qatomic_fetch_or(&s->irq, 1u << vector) && !skald_irq_send_now(s)) {
         qemu_bh_schedule(s->irq_bh);
     }
 }
