@@ -84,7 +84,8 @@ class Driver {
             SKALD_MBOX_CTX_INVALIDATE, SKALD_MBOX_CTX_KILL,     SKALD_MBOX_CTX_FAULT,
             SKALD_MBOX_TELEMETRY,      SKALD_MBOX_MEM_CLEAR,    SKALD_MBOX_LOG_LEVEL};
         board_.set_reg(SKALD_REG_MBOX_CMD0,
-                       below(16) != 0 ? kCommands[below(std::size(kCommands))] : SKALD_MBOX_HALT);
+                       below(16) != 0 ? kCommands[below(std::size(kCommands))]
+                                      : std::uint32_t{SKALD_MBOX_HALT});
         for (unsigned word = 1; word < SKALD_MBOX_WORDS; ++word)
             board_.set_reg(SKALD_REG_MBOX_CMD0 + 4 * word,
                            static_cast<std::uint32_t>(below(3) != 0 ? 0 : value()));
