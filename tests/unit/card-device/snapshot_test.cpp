@@ -181,8 +181,9 @@ TEST_F(Snapshot, StatesWithoutFirmwareAreKept) {
 TEST_F(Snapshot, TheClockGoesOnWhereItWas) {
     boot();
     ASSERT_EQ(driver->create_queue({.id = 0}), SKALD_MBOX_OK);
-    const std::uint64_t job = submit(0, waiting(kData));
-    wait_until_running(0);
+    const std::uint64_t job =
+        submit(0, {ops::alu_imm(AluOp::Mov, 1, 0, 1), ops::sem_wait(kData, 1), ops::end()});
+    ASSERT_TRUE(host.wait([&] { return driver->reg(SKALD_REG_RETIRED_LO) == 1; }));
     stop();
     const std::uint64_t before = driver->reg(SKALD_REG_CLOCK_LO);
     replace();
