@@ -93,13 +93,13 @@ void skald_card_doorbell_write(struct skald_card* card, uint32_t offset, uint32_
 void skald_card_reset_begin(struct skald_card* card) SKALD_CARD_NOEXCEPT;
 bool skald_card_reset_pending(struct skald_card* card) SKALD_CARD_NOEXCEPT;
 
-/* The machine around the card stops: firmware and jobs halt at their next boundary (a micro-op under
- * way runs to its end). Once paused, nothing writes to card or host memory and nothing raises a
- * vector, except that resets still work. None of these waits; see Card::begin_pause(). */
+/* The machine around the card stops: firmware and jobs halt at their next boundary (a micro-op
+ * under way runs to its end). Once paused, nothing writes to card or host memory and nothing raises
+ * a vector, except that resets still work. None of these waits; see Card::begin_pause(). */
 void skald_card_pause_begin(struct skald_card* card) SKALD_CARD_NOEXCEPT;
 bool skald_card_paused(struct skald_card* card) SKALD_CARD_NOEXCEPT;
-/* The pause waits no longer for the end of a micro-op: it stands still within 10 ms where it is. Such
- * a card is not paused, and not to be saved. */
+/* The pause waits no longer for the end of a micro-op: it stands still within 10 ms where it is.
+ * Such a card is not paused, and not to be saved. */
 void skald_card_freeze(struct skald_card* card) SKALD_CARD_NOEXCEPT;
 void skald_card_pause_end(struct skald_card* card) SKALD_CARD_NOEXCEPT;
 
@@ -107,8 +107,8 @@ void skald_card_pause_end(struct skald_card* card) SKALD_CARD_NOEXCEPT;
 void skald_card_track_writes(struct skald_card* card, bool on) SKALD_CARD_NOEXCEPT;
 
 /* All that a paused card is, except card memory. save: the bytes, to be given back to
- * skald_card_snapshot_free(); NULL on failure. load, into a card that is paused and was reset: false
- * on failure, the card is then as it was. Both leave a sentence in error, as create does. */
+ * skald_card_snapshot_free(); NULL on failure. load, into a card that is paused and was reset:
+ * false on failure, the card is then as it was. Both leave a sentence in error, as create does. */
 void* skald_card_save(struct skald_card* card, size_t* bytes, char* error,
                       size_t error_size) SKALD_CARD_NOEXCEPT;
 bool skald_card_load(struct skald_card* card, const void* snapshot, size_t bytes, char* error,

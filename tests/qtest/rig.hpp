@@ -47,7 +47,9 @@ class Rig {
     explicit Rig(Board& board, std::uint64_t dma_offset = 0);
 
     // The queue as it is in a machine that was loaded, after so many jobs.
-    [[nodiscard]] static Rig going_on(Board& board, std::uint64_t jobs) { return {board, jobs, {}}; }
+    [[nodiscard]] static Rig going_on(Board& board, std::uint64_t jobs) {
+        return {board, jobs, {}};
+    }
 
     // Returns the job's number.
     std::uint64_t submit(std::span<const isa::MicroOp> program);

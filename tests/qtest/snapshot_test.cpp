@@ -48,8 +48,8 @@ std::vector<isa::MicroOp> counting() {
     load.fmt = static_cast<std::uint8_t>(isa::Width::U64);
     load.rd = 1;
     load.op[0].offset = kEnough;
-    return {add_one(kData), add_one(kHostVa + kCounter), load,
-            branch(isa::Condition::Equal, 1, 0), end()};
+    return {add_one(kData), add_one(kHostVa + kCounter), load, branch(isa::Condition::Equal, 1, 0),
+            end()};
 }
 
 // Writes ever greater numbers to one page of card memory after the other, for ever.
@@ -143,9 +143,8 @@ TEST_P(Snapshot, ARunningMachineMovesThroughASocket) {
     expect_exact_end(target);
 }
 
-INSTANTIATE_TEST_SUITE_P(, Snapshot, testing::Bool(), [](const auto& test) {
-    return test.param ? "BehindIommu" : "Direct";
-});
+INSTANTIATE_TEST_SUITE_P(, Snapshot, testing::Bool(),
+                         [](const auto& test) { return test.param ? "BehindIommu" : "Direct"; });
 
 std::vector<std::byte> card_memory(Board& board, std::uint64_t at, std::uint64_t bytes) {
     return board.machine.read_block(kMemory + at, bytes);
@@ -214,11 +213,10 @@ class Refused : public testing::Test {
     // Whoever starts a machine with such a state.
     std::string sentence(const std::string& options = "memory-size=64M") {
         std::ofstream(path, std::ios::binary) << state;
-        const Outcome outcome =
-            run_qemu({"-m", "128", "-device", "pcie-root-port,id=rp0,addr=2,chassis=1,slot=1",
-                      "-device", "skald,bus=rp0,id=card0," + options, "-global",
-                      "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off", "-incoming",
-                      "file:" + path});
+        const Outcome outcome = run_qemu(
+            {"-m", "128", "-device", "pcie-root-port,id=rp0,addr=2,chassis=1,slot=1", "-device",
+             "skald,bus=rp0,id=card0," + options, "-global",
+             "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off", "-incoming", "file:" + path});
         EXPECT_EQ(outcome.status, 1);
         return outcome.output;
     }

@@ -71,8 +71,7 @@ void create_disk(Machine& machine, const std::string& file) {
     machine.qmp("blockdev-add",
                 {{"driver", "file"}, {"node-name", "protocol"}, {"filename", file}});
     create({{"driver", "qcow2"}, {"file", "protocol"}, {"size", 1 << 20}});
-    machine.qmp("blockdev-add",
-                {{"driver", "qcow2"}, {"node-name", kNode}, {"file", "protocol"}});
+    machine.qmp("blockdev-add", {{"driver", "qcow2"}, {"node-name", kNode}, {"file", "protocol"}});
 }
 
 std::vector<std::string> with_disk(const std::string& file) {

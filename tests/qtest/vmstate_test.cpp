@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The form in which QEMU saves the device, against the one that was released: what QEMU's own checker
-// says of the two. Whoever changes the form counts its version up and adds a file to data/.
+// The form in which QEMU saves the device, against the one that was released: what QEMU's own
+// checker says of the two. Whoever changes the form counts its version up and adds a file to data/.
 #include <gtest/gtest.h>
 
 #include <filesystem>

@@ -18,8 +18,7 @@ Card::Card(std::span<std::byte> memory, const CardPorts& ports, Hooks hooks,
     : hooks_(std::move(hooks)),
       clock_(ports.clock),
       state_(memory.size(), ports.interrupts, clock_, hooks_),
-      engine_(
-          factory(EngineEnv{memory, ports.host, state_.gate, clock_, *this, hooks_, options})) {
+      engine_(factory(EngineEnv{memory, ports.host, state_.gate, clock_, *this, hooks_, options})) {
     state_.finish_reset(engine_->info());
     core_ = std::make_unique<ControlCore>(state_, *engine_, memory, ports.host, hooks_);
 }

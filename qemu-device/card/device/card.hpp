@@ -51,8 +51,8 @@ class Card final : private EngineEvents {
 
     // The machine around the card stops: firmware and jobs halt, at an instruction and a micro-op
     // boundary. Once paused() nothing changes card or host memory and nothing raises a vector until
-    // end_pause(), a reset apart: that works all the same. freeze() does not wait for a long micro-op
-    // to end, see EnginePort. None of them waits itself.
+    // end_pause(), a reset apart: that works all the same. freeze() does not wait for a long
+    // micro-op to end, see EnginePort. None of them waits itself.
     void begin_pause();
     [[nodiscard]] bool paused();
     void freeze() { engine_->freeze(); }
@@ -62,8 +62,8 @@ class Card final : private EngineEvents {
     void track_writes(bool on) { engine_->track_writes(on); }
 
     // All that a paused card is, except card memory: that is its owner's to keep. load() wants a
-    // card that was reset and is paused; what it does not like is a snapshot::Error, and the card is
-    // as it was. Nobody else uses the card meanwhile.
+    // card that was reset and is paused; what it does not like is a snapshot::Error, and the card
+    // is as it was. Nobody else uses the card meanwhile.
     [[nodiscard]] std::vector<std::byte> save();
     void load(std::span<const std::byte> snapshot);
 

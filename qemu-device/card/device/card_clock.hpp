@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The time of a card: the clock port's. A card that was loaded from a snapshot goes on with the time
-// that was saved, whatever its port says.
+// The time of a card: the clock port's. A card that was loaded from a snapshot goes on with the
+// time that was saved, whatever its port says.
 #pragma once
 
 #include <atomic>

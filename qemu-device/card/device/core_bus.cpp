@@ -16,8 +16,7 @@ constexpr bool within(std::uint32_t address, std::uint32_t base, std::uint32_t s
 
 }  // namespace
 
-CoreBus::CoreBus(std::span<std::byte> card_memory, PeripheralPort& peripherals,
-                 const Hooks& hooks)
+CoreBus::CoreBus(std::span<std::byte> card_memory, PeripheralPort& peripherals, const Hooks& hooks)
     : card_memory_(card_memory),
       peripherals_(peripherals),
       hooks_(hooks),

@@ -231,9 +231,7 @@ Engine::Command Engine::next_command(std::unique_lock<std::mutex>& lock) {
         lock.lock();
     }
     still_ = true;
-    changed_.wait(lock, [this] {
-        return command_ != Command::kNone && (!pausing_ || resetting_);
-    });
+    changed_.wait(lock, [this] { return command_ != Command::kNone && (!pausing_ || resetting_); });
     still_ = false;
     quick_ = std::chrono::steady_clock::now() - idle_since < kWatch;
     return command_.exchange(Command::kNone);
@@ -306,9 +304,8 @@ void Engine::wait(unsigned round) {
 void Engine::stand_still() {
     std::unique_lock lock(mutex_);
     still_ = true;
-    changed_.wait(lock, [this] {
-        return !pausing_ || (attention_.bits.load() & Attention::kCancel) != 0;
-    });
+    changed_.wait(
+        lock, [this] { return !pausing_ || (attention_.bits.load() & Attention::kCancel) != 0; });
     still_ = false;
 }
 

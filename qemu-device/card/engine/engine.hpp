@@ -87,7 +87,7 @@ class Engine final : public EnginePort {
     bool resetting_ = false;
     bool pausing_ = false;
     bool tracking_ = false;
-    bool still_ = false;  // the thread waits: for a command, or at a micro-op boundary
+    bool still_ = false;               // the thread waits: for a command, or at a micro-op boundary
     std::uint32_t invalidations_ = 0;  // to be answered by the run
     std::uint64_t began_ns_ = 0;       // the run
     // Belong to the run's context and queue while running_, else to control calls:

@@ -29,8 +29,8 @@ namespace skald::card {
 // Queue hardware, fixed while the queue exists.
 struct QueueHw {
     std::uint32_t context = 0;
-    DmaAddr page;              // struct skald_queue_page
-    std::uint32_t vector = 0;  // raised for progress
+    DmaAddr page;                       // struct skald_queue_page
+    std::uint32_t vector = 0;           // raised for progress
     std::uint32_t scratch_bytes = 0;    // whole pages
     std::uint32_t coalesce_tokens = 0;  // raise after so many tokens ...
     std::uint32_t coalesce_us = 0;      // ... or so long after the last raise; 0 0: every token

@@ -91,8 +91,9 @@ std::unique_ptr<Queue> load_queue(snapshot::Reader& from, std::uint32_t id, cons
         load_scratch(from, queue->scratch.bytes());
         return queue;
     } catch (const std::bad_alloc&) {
-        throw snapshot::Error("the snapshot is of a card with more scratch than this one's host "
-                              "memory is for");
+        throw snapshot::Error(
+            "the snapshot is of a card with more scratch than this one's host "
+            "memory is for");
     }
 }
 
@@ -124,11 +125,10 @@ void Engine::save(snapshot::Writer& to) {
 snapshot::Apply Engine::load(snapshot::Reader& from, const EngineSetup& setup) {
     from.section("engine", 1);
     if (const auto version = from.get<std::uint32_t>(); version != isa::kVersion)
-        throw snapshot::Error("the snapshot is of a card with ISA " +
-                              std::to_string(version >> 16) + "." +
-                              std::to_string(version & 0xffff) + ", this one has " +
-                              std::to_string(isa::kVersion >> 16) + "." +
-                              std::to_string(isa::kVersion & 0xffff));
+        throw snapshot::Error(
+            "the snapshot is of a card with ISA " + std::to_string(version >> 16) + "." +
+            std::to_string(version & 0xffff) + ", this one has " +
+            std::to_string(isa::kVersion >> 16) + "." + std::to_string(isa::kVersion & 0xffff));
     struct Image {
         std::uint64_t progress, retired;
         Command command;

@@ -42,8 +42,8 @@ class AddressSpace {
     [[nodiscard]] bool tracked() const { return tracked_; }
     [[nodiscard]] std::vector<std::span<const std::byte>>& written() { return written_; }
 
-    // Where [va, va + bytes) lies, which must be one run: words at a multiple of their size are. One
-    // that goes on behind its run, as only scratch lets it, faults at the first byte there.
+    // Where [va, va + bytes) lies, which must be one run: words at a multiple of their size are.
+    // One that goes on behind its run, as only scratch lets it, faults at the first byte there.
     [[nodiscard]] Fault translate(std::uint64_t va, std::uint64_t bytes, Access access,
                                   Place& place);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Layout: Header, then for each section a SectionHeader and its bytes, then a SHA-256 of all before.
+// Layout: Header, then for each section a SectionHeader and its bytes, then a SHA-256 of all
+// before.
 #include "card/snapshot/stream.hpp"
 
 #include <sodium.h>

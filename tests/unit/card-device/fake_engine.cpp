@@ -159,8 +159,7 @@ void FakeEngine::run() {
     std::unique_lock guard(lock_);
     for (;;) {
         still_ = true;
-        changed_.wait(guard,
-                      [this] { return stop_ || (running_ && (!pausing_ || cancel_)); });
+        changed_.wait(guard, [this] { return stop_ || (running_ && (!pausing_ || cancel_)); });
         still_ = false;
         if (running_) {
             const JobResult result = execute(guard, *job_);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A machine that stops, and whose card goes on in a new one: real firmware, real engine. The guest's
-// memory and the driver stay, as they do in a VM that is loaded from a snapshot.
+// A machine that stops, and whose card goes on in a new one: real firmware, real engine. The
+// guest's memory and the driver stay, as they do in a VM that is loaded from a snapshot.
 #pragma once
 
 #include <gtest/gtest.h>

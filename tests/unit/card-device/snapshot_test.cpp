@@ -246,8 +246,9 @@ TEST_F(Snapshot, OneOfAnotherVersionOrCardIsRefusedWithASentence) {
     const std::size_t memory_size = find(other, "device") + 32 + SKALD_REG_MEM_SIZE_LO;
     other[memory_size + 3] ^= std::byte{1};
     seal(other);
-    EXPECT_EQ(verdict(*card, other), "the snapshot is of another kind of card: MEM_SIZE_LO is "
-                                     "0x1800000 there, 0x800000 here");
+    EXPECT_EQ(verdict(*card, other),
+              "the snapshot is of another kind of card: MEM_SIZE_LO is "
+              "0x1800000 there, 0x800000 here");
     EXPECT_EQ(verdict(*card, snapshot), "");
 }
 
