@@ -3,8 +3,8 @@
 """In the place of QEMU below skald-vm, for tests in which one QEMU takes over from another.
 
 Runs the QEMU named by SKALD_RELAY_QEMU with the arguments it was given. On the socket SKALD_RELAY_SOCKET it takes one
-line of JSON at a time, {"when": "now" or "end", "add": [arguments], "drop": [arguments]}, and starts a further QEMU like the
-first, at once or when the one that runs ends. All of them have skald-vm's sockets. It ends with the last of them.
+line of JSON at a time, {"when": "now" or "end", "add": [arguments]}, and starts a further QEMU like the first, at once or
+when the one that runs ends. All of them have skald-vm's sockets. It ends with the last of them.
 """
 
 import ctypes
@@ -35,7 +35,7 @@ class Relay:
         self.poll.register(self.server, select.POLLIN)
 
     def start(self, request):
-        arguments = [a for a in self.arguments if a not in request.get("drop", [])] + request.get("add", [])
+        arguments = self.arguments + request.get("add", [])
         child = subprocess.Popen([os.environ["SKALD_RELAY_QEMU"]] + arguments, close_fds=False,
                                  preexec_fn=die_with_parent)
         self.children[os.pidfd_open(child.pid)] = child
