@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <random>
 
 #include "board.hpp"
@@ -83,9 +84,9 @@ class Driver {
             SKALD_MBOX_QUEUE_STATUS,   SKALD_MBOX_CTX_CREATE,   SKALD_MBOX_CTX_DESTROY,
             SKALD_MBOX_CTX_INVALIDATE, SKALD_MBOX_CTX_KILL,     SKALD_MBOX_CTX_FAULT,
             SKALD_MBOX_TELEMETRY,      SKALD_MBOX_MEM_CLEAR,    SKALD_MBOX_LOG_LEVEL};
-        board_.set_reg(SKALD_REG_MBOX_CMD0,
-                       below(16) != 0 ? kCommands[below(std::size(kCommands))]
-                                      : std::uint32_t{SKALD_MBOX_HALT});
+        static constexpr std::uint32_t kHalt = SKALD_MBOX_HALT;  // ends most of what could happen
+        const std::uint32_t opcode = kCommands[below(std::size(kCommands))];
+        board_.set_reg(SKALD_REG_MBOX_CMD0, below(16) != 0 ? opcode : kHalt);
         for (unsigned word = 1; word < SKALD_MBOX_WORDS; ++word)
             board_.set_reg(SKALD_REG_MBOX_CMD0 + 4 * word,
                            static_cast<std::uint32_t>(below(3) != 0 ? 0 : value()));
