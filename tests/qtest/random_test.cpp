@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <optional>
 #include <random>
 
@@ -125,7 +126,7 @@ class Driver {
         if (below(8) == 0)
             board_.function_level_reset();
     }
-    void time() { board_.machine.advance(std::chrono::microseconds(below(5000))); }
+    void time() { board_.machine.advance(std::chrono::microseconds(1 + below(5000))); }
 
     // Full power, decoding, no reset under way; then firmware that answers.
     void check_revival() {
@@ -156,7 +157,11 @@ TEST(RandomDriver, LeavesQemuAliveAndTheCardToBeRevived) {
     unsigned seed = 0;
     while (seed < kSeeds || std::chrono::steady_clock::now() < until) {
         SCOPED_TRACE("seed " + std::to_string(seed));
-        Driver(seed).run();
+        try {
+            Driver(seed).run();
+        } catch (const std::exception& e) {
+            ADD_FAILURE() << e.what();
+        }
         if (HasFatalFailure() || HasNonfatalFailure())
             break;
         ++seed;
