@@ -177,7 +177,7 @@ std::vector<MicroOp> good_ones(const OpInfo& info, const Names& names, std::uint
     };
     std::vector<MicroOp> all;
     for (unsigned flags = 0; flags < 256; ++flags) {
-        if ((flags & ~isa::flag_bits(info)) != 0)
+        if (!isa::allows_flags(info, flags))
             continue;
         for (const isa::Choice& aux : or_zero(info.aux))
             for (const isa::Choice& fmt : or_zero(isa::formats(info.fmt))) {

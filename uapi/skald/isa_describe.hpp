@@ -114,6 +114,8 @@ struct FlagInfo {
     std::uint32_t since = k1_0;
     unsigned names = 0;     // kUse* that only it makes used
     unsigned replaces = 0;  // kUse* that it makes unused
+    std::uint8_t needs = 0;  // flags of the row without which it may not be
+    std::uint8_t bars = 0;   // and those with which it may not
 };
 
 // ---- Operands -------------------------------------------------------------------------------------------------------

@@ -137,9 +137,8 @@ constexpr std::uint64_t gain_width(const MicroOp& op) { return (op.flags & kFlag
 
 constexpr bool end_saves(const MicroOp& op) { return (op.imm & (1ull << kRegArgs | 1ull << kRegZero)) == 0; }
 constexpr bool matmul_fits(const MicroOp& op) {
-    const bool grouped = (op.flags & kFlagGrouped) != 0, quantised = (op.flags & kFlagXQ8) != 0;
-    return (!quantised || (weight_info(weights(op)).integer && !grouped)) && (grouped || (op.flags & kFlagIndexed) == 0) &&
-           (!grouped || expert_distance(op) >= matrix(op));
+    if ((op.flags & kFlagXQ8) != 0 && !weight_info(weights(op)).integer) return false;
+    return (op.flags & kFlagGrouped) == 0 || expert_distance(op) >= matrix(op);
 }
 constexpr bool finite(std::uint64_t f32) { return (f32 & 0x7f800000) != 0x7f800000; }
 constexpr bool route_fits(const MicroOp& op) {
@@ -403,8 +402,8 @@ inline constexpr auto kOps = [] {
          .flags = {{.bit = kFlagBias, .name = "bias"},
                    {.bit = kFlagAccumulate, .name = "accumulate"},
                    {.bit = kFlagXQ8, .name = "xq8"},
-                   {.bit = kFlagGrouped, .name = "grouped", .since = k1_2},
-                   {.bit = kFlagIndexed, .name = "indexed", .since = k1_2, .names = kUseRa}},
+                   {.bit = kFlagGrouped, .name = "grouped", .since = k1_2, .bars = kFlagXQ8},
+                   {.bit = kFlagIndexed, .name = "indexed", .since = k1_2, .names = kUseRa, .needs = kFlagGrouped}},
          .dims = {kN, kK,
                   {.at = 2, .name = "experts", .max = kMaxExperts, .when = with(kFlagGrouped)},
                   {.at = 3, .name = "distance", .min = 0, .when = with(kFlagGrouped)}},
@@ -569,6 +568,14 @@ constexpr std::uint8_t flag_bits(const OpInfo& info) {
     std::uint8_t bits = 0;
     for (const FlagInfo& flag : info.flags) bits |= flag.bit;
     return bits;
+}
+
+// Whether these are flags of the micro-op that go together.
+constexpr bool allows_flags(const OpInfo& info, unsigned flags) {
+    if ((flags & ~std::uint32_t{flag_bits(info)}) != 0) return false;
+    for (const FlagInfo& flag : info.flags)
+        if ((flags & flag.bit) != 0 && ((flags & flag.needs) != flag.needs || (flags & flag.bars) != 0)) return false;
+    return true;
 }
 
 // kUse* of a micro-op as its flags and aux have it.

@@ -29,7 +29,7 @@ bool choices(const OpInfo& info, const MicroOp& op) {
         const isa::Choice* choice = isa::find_choice(choices, value);
         return choice != nullptr && (op.flags & choice->bars) == 0;
     };
-    return (op.flags & ~isa::flag_bits(info)) == 0 && good(info.aux, op.aux) &&
+    return isa::allows_flags(info, op.flags) && good(info.aux, op.aux) &&
            good(isa::formats(info.fmt), op.fmt);
 }
 

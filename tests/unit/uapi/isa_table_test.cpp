@@ -34,6 +34,7 @@ TEST(IsaTable, EveryPartHasANameAndAPlaceOfItsOwn) {
             EXPECT_FALSE(flag.name.empty());
             EXPECT_EQ(bits & flag.bit, 0u) << flag.name;
             EXPECT_EQ(flag.bit & (flag.bit - 1), 0) << flag.name;
+            EXPECT_EQ((flag.needs | flag.bars) & ~isa::flag_bits(info), 0) << flag.name;
             bits |= flag.bit;
         }
         for (const isa::DimInfo& dim : info.dims) {
@@ -51,7 +52,9 @@ TEST(IsaTable, EveryPartHasANameAndAPlaceOfItsOwn) {
         // Of one place, at most one thing with any flags.
         for (unsigned flags = 0; flags < 256; ++flags) {
             isa::MicroOp op;
-            op.flags = static_cast<std::uint8_t>(flags & bits);
+            op.flags = static_cast<std::uint8_t>(flags);
+            if (!isa::allows_flags(info, flags))
+                continue;
             std::set<unsigned> places;
             for (const isa::OperandInfo& operand : info.operands)
                 if (operand.when.holds(op)) {
