@@ -8,6 +8,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 namespace skald::isa {
@@ -297,7 +298,7 @@ struct WeightInfo {
     std::uint32_t row_header;  // bytes at the start of a row tile
     QuantGroup group;          // how MATMUL quantises x
     std::uint32_t since;       // version of the ISA
-    const std::uint8_t* numbers = nullptr;  // of each code; null: a code is its number
+    std::span<const std::uint8_t> numbers = {};  // of each code; empty: a code is its number
 };
 inline constexpr auto kWeights = [] {
     using enum WeightFormat;

@@ -42,7 +42,7 @@ inline constexpr int kAvx2Unroll = 16;
 constexpr bool avx2_wraps(const isa::WeightInfo& info) {
     constexpr unsigned kProducts = 16;
     return info.bits == 4 &&
-           (info.numbers != nullptr ? 2 * info.zero : 15) * kProducts * 128 > 32767;
+           (!info.numbers.empty() ? 2 * info.zero : 15) * kProducts * 128 > 32767;
 }
 
 // Weights as they lie in tiles.
@@ -84,7 +84,7 @@ struct Avx2Tiles {
     }
     [[gnu::always_inline]] static __m256i numbers() {
         return _mm256_broadcastsi128_si256(
-            _mm_loadu_si128(reinterpret_cast<const __m128i*>(Layout::kInfo.numbers)));
+            _mm_loadu_si128(reinterpret_cast<const __m128i*>(Layout::kInfo.numbers.data())));
     }
     // Codes of few bits, two at a time: those of group first(i) in the lowest bits of each byte, of
     // kApart groups further on in the ones above; the others of the chunk follow with i.

@@ -45,7 +45,7 @@ struct Avx512Tiles {
     }
     [[gnu::always_inline]] static __m512i numbers() {
         return _mm512_broadcast_i32x4(
-            _mm_loadu_si128(reinterpret_cast<const __m128i*>(Layout::kInfo.numbers)));
+            _mm_loadu_si128(reinterpret_cast<const __m128i*>(Layout::kInfo.numbers.data())));
     }
     [[gnu::always_inline]] static __m512 halves(const std::byte* p) {
         return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));

@@ -41,7 +41,7 @@ struct WeightLayout {
         const unsigned block = (chunk * isa::kTileK + half * isa::kQuantBlock) / kInfo.block;
         return block * isa::kTileRows * kScaleBytes;
     }
-    static constexpr bool kCoded = kInfo.numbers != nullptr;
+    static constexpr bool kCoded = !kInfo.numbers.empty();
     static constexpr std::uint8_t number(unsigned code) {
         return kCoded ? kInfo.numbers[code] : static_cast<std::uint8_t>(code);
     }

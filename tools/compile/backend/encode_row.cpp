@@ -65,7 +65,7 @@ void RowEncoder::round_floats(const Tensor& tensor, std::uint64_t row) {
 }
 
 bool RowEncoder::fits(const TypeInfo& source) const {
-    return info_.numbers == nullptr && source.bits != 0 && source.bits <= info_.bits &&
+    return info_.numbers.empty() && source.bits != 0 && source.bits <= info_.bits &&
            (info_.affine || !source.affine) &&
            (info_.block == 0 || source.group % info_.block == 0);
 }

@@ -25,7 +25,7 @@ class IntegerTiles {
           tiles_k_(tiles_k),
           data_(info.tile_bytes - std::size_t{info.tile_k} * kTileRows * info.bits / 8) {
         std::iota(code_.begin(), code_.end(), std::uint8_t{0});
-        if (info.numbers != nullptr) {
+        if (!info.numbers.empty()) {
             code_.fill(0);
             for (unsigned code = 1u << info.bits; code-- > 0;)  // the first of several
                 code_[info.numbers[code]] = static_cast<std::uint8_t>(code);

@@ -22,7 +22,7 @@ std::optional<WeightChoice> parse_weight_choice(std::string_view text) {
         return block.empty() ? WeightChoice::kTernary : WeightChoice{isa::WeightFormat::T2B128};
     }
     for (const isa::WeightInfo& info : isa::kWeights) {
-        if (!info.integer || info.numbers != nullptr || info.bits < 4)
+        if (!info.integer || !info.numbers.empty() || info.bits < 4)
             continue;
         const std::string name = "int" + std::to_string(info.bits) + (info.affine ? "a" : "");
         if (kind == name && info.block == (block == "128" ? 128u : 32u))

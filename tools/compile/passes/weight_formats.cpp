@@ -15,7 +15,7 @@ using isa::WeightFormat;
 
 isa::WeightFormat format_of(std::uint8_t bits, bool affine, std::uint32_t block) {
     for (const isa::WeightInfo& info : isa::kWeights)
-        if (info.integer && info.numbers == nullptr && info.bits == bits && info.affine == affine &&
+        if (info.integer && info.numbers.empty() && info.bits == bits && info.affine == affine &&
             info.block == block)
             return info.format;
     fail("internal error: there is no format of {} bits with blocks of {}", bits, block);
