@@ -105,7 +105,8 @@ snapshot::Apply CoreBus::load(snapshot::Reader& from) {
         // In place: others hold pointers to them, and the host may be reading.
         std::ranges::copy(sram, sram_.begin());
         for (std::size_t offset = 0; offset < shared.size(); ++offset) {
-            store_shared<std::byte>(shared_, offset, shared[offset]);
+            store_shared<std::uint8_t>(shared_, offset,
+                                       std::to_integer<std::uint8_t>(shared[offset]));
         }
         window_ = window;
     };

@@ -32,13 +32,13 @@ class Extents {
     void add(std::uint64_t first, std::uint64_t end, const Mapping& mapping) {
         if (runs_.size() > from_) {
             Mapping& last = runs_.back();
-            const bool same_kind = (last.card != nullptr) == (mapping.card != nullptr);
             const std::uint64_t distance = first - last.first;
-            const bool adjacent =
-                mapping.card != nullptr
-                    ? last.card + distance == mapping.at(first)
-                    : last.host + distance == mapping.host + (first - mapping.first);
-            if (same_kind && adjacent) {
+            const bool card = mapping.card != nullptr;
+            const bool same_kind = card == (last.card != nullptr);
+            const bool adjacent = same_kind && (card ? last.card + distance == mapping.at(first)
+                                                     : last.host + distance ==
+                                                           mapping.host + (first - mapping.first));
+            if (adjacent) {
                 if (end > last.end)
                     last.end = end;
                 last.writable &= mapping.writable;

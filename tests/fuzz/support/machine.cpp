@@ -100,12 +100,15 @@ Machine::Machine(Source& source) : memory_(card_memory().bytes()) {
 
 // With scratch of any size; an engine that wants whole pages refuses others, and gets the next one.
 void Machine::set_queue() {
+    const auto set = [&] {
+        promise(engine_->set_queue(0, hw_), "there is memory for the scratch of one queue");
+    };
     try {
-        engine_->set_queue(0, hw_);
+        set();
     } catch (const std::logic_error&) {
         hw_.scratch_bytes = static_cast<std::uint32_t>(
             isa::ceil_div(hw_.scratch_bytes, SKALD_PAGE_SIZE) * SKALD_PAGE_SIZE);
-        engine_->set_queue(0, hw_);
+        set();
     }
 }
 

@@ -59,6 +59,18 @@ TEST_F(Space, ScatteredPagesAreReadAndWrittenAcrossTheirBorders) {
     EXPECT_EQ(back, data);
 }
 
+TEST_F(Space, HostPagesBetweenCardPagesStayRunsOfTheirOwn) {
+    table.map(kVa, 0x400000);
+    table.map(kVa + 4096, 0x1000, Table::kLeaf | SKALD_PTE_HOST);
+    table.map(kVa + 8192, 0x402000);  // as far from the first page as its address is
+    ASSERT_FALSE(resolve(kVa + 8, 12000, Access::kWrite, true));
+    ASSERT_EQ(extents.size(), 3u);
+    EXPECT_EQ(extents[0].at(kVa + 8), table.memory().data() + 0x400008);
+    EXPECT_EQ(extents[1].card, nullptr);
+    EXPECT_EQ(extents[1].host, DmaAddr(0x1000));
+    EXPECT_EQ(extents[2].at(kVa + 8192), table.memory().data() + 0x402000);
+}
+
 TEST_F(Space, FaultsNameTheFirstBadByte) {
     table.map(kVa, 0x400000);
     table.map(kVa + 4096, 0x500000, Table::kLeaf & ~SKALD_PTE_WRITE);
