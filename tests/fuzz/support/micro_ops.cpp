@@ -99,10 +99,16 @@ void choose_immediates(Source& source, const isa::OpInfo& info, MicroOp& op) {
     });
 }
 
+// By its number, so that what was found once means the same when the table has grown.
+const isa::OpInfo& info_of(std::uint8_t choice) {
+    const isa::OpInfo* info = isa::find_op(choice);
+    return info != nullptr ? *info : isa::kOps[choice % isa::kOps.size()];
+}
+
 }  // namespace
 
 MicroOp micro_op(Source& source, std::uint32_t scratch) {
-    const isa::OpInfo& info = isa::kOps[source.byte() % isa::kOps.size()];
+    const isa::OpInfo& info = info_of(source.byte());
     MicroOp op;
     op.opcode = static_cast<std::uint8_t>(info.opcode);
     op.fmt = pick_choice(source, isa::formats(info.fmt));

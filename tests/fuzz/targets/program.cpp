@@ -142,7 +142,7 @@ Bytes any_bytes(std::mt19937& random, std::size_t count) {
 
 // Programs of one micro-op that run to the end, found by trying. As seeds they get a scratch of no
 // whole pages: addresses at its end go with it.
-void add_good(std::uint8_t op, std::mt19937& random, std::vector<Bytes>& all) {
+void add_good(isa::Opcode opcode, std::mt19937& random, std::vector<Bytes>& all) {
     constexpr unsigned kTries = 3000;
     constexpr unsigned kRuns = 30;
     constexpr unsigned kWanted = 3;
@@ -151,7 +151,7 @@ void add_good(std::uint8_t op, std::mt19937& random, std::vector<Bytes>& all) {
     unsigned found = 0;
     for (unsigned n = 0; n < kTries && runs < kRuns && found < kWanted; ++n) {
         Bytes bytes = any_bytes(random, kBytes);
-        bytes[0] = static_cast<std::byte>(op);
+        bytes[0] = static_cast<std::byte>(opcode);
         Source source(bytes);
         if (card::check_encoding(micro_op(source, SKALD_PAGE_SIZE)) != SKALD_FAULT_NONE)
             continue;
@@ -163,7 +163,7 @@ void add_good(std::uint8_t op, std::mt19937& random, std::vector<Bytes>& all) {
             continue;
         ++found;
         std::mt19937 again = same;
-        all.push_back(preamble(again, 200 + op).put(used).bytes());
+        all.push_back(preamble(again, 200 + static_cast<std::uint8_t>(opcode)).put(used).bytes());
     }
 }
 
@@ -178,8 +178,8 @@ std::vector<Bytes> seeds() {
     constexpr std::size_t kOp = 40;  // bytes that choose a micro-op, about
     std::mt19937 random(1);
     std::vector<Bytes> all;
-    for (std::size_t op = 0; op < isa::kOps.size(); ++op)
-        add_good(static_cast<std::uint8_t>(op), random, all);
+    for (const isa::OpInfo& info : isa::kOps)
+        add_good(info.opcode, random, all);
     for (unsigned n = 0; n < 32; ++n)
         all.push_back(preamble(random, n % 2 != 0 ? 200 + n : 4096)
                           .put(any_bytes(random, (1 + n % 4) * kOp))
