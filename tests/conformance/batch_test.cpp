@@ -52,9 +52,9 @@ class WideAttention : public ::testing::Test {
         op.op[0] = at(q + first * kRowElements * 4);
         op.op[1] = at(pool);
         op.op[2] = at(y);
-        op.op[3] = at(rig.put(std::vector<isa::Row>(
-            rows.begin() + static_cast<std::ptrdiff_t>(first),
-            rows.begin() + static_cast<std::ptrdiff_t>(first + count))));
+        op.op[3] = at(rig.put(
+            std::vector<isa::Row>(rows.begin() + static_cast<std::ptrdiff_t>(first),
+                                  rows.begin() + static_cast<std::ptrdiff_t>(first + count))));
         op.op[4] = at(table, kRows * 16);
         auto in = with_rows(count);
         in[10] = 1;

@@ -41,8 +41,7 @@ inline constexpr int kAvx2Unroll = 16;
 // Whether 32 products of a format are too much for two sums of 16 bits.
 constexpr bool avx2_wraps(const isa::WeightInfo& info) {
     constexpr unsigned kProducts = 16;
-    return info.bits == 4 &&
-           (!info.numbers.empty() ? 2 * info.zero : 15) * kProducts * 128 > 32767;
+    return info.bits == 4 && (!info.numbers.empty() ? 2 * info.zero : 15) * kProducts * 128 > 32767;
 }
 
 // Weights as they lie in tiles.

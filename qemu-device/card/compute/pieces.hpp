@@ -10,7 +10,7 @@ namespace skald::card::compute {
 // NOLINTBEGIN(bugprone-macro-parentheses): i and count are names
 #define SKALD_EACH_VECTOR(i, count, n)                      \
     for (std::uint32_t i = 0, count = 16; i < (n); i += 16) \
-        if (count = (n)-i < 16 ? (n)-i : 16; true)
+        if (count = (n) - i < 16 ? (n) - i : 16; true)
 // NOLINTEND(bugprone-macro-parentheses)
 
 // How far ahead, in elements, what a prefill reads row by row is asked for: activations of many

@@ -31,7 +31,7 @@ struct AttentionWork {
     const View& q = m.operand[0];
     const View& y = m.operand[2];
     std::pmr::vector<BlockRef> refs{&m.memory};  // blocks of the rows at hand
-    FirstBad bad;                // rows whose heads or scores are not finite
+    FirstBad bad;                                // rows whose heads or scores are not finite
 
     AttentionWork(Machine& machine, const isa::MicroOp& op);
 

@@ -117,7 +117,8 @@ TEST(HostMemory, WhatAMicroOpMayTakeDoesNotDependOnTheOnesBefore) {
     Registers in{};
     in[9] = 1;
     in[10] = 16;
-    for (const Program& program : {Program{large}, Program{product}, Program{large, product, large}})
+    for (const Program& program :
+         {Program{large}, Program{product}, Program{large, product, large}})
         EXPECT_EQ(rig.run(program, in).reason, SKALD_FAULT_NONE);
 }
 
