@@ -84,5 +84,94 @@ TEST_F(WideAttention, RowsOfOneSequenceWithWindowsFarApart) {
     expect_same_as_alone(rows);
 }
 
+// 8 GiB of addresses on two pages in turns: as many pieces as there are pages.
+class ManyPieces : public ::testing::Test {
+  protected:
+    static constexpr std::uint64_t kVa = 1ull << 40;
+
+    Rig rig{[] {
+        RigOptions options;
+        options.card.threads = 2;
+        return options;
+    }()};
+    // The last big page of card memory, which the rig has not come to.
+    std::uint64_t area = rig.memory().size() - SKALD_BIG_PAGE_SIZE;
+    std::span<std::uint32_t> odd_page{
+        reinterpret_cast<std::uint32_t*>(rig.memory().data() + page(1)), SKALD_PAGE_SIZE / 4};
+
+    [[nodiscard]] std::uint64_t page(unsigned i) const { return area + 8192 * i; }
+    std::uint64_t* table(unsigned i) {
+        return reinterpret_cast<std::uint64_t*>(rig.memory().data() + page(i));
+    }
+    void SetUp() override {
+        constexpr unsigned kLevel0 = 2;
+        constexpr unsigned kLevel1 = 3;
+        constexpr unsigned kLevel2 = 4;
+        for (unsigned i = 0; i < SKALD_PT_ENTRIES; ++i) {
+            table(kLevel0)[i] = page(i % 2) | SKALD_PTE_VALID | SKALD_PTE_LEAF | SKALD_PTE_WRITE;
+            table(kLevel1)[i] = page(kLevel0) | SKALD_PTE_VALID;
+        }
+        for (unsigned i = 0; i < 8; ++i)
+            table(kLevel2)[i] = page(kLevel1) | SKALD_PTE_VALID;
+        auto* root = reinterpret_cast<std::uint64_t*>(rig.memory().data());
+        root[kVa >> SKALD_PT_SHIFT(3)] = page(kLevel2) | SKALD_PTE_VALID;
+    }
+};
+
+TEST_F(ManyPieces, RowsOfAnOperandAreHandledInParts) {
+    constexpr std::uint64_t kT1 = 1100;  // rows of 1,024 pieces each
+    auto op = make(isa::Opcode::ArgMax);
+    op.rows = kT;
+    op.dim[0] = isa::kMaxK;
+    op.op[0] = at(kVa);
+    op.op[1] = at(rig.alloc(kT1 * 4));
+    odd_page[77] = std::bit_cast<std::uint32_t>(2.0f);
+    const auto result = rig.run({op}, with_rows(kT1));
+    EXPECT_EQ(result.reason, SKALD_FAULT_NONE);
+    EXPECT_EQ(rig.get<std::uint32_t>(op.op[1].offset, kT1),
+              std::vector<std::uint32_t>(kT1, 1024 + 77));
+    EXPECT_EQ(result.bytes, 4 * kT1 * isa::kMaxK) << "the cost is that of the whole";
+    EXPECT_EQ(result.cycles, 1 + 16 + 4 * kT1 * isa::kMaxK / 256);
+}
+
+// What is wrong with a later row is found before an earlier one is written, and named.
+TEST_F(ManyPieces, AllRowsAreCheckedBeforeTheFirstPart) {
+    constexpr std::uint64_t kT1 = 2100;  // the area ends behind 2,048
+    auto op = make(isa::Opcode::ArgMax);
+    op.rows = kT;
+    op.dim[0] = isa::kMaxK;
+    op.op[0] = at(kVa);
+    op.op[1] = at(rig.put(std::vector<std::uint32_t>(kT1, 9)));
+    const auto result = rig.run({op}, with_rows(kT1));
+    EXPECT_EQ(result.reason, SKALD_FAULT_UNMAPPED);
+    EXPECT_EQ(result.address.value, kVa + (8ull << 30));
+    EXPECT_EQ(rig.get<std::uint32_t>(op.op[1].offset, 1)[0], 9u);
+}
+
+TEST_F(ManyPieces, AttentionCostsWhatItsRowsDo) {
+    constexpr std::uint64_t kT1 = 600;  // rows of 512 pieces, their parts are 511 long or less
+    constexpr std::uint32_t kQueryHeads = isa::kMaxHeads;
+    const std::uint64_t row_elements = std::uint64_t{kQueryHeads} * kHeadDim;
+    const auto bytes =
+        static_cast<std::uint32_t>(isa::kv_layer_bytes(isa::KvFormat::F16, 1, kHeadDim));
+    auto op = make(isa::Opcode::Attention);
+    op.fmt = 1;
+    op.rows = kT;
+    op.rb = 10;
+    op.dim = {kQueryHeads, 1, kHeadDim, bytes};
+    op.imm = std::bit_cast<std::uint32_t>(1.0f) | 1ull << 32;
+    op.op[0] = at(kVa);
+    op.op[1] = at(rig.alloc(bytes));
+    op.op[2] = at(kVa + (4ull << 30));
+    op.op[3] = at(rig.put(std::vector<isa::Row>(kT1)));
+    op.op[4] = at(rig.alloc(16), 16);
+    auto in = with_rows(kT1);
+    in[10] = 1;
+    const auto result = rig.run({op}, in);
+    EXPECT_EQ(result.reason, SKALD_FAULT_NONE);
+    EXPECT_EQ(result.bytes, kT1 * kHeadDim * 4 + 8 * kT1 * row_elements);
+    EXPECT_EQ(result.cycles, 1 + 16 + isa::ceil_div(result.bytes, 512));
+}
+
 }  // namespace
 }  // namespace skald::test

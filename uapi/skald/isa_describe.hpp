@@ -218,6 +218,7 @@ enum class Engine : std::uint8_t { Control, Memory, Quantise, Matrix, Vector, At
 
 namespace detail {
 constexpr bool always(const MicroOp&) { return true; }
+constexpr bool never(const MicroOp&) { return false; }
 constexpr Work nothing(const MicroOp&, const Counts&) { return {}; }
 }  // namespace detail
 
@@ -234,6 +235,7 @@ struct OpInfo {
     List<ImmInfo, 2> imm = {};
     List<OperandInfo, 12> operands = {};   // of one place the one that is there; in order of places
     Rule rule = detail::always;            // what lies between fields; the fields by themselves are good
+    Rule whole = detail::never;            // a row sees what later ones do: an engine may not take them one part after the other
     bool costs = true;                     // else one cycle and no bytes
     WorkOf work = detail::nothing;
     std::string_view listing = {};         // how control micro-ops are listed: see the disassembler

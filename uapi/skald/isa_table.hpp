@@ -136,6 +136,7 @@ constexpr std::uint64_t gain_width(const MicroOp& op) { return (op.flags & kFlag
 // ---- Rules ----------------------------------------------------------------------------------------------------------
 
 constexpr bool end_saves(const MicroOp& op) { return (op.imm & (1ull << kRegArgs | 1ull << kRegZero)) == 0; }
+constexpr bool grouped(const MicroOp& op) { return (op.flags & kFlagGrouped) != 0; }
 constexpr bool matmul_fits(const MicroOp& op) {
     if ((op.flags & kFlagXQ8) != 0 && !weight_info(weights(op)).integer) return false;
     return (op.flags & kFlagGrouped) == 0 || expert_distance(op) >= matrix(op);
@@ -343,6 +344,7 @@ inline constexpr auto kOps = [] {
                       {1, "sequences", InOut, Element::Sequence, Entries, one},
                       {2, "ring", Out, Token, Entries, one, {}, true},
                       {3, "rows", In, Element::Row, Rows, one}},
+         .whole = always,
          .costs = false},
 
         {.opcode = Copy, .name = "copy", .engine = E::Memory, .registers = kUseRows,
@@ -419,6 +421,7 @@ inline constexpr auto kOps = [] {
                       {5, "s", In, I32, Rows, x_scales, with(kFlagXQ8)},
                       {5, "list", In, U32, Dense, one, with(kFlagIndexed)}},
          .rule = matmul_fits,
+         .whole = grouped,
          .work = matmul_work},
 
         {.opcode = RmsNorm, .name = "rms_norm", .engine = E::Vector, .registers = kUseRows,
@@ -497,6 +500,7 @@ inline constexpr auto kOps = [] {
                       {3, "rows", In, Element::Row, Rows, one},
                       {4, "blocks", In, U32, EntryPitched, none},
                       {5, "pool", InOut, Block, Entries, dim<3>}},
+         .whole = always,
          .work = conv_work},
 
         {.opcode = Opcode::Attention, .name = "attention", .engine = E::Attention, .registers = kUseRows | kUseRb,
@@ -551,6 +555,7 @@ inline constexpr auto kOps = [] {
                       {4, "weights", Out, F32, Dense, dim<1>},
                       {5, "slots", Out, U32, Dense, dim<1>}},
          .rule = route_fits,
+         .whole = always,
          .work = route_work},
     });
 }();

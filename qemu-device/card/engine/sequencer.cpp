@@ -229,6 +229,7 @@ Fault Sequencer::fetch(Slot*& slot) {
         slot->reason = check_encoding(slot->op);
         if (slot->reason == SKALD_FAULT_NONE)
             slot->plan = make_plan(slot->op);
+        slot->costed = 0;
     }
     if (slot->reason != SKALD_FAULT_NONE)
         return {slot->reason, 0};
@@ -249,10 +250,15 @@ Fault Sequencer::execute_one(Slot& slot) {
         if (rows > isa::kMaxRows)
             return {SKALD_FAULT_ROWS, 0};
     }
-    m_.cost = cost_of(*plan.info, slot.op, {.rows = rows});
-    if (const Fault fault = m_.resolve(plan, slot.op, rows))
+    if (slot.costed != rows) {
+        slot.cost = cost_of(*plan.info, slot.op, {.rows = rows});
+        slot.costed = rows;
+    }
+    m_.cost = slot.cost;
+    std::uint64_t held = rows;
+    if (const Fault fault = m_.resolve(plan, slot.op, 0, held))
         return fault;
-    return plan.execute(m_, slot.op, rows);
+    return m_.execute(plan, slot.op, rows, held);
 }
 
 void Sequencer::retire() {

@@ -52,8 +52,10 @@ class Sequencer {
     [[nodiscard]] JobResult resume(Queue& queue);
 
   private:
-    struct Slot {
-        isa::MicroOp op;  // the copy that was checked
+    struct alignas(64) Slot {
+        isa::MicroOp op;           // the copy that was checked
+        std::uint64_t costed = 0;  // T that cost is for; 0: none yet
+        Cost cost;
         Plan plan;
         skald_fault_reason reason = SKALD_FAULT_OPCODE;
     };

@@ -9,6 +9,7 @@ namespace skald::card {
 namespace {
 
 constexpr std::uint64_t kVirtualEnd = 1ull << 47;
+constexpr std::size_t kMostWritten = 1u << 16;
 
 }  // namespace
 
@@ -49,6 +50,7 @@ Fault AddressSpace::translate(std::uint64_t va, std::uint64_t bytes, Access acce
         return {mapping == &scratch_ ? SKALD_FAULT_SCRATCH : SKALD_FAULT_UNMAPPED, mapping->end};
     if (access == Access::kWrite && tracked_)
         note(*mapping, va, bytes);
+    place = {};
     if (mapping->card != nullptr)
         place.card = mapping->at(va);
     else
@@ -59,9 +61,12 @@ Fault AddressSpace::translate(std::uint64_t va, std::uint64_t bytes, Access acce
 void AddressSpace::note(const Mapping& mapping, std::uint64_t va, std::uint64_t bytes) {
     const std::byte* at = mapping.at(va);
     // Not host memory, and not scratch.
-    if (mapping.card != nullptr && !std::less<>()(at, memory_.data()) &&
-        std::less<>()(at, memory_.data() + memory_.size()))
-        written_.emplace_back(at, std::min(bytes, mapping.end - va));
+    if (mapping.card == nullptr || std::less<>()(at, memory_.data()) ||
+        !std::less<>()(at, memory_.data() + memory_.size()))
+        return;
+    if (written_.size() == kMostWritten)  // a micro-op's pieces: then all of memory counts
+        written_.assign(1, memory_);
+    written_.emplace_back(at, std::min(bytes, mapping.end - va));
 }
 
 Fault AddressSpace::resolve(std::uint64_t va, std::uint64_t bytes, Access access, bool host,

@@ -55,6 +55,9 @@ class Extents {
         runs_.push_back(run);
     }
 
+    // Forgets all but the first `count` runs, of which the last may be longer than it was.
+    void shrink(std::size_t count) { runs_.resize(count); }
+
     // Following add()s start a range of their own, not merged with what is there.
     void begin_range() { from_ = runs_.size(); }
 

@@ -5,17 +5,10 @@
 namespace skald::card {
 namespace {
 
-// Where host memory is allowed: runs only, none merged across kinds.
-Fault find_runs(AddressSpace& space, View& view, Extents& runs, std::uint64_t rows,
-                std::uint64_t row_bytes, Access access) {
-    view.extents = &runs;
-    runs.clear();
-    runs.begin_range();
-    for (std::uint64_t row = 0; row < rows; ++row)
-        if (const Fault fault = space.resolve(view.address(row), row_bytes, access, true, runs))
-            return fault;
-    return {};
-}
+// Pieces of an operand's rows that are kept; one row may lie in more.
+constexpr std::size_t kKeptPieces = 1u << 18;
+// Dense rows are translated together up to about so many bytes.
+constexpr std::uint64_t kTogether = 2u << 20;
 
 }  // namespace
 
@@ -28,10 +21,12 @@ void Machine::release() {
     std::pmr::vector<isa::Row>(&memory).swap(row_table);
 }
 
-Fault Machine::resolve(const Plan& plan, const isa::MicroOp& op, std::uint64_t rows) {
+Fault Machine::resolve(const Plan& plan, const isa::MicroOp& op, std::uint64_t first,
+                       std::uint64_t& rows) {
+    std::uint64_t held = rows;
     for (const OperandPlan& o : plan.operands()) {
         View& view = operand[o.at];
-        view = {.va = address(op.op[o.at]), .pitch = o.pitch};
+        view = {.va = address(op.op[o.at]) + (o.by_row ? first * o.pitch : 0), .pitch = o.pitch};
         if (o.pitch < o.row_bytes)
             return {SKALD_FAULT_ENCODING, 0};
         if ((view.va & o.low_bits) != 0)
@@ -44,34 +39,64 @@ Fault Machine::resolve(const Plan& plan, const isa::MicroOp& op, std::uint64_t r
         }
         if (!o.is_static || count == 0)
             continue;
-        Extents& runs = extents[o.at];
-        if (const Fault fault = o.host ? find_runs(space, view, runs, count, o.row_bytes, o.access)
-                                       : locate(view, runs, count, o.row_bytes, o.access))
+        if (const Fault fault = locate(o, view, extents[o.at], count, held))
             return fault;
     }
+    rows = held;
     return {};
 }
 
-Fault Machine::locate(View& view, Extents& runs, std::uint64_t rows, std::uint64_t row_bytes,
-                      Access access) {
-    const std::uint64_t bytes = (rows - 1) * view.pitch + row_bytes;
-    view.base = space.contiguous(view.va, bytes, access);
-    if (view.base != nullptr)
+// Translates `count` rows of a view, whose address and pitch are known.
+Fault Machine::locate(const OperandPlan& plan, View& view, Extents& runs, std::uint64_t count,
+                      std::uint64_t& held) {
+    const bool dense = view.pitch == plan.row_bytes;
+    const std::uint64_t bytes = (count - 1) * view.pitch + plan.row_bytes;
+    if (!plan.host && (view.base = space.contiguous(view.va, bytes, plan.access)) != nullptr)
         return {};
     runs.clear();
     runs.begin_range();
-    const bool dense = view.pitch == row_bytes;
-    for (std::uint64_t row = 0; row < (dense ? 1 : rows); ++row) {
-        const Fault fault =
-            space.resolve(view.address(row), dense ? bytes : row_bytes, access, false, runs);
-        if (fault)
+    Extents rest(&memory);
+    bool full = false;
+    const std::uint64_t together =
+        dense ? std::max<std::uint64_t>(1, kTogether / std::max<std::uint64_t>(1, plan.row_bytes))
+              : 1;
+    for (std::uint64_t row = 0; row < count; row += together) {
+        const std::uint64_t n = std::min(together, count - row);
+        const std::size_t before = runs.size();
+        rest.clear();
+        if (const Fault fault =
+                space.resolve(view.address(row), (n - 1) * view.pitch + plan.row_bytes, plan.access,
+                              plan.host, full ? rest : runs))
             return fault;
+        if (full)
+            tick();
+        if (!full && plan.by_row && row != 0 && runs.size() > kKeptPieces) {
+            runs.shrink(before);
+            held = std::min(held, row);
+            full = true;
+        }
     }
-    if (runs.size() == 1)
+    if (!plan.host && runs.size() == 1)
         view.base = runs[0].at(view.va);
     else
         view.extents = &runs;
     return {};
+}
+
+Fault Machine::execute(const Plan& plan, const isa::MicroOp& op, std::uint64_t rows,
+                       std::uint64_t held) {
+    rows_before = positions_before = 0;
+    for (;;) {
+        if (const Fault fault = plan.execute(*this, op, held))
+            return fault;
+        rows_before += held;
+        if (rows_before == rows || stopped())
+            return {};
+        // The rest is checked already; what of it is kept again is what counts.
+        held = std::min(rows - rows_before, held);
+        if (const Fault fault = resolve(plan, op, rows_before, held))
+            return fault;
+    }
 }
 
 void Machine::read_rows(unsigned i, std::uint64_t rows) {

@@ -70,6 +70,9 @@ struct Machine {
 
     // Of this micro-op, those that it has; views of what is found in data have no base yet.
     View operand[isa::kOperands];
+    // ATTENTION's, of the parts before this one: rows, and positions that they attend to.
+    std::uint64_t rows_before = 0;
+    std::uint64_t positions_before = 0;
 
     // What micro-ops take of the host, and storage that one leaves to the next.
     static constexpr unsigned kArenas = 5;
@@ -93,10 +96,13 @@ struct Machine {
     }
 
     // Operand by operand, as the plan has it: pitch, alignment and, of static ones, translation.
-    [[nodiscard]] Fault resolve(const Plan& plan, const isa::MicroOp& op, std::uint64_t rows);
-    // Translates `rows` rows of a view, whose address and pitch are known.
-    [[nodiscard]] Fault locate(View& view, Extents& runs, std::uint64_t rows,
-                               std::uint64_t row_bytes, Access access);
+    // Rows from `first` on: the views begin there. All of them are checked; `rows` becomes less if
+    // those of an operand lie in so many pieces that only the first are kept.
+    [[nodiscard]] Fault resolve(const Plan& plan, const isa::MicroOp& op, std::uint64_t first,
+                                std::uint64_t& rows);
+    // Runs a resolved micro-op, of which `held` rows were kept, in as many parts as it takes.
+    [[nodiscard]] Fault execute(const Plan& plan, const isa::MicroOp& op, std::uint64_t rows,
+                                std::uint64_t held);
     // Reads operand i, a Row table that has been resolved, into row_table.
     void read_rows(unsigned i, std::uint64_t rows);
 
@@ -168,6 +174,8 @@ struct Machine {
     }
 
     void release();
+    [[nodiscard]] Fault locate(const OperandPlan& plan, View& view, Extents& runs,
+                               std::uint64_t rows, std::uint64_t& held);
 
     const std::uint64_t kept_;  // bytes
     const std::atomic<bool>& stop_;

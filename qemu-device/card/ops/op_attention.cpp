@@ -54,7 +54,9 @@ Fault Attend::run(const isa::MicroOp& op) {
             return {SKALD_FAULT_VALUE, list.address(t, offsetof(isa::Row, position))};
         positions += work_.attended(m_.row_table[t].position);
     }
-    m_.cost = cost_of(isa::work_of(op, {.rows = rows_, .positions = positions}));
+    m_.positions_before += positions;
+    m_.cost = cost_of(
+        isa::work_of(op, {.rows = m_.rows_before + rows_, .positions = m_.positions_before}));
     for (std::uint64_t row = 0; row < rows_;) {
         std::uint64_t end = row;
         if (const Fault f = plan(row, end))

@@ -15,6 +15,7 @@ OperandPlan plan_operand(const isa::OperandInfo& info, const isa::MicroOp& op) {
         plan.length = 1;
     else if (info.reach == isa::Reach::Table)
         plan.length = info.length(op);
+    plan.by_row = info.reach == isa::Reach::Rows || info.reach == isa::Reach::Dense;
     plan.at = info.at;
     plan.low_bits = static_cast<std::uint8_t>(info.align(op) - 1);
     plan.access = info.written() ? Access::kWrite : Access::kRead;
@@ -32,8 +33,11 @@ Plan make_plan(const isa::MicroOp& op) {
     plan.execute = ops::find_execute(plan.info->opcode);
     plan.has_rows = (plan.info->registers & isa::kUseRows) != 0;
     for (std::size_t i = 0; i < isa::kOperands; ++i)
-        if (const isa::OperandInfo* info = isa::operand_of(*plan.info, op, i))
-            plan.operand[plan.count++] = plan_operand(*info, op);
+        if (const isa::OperandInfo* info = isa::operand_of(*plan.info, op, i)) {
+            OperandPlan& operand = plan.operand[plan.count++];
+            operand = plan_operand(*info, op);
+            operand.by_row &= !plan.info->whole(op);
+        }
     return plan;
 }
 

@@ -22,6 +22,7 @@ struct OperandPlan {
     std::uint64_t row_bytes = 0;
     std::uint64_t pitch = 0;   // bytes from row to row
     std::uint64_t length = 0;  // rows; 0: T
+    bool by_row = false;       // one for each of T rows, which may be taken in parts
     std::uint8_t at = 0;
     std::uint8_t low_bits = 0;  // of the address that must be 0
     Access access = Access::kRead;
