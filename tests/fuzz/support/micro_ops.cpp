@@ -32,10 +32,11 @@ std::uint64_t address(Source& source, std::uint32_t scratch, std::uint64_t align
     if (where == kRaw)
         return source.take<std::uint64_t>();
     switch (where % 16) {
-        case 10:  // the last bytes of the scratch that are aligned as they must be, and the first
-                  // behind it
+        case 8:
+        case 9:
+        case 10:
         case 11:
-        case 12:
+        case 12:  // the last bytes of the scratch, aligned as they must be, and the first behind it
             return (SKALD_SCRATCH_VA + scratch - offset % 24) / align * align;
         case 13:
             return SKALD_SCRATCH_VA + offset * align % 4096;

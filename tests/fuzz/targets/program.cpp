@@ -144,8 +144,8 @@ Bytes any_bytes(std::mt19937& random, std::size_t count) {
 // whole pages: addresses at its end go with it.
 void add_good(isa::Opcode opcode, std::mt19937& random, std::vector<Bytes>& all) {
     constexpr unsigned kTries = 3000;
-    constexpr unsigned kRuns = 30;
-    constexpr unsigned kWanted = 3;
+    constexpr unsigned kRuns = 60;
+    constexpr unsigned kWanted = 6;
     constexpr std::size_t kBytes = 96;  // more than a micro-op asks for
     unsigned runs = 0;
     unsigned found = 0;
