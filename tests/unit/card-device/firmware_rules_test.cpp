@@ -117,9 +117,9 @@ TEST_F(FirmwareRulesTest, AnyNumberMayBeAReasonToRefuse) {
     EXPECT_EQ(driver->reg(SKALD_REG_BOOT_ERROR), ~0u);
 }
 
-constexpr int kStores = 8000;
+constexpr int kStores = 2000;
 constexpr int kBetween = 50;  // stores between two jobs that start for sure
-constexpr std::uint32_t kSeeds = 6;
+constexpr std::uint32_t kSeeds = 12;
 
 // What runs is stopped, and a job starts as it should.
 void begin_anew(SmallFirmware& firmware, std::uint32_t queue, std::uint64_t program, bool stop) {
