@@ -37,7 +37,9 @@ struct Regex::Code {
 Regex::Regex(const std::string& pattern) : code_(std::make_unique<Code>()) {
     int error = 0;
     PCRE2_SIZE offset = 0;
-    code_->code.reset(pcre2_compile(units(pattern), pattern.size(), PCRE2_UTF | PCRE2_UCP, &error,
+    // \C takes a character apart.
+    code_->code.reset(pcre2_compile(units(pattern), pattern.size(),
+                                    PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &error,
                                     &offset, nullptr));
     if (!code_->code)
         throw TokenizerError("regular expression '" + pattern + "': " + message(error) +
@@ -57,14 +59,14 @@ std::vector<Regex::Match> Regex::find_all(std::string_view text) const {
         throw std::bad_alloc();
     std::vector<Match> matches;
     std::size_t at = 0;
-    while (at < text.size()) {
-        int rc = pcre2_match(code_->code.get(), units(text), text.size(), at,
-                             PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY, data.get(), nullptr);
+    // In text that is not UTF-8 PCRE2 reads anywhere; one look at it is enough.
+    for (std::uint32_t options = PCRE2_NOTEMPTY; at < text.size(); options |= PCRE2_NO_UTF_CHECK) {
+        int rc = pcre2_match(code_->code.get(), units(text), text.size(), at, options, data.get(),
+                             nullptr);
         if (rc == PCRE2_ERROR_JIT_STACKLIMIT)  // long runs outgrow the JIT's stack, not the
                                                // interpreter's heap
             rc = pcre2_match(code_->code.get(), units(text), text.size(), at,
-                             PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY | PCRE2_NO_JIT, data.get(),
-                             nullptr);
+                             options | PCRE2_NO_JIT, data.get(), nullptr);
         if (rc == PCRE2_ERROR_NOMATCH)
             break;
         if (rc < 0)
@@ -98,10 +100,10 @@ std::string Regex::lowercase(std::string_view text) {
     static constexpr std::string_view kLower = "\\L$0";
     std::string out(text.size() * 2 + 16, '\0');
     PCRE2_SIZE size = out.size();
-    const int rc = pcre2_substitute(
-        everything.code_->code.get(), units(text), text.size(), 0,
-        PCRE2_SUBSTITUTE_GLOBAL | PCRE2_SUBSTITUTE_EXTENDED | PCRE2_NO_UTF_CHECK, nullptr, nullptr,
-        units(kLower), kLower.size(), reinterpret_cast<PCRE2_UCHAR*>(out.data()), &size);
+    const int rc = pcre2_substitute(everything.code_->code.get(), units(text), text.size(), 0,
+                                    PCRE2_SUBSTITUTE_GLOBAL | PCRE2_SUBSTITUTE_EXTENDED, nullptr,
+                                    nullptr, units(kLower), kLower.size(),
+                                    reinterpret_cast<PCRE2_UCHAR*>(out.data()), &size);
     if (rc < 0)
         throw TokenizerError("lower case: " + message(rc));
     out.resize(size);

@@ -24,7 +24,7 @@ class Regex {
     Regex(Regex&&) noexcept;
     Regex& operator=(Regex&&) noexcept;
 
-    // All matches in order, none of them empty. `text` must be well-formed UTF-8.
+    // All matches in order, none of them empty. Throws TokenizerError if `text` is not UTF-8.
     std::vector<Match> find_all(std::string_view text) const;
 
     // Every match becomes `with`, taken literally.

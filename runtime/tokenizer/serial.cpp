@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "tokenizer/spec.hpp"
+#include "tokenizer/utf8.hpp"
 
 namespace skald::rt {
 namespace {
@@ -135,6 +136,9 @@ void check_step(tk::Stage stage, const TokenizerSpec::Step& step) {
         step.kind != tk::StepKind::kByteLevel && step.kind != tk::StepKind::kByteTokens;
     if (needs_a && step.a.empty())
         fail(name + " has an empty pattern");
+    // They get into the text, or are looked for in it: whole characters stay whole characters.
+    if (!utf8::well_formed(step.a) || !utf8::well_formed(step.b))
+        fail(name + " has a text that is not UTF-8");
 }
 
 void check(const TokenizerSpec& spec) {
@@ -174,6 +178,8 @@ void check(const TokenizerSpec& spec) {
             fail("added token " + std::to_string(a.id) + " has unknown flags");
         if (spec.pieces[a.id].text.empty())
             fail("added token " + std::to_string(a.id) + " has no text");
+        if (!utf8::well_formed(spec.pieces[a.id].text))  // it is cut out of the text
+            fail("added token " + std::to_string(a.id) + " has a text that is not UTF-8");
     }
     for (const auto& step : spec.normalize)
         check_step(tk::Stage::kNormalize, step);

@@ -35,6 +35,16 @@ Scan scan(std::string_view text) {
     return {Prefix::kWhole, length};
 }
 
+bool well_formed(std::string_view text) {
+    while (!text.empty()) {
+        const Scan s = scan(text);
+        if (s.prefix != Prefix::kWhole)
+            return false;
+        text.remove_prefix(s.length);
+    }
+    return true;
+}
+
 std::string sanitize(std::string_view text) {
     std::string out;
     out.reserve(text.size());

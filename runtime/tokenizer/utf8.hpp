@@ -26,6 +26,8 @@ struct Scan {
 // Unicode standard's "maximal subpart", so that each yields one U+FFFD.
 Scan scan(std::string_view text);
 
+bool well_formed(std::string_view text);
+
 // Each ill-formed run of bytes becomes one U+FFFD.
 std::string sanitize(std::string_view text);
 

@@ -71,6 +71,10 @@ TEST(TokenizerSection, RefusesIdsThatAreNotThere) {
     refused([](auto& s) { s.pieces[280].text.assign(70'000, 'x'); }, "65535");
     refused([](auto& s) { s.normalize[0].kind = tokenizer::StepKind::kByteTokens; }, "step");
     refused([](auto& s) { s.normalize[0].a = ""; }, "empty pattern");
+    // Half a character in a text made later steps read beyond it.
+    refused([](auto& s) { s.normalize[0].a = "\xFF\x96\x81"; }, "not UTF-8");
+    refused([](auto& s) { s.normalize[1].b = "\xE2\x96"; }, "not UTF-8");
+    refused([](auto& s) { s.pieces[s.added[0].id].text = "\xA9"; }, "added token 0");
 }
 
 }  // namespace

@@ -87,6 +87,17 @@ TEST(Regex, RejectsABrokenExpressionWithItsPlace) {
     }
 }
 
+TEST(Regex, RefusesToTakeCharactersApart) {
+    EXPECT_THROW(Regex(R"(\C)"), TokenizerError);
+}
+
+TEST(Regex, RefusesTextThatIsNotUtf8) {
+    const Regex regex(R"(\s+|\p{L}+)");
+    EXPECT_THROW((void)regex.find_all("ab \xFF\x96\x81 cd"), TokenizerError);
+    EXPECT_THROW((void)regex.find_all("caf\xC3"), TokenizerError);
+    EXPECT_THROW((void)Regex::lowercase("AB\xFF"), TokenizerError);
+}
+
 TEST(Regex, MatchesLongRunsWhateverTheStackSays) {
     const std::string text(100'000, ' ');
     EXPECT_EQ(Regex(R"((\s|x)+(?!\S)|\s+)").find_all(text).size(), 1u);
