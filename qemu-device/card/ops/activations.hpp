@@ -24,7 +24,9 @@ struct ColumnRun {
     const float* scale = nullptr;       // QuantGroup::Row: of every column
     const std::int32_t* sum = nullptr;  // likewise
 
-    [[nodiscard]] std::uint64_t groups() const { return isa::ceil_div(count, group); }
+    [[nodiscard]] std::uint64_t groups() const {
+        return count <= group ? 1 : isa::ceil_div(count, group);
+    }
 };
 
 class Activations {
@@ -86,9 +88,9 @@ class Activations {
     [[nodiscard]] std::uint64_t offset(const ColumnRun& run, std::uint64_t column,
                                        std::uint64_t chunk) const {
         const std::uint64_t begin = chunk / kStretch * kStretch;
-        const std::uint64_t group = column / run.group;
+        const std::uint64_t group = column < run.group ? 0 : column / run.group;
         return ((begin * run.groups() + stretch(chunk) * group + chunk - begin) * run.group +
-                column % run.group) *
+                column - group * run.group) *
                chunk_bytes_;
     }
     // Pieces of a row that are made one by one.

@@ -33,7 +33,8 @@ std::uint32_t whole_vectors(std::uint32_t n) {
 
 }  // namespace
 
-AttentionWork::AttentionWork(Machine& machine, const isa::MicroOp& op)
+AttentionWork::AttentionWork(Machine& machine, const isa::MicroOp& op,
+                             std::pmr::memory_resource& lists)
     : m(machine),
       heads(op.dim[0]),
       kv_heads(op.dim[1]),
@@ -46,7 +47,8 @@ AttentionWork::AttentionWork(Machine& machine, const isa::MicroOp& op)
       q_room(whole_vectors(dims.k)),
       o_room(whole_vectors(dims.v)),
       head_bytes(isa::kv_head_bytes(static_cast<isa::KvFormat>(op.fmt), dims)),
-      blocks(machine, op, machine.operand[1], machine.operand[4], kv_heads * head_bytes) {}
+      blocks(machine, op, machine.operand[1], machine.operand[4], kv_heads * head_bytes),
+      refs(&lists) {}
 
 Fault AttentionWork::read_params(const isa::MicroOp& op) {
     const bool capped = (op.flags & isa::kFlagSoftCap) != 0;

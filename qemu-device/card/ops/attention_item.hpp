@@ -30,10 +30,10 @@ struct AttentionWork {
     KvBlocks blocks;
     const View& q = m.operand[0];
     const View& y = m.operand[2];
-    std::pmr::vector<BlockRef> refs{&m.memory};  // blocks of the rows at hand
-    FirstBad bad;                                // rows whose heads or scores are not finite
+    std::pmr::vector<BlockRef> refs;  // blocks of the rows at hand
+    FirstBad bad;                     // rows whose heads or scores are not finite
 
-    AttentionWork(Machine& machine, const isa::MicroOp& op);
+    AttentionWork(Machine& machine, const isa::MicroOp& op, std::pmr::memory_resource& lists);
 
     // Reads the parameters, operand 5, where the flags ask for them.
     [[nodiscard]] Fault read_params(const isa::MicroOp& op);

@@ -54,8 +54,8 @@ class AttentionSplit {
 
     AttentionWork& work_;
     std::uint32_t splits_;
-    std::pmr::vector<RowGroup> groups_{&work_.m.memory};
-    std::pmr::vector<Piece> pieces_{&work_.m.memory};
+    std::pmr::vector<RowGroup> groups_{work_.refs.get_allocator()};
+    std::pmr::vector<Piece> pieces_{work_.refs.get_allocator()};
     std::uint32_t piece_chunks_ = 0;  // of a piece
     std::uint32_t wave_ = 0;          // chunks of a group whose parts are kept
     std::uint32_t done_ = 0;          // chunks of a group before the present ones

@@ -8,13 +8,14 @@ constexpr std::uint64_t kRowsBetweenPolls = 4096;
 
 }  // namespace
 
-Experts::Experts(Machine& m, const isa::MicroOp& op, std::uint64_t rows)
+Experts::Experts(Machine& m, const isa::MicroOp& op, std::uint64_t rows,
+                 std::pmr::memory_resource& lists)
     : m_(m),
       grouped_((op.flags & isa::kFlagGrouped) != 0),
       rows_(rows),
       rows_of_x_((op.flags & isa::kFlagIndexed) != 0 ? m.reg[op.ra] : rows),
-      used_(&m.memory),
-      list_(&m.memory) {
+      used_(&lists),
+      list_(&lists) {
     if (!grouped_)
         used_.push_back({0, 0, rows});
     if ((op.flags & isa::kFlagIndexed) != 0)

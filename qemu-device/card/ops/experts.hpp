@@ -20,7 +20,8 @@ class Experts {
         std::uint64_t count = 0;
     };
 
-    Experts(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
+    Experts(Machine& m, const isa::MicroOp& op, std::uint64_t rows,
+            std::pmr::memory_resource& lists);
 
     // With GROUPED: reads offsets and list once, checks them, translates the weights of those that
     // are used, and sets the cost.

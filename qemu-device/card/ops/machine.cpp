@@ -39,20 +39,20 @@ Fault Machine::resolve(const Plan& plan, const isa::MicroOp& op, std::uint64_t f
         }
         if (!o.is_static || count == 0)
             continue;
-        if (const Fault fault = locate(o, view, extents[o.at], count, held))
-            return fault;
+        if (!o.host)
+            view.base = space.contiguous(view.va, (count - 1) * view.pitch + o.row_bytes, o.access);
+        if (view.base == nullptr)
+            if (const Fault fault = locate(o, view, extents[o.at], count, held))
+                return fault;
     }
     rows = held;
     return {};
 }
 
-// Translates `count` rows of a view, whose address and pitch are known.
+// Translates `count` rows of a view that do not lie in one piece, or may lie in host memory.
 Fault Machine::locate(const OperandPlan& plan, View& view, Extents& runs, std::uint64_t count,
                       std::uint64_t& held) {
     const bool dense = view.pitch == plan.row_bytes;
-    const std::uint64_t bytes = (count - 1) * view.pitch + plan.row_bytes;
-    if (!plan.host && (view.base = space.contiguous(view.va, bytes, plan.access)) != nullptr)
-        return {};
     runs.clear();
     runs.begin_range();
     Extents rest(&memory);

@@ -19,10 +19,10 @@ constexpr std::size_t kBatchPieces = 1u << 17;
 
 class Attend {
   public:
-    Attend(Machine& m, const isa::MicroOp& op, std::uint64_t rows)
+    Attend(Machine& m, const isa::MicroOp& op, std::uint64_t rows, std::pmr::memory_resource& lists)
         : m_(m),
           rows_(rows),
-          work_(m, op),
+          work_(m, op, lists),
           rows_together_(std::max(1u, work_.most / work_.per_kv)),
           split_(work_, static_cast<std::uint32_t>(isa::ceil_div(work_.per_kv, work_.most))) {}
 
@@ -39,7 +39,7 @@ class Attend {
     AttentionWork work_;
     std::uint32_t rows_together_;
     AttentionSplit split_;
-    std::pmr::vector<RowGroup> groups_{&m_.memory};
+    std::pmr::vector<RowGroup> groups_{work_.refs.get_allocator()};
     std::uint64_t batch_positions_ = 0;
 };
 
@@ -174,7 +174,10 @@ Fault Attend::compute_batch() {
 }  // namespace
 
 Fault attention(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
-    Attend attend(m, op, rows);
+    // Of few rows and blocks the lists are short, and asking for memory would cost as much.
+    alignas(64) std::byte room[4096];
+    std::pmr::monotonic_buffer_resource lists(room, sizeof(room), &m.memory);
+    Attend attend(m, op, rows, lists);
     return attend.run(op);
 }
 

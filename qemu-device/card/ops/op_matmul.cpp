@@ -51,7 +51,8 @@ Buffers& buffers(Worker& worker) {
 
 class Product {
   public:
-    Product(Machine& m, const isa::MicroOp& op, const Experts& experts)
+    Product(Machine& m, const isa::MicroOp& op, const Experts& experts,
+            std::pmr::memory_resource& lists)
         : m_(m),
           experts_(experts),
           n_(op.dim[0]),
@@ -67,8 +68,8 @@ class Product {
           w_(experts.weights()),
           y_(m.operand[2]),
           bias_(m.operand[3]),
-          runs_(&m.memory),
-          cuts_(&m.memory) {}
+          runs_(&lists),
+          cuts_(&lists) {}
 
     Fault run();
 
@@ -78,6 +79,10 @@ class Product {
         const ColumnRun& run;
         std::uint64_t row_tile;
         unsigned count;
+    };
+    struct Next {
+        const std::byte* w = nullptr;
+        unsigned count = 0;
     };
     // How a run is cut into items.
     struct Cut {
@@ -97,7 +102,7 @@ class Product {
     bool by_tiles(Worker& worker, std::uint64_t number);
     const std::byte* weights(Worker& worker, std::uint64_t row_tile_at, std::uint64_t tile,
                              std::uint64_t& count) const;
-    [[nodiscard]] const std::byte* ahead(std::uint64_t number, unsigned s) const;
+    [[nodiscard]] Next ahead(std::uint64_t number) const;
     void call(const Item& item, IntegerCall& c, std::uint64_t tile, std::uint64_t count, float* acc,
               std::size_t acc_stride) const;
     bool call_floats(Worker& worker, const ColumnRun& run, const std::byte* w, std::uint64_t tile,
@@ -209,19 +214,21 @@ std::uint64_t Product::cut(const ColumnRun& run, std::uint64_t first) {
 }
 
 Product::Item Product::item(std::uint64_t number) const {
-    const auto cut = std::ranges::upper_bound(cuts_, number, {}, &Cut::first) - 1;
+    const auto cut = cuts_.size() == 1
+                         ? cuts_.begin()
+                         : std::ranges::upper_bound(cuts_, number, {}, &Cut::first) - 1;
     const std::uint64_t row_tile = (number - cut->first) * cut->rows;
     return {runs_[static_cast<std::size_t>(cut - cuts_.begin())], row_tile,
             static_cast<unsigned>(std::min(cut->rows, row_tiles_ - row_tile))};
 }
 
-// Where row tile s of the item after an item's worker has its weights; null: unknown, or none.
-const std::byte* Product::ahead(std::uint64_t number, unsigned s) const {
+// Where the first row tile of the item after an item's worker has its weights, and how many row
+// tiles it has; none: unknown, or no such item.
+Product::Next Product::ahead(std::uint64_t number) const {
     if (w_.base == nullptr || number + stride_ >= items_)
-        return nullptr;
+        return {};
     const Item next = item(number + stride_);
-    return s < next.count ? w_.base + place(next.run, next.row_tile + s) + info_.row_header
-                          : nullptr;
+    return {w_.base + place(next.run, next.row_tile) + info_.row_header, next.count};
 }
 
 // At most `count` tiles of a row tile from `tile` on: as many as lie in one piece, or a copy of the
@@ -275,12 +282,12 @@ bool Product::by_tiles(Worker& worker, std::uint64_t number) {
         IntegerCall c;
         c.streams = count;
         std::uint64_t length = longest(run, whole, count);
-        for (unsigned s = 0; s < count; ++s) {
+        for (unsigned s = 0; s < count; ++s)
             c.w[s] = weights(worker, at + s * row_bytes_, whole, length);
-            c.next[s] =
-                whole + length < tiles_ ? c.w[s] + length * info_.tile_bytes : ahead(number, s);
-        }
         const bool last = whole + length == tiles_;
+        const Next next = last ? ahead(number) : Next{c.w[0] + length * info_.tile_bytes, count};
+        for (unsigned s = 0; s < std::min(count, next.count); ++s)
+            c.next[s] = last ? next.w + s * row_bytes_ : c.w[s] + length * info_.tile_bytes;
         if (last && ends)
             c.end = &end;
         call(item, c, whole, length, acc, acc_stride);
@@ -418,10 +425,13 @@ Fault Product::exponents_before(const Fault& other) {
 }  // namespace
 
 Fault matmul(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
-    Experts experts(m, op, rows);
+    // Without experts the lists are of one, and asking for memory would cost as much as they do.
+    alignas(64) std::byte room[512];
+    std::pmr::monotonic_buffer_resource lists(room, sizeof(room), &m.memory);
+    Experts experts(m, op, rows, lists);
     if (const Fault fault = experts.read(op))
         return fault;
-    return Product(m, op, experts).run();
+    return Product(m, op, experts, lists).run();
 }
 
 }  // namespace skald::card::ops
