@@ -50,13 +50,17 @@ class EnginePause : public testing::Test {
             std::this_thread::yield();
         rig.engine->begin_pause();
         rig.engine->freeze();
+        // Threads look every 10 ms where they run, and nobody says when each of them has.
         auto seen = output();
-        for (auto now = output(); now != seen; now = output()) {
-            seen = now;
-            std::this_thread::sleep_for(std::chrono::milliseconds(30));  // it looks every 10 ms
+        std::uint64_t progress = rig.engine->progress();
+        for (int same = 0; same < 10; ++same) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(30));
+            if (output() != seen || rig.engine->progress() != progress)
+                same = -1;
+            seen = output();
+            progress = rig.engine->progress();
         }
         EXPECT_FALSE(rig.engine->paused()) << "in the middle of a micro-op is no boundary";
-        const std::uint64_t progress = rig.engine->progress();
         for (int look = 0; look < 20; ++look) {
             ASSERT_EQ(output(), seen);
             ASSERT_EQ(rig.engine->progress(), progress);
