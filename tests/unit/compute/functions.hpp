@@ -67,9 +67,9 @@ inline constexpr Function kFunctions[] = {
      -88.37626f, kFinite, 2.4, kAnyFall},
     {"gelu_tanh", activated<isa::Activation::GeluTanh>,
      [](double x) { return x / (1 + std::exp(-2 * kGeluScale * (x + 0.044715 * x * x * x))); },
-     -kFinite, kFinite, 1.6, kAnyFall, true},
+     -kFinite, kFinite, 1.63, kAnyFall, true},
     {"gelu_erf", activated<isa::Activation::GeluErf>,
-     [](double x) { return 0.5 * x * std::erfc(-x * std::sqrt(0.5)); }, -kFinite, kFinite, 1.5,
+     [](double x) { return 0.5 * x * std::erfc(-x * std::sqrt(0.5)); }, -kFinite, kFinite, 1.44,
      kAnyFall, true},
 };
 
