@@ -37,9 +37,13 @@ struct WeightLayout {
     static constexpr bool kExponents = kInfo.scale == isa::ScaleKind::Exponent;
     static constexpr std::size_t kScaleBytes = kExponents ? 1 : 2;
     // Where in a tile the scales of 32 k are: half `half` of chunk `chunk`.
-    static constexpr std::size_t scale_at(unsigned chunk, unsigned half) {
-        const unsigned block = (chunk * isa::kTileK + half * isa::kQuantBlock) / kInfo.block;
-        return block * isa::kTileRows * kScaleBytes;
+    static constexpr std::size_t scale_at([[maybe_unused]] unsigned chunk,
+                                          [[maybe_unused]] unsigned half) {
+        if constexpr (kInfo.block == 0)
+            return 0;  // one scale a row, which lies elsewhere
+        else
+            return (chunk * isa::kTileK + half * isa::kQuantBlock) / kInfo.block * isa::kTileRows *
+                   kScaleBytes;
     }
     static constexpr bool kCoded = !kInfo.numbers.empty();
     static constexpr std::uint8_t number(unsigned code) {

@@ -82,8 +82,9 @@ std::optional<EngineUnit::Action> EngineUnit::set_queue(std::uint32_t id) {
 void EngineUnit::settle_queue() {
     core_.set(SKALD_CORE_QH_STATUS, refused_ ? SKALD_CORE_QH_NOMEM : SKALD_CORE_QH_DONE);
     if (refused_) {
+        const QueueHw hw = queues_[*refused_].hw.value_or(QueueHw{});
         log_.guest_error("queue %u: no host memory left for %u bytes of scratch", *refused_,
-                         queues_[*refused_].hw->scratch_bytes);
+                         hw.scratch_bytes);
         queues_[*refused_] = Queue{};
         doorbells_.disconnect(*refused_);
         refused_.reset();

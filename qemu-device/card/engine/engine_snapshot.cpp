@@ -152,9 +152,9 @@ snapshot::Apply Engine::load(snapshot::Reader& from, const EngineSetup& setup) {
         runs != setup.running.has_value() || (runs && image->queue != setup.running))
         from.refuse("its engine does not do what the registers say");
     for (std::uint32_t id = 0; id < SKALD_MAX_QUEUES; ++id)
-        if (setup.queues[id]) {
-            image->queues[id] = load_queue(from, id, *setup.queues[id], scratch_memory_);
-            image->tlbs[setup.queues[id]->context] = std::make_unique<Tlb>();
+        if (const auto& hw = setup.queues[id]) {
+            image->queues[id] = load_queue(from, id, *hw, scratch_memory_);
+            image->tlbs[hw->context] = std::make_unique<Tlb>();
         }
 
     return [this, image] {
