@@ -140,6 +140,14 @@ TEST_F(Msix, WhatIsUnmaskedInD3HotIsNotWrittenThere) {
     EXPECT_EQ(board.message(0), 0u);
 }
 
+// The card's thread sends it, and would enter the card a second time.
+TEST_F(Msix, AMessageAimedAtTheCardItselfIsRefused) {
+    board.set_vector(0, kRegs + SKALD_REG_HOST_ABI, 0x7a, false);
+    cause_event();
+    wait_outcome("");
+    EXPECT_EQ(board.reg(SKALD_REG_HOST_ABI), 0u);
+}
+
 TEST_F(Msix, ResetOfTheFunctionForgetsPendingVectors) {
     board.set_vector(0, kMessages, kMessageData, true);
     cause_event();
