@@ -12,7 +12,7 @@
 namespace skald::qtest {
 namespace {
 
-constexpr std::uint64_t kPages = 4096;
+constexpr std::uint64_t kPages = 1024;
 
 isa::MicroOp alu(isa::AluOp what, std::uint8_t rd, std::uint8_t ra, std::uint64_t imm) {
     isa::MicroOp op;
@@ -150,7 +150,7 @@ std::vector<std::byte> card_memory(Board& board, std::uint64_t at, std::uint64_t
     return board.machine.read_block(kMemory + at, bytes);
 }
 
-// The bandwidth is so small that the job writes every page again and again while they are sent.
+// The job writes every page again and again while they are sent.
 TEST(Migration, MemoryThatAJobWritesMeanwhileArrivesAsItIsInTheEnd) {
     Folder folder;
     const std::string socket = "unix:" + folder.file("socket");
@@ -164,8 +164,12 @@ TEST(Migration, MemoryThatAJobWritesMeanwhileArrivesAsItIsInTheEnd) {
     wait_until("a first round", [&] { return last_page() != 0; });
     Board target("memory-size=64M", {"-incoming", "defer", "-S"});
     receive(target.machine, socket);
-    board.machine.qmp("migrate-set-parameters",
-                      {{"max-bandwidth", 64 << 20}, {"downtime-limit", 10000}});
+    // The machine stops when no more than 20 MiB are left: that is less than what lies behind the
+    // job's pages in card memory, so they have been sent once by then, and more than they are.
+    constexpr std::uint64_t kBandwidth = 64ull << 20;
+    board.machine.qmp("migrate-set-parameters", {{"max-bandwidth", kBandwidth},
+                                                 {"avail-switchover-bandwidth", kBandwidth},
+                                                 {"downtime-limit", 300}});
     migrate(board.machine, socket);
     wait_until("its arrival", [&] {
         return target.machine.qmp("query-migrate").value("status", "") == "completed";
