@@ -131,7 +131,7 @@ class Listing {
             return data(op, *info);
         std::string name(info->name);
         if (const std::size_t tab = listing.find('\t'); tab != listing.npos) {
-            name = *segment(op, *info, listing.substr(0, tab));
+            name = segment(op, *info, listing.substr(0, tab)).value_or(name);
             listing.remove_prefix(tab + 1);
         }
         std::string s = fmt::format("{:<12}", name);
