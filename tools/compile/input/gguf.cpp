@@ -253,37 +253,70 @@ void Gguf::reject(const std::string& key, std::string_view what) const {
     fail("{}: {} {}", file(), key, what);
 }
 
-template <typename T>
-const T* Gguf::get(const std::string& key, std::string_view type) const {
+const Gguf::Value* Gguf::look_up(const std::string& key) const {
     const auto it = values_.find(key);
     if (it == values_.end())
         return nullptr;
-    const T* value = std::get_if<T>(&it->second);
+    read_.insert(key);
+    return &it->second;
+}
+
+std::vector<std::string> Gguf::unread_metadata(std::string_view prefix) const {
+    std::vector<std::string> keys;
+    for (const auto& [key, value] : values_)
+        if (key.starts_with(prefix) && !read_.contains(key))
+            keys.push_back(key);
+    return keys;
+}
+
+void Gguf::skip(std::initializer_list<std::string_view> keys) const {
+    for (const std::string_view key : keys)
+        read_.emplace(key);
+}
+
+template <typename T>
+const T* Gguf::get(const std::string& key, std::string_view type) const {
+    const Value* value = look_up(key);
     if (!value)
+        return nullptr;
+    const T* typed = std::get_if<T>(value);
+    if (!typed)
         reject(key, fmt::format("must be {}", type));
-    return value;
+    return typed;
 }
 
 std::optional<std::uint64_t> Gguf::maybe_uint(const std::string& key) const {
-    const auto it = values_.find(key);
-    if (it == values_.end())
+    const Value* value = look_up(key);
+    if (!value)
         return std::nullopt;
-    if (const auto* u = std::get_if<std::uint64_t>(&it->second))
+    if (const auto* u = std::get_if<std::uint64_t>(value))
         return *u;
-    const auto* i = std::get_if<std::int64_t>(&it->second);
+    const auto* i = std::get_if<std::int64_t>(value);
     if (!i || *i < 0)
         reject(key, "must be a whole number, not negative");
     return static_cast<std::uint64_t>(*i);
 }
 
 std::optional<double> Gguf::maybe_float(const std::string& key) const {
-    const auto it = values_.find(key);
-    if (it == values_.end())
+    const Value* value = look_up(key);
+    if (!value)
         return std::nullopt;
-    if (const auto* d = std::get_if<double>(&it->second))
+    if (const auto* d = std::get_if<double>(value))
         return *d;
-    const auto u = maybe_uint(key);
-    return u ? std::optional(static_cast<double>(*u)) : std::nullopt;
+    if (const auto* i = std::get_if<std::int64_t>(value))
+        return static_cast<double>(*i);
+    return static_cast<double>(uint(key));
+}
+
+std::optional<std::vector<double>> Gguf::maybe_one_or_more(const std::string& key) const {
+    const Value* value = look_up(key);
+    if (!value)
+        return std::nullopt;
+    if (const auto* numbers = std::get_if<std::vector<double>>(value))
+        return *numbers;
+    if (const auto* b = std::get_if<bool>(value))
+        return std::vector<double>{*b ? 1.0 : 0.0};
+    return std::vector<double>{number(key)};
 }
 
 std::optional<bool> Gguf::maybe_bool(const std::string& key) const {

@@ -5,8 +5,11 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <initializer_list>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -30,6 +33,9 @@ class Gguf {
     const std::vector<std::string>* maybe_strings(const std::string& key) const;
     const std::vector<double>* maybe_numbers(const std::string& key) const;
 
+    // "key": 7 and "key": [7, 8] alike: what a file may have once, or by layer.
+    std::optional<std::vector<double>> maybe_one_or_more(const std::string& key) const;
+
     std::uint64_t uint(const std::string& key) const;
     double number(const std::string& key) const;
     const std::string& string(const std::string& key) const;
@@ -37,6 +43,11 @@ class Gguf {
 
     bool has(const std::string& key) const { return values_.contains(key); }
     [[noreturn]] void reject(const std::string& key, std::string_view what) const;
+
+    // Keys with `prefix` that no getter was asked for; has() does not count. So whoever reads a
+    // configuration can refuse what nobody understood. One thread at a time.
+    std::vector<std::string> unread_metadata(std::string_view prefix) const;
+    void skip(std::initializer_list<std::string_view> keys) const;  // known, and do not matter
 
     // nullptr if there is no such tensor; throws if it is of a type that is not supported.
     const Tensor* find(const std::string& name) const;
@@ -56,9 +67,11 @@ class Gguf {
 
     template <typename T>
     const T* get(const std::string& key, std::string_view type) const;
+    const Value* look_up(const std::string& key) const;
 
     MappedFile file_;
     std::map<std::string, Value> values_;
+    mutable std::set<std::string, std::less<>> read_;
     std::map<std::string, Entry> tensors_;
 };
 
