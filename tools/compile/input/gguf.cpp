@@ -74,7 +74,7 @@ std::string type_name(std::uint32_t type) {
 std::vector<std::string_view> supported_types() {
     std::vector<std::string_view> names;
     for (const TypeInfo& info : kTypes)
-        if (info.gguf != kNoNumber)
+        if (info.gguf != kNoNumber && info.weights)
             names.push_back(info.name);
     return names;
 }

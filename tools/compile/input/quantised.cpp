@@ -173,10 +173,7 @@ Unpack unpacker(DType type) {
             return tq1_0;
         case DType::kTQ2_0:
             return tq2_0;
-        case DType::kF32:
-        case DType::kF16:
-        case DType::kBF16:
-        case DType::kRandom:
+        default:
             break;
     }
     return nullptr;

@@ -1,14 +1,24 @@
 // SPDX-License-Identifier: MIT
 // In a file of its own, because every weight passes here and it is compiled for speed.
+#include <array>
 #include <cstring>
 
+#include "error.hpp"
 #include "input/half.hpp"
 #include "input/quantised.hpp"
 #include "input/random_row.hpp"
+#include "input/small_float.hpp"
 #include "input/tensor.hpp"
 
 namespace skald::compiler {
 namespace {
+
+constexpr auto kE4M3 = [] {
+    std::array<float, 256> values{};
+    for (unsigned code = 0; code < 256; ++code)
+        values[code] = e4m3_to_f32(static_cast<std::uint8_t>(code));
+    return values;
+}();
 
 void quantised_to_f32(const Tensor& tensor, std::uint64_t row, std::span<float> out) {
     QuantisedRow q;
@@ -43,9 +53,27 @@ void row_to_f32(const Tensor& tensor, std::uint64_t row, std::span<float> out) {
                 out[k] = bf16_to_f32(half_at(2 * k));
             break;
         case DType::kRandom:
-            random_row(tensor.seed, row, tensor.deviation, out);
+            random_row(tensor.seed, tensor.first_row + row, tensor.deviation, out);
+            break;
+        case DType::kF64:
+            for (std::size_t k = 0; k < out.size(); ++k) {
+                double d;
+                std::memcpy(&d, p + 8 * k, sizeof d);
+                out[k] = static_cast<float>(d);
+            }
+            break;
+        case DType::kF8_E4M3:
+            for (std::size_t k = 0; k < out.size(); ++k)
+                out[k] = kE4M3[std::to_integer<std::uint8_t>(p[k])];
+            break;
+        case DType::kF8_E5M2:
+            for (std::size_t k = 0; k < out.size(); ++k)
+                out[k] = e5m2_to_f32(std::to_integer<std::uint8_t>(p[k]));
             break;
         default:
+            if (!info_of(tensor.type).weights)
+                fail("tensor {} has type {}, which is not one of weights", tensor.name,
+                     name_of(tensor.type));
             quantised_to_f32(tensor, row, out);
     }
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "input/tensor.hpp"
 
+#include "error.hpp"
+
 namespace skald::compiler {
 
 std::optional<std::uint64_t> row_bytes(DType type, std::uint64_t k) {
@@ -30,6 +32,17 @@ std::uint64_t Tensor::rows() const {
 std::span<const std::byte> Tensor::row(std::uint64_t index) const {
     const std::uint64_t bytes = row_bytes(type, row_length()).value_or(0);
     return data.subspan(index * bytes, bytes);
+}
+
+Tensor Tensor::part(std::uint64_t index) const {
+    if (shape.size() < 2 || index >= shape.front())
+        fail("internal error: tensor {} of shape {} has no part {}", name, to_string(shape), index);
+    Tensor part = *this;
+    part.shape.erase(part.shape.begin());
+    part.first_row = first_row + index * part.rows();
+    const std::uint64_t bytes = part.rows() * row_bytes(type, row_length()).value_or(0);
+    part.data = data.subspan(index * bytes, bytes);
+    return part;
 }
 
 std::string to_string(std::span<const std::uint64_t> shape) {

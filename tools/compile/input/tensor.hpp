@@ -28,6 +28,15 @@ enum class DType : std::uint8_t {
     kQ6_K,
     kTQ1_0,
     kTQ2_0,
+    kF64,
+    kF8_E4M3,
+    kF8_E5M2,
+    kU8,
+    kI8,
+    kI16,
+    kI32,
+    kI64,
+    kBool,
     kRandom,  // not in any file: every row is computed from Tensor::seed (input/random_row.hpp)
 };
 
@@ -43,8 +52,14 @@ struct TypeInfo {
     std::uint8_t zero = 0;
     bool affine = false;
     std::uint32_t group = 0;  // weights that share a scale; divides block
+    bool weights = true;      // false: bytes or integers, which mean nothing by themselves
 };
 inline constexpr std::uint32_t kNoNumber = 0xffffffff;
+
+constexpr TypeInfo raw_type(DType type, std::string_view name, std::uint32_t gguf,
+                            std::uint32_t bytes) {
+    return {type, name, gguf, 1, bytes, 0, 0, false, 0, false};
+}
 
 inline constexpr auto kTypes = std::to_array<TypeInfo>({
     {DType::kF32, "f32", 0, 1, 4},
@@ -60,6 +75,15 @@ inline constexpr auto kTypes = std::to_array<TypeInfo>({
     {DType::kQ6_K, "q6_k", 14, 256, 210, 6, 32, false, 16},
     {DType::kTQ1_0, "tq1_0", 34, 256, 54, 2, 1, false, 256},
     {DType::kTQ2_0, "tq2_0", 35, 256, 66, 2, 1, false, 256},
+    {DType::kF64, "f64", 28, 1, 8},
+    {DType::kF8_E4M3, "f8_e4m3", kNoNumber, 1, 1},
+    {DType::kF8_E5M2, "f8_e5m2", kNoNumber, 1, 1},
+    raw_type(DType::kU8, "u8", kNoNumber, 1),
+    raw_type(DType::kI8, "i8", 24, 1),
+    raw_type(DType::kI16, "i16", 25, 2),
+    raw_type(DType::kI32, "i32", 26, 4),
+    raw_type(DType::kI64, "i64", 27, 8),
+    raw_type(DType::kBool, "bool", kNoNumber, 1),
     {DType::kRandom, "random", kNoNumber, 1, 0},
 });
 
@@ -87,19 +111,24 @@ struct Tensor {
     DType type = DType::kF32;
     std::vector<std::uint64_t> shape;
     std::span<const std::byte> data;
-    std::uint64_t seed = 0;  // kRandom
-    float deviation = 0;     // kRandom: of the weights around 0
+    std::uint64_t seed = 0;       // kRandom
+    float deviation = 0;          // kRandom: of the weights around 0
+    std::uint64_t first_row = 0;  // kRandom: of the tensor this is a part of
 
     std::uint64_t row_length() const { return shape.empty() ? 1 : shape.back(); }
     std::uint64_t rows() const;
     std::span<const std::byte> row(std::uint64_t index) const;
+
+    // Part `index` along the first dimension, of this name: expert e of [experts,n,k] is a matrix
+    // [n,k]. rows() counts over all but the last dimension, so row r of it is row e * n + r here.
+    Tensor part(std::uint64_t index) const;
 };
 
 // "[512,64]"
 std::string to_string(std::span<const std::uint64_t> shape);
 
 // One row as f32 (quantised ones as TypeInfo says, each operation rounded once). out.size() is the
-// row length.
+// row length. Throws CompileError, naming the tensor, if its type is not one of weights.
 void row_to_f32(const Tensor& tensor, std::uint64_t row, std::span<float> out);
 
 }  // namespace skald::compiler
