@@ -2,9 +2,11 @@
 // One function for each block layout. Offsets in the comments are bytes of a block.
 #include "input/quantised.hpp"
 
+#include <array>
 #include <cstring>
 
 #include "input/half.hpp"
+#include "input/small_float.hpp"
 
 namespace skald::compiler {
 namespace {
@@ -130,6 +132,73 @@ std::uint8_t trit(std::uint8_t byte, unsigned digit) {
     return static_cast<std::uint8_t>(shifted * 3u >> 8);
 }
 
+// Weight k of a super-block of pairs of bits: each half of 128 weights lies in 32 bytes, a quarter
+// of it in each pair, from the lowest up.
+unsigned pair_of_bits(const std::uint8_t* in, std::size_t k) {
+    return in[k / 128 * 32 + k % 32] >> (k % 128 / 32 * 2) & 3u;
+}
+
+// 0 scales (low nibble) and minima (high) of 16 weights each, 16 pairs of bits, 80 d, 82 dmin
+void q2_k(const Block& b) {
+    const float d = b.half(80), dmin = b.half(82);
+    for (std::size_t g = 0; g < 16; ++g) {
+        b.scale[g] = d * static_cast<float>(b.in[g] & 15);
+        b.minimum[g] = -(dmin * static_cast<float>(b.in[g] >> 4));
+    }
+    for (std::size_t k = 0; k < kSuper; ++k)
+        b.u[k] = static_cast<std::uint8_t>(pair_of_bits(b.in + 16, k));
+}
+
+// 0 third bits (bit k / 32 of byte k % 32), 32 pairs of bits, 96 scales of 16 weights each, 108 d.
+// Of scale g the low nibbles are those of bytes 0..7 (low, then high), the two bits above in byte
+// 8 + g % 4, from the lowest up; 32 stands for 0.
+void q3_k(const Block& b) {
+    const float d = b.half(108);
+    const std::uint8_t* scales = b.in + 96;
+    for (std::size_t g = 0; g < 16; ++g) {
+        const unsigned low = scales[g % 8] >> (g / 8 * 4) & 15u;
+        const unsigned high = scales[8 + g % 4] >> (g / 4 * 2) & 3u;
+        b.scale[g] = d * static_cast<float>(static_cast<int>(low | high << 4) - 32);
+    }
+    for (std::size_t k = 0; k < kSuper; ++k) {
+        const unsigned third = b.in[k % 32] >> k / 32 & 1u;
+        b.u[k] = static_cast<std::uint8_t>(pair_of_bits(b.in + 32, k) | third << 2);
+    }
+}
+
+// What the codes of the IQ4 types stand for, as integers with 128 for zero.
+constexpr std::array<std::uint8_t, 16> kIq4Numbers = {1,   24,  45,  63,  79,  93,  106, 118,
+                                                      129, 141, 153, 166, 181, 197, 217, 241};
+
+void iq4_numbers(const std::uint8_t* in, std::uint8_t* u) {
+    nibbles(in, u);
+    for (std::size_t i = 0; i < kBlock; ++i)
+        u[i] = kIq4Numbers[u[i]];
+}
+
+void iq4_nl(const Block& b) {  // 0 scale, 2 codes
+    b.scale[0] = b.half(0);
+    iq4_numbers(b.in + 2, b.u);
+}
+
+// 0 d, 2 high pairs of bits of eight scales, 4 their low nibbles, 8 codes; 32 stands for 0
+void iq4_xs(const Block& b) {
+    const float d = b.half(0);
+    const unsigned highs = b.in[2] | b.in[3] << 8;
+    for (std::size_t g = 0; g < kSuper / kBlock; ++g) {
+        const unsigned low = b.in[4 + g / 2] >> (g % 2 * 4) & 15u, high = highs >> (2 * g) & 3u;
+        b.scale[g] = d * static_cast<float>(static_cast<int>(low | high << 4) - 32);
+        iq4_numbers(b.in + 8 + g * kBlock / 2, b.u + g * kBlock);
+    }
+}
+
+void mxfp4(const Block& b) {  // 0 exponent, 1 codes
+    b.scale[0] = e8m0_half_to_f32(b.in[0]);
+    nibbles(b.in + 1, b.u);
+    for (std::size_t i = 0; i < kBlock; ++i)
+        b.u[i] = static_cast<std::uint8_t>(kE2M1Halves[b.u[i]] + 12);
+}
+
 void tq1_0(const Block& b) {  // 0: 32 bytes of 5 digits, 32: 16 of 5, 48: 4 of 4; 52 scale
     b.scale[0] = b.half(52);
     struct Part {
@@ -146,7 +215,7 @@ void tq1_0(const Block& b) {  // 0: 32 bytes of 5 digits, 32: 16 of 5, 48: 4 of 
 void tq2_0(const Block& b) {  // 0: two times 32 bytes of 4 pairs of bits; 64 scale
     b.scale[0] = b.half(64);
     for (std::size_t k = 0; k < kSuper; ++k)
-        b.u[k] = b.in[k / 128 * 32 + k % 32] >> (k % 128 / 32 * 2) & 3;
+        b.u[k] = static_cast<std::uint8_t>(pair_of_bits(b.in, k));
 }
 
 using Unpack = void (*)(const Block&);
@@ -173,6 +242,16 @@ Unpack unpacker(DType type) {
             return tq1_0;
         case DType::kTQ2_0:
             return tq2_0;
+        case DType::kQ2_K:
+            return q2_k;
+        case DType::kQ3_K:
+            return q3_k;
+        case DType::kIQ4_NL:
+            return iq4_nl;
+        case DType::kIQ4_XS:
+            return iq4_xs;
+        case DType::kMXFP4:
+            return mxfp4;
         default:
             break;
     }

@@ -28,6 +28,11 @@ enum class DType : std::uint8_t {
     kQ6_K,
     kTQ1_0,
     kTQ2_0,
+    kQ2_K,
+    kQ3_K,
+    kIQ4_NL,
+    kIQ4_XS,
+    kMXFP4,
     kF64,
     kF8_E4M3,
     kF8_E5M2,
@@ -52,13 +57,14 @@ struct TypeInfo {
     std::uint8_t zero = 0;
     bool affine = false;
     std::uint32_t group = 0;  // weights that share a scale; divides block
+    bool e2m1 = false;        // integers are E2M1's halves, scales powers of two: no others occur
     bool weights = true;      // false: bytes or integers, which mean nothing by themselves
 };
 inline constexpr std::uint32_t kNoNumber = 0xffffffff;
 
 constexpr TypeInfo raw_type(DType type, std::string_view name, std::uint32_t gguf,
                             std::uint32_t bytes) {
-    return {type, name, gguf, 1, bytes, 0, 0, false, 0, false};
+    return {type, name, gguf, 1, bytes, 0, 0, false, 0, false, false};
 }
 
 inline constexpr auto kTypes = std::to_array<TypeInfo>({
@@ -75,6 +81,11 @@ inline constexpr auto kTypes = std::to_array<TypeInfo>({
     {DType::kQ6_K, "q6_k", 14, 256, 210, 6, 32, false, 16},
     {DType::kTQ1_0, "tq1_0", 34, 256, 54, 2, 1, false, 256},
     {DType::kTQ2_0, "tq2_0", 35, 256, 66, 2, 1, false, 256},
+    {DType::kQ2_K, "q2_k", 10, 256, 84, 2, 0, true, 16},
+    {DType::kQ3_K, "q3_k", 11, 256, 110, 3, 4, false, 16},
+    {DType::kIQ4_NL, "iq4_nl", 20, 32, 18, 8, 128, false, 32},  // a table of 8-bit integers
+    {DType::kIQ4_XS, "iq4_xs", 23, 256, 136, 8, 128, false, 32},
+    {DType::kMXFP4, "mxfp4", 39, 32, 17, 5, 12, false, 32, true},
     {DType::kF64, "f64", 28, 1, 8},
     {DType::kF8_E4M3, "f8_e4m3", kNoNumber, 1, 1},
     {DType::kF8_E5M2, "f8_e5m2", kNoNumber, 1, 1},
