@@ -12,6 +12,8 @@
 namespace skald::compiler {
 namespace {
 
+constexpr int kExponentBias = 128;  // of numbers that count halves
+
 [[noreturn]] void bad_weight(const Tensor& tensor, std::uint64_t row, std::string_view format) {
     fail("tensor {}: row {} has a weight that is not finite, or too large for {}", tensor.name, row,
          format);
@@ -65,6 +67,8 @@ void RowEncoder::round_floats(const Tensor& tensor, std::uint64_t row) {
 }
 
 bool RowEncoder::fits(const TypeInfo& source) const {
+    if (info_.scale == isa::ScaleKind::Exponent)
+        return source.e2m1;
     return info_.numbers.empty() && source.bits != 0 && source.bits <= info_.bits &&
            (info_.affine || !source.affine) &&
            (info_.block == 0 || source.group % info_.block == 0);
@@ -99,6 +103,8 @@ bool RowEncoder::copy(const Tensor& tensor, std::uint64_t row) {
     const std::size_t blocks = k / info_.block;
     out_.scale.resize(blocks);
     out_.minimum.resize(info_.affine ? blocks : 0);
+    if (info_.scale == isa::ScaleKind::Exponent)
+        return copy_exponents(tensor, row);
     for (std::size_t b = 0; b < blocks; ++b) {
         const std::size_t g = b * info_.block / type.group;
         out_.scale[b] = f32_to_f16(source_.scale[g]);
@@ -112,6 +118,15 @@ bool RowEncoder::copy(const Tensor& tensor, std::uint64_t row) {
         if (!good)
             bad_weight(tensor, row, info_.name);
     }
+    return true;
+}
+
+bool RowEncoder::copy_exponents(const Tensor& tensor, std::uint64_t row) {
+    for (const float w : weights_)
+        if (!std::isfinite(w))
+            bad_weight(tensor, row, info_.name);
+    for (std::size_t b = 0; b < out_.scale.size(); ++b)
+        out_.scale[b] = static_cast<std::uint16_t>(std::ilogb(source_.scale[b]) + kExponentBias);
     return true;
 }
 
@@ -171,7 +186,7 @@ float RowEncoder::scale_of(std::size_t block) const {
     if (info_.block == 0)
         return out_.row_scale;
     if (info_.scale == isa::ScaleKind::Exponent)
-        return std::ldexp(1.0f, out_.scale[block] - 128);
+        return std::ldexp(1.0f, out_.scale[block] - kExponentBias);
     return f16_to_f32(out_.scale[block]);
 }
 

@@ -50,6 +50,7 @@ class RowEncoder {
   private:
     bool fits(const TypeInfo& source) const;
     bool copy(const Tensor& tensor, std::uint64_t row);
+    bool copy_exponents(const Tensor& tensor, std::uint64_t row);
     void quantise(const Tensor& tensor, std::uint64_t row);
     void round_floats(const Tensor& tensor, std::uint64_t row);
     void add_errors();

@@ -43,6 +43,8 @@ bool one_scale_a_row(const Tensor& tensor) {
 // The format that keeps a type's integers; int8 for what has none, or groups the card has not.
 WeightFormat natural_format(const Tensor& tensor) {
     const TypeInfo& info = info_of(tensor.type);
+    if (info.e2m1)
+        return WeightFormat::MX4B32;
     if (info.bits == 0 || info.group < isa::kQuantBlock)
         return WeightFormat::I8B32;
     if (info.bits == 2)
