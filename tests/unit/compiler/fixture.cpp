@@ -325,6 +325,20 @@ GgufFile make_gguf(const TinyShape& s, Encoding encoding, unsigned seed) {
     return file;
 }
 
+std::vector<GgufFile> split_gguf(const GgufFile& file, std::uint32_t count) {
+    std::vector<GgufFile> parts(count);
+    parts[0].values = file.values;
+    for (std::uint32_t n = 0; n < count; ++n) {
+        parts[n].version = file.version;
+        parts[n].values["split.no"] = n;
+        parts[n].values["split.count"] = count;
+        parts[n].values["split.tensors.count"] = static_cast<std::uint32_t>(file.tensors.size());
+    }
+    for (std::size_t i = 0; i < file.tensors.size(); ++i)
+        parts[i % count].tensors.push_back(file.tensors[i]);
+    return parts;
+}
+
 std::vector<std::byte> gguf_bytes(const GgufFile& file) {
     constexpr std::size_t kAlign = 32;
     Bytes out;

@@ -74,6 +74,8 @@ struct GgufFile {
 
 // Rows that 32 does not divide stay f16 under kQ8_0, vectors are always f32.
 GgufFile make_gguf(const TinyShape& shape, Encoding encoding = Encoding::kF32, unsigned seed = 1);
+// In as many parts as llama.cpp's tool would write: metadata in the first, tensors by turns.
+std::vector<GgufFile> split_gguf(const GgufFile& file, std::uint32_t count);
 std::vector<std::byte> gguf_bytes(const GgufFile& file);
 
 std::vector<std::byte> encode(const std::vector<float>& data, Encoding encoding);

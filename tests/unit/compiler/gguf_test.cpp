@@ -50,5 +50,101 @@ TEST_F(GgufFiles, HaveAValueOnceOrByLayer) {
     expect_error([&] { gguf.maybe_one_or_more("text"); }, {"m.gguf", "text must be"});
 }
 
+TEST_F(GgufFiles, OfVersionTwoAreLikeThree) {
+    test::GgufFile file;
+    file.values = {{"x.a", 1u}};
+    file.version = 2;
+    EXPECT_EQ(Gguf(write(file)).uint("x.a"), 1u);
+    for (const std::uint32_t version : {0u, 1u, 4u}) {
+        file.version = version;
+        expect_error([&] { Gguf{write(file)}; }, {"m.gguf: byte 4: GGUF version", "2 and 3"});
+    }
+    for (const std::uint32_t version : {0x02000000u, 0x03000000u}) {
+        file.version = version;
+        expect_error([&] { Gguf{write(file)}; }, {"m.gguf", "big-endian"});
+    }
+}
+
+TEST_F(GgufFiles, AreToldFromWhatElsePeopleHave) {
+    const auto refused = [&](std::string_view text, std::initializer_list<const char*> words,
+                             const std::string& name = "x") {
+        const auto bytes = std::as_bytes(std::span(text));
+        test::write_file(temporary_ / name, {bytes.begin(), bytes.end()});
+        expect_error([&] { Gguf{temporary_ / name}; }, words);
+    };
+    refused("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab\nsize 1045400\n",
+            {"x: is a Git LFS pointer", "git lfs pull"});
+    refused("PK\x03\x04 and more", {"x: is a zip archive", "PyTorch", "not a GGUF file"});
+    refused("lmgg and more", {"x: is a file of ggml"});
+    refused("{\"a\": 1}", {"not a GGUF file", "--random"}, "x.json");
+    refused("12345678{}", {"not a GGUF file", "folder"}, "x.safetensors");
+}
+
+class SplitGguf : public GgufFiles {
+  protected:
+    SplitGguf() {
+        test::GgufFile file;
+        file.values = {{"x.a", 1u}, {"x.b", std::string("b")}};
+        for (const char* name : {"a", "b", "c", "d"})
+            file.tensors.push_back({name, {1}, 0, std::vector<std::byte>(4)});
+        parts_ = test::split_gguf(file, 3);
+    }
+    static std::string name(int number, int count = 3) {
+        return "m-0000" + std::to_string(number) + "-of-0000" + std::to_string(count) + ".gguf";
+    }
+    void write_all() {
+        for (int n = 1; n <= 3; ++n)
+            write(parts_[static_cast<std::size_t>(n - 1)], name(n));
+    }
+    std::vector<test::GgufFile> parts_;
+};
+
+TEST_F(SplitGguf, IsOpenedByAnyPart) {
+    write_all();
+    for (int n = 1; n <= 3; ++n) {
+        const Gguf gguf(temporary_ / name(n));
+        EXPECT_EQ(gguf.tensor_names(), (Names{"a", "b", "c", "d"}));
+        EXPECT_EQ(gguf.uint("x.a"), 1u);
+        EXPECT_EQ(gguf.unread_metadata("x."), Names{"x.b"});
+        EXPECT_TRUE(gguf.file().ends_with(name(1)));
+        EXPECT_EQ(gguf.find("c")->data.size(), 4u);
+        EXPECT_EQ(gguf.find("e"), nullptr);
+    }
+}
+
+TEST_F(SplitGguf, IsRefusedWhereItIsNotWhole) {
+    write_all();
+    std::filesystem::remove(temporary_ / name(2));
+    for (const int n : {1, 3})
+        expect_error([&] { Gguf{temporary_ / name(n)}; },
+                     {name(n).c_str(), "part 2 of 3 is missing", name(2).c_str()});
+    write_all();
+    std::filesystem::rename(temporary_ / name(1), temporary_ / "m.gguf");
+    expect_error([&] { Gguf{temporary_ / "m.gguf"}; }, {"part 1 of 3", "-00001-of-00003.gguf"});
+}
+
+TEST_F(SplitGguf, IsRefusedWherePartsDoNotFit) {
+    const auto refused = [&](auto change, std::initializer_list<const char*> words) {
+        const auto kept = parts_;
+        change(parts_);
+        write_all();
+        parts_ = kept;
+        expect_error([&] { Gguf{temporary_ / name(1)}; }, words);
+    };
+    using Parts = std::vector<test::GgufFile>;
+    refused([](Parts& p) { p[2].values["split.no"] = 1u; },
+            {"m-00003-of-00003.gguf", "it is part 2 of 3", "3 of 3"});
+    refused([](Parts& p) { p[1].values["split.count"] = 4u; },
+            {"m-00002-of-00003.gguf", "part 2 of 4"});
+    refused([](Parts& p) { p[1].values["x.b"] = std::string("c"); },
+            {"m-00002-of-00003.gguf", "x.b", "m-00001-of-00003.gguf"});
+    refused([](Parts& p) { p[1].tensors.pop_back(); }, {"split.tensors.count is 4", "have 3"});
+    refused([](Parts& p) { p[1].tensors[0].name = "c"; },
+            {"m-00003-of-00003.gguf", "tensor c", "m-00002-of-00003.gguf as well"});
+    refused([](Parts& p) { p[0].values["split.no"] = 3u; }, {"split.no is 3 of 3"});
+    refused([](Parts& p) { p[0].values["split.count"] = std::string("3"); },
+            {"split.count must be a whole number"});
+}
+
 }  // namespace
 }  // namespace skald::compiler

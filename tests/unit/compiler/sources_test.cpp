@@ -88,6 +88,21 @@ TEST_F(Sources, ShardsMakeNoDifference) {
     expect_same(compiled(hugging_face({})), compiled(hugging_face({}, options)));
 }
 
+TEST_F(Sources, PartsAndVersionsOfGgufMakeNoDifference) {
+    test::GgufFile file = test::make_gguf({});
+    const auto whole = gguf(file);
+    file.version = 2;
+    expect_same(compiled(whole), compiled(gguf(file)));
+    file.version = 3;
+    std::filesystem::path last;
+    const auto parts = test::split_gguf(file, 3);
+    for (std::size_t n = 0; n < parts.size(); ++n) {
+        last = temporary_ / ("s-0000" + std::to_string(n + 1) + "-of-00003.gguf");
+        test::write_file(last, test::gguf_bytes(parts[n]));
+    }
+    expect_same(compiled(whole), compiled(last));
+}
+
 TEST_F(Sources, KeepsQ8IntegersAndScalesExactly) {
     TinyShape shape;
     shape.layers = 1;
@@ -236,7 +251,7 @@ TEST_F(Sources, SaysWhatIsNotSupportedInAGgufFile) {
         expect_error([&] { plan(load_model(path), {}); }, words);
     };
     using File = test::GgufFile;
-    gguf_error([](File& f) { f.version = 2; }, {"version 2"});
+    gguf_error([](File& f) { f.version = 1; }, {"byte 4", "version 1", "versions 2 and 3"});
     gguf_error([](File& f) { f.values["general.architecture"] = std::string("gemma3"); },
                {"gemma3", "not supported"});
     gguf_error([](File& f) { f.values["llama.expert_count"] = 8u; }, {"mixture-of-experts"});
@@ -245,7 +260,8 @@ TEST_F(Sources, SaysWhatIsNotSupportedInAGgufFile) {
     gguf_error([](File& f) { f.values["llama.rope.dimension_count"] = 4u; },
                {"rope.dimension_count"});
     gguf_error([](File& f) { f.values["llama.attention.value_length"] = 4u; }, {"value_length"});
-    gguf_error([](File& f) { f.values["split.count"] = 3u; }, {"one of 3 parts"});
+    gguf_error([](File& f) { f.values["split.count"] = 3u; },
+               {"part 1 of 3", "-00001-of-00003.gguf"});
     gguf_error([](File& f) { f.values.erase("llama.block_count"); },
                {"llama.block_count", "missing"});
     gguf_error([](File& f) { f.values["llama.block_count"] = std::string("2"); },

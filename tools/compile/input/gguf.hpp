@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Reader of GGUF version 3 files: magic, counts, typed key-value metadata, tensor descriptions,
-// aligned data.
+// A model in GGUF: metadata and tensors of one file, or of all parts of one that was split
+// ("NAME-00001-of-00003.gguf").
 #pragma once
 
 #include <cstdint>
@@ -12,16 +12,16 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
-#include "input/mapped_file.hpp"
+#include "input/gguf_part.hpp"
 #include "input/tensor.hpp"
 
 namespace skald::compiler {
 
 class Gguf {
   public:
+    // `path`: the file, or any part of a split one; the others are opened too.
     explicit Gguf(const std::filesystem::path& path);
 
     // Metadata. nullopt / nullptr: there is no such key. A value of another type is an error.
@@ -41,7 +41,7 @@ class Gguf {
     const std::string& string(const std::string& key) const;
     const std::vector<std::string>& strings(const std::string& key) const;
 
-    bool has(const std::string& key) const { return values_.contains(key); }
+    bool has(const std::string& key) const { return parts_.front().values.contains(key); }
     [[noreturn]] void reject(const std::string& key, std::string_view what) const;
 
     // Keys with `prefix` that no getter was asked for; has() does not count. So whoever reads a
@@ -49,30 +49,25 @@ class Gguf {
     std::vector<std::string> unread_metadata(std::string_view prefix) const;
     void skip(std::initializer_list<std::string_view> keys) const;  // known, and do not matter
 
-    // nullptr if there is no such tensor; throws if it is of a type that is not supported.
+    // nullptr if there is no such tensor; throws if it is of a type that is not supported. It
+    // points into the files, which this object holds.
     const Tensor* find(const std::string& name) const;
     std::vector<std::string> tensor_names() const;
-    const std::string& file() const { return file_.name(); }
+    const std::string& file() const { return parts_.front().file.name(); }
 
   private:
-    // Numbers keep 64 bits whichever width the file has.
-    using Value = std::variant<std::uint64_t, std::int64_t, double, bool, std::string,
-                               std::vector<double>, std::vector<std::string>>;
-    struct Entry {
-        Tensor tensor;
-        std::uint32_t unsupported_type = 0;
-        bool supported = true;
+    struct Place {
+        const GgufTensor* tensor;
+        const GgufPart* part;
     };
-    class Parser;
 
     template <typename T>
     const T* get(const std::string& key, std::string_view type) const;
-    const Value* look_up(const std::string& key) const;
+    const GgufValue* look_up(const std::string& key) const;
 
-    MappedFile file_;
-    std::map<std::string, Value> values_;
+    std::vector<GgufPart> parts_;  // never empty; the first has the metadata
+    std::map<std::string, Place> tensors_;
     mutable std::set<std::string, std::less<>> read_;
-    std::map<std::string, Entry> tensors_;
 };
 
 }  // namespace skald::compiler

@@ -8,11 +8,22 @@
 
 #include <cerrno>
 #include <cstring>
+#include <string_view>
 #include <utility>
 
 #include "error.hpp"
 
 namespace skald::compiler {
+namespace {
+
+// Where a repository was cloned without Git LFS, a large file is a text of three lines about it.
+bool is_lfs_pointer(std::span<const std::byte> bytes) {
+    constexpr std::size_t kLongest = 1024;
+    const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    return text.size() <= kLongest && text.starts_with("version https://git-lfs.github.com/spec/");
+}
+
+}  // namespace
 
 MappedFile::MappedFile(const std::filesystem::path& path) : name_(path.string()) {
     const int fd = ::open(name_.c_str(), O_RDONLY | O_CLOEXEC);
@@ -38,6 +49,11 @@ MappedFile::MappedFile(const std::filesystem::path& path) : name_(path.string())
     if (map != MAP_FAILED) {
         data_ = static_cast<const std::byte*>(map);
         size_ = static_cast<std::size_t>(status.st_size);
+        if (is_lfs_pointer(bytes())) {
+            ::munmap(map, size_);
+            fail("{}: is a Git LFS pointer, not the file itself: fetch that with git lfs pull",
+                 name_);
+        }
     }
 }
 

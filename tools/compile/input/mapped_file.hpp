@@ -11,7 +11,8 @@ namespace skald::compiler {
 
 class MappedFile {
   public:
-    // Throws CompileError if the file cannot be opened or mapped. An empty file maps to no bytes.
+    // Throws CompileError if the file cannot be opened or mapped, or is only a Git LFS pointer. An
+    // empty file maps to no bytes.
     explicit MappedFile(const std::filesystem::path& path);
     ~MappedFile();
     MappedFile(MappedFile&& other) noexcept;

@@ -18,9 +18,6 @@ class ConfigReader {
     explicit ConfigReader(const Gguf& gguf) : gguf_(gguf) {}
 
     ModelConfig read() {
-        if (const auto parts = gguf_.maybe_uint("split.count").value_or(1); parts > 1)
-            fail("{}: is one of {} parts of a model; put together into one file it can be compiled",
-                 gguf_.file(), parts);
         const std::string& architecture = gguf_.string("general.architecture");
         if (architecture != kArchitecture)
             fail("{}: architecture {} is not supported; llama is", gguf_.file(), architecture);
