@@ -19,7 +19,11 @@ using Json = nlohmann::json;
 
 // Throws CompileError "file: byte N: ..." for text that is not JSON, or not an object. NaN,
 // Infinity and -Infinity, which Python's json writes, are numbers where a value may stand.
-Json parse_json_object(const std::string& file, std::span<const std::byte> text);
+// Of keys that an object has twice the last counts, as in Python, unless they have to be unique:
+// then the text is refused if the outermost object has any.
+enum class JsonKeys : std::uint8_t { kLast, kUnique };
+Json parse_json_object(const std::string& file, std::span<const std::byte> text,
+                       JsonKeys keys = JsonKeys::kLast);
 
 // Typed access to one object of a file. `where` is the path of the object within the file
 // ("model.vocab"), empty at the top.

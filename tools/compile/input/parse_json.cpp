@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <set>
 #include <utility>
 
 #include "error.hpp"
@@ -79,6 +80,17 @@ Json parse_with_words(const std::string& file, std::string_view original) {
     });
 }
 
+Json parse_with_unique_keys(const std::string& file, std::string_view text) {
+    std::set<std::string> seen;
+    return Json::parse(text.begin(), text.end(),
+                       [&](int depth, Json::parse_event_t event, Json& parsed) {
+                           if (event == Json::parse_event_t::key && depth == 1 &&
+                               !seen.insert(parsed.get<std::string>()).second)
+                               fail("{}: {} appears twice", file, parsed.get<std::string>());
+                           return true;
+                       });
+}
+
 // Outside of strings it could be nothing else; within them it costs the slower way and no more.
 bool may_have_words(std::string_view text) {
     return text.find("NaN") != text.npos || text.find("Infinity") != text.npos;
@@ -86,11 +98,12 @@ bool may_have_words(std::string_view text) {
 
 }  // namespace
 
-Json parse_json_object(const std::string& file, std::span<const std::byte> bytes) {
+Json parse_json_object(const std::string& file, std::span<const std::byte> bytes, JsonKeys keys) {
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     try {
-        Json json = may_have_words(text) ? parse_with_words(file, text)
-                                         : Json::parse(text.begin(), text.end());
+        Json json = keys == JsonKeys::kUnique ? parse_with_unique_keys(file, text)
+                    : may_have_words(text)    ? parse_with_words(file, text)
+                                              : Json::parse(text.begin(), text.end());
         if (!json.is_object())
             fail("{}: is not a JSON object", file);
         return json;

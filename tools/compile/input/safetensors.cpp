@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "input/safetensors.hpp"
 
-#include <set>
+#include <fmt/ranges.h>
+
+#include <map>
+#include <utility>
 
 #include "error.hpp"
 #include "input/byte_reader.hpp"
@@ -14,14 +17,26 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kMaxRank = 8;
 
-std::optional<DType> dtype_of(const std::string& name) {
-    if (name == "F32")
-        return DType::kF32;
-    if (name == "F16")
-        return DType::kF16;
-    if (name == "BF16")
-        return DType::kBF16;
+// Exponents of MXFP4 (F8_E8M0) are bytes to us, as they are in files that call them U8.
+constexpr std::pair<std::string_view, DType> kTypeNames[] = {
+    {"F64", DType::kF64},    {"F32", DType::kF32},         {"F16", DType::kF16},
+    {"BF16", DType::kBF16},  {"F8_E4M3", DType::kF8_E4M3}, {"F8_E5M2", DType::kF8_E5M2},
+    {"F8_E8M0", DType::kU8}, {"U8", DType::kU8},           {"I8", DType::kI8},
+    {"I16", DType::kI16},    {"I32", DType::kI32},         {"I64", DType::kI64},
+    {"BOOL", DType::kBool}};
+
+std::optional<DType> dtype_of(std::string_view name) {
+    for (const auto& [text, type] : kTypeNames)
+        if (text == name)
+            return type;
     return std::nullopt;
+}
+
+std::vector<std::string_view> type_names() {
+    std::vector<std::string_view> names;
+    for (const auto& [text, type] : kTypeNames)
+        names.push_back(text);
+    return names;
 }
 
 std::vector<std::uint64_t> read_shape(const JsonObject& entry) {
@@ -56,7 +71,7 @@ void SafeTensors::add_file(const fs::path& path) {
     const auto header_bytes = in.get<std::uint64_t>("the header length");
     const auto header_text = in.take(header_bytes, "the header");
     const auto data = in.take(in.left(), "the data");
-    const Json header = parse_json_object(file.name(), header_text);
+    const Json header = parse_json_object(file.name(), header_text, JsonKeys::kUnique);
     for (const auto& [name, value] : header.items()) {
         if (name == "__metadata__")
             continue;
@@ -78,7 +93,7 @@ void SafeTensors::add_file(const fs::path& path) {
             e.unsupported_type = dtype;
         }
         if (!tensors_.emplace(name, std::move(e)).second)
-            fail("{}: tensor {} is in another shard as well", file.name(), name);
+            fail("{}: tensor {} is in {} as well", file.name(), name, tensors_.at(name).file);
     }
 }
 
@@ -88,34 +103,49 @@ SafeTensors SafeTensors::open_file(const fs::path& path) {
     return result;
 }
 
-SafeTensors SafeTensors::open_folder(const fs::path& folder) {
-    const fs::path single = folder / "model.safetensors";
-    const fs::path index = folder / "model.safetensors.index.json";
+SafeTensors SafeTensors::open_folder(const fs::path& folder, std::string_view stem) {
+    const fs::path single = folder / fmt::format("{}.safetensors", stem);
+    const fs::path index = folder / fmt::format("{}.safetensors.index.json", stem);
     std::error_code ignored;
     if (fs::exists(single, ignored))
         return open_file(single);
     if (!fs::exists(index, ignored))
-        fail("{}: has neither model.safetensors nor model.safetensors.index.json", folder.string());
+        fail("{}: has neither {} nor {}", folder.string(), single.filename().string(),
+             index.filename().string());
+    SafeTensors result;
+    result.add_shards(index);
+    return result;
+}
 
+void SafeTensors::add_shards(const fs::path& index) {
     const MappedFile file(index);
     const Json json = parse_json_object(file.name(), file.bytes());
     const JsonObject map = JsonObject(file.name(), "", json).object("weight_map");
-    std::set<std::string> shards;
+    const fs::path folder = index.parent_path();
+    std::map<std::string, std::string>
+        shards;  // by name, the first tensor that is said to be there
     for (const auto& [tensor, shard] : map.json().items()) {
         if (!shard.is_string())
             map.reject(tensor, "must be a string");
         const auto name = shard.get<std::string>();
         if (name.empty() || fs::path(name).filename() != name)  // no way out of the folder
             map.reject(tensor, "must be the name of a file in the same folder");
-        shards.insert(name);
+        shards.emplace(name, tensor);
     }
-    SafeTensors result;
-    for (const std::string& shard : shards)
-        result.add_file(folder / shard);
-    for (const auto& [tensor, shard] : map.json().items())
-        if (!result.tensors_.contains(tensor))
-            map.reject(tensor, fmt::format("is not in {}", shard.get<std::string>()));
-    return result;
+    for (const auto& [shard, tensor] : shards) {
+        std::error_code ignored;
+        if (!fs::exists(folder / shard, ignored))
+            map.reject(tensor, fmt::format("is in shard {}, which is missing", shard));
+        add_file(folder / shard);
+    }
+    for (const auto& [tensor, shard] : map.json().items()) {
+        const auto name = shard.get<std::string>();
+        const auto it = tensors_.find(tensor);
+        if (it == tensors_.end())
+            map.reject(tensor, fmt::format("is not in {}", name));
+        if (it->second.file != (folder / name).string())
+            map.reject(tensor, fmt::format("is not in {}, but in {}", name, it->second.file));
+    }
 }
 
 const Tensor* SafeTensors::find(const std::string& name) const {
@@ -123,8 +153,8 @@ const Tensor* SafeTensors::find(const std::string& name) const {
     if (it == tensors_.end())
         return nullptr;
     if (!it->second.unsupported_type.empty())
-        fail("{}: tensor {} has type {}, which is not supported (F32, F16, BF16 are)",
-             it->second.file, name, it->second.unsupported_type);
+        fail("{}: tensor {} has type {}, which is not supported ({} are)", it->second.file, name,
+             it->second.unsupported_type, fmt::join(type_names(), ", "));
     return &it->second.tensor;
 }
 

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "input/mapped_file.hpp"
@@ -18,11 +19,14 @@ class SafeTensors {
     // A single .safetensors file.
     static SafeTensors open_file(const std::filesystem::path& path);
 
-    // model.safetensors or model.safetensors.index.json with its shards in `folder`.
-    static SafeTensors open_folder(const std::filesystem::path& folder);
+    // STEM.safetensors, or STEM.safetensors.index.json and the shards it names, in `folder`. Other
+    // stems than Hugging Face's: "consolidated" (Mistral's own), "adapter_model" (LoRA).
+    static SafeTensors open_folder(const std::filesystem::path& folder,
+                                   std::string_view stem = "model");
 
     // nullptr if there is no such tensor. Throws if there is one of a type that is not supported
-    // (then only, so that an unused tensor of an odd type does no harm).
+    // (then only, so that an unused tensor of an odd type does no harm). Types of bytes and
+    // integers are found like others, see TypeInfo::weights.
     const Tensor* find(const std::string& name) const;
 
     std::vector<std::string> names() const;
@@ -34,6 +38,7 @@ class SafeTensors {
     };
 
     void add_file(const std::filesystem::path& path);
+    void add_shards(const std::filesystem::path& index);
 
     std::vector<MappedFile> files_;
     std::map<std::string, Entry> tensors_;
