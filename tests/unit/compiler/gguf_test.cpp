@@ -80,6 +80,42 @@ TEST_F(GgufFiles, AreToldFromWhatElsePeopleHave) {
     refused("12345678{}", {"not a GGUF file", "folder"}, "x.safetensors");
 }
 
+TEST_F(GgufFiles, NameTheTypesThatAreNotRead) {
+    test::GgufFile file;
+    const std::vector<std::pair<std::uint32_t, const char*>> types = {
+        {4, "q4_2"},    {5, "q4_3"},      {9, "q8_1"},   {15, "q8_k"},     {16, "iq2_xxs"},
+        {17, "iq2_xs"}, {18, "iq3_xxs"},  {19, "iq1_s"}, {21, "iq3_s"},    {22, "iq2_s"},
+        {29, "iq1_m"},  {33, "q4_0_8_8"}, {40, "nvfp4"}, {77, "number 77"}};
+    for (const auto& [number, name] : types)
+        file.tensors.push_back({name, {2, 256}, number, std::vector<std::byte>(32)});
+    const Gguf gguf(write(file));
+    EXPECT_EQ(gguf.tensor_names().size(), types.size());
+    EXPECT_EQ(gguf.name(), "m");
+    for (const auto& [number, name] : types)
+        expect_error([&] { gguf.find(name); },
+                     {"m.gguf: tensor", (std::string("has type ") + name + ",").c_str(),
+                      "not supported", "q2_k", "mxfp4"});
+}
+
+TEST_F(GgufFiles, HaveTensorsOfExpertsAndOfIntegers) {
+    test::GgufFile file;
+    std::vector<std::byte> blocks(3 * 2 * 17);
+    blocks[2 * 2 * 17] = std::byte{128};  // expert 2, row 0: exponent and first weight
+    blocks[2 * 2 * 17 + 1] = std::byte{0x02};
+    file.tensors.push_back({"experts", {3, 2, 32}, 39, blocks});
+    file.tensors.push_back({"ids", {4}, 26, std::vector<std::byte>(16)});
+    const Gguf gguf(write(file));
+    const Tensor& experts = *gguf.find("experts");
+    EXPECT_EQ(experts.rows(), 6u);
+    std::vector<float> row(32);
+    row_to_f32(experts.part(2), 0, row);
+    EXPECT_EQ(row[0], 2);
+    const Tensor& ids = *gguf.find("ids");
+    EXPECT_EQ(ids.type, DType::kI32);
+    std::vector<float> one(4);
+    expect_error([&] { row_to_f32(ids, 0, one); }, {"tensor ids", "i32"});
+}
+
 class SplitGguf : public GgufFiles {
   protected:
     SplitGguf() {
@@ -107,6 +143,7 @@ TEST_F(SplitGguf, IsOpenedByAnyPart) {
         EXPECT_EQ(gguf.uint("x.a"), 1u);
         EXPECT_EQ(gguf.unread_metadata("x."), Names{"x.b"});
         EXPECT_TRUE(gguf.file().ends_with(name(1)));
+        EXPECT_EQ(gguf.name(), "m");
         EXPECT_EQ(gguf.find("c")->data.size(), 4u);
         EXPECT_EQ(gguf.find("e"), nullptr);
     }

@@ -109,6 +109,13 @@ Gguf::Gguf(const fs::path& path) : parts_(open_parts(path)) {
                      it->second.part->file.name());
 }
 
+std::string Gguf::name() const {
+    const std::string last = fs::path(file()).filename().string();
+    const std::string suffix = part_suffix(0, parts_.size());
+    return last.ends_with(suffix) ? last.substr(0, last.size() - suffix.size())
+                                  : fs::path(last).stem().string();
+}
+
 void Gguf::reject(const std::string& key, std::string_view what) const {
     fail("{}: {} {}", file(), key, what);
 }

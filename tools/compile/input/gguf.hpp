@@ -53,6 +53,7 @@ class Gguf {
     // points into the files, which this object holds.
     const Tensor* find(const std::string& name) const;
     std::vector<std::string> tensor_names() const;
+    std::string name() const;  // of the file, without the ending and the number of a part
     const std::string& file() const { return parts_.front().file.name(); }
 
   private:

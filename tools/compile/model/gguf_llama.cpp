@@ -27,7 +27,7 @@ class ConfigReader {
         c.source = gguf_.file();
         c.architecture = architecture;
         const std::string* name = gguf_.maybe_string("general.name");
-        c.name = name ? *name : std::filesystem::path(gguf_.file()).stem().string();
+        c.name = name ? *name : gguf_.name();
         c.layers = u32("block_count");
         c.hidden = u32("embedding_length");
         c.ffn = u32("feed_forward_length");
