@@ -22,19 +22,13 @@ struct Kept {
 
 // Scales that are products are rounded to f16; groups of 16 are quantised anew.
 const Kept kKept[] = {
-    {DType::kQ4_0, "i4b32", 0, 0, {0}},
-    {DType::kQ4_1, "i4b32a", 0, 0, {0, 2}},
-    {DType::kQ5_0, "i8b32", 0, 0, {0}},
-    {DType::kQ5_1, "i8b32a", 0, 0, {0, 2}},
-    {DType::kQ8_0, "i8b32", 0, 0, {0}},
-    {DType::kIQ4_NL, "i8b32", 0, 0, {0}},
-    {DType::kMXFP4, "mxfp4", 0, 0, {}},
-    {DType::kTQ2_0, "t2row", 0, 0, {64}},
-    {DType::kQ4_K, "i4b32a", 1e-6, 1e-3, {0, 2}},
-    {DType::kQ5_K, "i8b32a", 1e-6, 1e-3, {0, 2}},
-    {DType::kIQ4_XS, "i8b32", 1e-6, 1e-3, {0}},
-    {DType::kQ6_K, "i8b32", 1e-4, 0.02, {208}},
-    {DType::kQ2_K, "i8b32", 1e-4, 0.02, {80, 82}},
+    {DType::kQ4_0, "i4b32", 0, 0, {0}},           {DType::kQ4_1, "i4b32a", 0, 0, {0, 2}},
+    {DType::kQ5_0, "i8b32", 0, 0, {0}},           {DType::kQ5_1, "i8b32a", 0, 0, {0, 2}},
+    {DType::kQ8_0, "i8b32", 0, 0, {0}},           {DType::kIQ4_NL, "i8b32", 0, 0, {0}},
+    {DType::kMXFP4, "mxfp4", 0, 0, {}},           {DType::kTQ2_0, "t2row", 0, 0, {64}},
+    {DType::kTQ1_0, "t2row", 0, 0, {52}},         {DType::kQ4_K, "i4b32a", 1e-6, 1e-3, {0, 2}},
+    {DType::kQ5_K, "i8b32a", 1e-6, 1e-3, {0, 2}}, {DType::kIQ4_XS, "i8b32", 1e-6, 1e-3, {0}},
+    {DType::kQ6_K, "i8b32", 1e-4, 0.02, {208}},   {DType::kQ2_K, "i8b32", 1e-4, 0.02, {80, 82}},
     {DType::kQ3_K, "i8b32", 1e-4, 0.02, {108}},
 };
 
