@@ -40,6 +40,8 @@ struct Merger::Candidate {
 
 Merger::Merger(const TokenizerSpec& spec)
     : spec_(spec), pieces_(spec.pieces), merges_(spec.merges) {
+    if (spec.algorithm == tokenizer::Algorithm::kUnigram)
+        unigram_.emplace(spec, pieces_);
     byte_ids_.fill(kNone);
     for (TokenId id = 0; id < spec.pieces.size(); ++id) {
         const auto& piece = spec.pieces[id];
@@ -119,6 +121,38 @@ Merger::Candidate Merger::candidate(std::string_view word, const std::vector<Sym
     return c;
 }
 
+// Ids of the parts of a word, in order; what has none becomes its bytes or the unknown token.
+class Merger::Output {
+  public:
+    Output(const Merger& merger, std::string_view word, std::vector<TokenId>& ids)
+        : merger_(merger), word_(word), ids_(ids) {}
+
+    void add(TokenId id, std::size_t begin, std::size_t end) {
+        if (id != kNone) {
+            ids_.push_back(id);
+            unknown_before_ = false;
+            return;
+        }
+        const TokenizerSpec& spec = merger_.spec_;
+        const std::string_view character = word_.substr(begin, end - begin);
+        const bool has_bytes = merger_.falls_back_to_bytes(character);
+        if (has_bytes) {
+            for (const char b : character)
+                ids_.push_back(merger_.byte_id(b));
+        } else if (spec.unknown_id != kNone &&
+                   !(unknown_before_ && (spec.flags & tokenizer::kFuseUnknown) != 0)) {
+            ids_.push_back(spec.unknown_id);
+        }
+        unknown_before_ = !has_bytes;
+    }
+
+  private:
+    const Merger& merger_;
+    std::string_view word_;
+    std::vector<TokenId>& ids_;
+    bool unknown_before_ = false;
+};
+
 void Merger::merge(std::string_view word, std::vector<TokenId>& ids) const {
     if (word.size() >= kNone)
         throw TokenizerError("a text of more than 4 GiB cannot be tokenised");
@@ -127,6 +161,12 @@ void Merger::merge(std::string_view word, std::vector<TokenId>& ids) const {
             ids.push_back(id);
             return;
         }
+    }
+    if (unigram_) {
+        Output out(*this, word, ids);
+        for (const Unigram::Part& part : unigram_->split(word))
+            out.add(part.id, part.begin, part.end);
+        return;
     }
     std::vector<Symbol> symbols = split(word);
     std::priority_queue<Candidate, std::vector<Candidate>, std::greater<>> queue;
@@ -155,25 +195,9 @@ void Merger::merge(std::string_view word, std::vector<TokenId>& ids) const {
         propose(l.previous);
         propose(c.left);
     }
-    bool unknown_before = false;
-    for (std::uint32_t i = 0; i < symbols.size(); i = symbols[i].next) {
-        const Symbol& s = symbols[i];
-        if (s.id != kNone) {
-            ids.push_back(s.id);
-            unknown_before = false;
-        } else {  // by score: a character that nothing took up
-            const std::string_view character = word.substr(s.begin, s.end - s.begin);
-            const bool has_bytes = falls_back_to_bytes(character);
-            if (has_bytes) {
-                for (const char b : character)
-                    ids.push_back(byte_id(b));
-            } else if (spec_.unknown_id != kNone &&
-                       !(unknown_before && (spec_.flags & tokenizer::kFuseUnknown) != 0)) {
-                ids.push_back(spec_.unknown_id);
-            }
-            unknown_before = !has_bytes;
-        }
-    }
+    Output out(*this, word, ids);
+    for (std::uint32_t i = 0; i < symbols.size(); i = symbols[i].next)
+        out.add(symbols[i].id, symbols[i].begin, symbols[i].end);
 }
 
 }  // namespace skald::rt

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: MIT
-// Byte-pair merging of one word: characters to pieces, neighbours merged best first. Both
-// algorithms of the format run here: by rank in the merge list, or by score of the merged piece.
-// O(n log n), so that a word may be a whole prompt.
+// The pieces of one word. Byte-pair merging, by rank in the merge list or by score of the merged
+// piece, runs here: characters to pieces, neighbours merged best first, O(n log n), so that a word
+// may be a whole prompt. Unigram vocabularies have unigram.hpp.
 #pragma once
 
 #include <array>
+#include <optional>
 #include <string_view>
 #include <vector>
 
 #include "tokenizer/piece_index.hpp"
 #include "tokenizer/spec.hpp"
+#include "tokenizer/unigram.hpp"
 
 namespace skald::rt {
 
@@ -17,6 +19,8 @@ class Merger {
   public:
     // `spec` must outlive the merger.
     explicit Merger(const TokenizerSpec& spec);
+    Merger(const Merger&) = delete;
+    Merger& operator=(const Merger&) = delete;
 
     // Appends the ids of `word`, well-formed UTF-8 (uapi/doc/tokenizer.md, Encode 4; equals go
     // leftmost first). A character that has neither piece, byte pieces nor unknown token is left
@@ -26,6 +30,7 @@ class Merger {
   private:
     struct Symbol;
     struct Candidate;
+    class Output;
 
     TokenId byte_id(char byte) const { return byte_ids_[static_cast<unsigned char>(byte)]; }
     bool falls_back_to_bytes(std::string_view character) const;
@@ -38,6 +43,7 @@ class Merger {
     const TokenizerSpec& spec_;
     PieceIndex pieces_;
     MergeIndex merges_;
+    std::optional<Unigram> unigram_;
     std::array<TokenId, 256> byte_ids_;  // kNoToken where there is no piece for the byte
 };
 

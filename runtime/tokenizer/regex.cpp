@@ -6,7 +6,10 @@
 
 #include <new>
 
+#include "tokenizer/char_classes.hpp"
+#include "tokenizer/regex_syntax.hpp"
 #include "tokenizer/spec.hpp"
+#include "tokenizer/utf8.hpp"
 
 namespace skald::rt {
 namespace {
@@ -28,22 +31,60 @@ PCRE2_SPTR units(std::string_view s) {
     return reinterpret_cast<PCRE2_SPTR>(s.data());
 }
 
+std::string byte(std::uint8_t b) {
+    static constexpr char kDigits[] = "0123456789abcdef";
+    return {'\\', 'x', kDigits[b / 16], kDigits[b % 16]};
+}
+
+// A set as the bytes of its classes.
+std::string set_of(const std::vector<std::uint8_t>& classes) {
+    if (classes.empty())
+        return "(?!)";
+    if (classes.size() == 1)
+        return byte(classes[0]);
+    std::string out = "[";
+    for (std::size_t i = 0; i < classes.size();) {
+        std::size_t last = i;
+        while (last + 1 < classes.size() && classes[last + 1] == classes[last] + 1)
+            ++last;
+        out += byte(classes[i]);
+        if (last > i)
+            out += "-" + byte(classes[last]);
+        i = last + 1;
+    }
+    return out + "]";
+}
+
+CharClasses classes_for(const std::string& pattern, const RegexSyntax& syntax) {
+    auto classes = CharClasses::of(syntax.sets);
+    if (!classes)
+        throw TokenizerError("regular expression '" + pattern + "': more than " +
+                             std::to_string(CharClasses::kMost) +
+                             " kinds of characters are not supported");
+    return std::move(*classes);
+}
+
 }  // namespace
 
 struct Regex::Code {
+    CharClasses classes;
     std::unique_ptr<pcre2_code, FreeCode> code;
 };
 
-Regex::Regex(const std::string& pattern) : code_(std::make_unique<Code>()) {
+Regex::Regex(const std::string& pattern) {
+    const RegexSyntax syntax = parse_regex(pattern);
+    code_ = std::make_unique<Code>(Code{classes_for(pattern, syntax), nullptr});
+    std::string written;
+    for (const RegexSyntax::Item& item : syntax.items)
+        written += item.set < 0
+                       ? item.text
+                       : set_of(code_->classes.classes_of(static_cast<std::size_t>(item.set)));
     int error = 0;
     PCRE2_SIZE offset = 0;
-    // \C takes a character apart.
-    code_->code.reset(pcre2_compile(units(pattern), pattern.size(),
-                                    PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &error,
-                                    &offset, nullptr));
+    code_->code.reset(pcre2_compile(units(written), written.size(),
+                                    PCRE2_NEVER_UTF | PCRE2_NEVER_UCP, &error, &offset, nullptr));
     if (!code_->code)
-        throw TokenizerError("regular expression '" + pattern + "': " + message(error) +
-                             " at offset " + std::to_string(offset));
+        throw TokenizerError("regular expression '" + pattern + "': " + message(error));
     // Without a JIT on this machine matching is interpreted: slower, same result.
     pcre2_jit_compile(code_->code.get(), PCRE2_JIT_COMPLETE);
 }
@@ -53,32 +94,43 @@ Regex::Regex(Regex&&) noexcept = default;
 Regex& Regex::operator=(Regex&&) noexcept = default;
 
 std::vector<Regex::Match> Regex::find_all(std::string_view text) const {
+    if (!utf8::well_formed(text))
+        throw TokenizerError("a text that is not UTF-8 cannot be searched");
     const std::unique_ptr<pcre2_match_data, FreeMatch> data(
         pcre2_match_data_create_from_pattern(code_->code.get(), nullptr));
     if (!data)
         throw std::bad_alloc();
+    const std::string classes = code_->classes.classify(text);
     std::vector<Match> matches;
-    std::size_t at = 0;
-    // In text that is not UTF-8 PCRE2 reads anywhere; one look at it is enough.
-    for (std::uint32_t options = PCRE2_NOTEMPTY; at < text.size(); options |= PCRE2_NO_UTF_CHECK) {
-        int rc = pcre2_match(code_->code.get(), units(text), text.size(), at, options, data.get(),
+    // Characters so far and the bytes they take.
+    std::size_t character = 0, bytes = 0;
+    const auto byte_of = [&](std::size_t wanted) {
+        for (; character < wanted; ++character)
+            bytes += utf8::length(text[bytes]);
+        return bytes;
+    };
+    std::size_t last_end = std::string::npos;
+    for (std::size_t at = 0; at <= classes.size();) {
+        int rc = pcre2_match(code_->code.get(), units(classes), classes.size(), at, 0, data.get(),
                              nullptr);
         if (rc == PCRE2_ERROR_JIT_STACKLIMIT)  // long runs outgrow the JIT's stack, not the
                                                // interpreter's heap
-            rc = pcre2_match(code_->code.get(), units(text), text.size(), at,
-                             options | PCRE2_NO_JIT, data.get(), nullptr);
+            rc = pcre2_match(code_->code.get(), units(classes), classes.size(), at, PCRE2_NO_JIT,
+                             data.get(), nullptr);
         if (rc == PCRE2_ERROR_NOMATCH)
             break;
         if (rc < 0)
-            throw TokenizerError("regular expression at byte " + std::to_string(at) +
+            throw TokenizerError("regular expression at character " + std::to_string(at) +
                                  " of the text: " + message(rc));
         const PCRE2_SIZE* ovector = pcre2_get_ovector_pointer(data.get());
-        // \K in a lookahead can end a match before it begins or before the last one: take nothing
-        // twice.
-        if (ovector[0] < at || ovector[1] <= ovector[0])
-            throw TokenizerError("regular expression matches backwards");
-        matches.push_back({ovector[0], ovector[1]});
-        at = ovector[1];
+        const std::size_t begin = ovector[0], end = ovector[1];
+        if (begin == end && begin == last_end) {
+            ++at;
+            continue;
+        }
+        at = last_end = end;
+        const std::size_t begin_byte = byte_of(begin);
+        matches.push_back({begin_byte, byte_of(end)});
     }
     return matches;
 }
@@ -92,21 +144,6 @@ std::string Regex::replace_all(std::string_view text, std::string_view with) con
         at = m.end;
     }
     out += text.substr(at);
-    return out;
-}
-
-std::string Regex::lowercase(std::string_view text) {
-    static const Regex everything("(?s).+");
-    static constexpr std::string_view kLower = "\\L$0";
-    std::string out(text.size() * 2 + 16, '\0');
-    PCRE2_SIZE size = out.size();
-    const int rc = pcre2_substitute(everything.code_->code.get(), units(text), text.size(), 0,
-                                    PCRE2_SUBSTITUTE_GLOBAL | PCRE2_SUBSTITUTE_EXTENDED, nullptr,
-                                    nullptr, units(kLower), kLower.size(),
-                                    reinterpret_cast<PCRE2_UCHAR*>(out.data()), &size);
-    if (rc < 0)
-        throw TokenizerError("lower case: " + message(rc));
-    out.resize(size);
     return out;
 }
 

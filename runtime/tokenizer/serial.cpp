@@ -90,6 +90,12 @@ std::int64_t allowed_flags(tk::Stage stage, tk::StepKind kind) {
                     return 0;
                 case kStripSpace:
                     return tk::kStripSides;
+                case kNormalForm:
+                    return 7;
+                case kStripMarks:
+                    return tk::kMarkFlags;
+                case kCharMap:
+                    return tk::kCharMapFlags;
                 default:
                     return -1;
             }
@@ -131,8 +137,11 @@ void check_step(tk::Stage stage, const TokenizerSpec::Step& step) {
         fail(name + " has unknown flags " + std::to_string(step.flags));
     if (step.kind == tk::StepKind::kSplit && (step.flags & tk::kBehaviourMask) > tk::kContiguous)
         fail(name + " has unknown behaviour " + std::to_string(step.flags & tk::kBehaviourMask));
+    if (step.kind == tk::StepKind::kNormalForm && (step.flags < tk::kNfc || step.flags > tk::kNfkd))
+        fail(name + " has unknown form " + std::to_string(step.flags));
     const bool needs_a =
         step.kind != tk::StepKind::kLowercase && step.kind != tk::StepKind::kStripSpace &&
+        step.kind != tk::StepKind::kNormalForm && step.kind != tk::StepKind::kStripMarks &&
         step.kind != tk::StepKind::kByteLevel && step.kind != tk::StepKind::kByteTokens;
     if (needs_a && step.a.empty())
         fail(name + " has an empty pattern");
@@ -149,12 +158,12 @@ void check(const TokenizerSpec& spec) {
                  std::to_string(count));
     };
     if (spec.algorithm != tk::Algorithm::kMergeRanks &&
-        spec.algorithm != tk::Algorithm::kMergeScores)
+        spec.algorithm != tk::Algorithm::kMergeScores && spec.algorithm != tk::Algorithm::kUnigram)
         fail("unknown algorithm " + std::to_string(static_cast<int>(spec.algorithm)));
     if ((spec.flags & ~std::uint32_t{tk::kHeaderFlags}) != 0)
         fail("unknown flags " + std::to_string(spec.flags));
-    if (spec.algorithm == tk::Algorithm::kMergeScores && !spec.merges.empty())
-        fail("has merges, but pieces merge by score");
+    if (spec.algorithm != tk::Algorithm::kMergeRanks && !spec.merges.empty())
+        fail("has merges, but goes by scores");
     for (std::size_t i = 0; i < spec.pieces.size(); ++i) {
         const TokenizerSpec::Piece& piece = spec.pieces[i];
         if (piece.kind < tk::PieceKind::kNormal || piece.kind > tk::PieceKind::kByte)

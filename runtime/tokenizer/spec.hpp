@@ -45,6 +45,8 @@ struct TokenizerSpec {
     std::vector<TokenId> prefix_ids, suffix_ids, eos_ids;
     TokenId unknown_id = tokenizer::kNoToken;
     TokenId bos_id = tokenizer::kNoToken;
+    // Sentences for people who compile the model: what it lacks. Not part of the section.
+    std::vector<std::string> remarks;
 };
 
 // The byte that a piece of kind kByte stands for ("<0x0A>" -> 10), or -1 if its text has another

@@ -2,6 +2,7 @@
 #include "tokenizer/steps.hpp"
 
 #include "tokenizer/byte_level.hpp"
+#include "tokenizer/unicode.hpp"
 #include "tokenizer/utf8.hpp"
 
 namespace skald::rt {
@@ -30,7 +31,7 @@ std::vector<Span> spans_of(std::size_t size, const std::vector<Regex::Match>& ma
     for (const Regex::Match& m : matches) {
         if (m.begin > at)
             spans.push_back({at, m.begin, invert});
-        spans.push_back({m.begin, m.end, !invert});
+        spans.push_back({m.begin, m.end, !invert});  // may be empty
         at = m.end;
     }
     if (at < size)
@@ -79,7 +80,21 @@ void split_word(const std::string& word, const std::vector<Regex::Match>& matche
                 std::uint32_t flags, std::vector<std::string>& out) {
     const auto spans = spans_of(word.size(), matches, (flags & tk::kInvert) != 0);
     for (const Span& s : group(spans, flags & tk::kBehaviourMask))
-        out.push_back(word.substr(s.begin, s.end - s.begin));
+        if (s.end > s.begin)
+            out.push_back(word.substr(s.begin, s.end - s.begin));
+}
+
+unicode::Form form_of(std::uint32_t flags) {
+    switch (flags) {
+        case tk::kNfc:
+            return unicode::Form::kNfc;
+        case tk::kNfd:
+            return unicode::Form::kNfd;
+        case tk::kNfkc:
+            return unicode::Form::kNfkc;
+        default:
+            return unicode::Form::kNfkd;
+    }
 }
 
 }  // namespace
@@ -98,14 +113,16 @@ std::string replace_all(std::string_view text, std::string_view pattern, std::st
 
 Normalizer::Normalizer(const std::vector<TokenizerSpec::Step>& steps) {
     for (const auto& step : steps) {
-        steps_.push_back({step, std::nullopt});
+        steps_.push_back({step, std::nullopt, std::nullopt});
         if (step.kind == tk::StepKind::kReplaceRegex)
             steps_.back().regex.emplace(step.a);
+        if (step.kind == tk::StepKind::kCharMap)
+            steps_.back().map.emplace(step.a, (step.flags & tk::kByGraphemes) != 0);
     }
 }
 
 std::string Normalizer::apply(std::string text) const {
-    for (const auto& [step, regex] : steps_) {
+    for (const auto& [step, regex, map] : steps_) {
         switch (step.kind) {
             case tk::StepKind::kPrepend:
                 if (!text.empty())
@@ -119,13 +136,25 @@ std::string Normalizer::apply(std::string text) const {
                     text = regex->replace_all(text, step.b);
                 break;
             case tk::StepKind::kLowercase:
-                text = Regex::lowercase(text);
+                text = unicode::lowercase(text);
                 break;
             case tk::StepKind::kStripSpace:
                 if ((step.flags & tk::kLeft) != 0)
                     text = utf8::trim_left(text);
                 if ((step.flags & tk::kRight) != 0)
                     text = utf8::trim_right(text);
+                break;
+            case tk::StepKind::kNormalForm:
+                text = unicode::normalize(form_of(step.flags), std::move(text));
+                break;
+            case tk::StepKind::kStripMarks:
+                text = unicode::without(text, (step.flags & tk::kNonspacingOnly) != 0
+                                                  ? unicode::kNonspacingMark
+                                                  : unicode::kMark);
+                break;
+            case tk::StepKind::kCharMap:
+                if (map)
+                    text = map->apply(text);
                 break;
             default:
                 throw TokenizerError("a step that does not normalise");

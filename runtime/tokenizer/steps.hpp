@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tokenizer/char_map.hpp"
 #include "tokenizer/regex.hpp"
 #include "tokenizer/spec.hpp"
 
@@ -22,6 +23,7 @@ class Normalizer {
     struct Step {
         TokenizerSpec::Step spec;
         std::optional<Regex> regex;
+        std::optional<CharMap> map;
     };
     std::vector<Step> steps_;
 };

@@ -37,7 +37,7 @@ struct Tokenizer::Parts {
     PreTokenizer pre_tokenizer;
     AddedTokens added_raw, added_normalized;
     Merger merger;
-    std::vector<bool> is_added, is_eos;
+    std::vector<bool> is_literal, is_eos;  // literal: added, and not decoded
 
     explicit Parts(TokenizerSpec s)
         : spec(std::move(s)),
@@ -46,10 +46,10 @@ struct Tokenizer::Parts {
           added_raw(pick(spec, normalizer, false)),
           added_normalized(pick(spec, normalizer, true)),
           merger(spec),
-          is_added(spec.pieces.size()),
+          is_literal(spec.pieces.size()),
           is_eos(spec.pieces.size()) {
         for (const tk::Added& a : spec.added)
-            is_added[a.id] = true;
+            is_literal[a.id] = (a.flags & tk::kDecoded) == 0;
         for (TokenId id : spec.eos_ids)
             is_eos[id] = true;
     }
@@ -108,7 +108,7 @@ std::string Tokenizer::piece_bytes(TokenId id, bool show_control) const {
     const TokenizerSpec::Piece& piece = spec.pieces[id];
     if (piece.kind == tk::PieceKind::kControl || piece.kind == tk::PieceKind::kUnknown)
         return show_control ? piece.text : std::string();
-    if (parts_->is_added[id])
+    if (parts_->is_literal[id])
         return piece.text;
     std::string text = piece.text;
     for (const TokenizerSpec::Step& step : spec.decode) {

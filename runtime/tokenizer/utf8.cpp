@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "tokenizer/utf8.hpp"
 
+#include "tokenizer/unicode.hpp"
+
 namespace skald::rt::utf8 {
 
 Scan scan(std::string_view text) {
@@ -67,15 +69,6 @@ std::string encode(char32_t c) {
     return {static_cast<char>(0xF0 | (c >> 18)), tail(12), tail(6), tail(0)};
 }
 
-namespace {
-
-bool is_space(char32_t c) {
-    return (c >= 0x09 && c <= 0x0D) || c == 0x20 || c == 0x85 || c == 0xA0 || c == 0x1680 ||
-           (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F ||
-           c == 0x205F || c == 0x3000;
-}
-
-// The code point of a well-formed character.
 char32_t decode(std::string_view c) {
     const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(c[i]); };
     if (c.size() == 1)
@@ -86,12 +79,10 @@ char32_t decode(std::string_view c) {
     return value;
 }
 
-}  // namespace
-
 std::string_view trim_left(std::string_view text) {
     while (!text.empty()) {
         const Scan s = scan(text);
-        if (s.prefix != Prefix::kWhole || !is_space(decode(text.substr(0, s.length))))
+        if (s.prefix != Prefix::kWhole || !unicode::is_space(decode(text.substr(0, s.length))))
             break;
         text.remove_prefix(s.length);
     }
@@ -105,7 +96,8 @@ std::string_view trim_right(std::string_view text) {
             --begin;
         const std::string_view last = text.substr(begin);
         const Scan s = scan(last);
-        if (s.prefix != Prefix::kWhole || s.length != last.size() || !is_space(decode(last)))
+        if (s.prefix != Prefix::kWhole || s.length != last.size() ||
+            !unicode::is_space(decode(last)))
             break;
         text.remove_suffix(last.size());
     }

@@ -34,6 +34,15 @@ std::string sanitize(std::string_view text);
 // The bytes of one code point (which must be a Unicode scalar value).
 std::string encode(char32_t c);
 
+// The code point of one well-formed character.
+char32_t decode(std::string_view character);
+
+// How many bytes the well-formed character has that begins with this byte.
+constexpr std::size_t length(char first) {
+    const auto byte = static_cast<unsigned char>(first);
+    return byte < 0x80 ? 1 : byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4;
+}
+
 // The text without white space (Unicode's White_Space property) at its beginning or end; it must be
 // well formed.
 std::string_view trim_left(std::string_view text);

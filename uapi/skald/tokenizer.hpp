@@ -23,6 +23,7 @@ inline constexpr std::uint32_t kNoToken = 0xffffffff;
 enum class Algorithm : std::uint16_t {
     kMergeRanks = 1,  // BPE: pairs merge in the order of the merge list (Hugging Face, GGUF "gpt2")
     kMergeScores = 2,  // pairs merge by the score of the piece they form, best first (GGUF "llama")
+    kUnigram = 3,  // the pieces with the best sum of scores (Hugging Face Unigram, GGUF "t5")
 };
 
 enum HeaderFlag : std::uint32_t {
@@ -66,7 +67,7 @@ struct Piece {
     std::uint16_t text_bytes;
     PieceKind kind;
     std::uint8_t reserved;  // zero
-    float score;            // kMergeScores only, else 0
+    float score;            // kMergeScores and kUnigram only, else 0
 };
 static_assert(sizeof(Piece) == 12);
 
@@ -80,7 +81,8 @@ enum AddedFlag : std::uint32_t {
     kNormalized = 1u << 1,  // looked for after the normaliser, else before
     kStripLeft = 1u << 2,   // takes the white space before it along
     kStripRight = 1u << 3,
-    kAddedFlags = 15,
+    kDecoded = 1u << 4,  // its text goes through the decode steps, as that of other pieces does
+    kAddedFlags = 31,
 };
 
 struct Added {
@@ -98,6 +100,9 @@ enum class StepKind : std::uint16_t {
     kReplaceRegex = 3,  // a: expression, b: literal that takes its place
     kLowercase = 4,
     kStripSpace = 5,  // flags: kLeft, kRight: drop white space at the ends
+    kNormalForm = 6,  // flags: NormalForm
+    kStripMarks = 7,  // flags: MarkFlag: drop combining marks
+    kCharMap = 8,     // a: from \0 to \0 from \0 to \0 ...; flags: CharMapFlag
     // Pre-tokenise: text to words; merging never crosses a word boundary.
     kSplit = 16,  // a: expression; flags: SplitFlag
     kMetaspace =
@@ -126,6 +131,12 @@ enum MetaspaceFlag : std::uint32_t {
     kSplitWords = 4,     // a word begins at each mark
     kMetaspaceFlags = 7,
 };
+
+enum NormalForm : std::uint32_t { kNfc = 1, kNfd = 2, kNfkc = 3, kNfkd = 4 };
+
+enum MarkFlag : std::uint32_t { kNonspacingOnly = 1, kMarkFlags = 1 };
+
+enum CharMapFlag : std::uint32_t { kByGraphemes = 1, kCharMapFlags = 1 };
 
 enum StripSide : std::uint32_t { kLeft = 1, kRight = 2, kStripSides = 3 };
 
