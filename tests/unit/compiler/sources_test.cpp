@@ -290,14 +290,15 @@ TEST_F(Sources, SaysWhatIsNotSupportedInATokenizer) {
         const auto folder = hugging_face({}, options);
         expect_error([&] { load_model(folder); }, words);
     };
-    tokenizer_error([](Json& j) { j["model"]["type"] = "Unigram"; },
-                    {"tokenizer.json", "Unigram", "BPE"});
-    tokenizer_error([](Json& j) { j["normalizer"] = {{"type", "NFC"}}; }, {"NFC", "not supported"});
-    tokenizer_error([](Json& j) { j["pre_tokenizer"] = {{"type", "BertPreTokenizer"}}; },
-                    {"BertPreTokenizer"});
-    tokenizer_error([](Json& j) { j["decoder"] = {{"type", "WordPiece"}}; }, {"WordPiece"});
-    tokenizer_error([](Json& j) { j["post_processor"] = {{"type", "BertProcessing"}}; },
-                    {"BertProcessing"});
+    tokenizer_error([](Json& j) { j["model"]["type"] = "WordPiece"; },
+                    {"tokenizer.json", "WordPiece", "BPE"});
+    tokenizer_error([](Json& j) { j["normalizer"] = {{"type", "ByteLevel"}}; },
+                    {"ByteLevel", "normalizer.type", "not supported"});
+    tokenizer_error([](Json& j) { j["pre_tokenizer"] = {{"type", "UnicodeScripts"}}; },
+                    {"UnicodeScripts", "pre_tokenizer.type"});
+    tokenizer_error([](Json& j) { j["decoder"] = {{"type", "WordPiece"}}; },
+                    {"WordPiece", "decoder.type"});
+    tokenizer_error([](Json& j) { j["post_processor"] = {{"type", "Pairs"}}; }, {"Pairs"});
     tokenizer_error([](Json& j) { j["model"]["end_of_word_suffix"] = "</w>"; },
                     {"end_of_word_suffix"});
     tokenizer_error([](Json& j) { j["model"]["dropout"] = 0.1; }, {"dropout"});

@@ -195,7 +195,12 @@ Model load_hugging_face(const fs::path& folder) {
         SourceKind::kHuggingFace, config,
         [&](const std::string& name) { return tensors->find(name); }, tensors->names());
     rt::TokenizerSpec tokenizer = load_hf_tokenizer(folder / "tokenizer.json");
-    tokenizer.eos_ids = config.eos_ids;
+    // The union of all files that name ends of a turn; those of the configuration first.
+    std::vector<std::uint32_t> ends = config.eos_ids;
+    for (const std::uint32_t id : tokenizer.eos_ids)
+        if (std::find(ends.begin(), ends.end(), id) == ends.end())
+            ends.push_back(id);
+    tokenizer.eos_ids = std::move(ends);
     return {std::move(config), SourceKind::kHuggingFace, std::move(weights), std::move(tokenizer),
             tensors};
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Reads the tokenizer that a GGUF file carries in its metadata: "llama" (pieces with scores) and
-// "gpt2" (byte-level BPE with merges, cut into words as tokenizer.ggml.pre says).
+// Reads the tokenizer that a GGUF file carries in its metadata: "llama" (pieces with scores),
+// "gpt2" (byte-level BPE with merges, cut into words as tokenizer.ggml.pre says), "gemma4" (merges
+// of text) and "t5" (unigram).
 #pragma once
 
 #include "input/gguf.hpp"

@@ -3,6 +3,7 @@
 
 #include "error.hpp"
 #include "tokenizer/regex.hpp"
+#include "tokenizers/char_map.hpp"
 #include "tokenizers/patterns.hpp"
 
 namespace skald::compiler {
@@ -36,6 +37,28 @@ void read_sequence(const JsonObject& step, std::string_view key, Read read, Step
         read(JsonObject(step.file(), fmt::format("{}[{}]", step.path_of(key), i), list[i]), steps);
 }
 
+void replace(std::string_view pattern, std::string_view with, Steps& steps) {
+    steps.push_back({tk::StepKind::kReplaceRegex, 0, std::string(pattern), std::string(with)});
+}
+
+void bert_normalizer(const JsonObject& step, Steps& steps) {
+    const bool lowercase = step.maybe_bool("lowercase").value_or(true);
+    if (step.maybe_bool("clean_text").value_or(true)) {
+        replace(patterns::kBertControl, "", steps);
+        replace(patterns::kSpace, " ", steps);
+    }
+    if (step.maybe_bool("handle_chinese_chars").value_or(true)) {
+        replace(patterns::kBeforeBertHan, " ", steps);
+        replace(patterns::kBehindBertHan, " ", steps);
+    }
+    if (step.maybe_bool("strip_accents").value_or(lowercase)) {
+        steps.push_back({tk::StepKind::kNormalForm, tk::kNfd, "", ""});
+        steps.push_back({tk::StepKind::kStripMarks, tk::kNonspacingOnly, "", ""});
+    }
+    if (lowercase)
+        steps.push_back({tk::StepKind::kLowercase, 0, "", ""});
+}
+
 void normalizer(const JsonObject& step, Steps& steps) {
     const std::string type = step.string("type");
     if (type == "Sequence") {
@@ -53,11 +76,31 @@ void normalizer(const JsonObject& step, Steps& steps) {
             (step.maybe_bool("strip_left").value_or(true) ? tk::kLeft : 0u) |
             (step.maybe_bool("strip_right").value_or(true) ? tk::kRight : 0u);
         steps.push_back({tk::StepKind::kStripSpace, sides, "", ""});
+    } else if (type == "NFC" || type == "NFD" || type == "NFKC" || type == "NFKD") {
+        const std::uint32_t form = type == "NFC"    ? tk::kNfc
+                                   : type == "NFD"  ? tk::kNfd
+                                   : type == "NFKC" ? tk::kNfkc
+                                                    : tk::kNfkd;
+        steps.push_back({tk::StepKind::kNormalForm, form, "", ""});
+    } else if (type == "StripAccents") {
+        steps.push_back({tk::StepKind::kStripMarks, 0, "", ""});
+    } else if (type == "Precompiled") {
+        const std::string where =
+            fmt::format("{}: {}", step.file(), step.path_of("precompiled_charsmap"));
+        const std::string bytes = from_base64(step.string("precompiled_charsmap"), where);
+        std::string pairs = pairs_of_charsmap(std::as_bytes(std::span(bytes)), where);
+        if (!pairs.empty())
+            steps.push_back({tk::StepKind::kCharMap, tk::kByGraphemes, std::move(pairs), ""});
+    } else if (type == "Nmt") {
+        replace(patterns::kNmtDropped, "", steps);
+        replace(patterns::kNmtSpaces, " ", steps);
+    } else if (type == "BertNormalizer") {
+        bert_normalizer(step, steps);
     } else {
         fail(
-            "{}: normalizer {} is not supported; Prepend, Replace, Lowercase, Strip and Sequence "
-            "are",
-            step.file(), type);
+            "{}: normalizer {} ({}) is not supported; Prepend, Replace, Lowercase, Strip, "
+            "StripAccents, NFC, NFD, NFKC, NFKD, Precompiled, Nmt, BertNormalizer and Sequence are",
+            step.file(), type, step.path_of("type"));
     }
 }
 
@@ -121,15 +164,28 @@ void pre_tokenizer(const JsonObject& step, Steps& steps) {
             split(patterns::kGpt2, tk::kIsolated, steps);
         steps.push_back({tk::StepKind::kByteLevel, 0, "", ""});
     } else if (type == "WhitespaceSplit") {
-        split("\\s+", tk::kRemoved, steps);
+        split(patterns::kSpaces, tk::kRemoved, steps);
     } else if (type == "Whitespace") {
-        split("\\w+|[^\\w\\s]+", tk::kRemoved | tk::kInvert, steps);
+        split(patterns::kWordsOrOthers, tk::kRemoved | tk::kInvert, steps);
+    } else if (type == "Punctuation") {
+        split(patterns::kOnePunctuation,
+              step.has("behavior") ? read_behaviour(step) : std::uint32_t{tk::kIsolated}, steps);
+    } else if (type == "BertPreTokenizer") {
+        split(patterns::kSpaces, tk::kRemoved, steps);
+        split(patterns::kOnePunctuation, tk::kIsolated, steps);
+    } else if (type == "CharDelimiterSplit") {
+        split(step.string("delimiter"), tk::kRemoved | tk::kLiteral, steps);
+    } else if (type == "FixedLength") {
+        const auto length = step.maybe_uint("length").value_or(5);
+        if (length == 0 || length > 65535)
+            step.reject("length", "must be 1 to 65535");
+        split(fmt::format("(?m:.{{1,{}}})", length), tk::kIsolated, steps);
     } else {
         fail(
-            "{}: pre-tokenizer {} is not supported; Split, Digits, Metaspace, ByteLevel, "
-            "Whitespace, "
-            "WhitespaceSplit and Sequence are",
-            step.file(), type);
+            "{}: pre-tokenizer {} ({}) is not supported; Split, Digits, Metaspace, ByteLevel, "
+            "Whitespace, WhitespaceSplit, Punctuation, BertPreTokenizer, CharDelimiterSplit, "
+            "FixedLength and Sequence are",
+            step.file(), type, step.path_of("type"));
     }
 }
 
@@ -159,9 +215,9 @@ void decoder(const JsonObject& step, Steps& steps) {
         steps.push_back({tk::StepKind::kByteLevel, 0, "", ""});
     } else if (type != "Fuse") {  // text is always put together before it is given out
         fail(
-            "{}: decoder {} is not supported; Replace, ByteFallback, Fuse, Strip, Metaspace, "
+            "{}: decoder {} ({}) is not supported; Replace, ByteFallback, Fuse, Strip, Metaspace, "
             "ByteLevel and Sequence are",
-            step.file(), type);
+            step.file(), type, step.path_of("type"));
     }
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Reads the tokenizer.json of a Hugging Face folder: byte-pair models with the normalisers,
-// pre-tokenisers, post-processors and decoders that Llama-type checkpoints use. Anything else is
-// refused by name.
+// Reads the tokenizer of a Hugging Face folder: tokenizer.json, and beside it tokenizer_config.json
+// and special_tokens_map.json. What is not translated exactly is refused by name.
 #pragma once
 
 #include <filesystem>
@@ -10,7 +9,9 @@
 
 namespace skald::compiler {
 
-// Throws CompileError. The end-of-sequence ids are not in this file; the caller fills them in.
+// `file`: the tokenizer.json. Throws CompileError. eos_ids are those that the files of the
+// tokenizer name, and the tokens that are known to end a turn; config.json and
+// generation_config.json may name more: the caller adds them.
 rt::TokenizerSpec load_hf_tokenizer(const std::filesystem::path& file);
 
 }  // namespace skald::compiler

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Regular expressions by which families of models cut text into words. They are part of the models'
-// formats: a different expression gives different ids.
+// Regular expressions by which families of models cut text into words, in the dialect of
+// runtime/tokenizer. They are part of the models' formats: a different expression gives different
+// ids.
 #pragma once
 
 #include <string_view>
@@ -11,19 +12,29 @@ namespace skald::compiler::patterns {
 inline constexpr std::string_view kGpt2 =
     R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 
-// Llama 3.
-inline constexpr std::string_view kLlama3 =
-    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-
-// Mistral's "tekken": words begin at a change from lower to upper case.
-inline constexpr std::string_view kTekken =
-    R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-
 inline constexpr std::string_view kDigit = R"(\p{N})";
 inline constexpr std::string_view kDigits = R"(\p{N}+)";
 
-// GGUF files without a pre-tokeniser of their own ("default"): four cuts in turn.
-inline constexpr std::string_view kPunctuation = R"([\p{P}\$\+<=>\^~\|]+)";
-inline constexpr std::string_view kThreeDigits = R"([0-9][0-9][0-9])";
+// Whitespace; \w as Rust's regular expressions have it, with the two joiners.
+inline constexpr std::string_view kWordsOrOthers =
+    R"([\w\x{200C}\x{200D}]+|[^\w\s\x{200C}\x{200D}]+)";
+inline constexpr std::string_view kSpace = R"(\s)";
+inline constexpr std::string_view kSpaces = R"(\s+)";
+inline constexpr std::string_view kOnePunctuation = R"([\p{P}$+<=>\^`|~])";
+
+// Nmt: what is dropped, and what becomes a space.
+inline constexpr std::string_view kNmtDropped =
+    R"([\x{01}-\x{08}\x{0B}\x{0E}-\x{1F}\x{7F}\x{8F}\x{9F}])";
+inline constexpr std::string_view kNmtSpaces =
+    R"([\x{09}\x{0A}\x{0C}\x{0D}\x{1680}\x{200B}-\x{200F}\x{2028}\x{2029}\x{2581}\x{FEFF}\x{FFFD}])";
+
+// BertNormalizer: characters that are cleaned away, and a place before or behind an ideograph.
+inline constexpr std::string_view kBertControl = R"([\x{0}\x{FFFD}[\p{C}&&[^\t\n\r]]])";
+#define SKALD_BERT_HAN                                                                      \
+    R"([\x{4E00}-\x{9FFF}\x{3400}-\x{4DBF}\x{20000}-\x{2A6DF}\x{2A700}-\x{2B73F}\x{2B740})" \
+    R"(-\x{2B81F}\x{2B920}-\x{2CEAF}\x{F900}-\x{FAFF}\x{2F800}-\x{2FA1F}])"
+inline constexpr std::string_view kBeforeBertHan = "(?=" SKALD_BERT_HAN ")";
+inline constexpr std::string_view kBehindBertHan = "(?<=" SKALD_BERT_HAN ")";
+#undef SKALD_BERT_HAN
 
 }  // namespace skald::compiler::patterns

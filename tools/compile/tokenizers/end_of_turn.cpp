@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+#include "tokenizers/end_of_turn.hpp"
+
+#include <algorithm>
+
+namespace skald::compiler {
+namespace {
+
+constexpr std::string_view kNames[] = {
+    "<|eot_id|>",
+    "<|eom_id|>",
+    "<|im_end|>",
+    "<|end|>",
+    "<|return|>",
+    "<|call|>",
+    "<|calls|>",
+    "<|flush|>",
+    "<|end_of_turn|>",
+    "<end_of_turn>",
+    "<|endoftext|>",
+    "<|end_of_text|>",
+    "<end_of_utterance>",
+    "<turn|>",
+    "<\xEF\xBD\x9C"
+    "end\xE2\x96\x81of\xE2\x96\x81sentence\xEF\xBD\x9C>",  // DeepSeek
+    "[e~[",
+    // These could be text.
+    "</s>",
+    "<eos>",
+    "<EOT>",
+    "_<EOT>",
+    "[EOT]",
+    "[EOS]",
+};
+constexpr std::size_t kUnmistakable = 15;
+
+bool among(std::span<const std::string_view> names, std::string_view text) {
+    return std::ranges::find(names, text) != names.end();
+}
+
+}  // namespace
+
+bool is_turn_end(std::string_view text) {
+    return among(kNames, text);
+}
+
+bool is_unmistakable(std::string_view text) {
+    return among(std::span(kNames).first(kUnmistakable), text);
+}
+
+void add_end(rt::TokenizerSpec& spec, rt::TokenId id) {
+    if (std::ranges::find(spec.eos_ids, id) == spec.eos_ids.end())
+        spec.eos_ids.push_back(id);
+}
+
+}  // namespace skald::compiler
