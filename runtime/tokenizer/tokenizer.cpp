@@ -2,6 +2,7 @@
 #include "tokenizer/tokenizer.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include "tokenizer/added_tokens.hpp"
 #include "tokenizer/byte_level.hpp"
@@ -96,7 +97,8 @@ std::vector<TokenId> Tokenizer::encode(std::string_view text, EncodeOptions opti
         first = false;
     }
     if (options.add_special)
-        ids.insert(ids.end(), spec.suffix_ids.begin(), spec.suffix_ids.end());
+        std::ranges::copy_if(spec.suffix_ids, std::back_inserter(ids),
+                             [&](TokenId id) { return !is_eos(id); });
     return ids;
 }
 
@@ -131,6 +133,14 @@ std::string Tokenizer::piece_bytes(TokenId id, bool show_control) const {
         }
     }
     return text;
+}
+
+TokenId Tokenizer::control_id(std::string_view text) const {
+    const auto& pieces = parts_->spec.pieces;
+    const auto found = std::ranges::find_if(pieces, [&](const TokenizerSpec::Piece& piece) {
+        return piece.kind == tk::PieceKind::kControl && piece.text == text;
+    });
+    return found == pieces.end() ? tk::kNoToken : static_cast<TokenId>(found - pieces.begin());
 }
 
 Tokenizer::LeadingStrip Tokenizer::leading_strip() const {

@@ -17,7 +17,9 @@ namespace skald::rt {
 class Tokenizer {
   public:
     struct EncodeOptions {
-        bool add_special = true;    // put the prefix (bos) and suffix ids around the text
+        // Put the prefix (bos) and suffix ids around the text; of the latter not those that end a
+        // generation: what is encoded is there to be continued, or scored.
+        bool add_special = true;
         bool parse_special = true;  // "<|eot_id|>" in the text is that token, not its characters
     };
 
@@ -38,6 +40,10 @@ class Tokenizer {
     // ...) give none unless asked for. Throws TokenizerError for an id that is not in the
     // vocabulary.
     std::string piece_bytes(TokenId id, bool show_control = false) const;
+
+    // The id of the control token with this text, which decodes to nothing; kNoToken if there is
+    // none.
+    TokenId control_id(std::string_view text) const;
 
     // The text of all ids, as StreamDecoder gives it.
     std::string decode(std::span<const TokenId> ids) const;

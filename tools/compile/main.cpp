@@ -145,6 +145,8 @@ void run(const Arguments& args) {
     }
     const Model model =
         args.random.empty() ? load_model(args.model) : load_random(args.random, args.seed);
+    for (const std::string& remark : model.tokenizer.remarks)
+        console::say("llm-compile: {}\n", remark);
     CompileOptions options = options_of(args);
     if (!args.calibrate.empty()) {
         plan(model, options);  // what cannot be compiled is told before the text is read

@@ -74,13 +74,13 @@ int generate(const Options& options, const Loaded& loaded) {
         logits.emplace(options.dump_file);
 
     rt::Session session(model, session_options(options, info, prompt.size()));
-    TextMaker text(tokenizer, prompt, options.stop);
+    const std::vector<std::uint32_t> stops = stop_ids(options, info, tokenizer);
+    TextMaker text(tokenizer, prompt, options.stop, stops);
     StandardOutput output;
     if (options.echo)
         output.write(prompt_text);
 
     const Interruption interruption;
-    const std::vector<std::uint32_t> stops = stop_ids(options, info, tokenizer);
     rt::GenerateRequest request{request_for(options, info, prompt, stops), interruption.fd()};
     request.on_tokens = [&](std::span<const rt::Token> tokens) {
         rt::Taken taken;
@@ -99,6 +99,7 @@ int generate(const Options& options, const Loaded& loaded) {
     report.startup = loaded.startup;
     report.stop_reason = stop_text(report.result, text);
     report.text = text.text();
+    report.prompt_ids = prompt;
     report.ids = text.ids();
     report.seed = request.sampling.seed;
     report.chunk = session.chunk();

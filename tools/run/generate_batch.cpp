@@ -43,12 +43,13 @@ void check_count(const Options& options, const container::ModelInfo& info, std::
 
 // A deque: members are referred to while more are added.
 std::deque<Member> read_members(const Options& options, const container::ModelInfo& info,
-                                const rt::Tokenizer& tokenizer) {
+                                const rt::Tokenizer& tokenizer,
+                                const std::vector<std::uint32_t>& stops) {
     std::deque<Member> members;
     const auto add = [&](const std::string& text, std::uint64_t seed, const std::string& who) {
         std::vector<rt::TokenId> ids = tokenizer.encode(text);
         check_fits(options, info, ids.size(), who);
-        TextMaker maker(tokenizer, ids, options.stop);
+        TextMaker maker(tokenizer, ids, options.stop, stops);
         members.push_back({text, std::move(ids), seed, who, std::move(maker)});
     };
     if (options.prompts_file.empty()) {
@@ -132,11 +133,11 @@ rt::BatchOptions batch_options(const Options& options, const container::ModelInf
 int generate_batch(const Options& options, const Loaded& loaded) {
     rt::Model& model = loaded.model;
     const container::ModelInfo& info = model.info();
-    std::deque<Member> members = read_members(options, info, loaded.tokenizer);
+    const std::vector<std::uint32_t> stops = stop_ids(options, info, loaded.tokenizer);
+    std::deque<Member> members = read_members(options, info, loaded.tokenizer, stops);
     rt::Batch batch(model, batch_options(options, info, members));
     OrderedOutput output(options, members);
     const Interruption interruption;
-    const std::vector<std::uint32_t> stops = stop_ids(options, info, loaded.tokenizer);
     const auto requests = requests_for(options, info, stops, members, output);
     const CounterSpan counters(model.device(), [&] { return batch.stats(); });
 
@@ -150,7 +151,8 @@ int generate_batch(const Options& options, const Loaded& loaded) {
         if (!member.ended)  // no tokens were wanted
             output.ended(i, results[i]);
         report.sequences.push_back({results[i], stop_text(results[i], member.text),
-                                    member.text.text(), member.text.ids(), member.seed});
+                                    member.text.text(), member.prompt, member.text.ids(),
+                                    member.seed});
     }
     if (options.json)
         output.output().write(json_line(report, info.name, model.device()) + "\n");

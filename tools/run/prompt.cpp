@@ -36,6 +36,15 @@ std::string read_all(int fd, const std::string& name) {
     }
 }
 
+// Lines that end in "\r\n" end in "\n", and a last one in nothing.
+void drop_carriage_returns(std::string& text) {
+    std::size_t kept = 0;
+    for (std::size_t at = 0; at < text.size(); ++at)
+        if (text[at] != '\r' || (at + 1 < text.size() && text[at + 1] != '\n'))
+            text[kept++] = text[at];
+    text.resize(kept);
+}
+
 }  // namespace
 
 std::string read_text(const std::string& path) {
@@ -52,6 +61,7 @@ std::string read_text(const std::string& path) {
         } const closer{fd};
         text = read_all(fd, path);
     }
+    drop_carriage_returns(text);
     if (text.ends_with('\n'))
         text.pop_back();
     return text;
@@ -62,8 +72,7 @@ std::vector<std::string> read_lines(const std::string& path) {
     const std::string text = read_text(path);
     for (std::size_t at = 0; !text.empty() && at <= text.size();) {
         const std::size_t end = std::min(text.find('\n', at), text.size());
-        const bool carriage_return = end > at && text[end - 1] == '\r';
-        lines.push_back(text.substr(at, end - at - (carriage_return ? 1 : 0)));
+        lines.push_back(text.substr(at, end - at));
         at = end + 1;
     }
     return lines;

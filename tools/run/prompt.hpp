@@ -11,7 +11,8 @@ namespace skald::run {
 
 // Throws rt::Error, UsageError when there is no source at all.
 [[nodiscard]] std::string read_prompt(const Options& options);
-// A whole file, "-" for standard input, without one newline at its end.
+// A whole file, "-" for standard input, without one newline at its end, and without the carriage
+// returns of lines that end in both.
 [[nodiscard]] std::string read_text(const std::string& path);
 // The lines of one; none if it is empty.
 [[nodiscard]] std::vector<std::string> read_lines(const std::string& path);

@@ -119,6 +119,7 @@ json text_of(const SequenceReport& report) {
     return {{"stop_reason", report.stop_reason},
             {"seed", report.seed},
             {"text", report.text},
+            {"prompt_ids", report.prompt_ids},
             {"ids", report.ids}};
 }
 

@@ -36,7 +36,7 @@ std::vector<std::uint32_t> stop_ids(const Options& options, const container::Mod
         return {};
     std::vector<std::uint32_t> ids(info.stop, info.stop + info.n_stop);
     for (const rt::TokenId id : tokenizer.eos_ids())
-        if (std::find(ids.begin(), ids.end(), id) == ids.end() && ids.size() < isa::kMaxStop)
+        if (std::find(ids.begin(), ids.end(), id) == ids.end())
             ids.push_back(id);
     return ids;
 }
@@ -48,7 +48,8 @@ rt::SequenceRequest request_for(const Options& options, const container::ModelIn
     request.prompt = prompt;
     request.sampling = options.sampling.with_defaults_of(info);
     request.max_tokens = options.max_tokens.value_or(std::numeric_limits<std::uint32_t>::max());
-    request.stop_ids = stops;
+    // The rest of them is text_maker's to see.
+    request.stop_ids = std::span(stops).first(std::min<std::size_t>(stops.size(), isa::kMaxStop));
     return request;
 }
 
@@ -61,7 +62,7 @@ std::string stop_text(const rt::GenerateResult& result, const TextMaker& text) {
         case rt::StopReason::kContext:
             return "context";
         case rt::StopReason::kCaller:
-            return text.stopped() ? "stop" : "closed";
+            return text.ended() ? "eos" : text.stopped() ? "stop" : "closed";
         case rt::StopReason::kCancelled:
             return "interrupted";
     }

@@ -21,8 +21,8 @@ namespace skald::run {
 void check_fits(const Options& options, const container::ModelInfo& info, std::size_t prompt,
                 const std::string& who);
 
-// The model's own end tokens; the tokenizer may know more of them than the container's table.
-// None with --ignore-eos.
+// The model's own end tokens; the tokenizer may know more of them than the container's table, and
+// than the card has room for. None with --ignore-eos.
 [[nodiscard]] std::vector<std::uint32_t> stop_ids(const Options& options,
                                                   const container::ModelInfo& info,
                                                   const rt::Tokenizer& tokenizer);

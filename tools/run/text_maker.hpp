@@ -14,22 +14,28 @@ namespace skald::run {
 
 class TextMaker {
   public:
-    // prompt: the ids the text continues.
+    // prompt: the ids the text continues. stop: strings, or names of control tokens, which have no
+    // text. ends: tokens that end the text; the card knows as many of them as it has room for.
     TextMaker(const rt::Tokenizer& tokenizer, std::span<const rt::TokenId> prompt,
-              std::vector<std::string> stop);
+              std::vector<std::string> stop, std::vector<rt::TokenId> ends = {});
 
-    // The text that these tokens add. Takes none after a stop string.
+    // The text that these tokens add. Takes none after a stop string or an end.
     [[nodiscard]] std::string push(std::span<const rt::Token> tokens, rt::Taken& taken);
     // What was held back.
     [[nodiscard]] std::string finish();
 
     [[nodiscard]] const std::string& text() const { return text_; }
     [[nodiscard]] const std::vector<rt::TokenId>& ids() const { return ids_; }
-    [[nodiscard]] bool stopped() const { return stop_.matched(); }
+    [[nodiscard]] bool stopped() const { return stop_.matched() || stopped_; }
+    [[nodiscard]] bool ended() const { return ended_; }  // at an end that the card did not know
 
   private:
+    [[nodiscard]] std::string take(const rt::Token& token);
+
     rt::StreamDecoder decoder_;
     rt::StopStrings stop_;
+    std::vector<rt::TokenId> stop_tokens_, ends_;
+    bool stopped_ = false, ended_ = false;
     std::string text_;
     std::vector<rt::TokenId> ids_;
 };

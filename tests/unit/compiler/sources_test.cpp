@@ -267,7 +267,7 @@ TEST_F(Sources, SaysWhatIsNotSupportedInAGgufFile) {
     gguf_error([](File& f) { f.values["llama.block_count"] = std::string("2"); },
                {"llama.block_count", "whole number"});
     gguf_error([](File& f) { f.values["tokenizer.ggml.model"] = std::string("bert"); },
-               {"bert", "llama and gpt2"});
+               {"bert", "llama, gpt2"});
     gguf_error([](File& f) { f.values["tokenizer.ggml.pre"] = std::string("klingon"); },
                {"klingon"});
     gguf_error(
