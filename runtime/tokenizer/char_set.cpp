@@ -154,6 +154,11 @@ CharSet CharSet::word() {
            ranges(kCircled);
 }
 
+CharSet CharSet::word_alone() {
+    static constexpr CodeRange kLatin1[] = {{0xB2, 0xB3}, {0xB9, 0xB9}, {0xBC, 0xBE}};
+    return word() | ranges(kLatin1);
+}
+
 CharSet CharSet::digit() {
     return categories(mask(Category::Nd));
 }
@@ -196,11 +201,8 @@ std::optional<CharSet> CharSet::posix(std::string_view name) {
         return ~unseen;
     if (name == "print")
         return ~unseen | categories(mask(Category::Zs));
-    if (name == "punct") {
-        static constexpr CodeRange kSymbols[] = {{'$', '$'}, {'+', '+'}, {'<', '>'}, {'^', '^'},
-                                                 {'`', '`'}, {'|', '|'}, {'~', '~'}};
-        return categories(kPunctuation) | ranges(kSymbols);
-    }
+    if (name == "punct")
+        return categories(kPunctuation | kSymbol);
     if (name == "space")
         return space();
     if (name == "word")

@@ -30,6 +30,8 @@ class CharSet {
     static CharSet everything() { return categories(unicode::kAnyCategory); }
     static CharSet space();  // \s
     static CharSet word();   // \w of Oniguruma: letters, marks, decimal digits, connectors
+    // \w outside of brackets, where Oniguruma counts the superscripts and fractions of Latin-1 in.
+    static CharSet word_alone();
     static CharSet digit();  // \d
     static CharSet hex();    // \h
     // "L", "Lu", "Letter", "Han", "ASCII"; nullopt for what is not known here.

@@ -100,8 +100,7 @@ class Parser {
         if (options.extended && skip_blanks())
             return;
         const std::size_t first = out_.items.size();
-        if (!atom(options, depth))
-            return;  // a comment
+        atom(options, depth);
         for (bool fixed = false; quantifier(first, fixed);) {
         }
     }
@@ -173,8 +172,7 @@ class Parser {
         return true;
     }
 
-    // false: nothing that could be repeated
-    bool atom(const Options& options, int depth) {
+    void atom(const Options& options, int depth) {
         const std::size_t where = at_;
         if (accept("(")) {
             group(options, depth, where);
@@ -195,9 +193,10 @@ class Parser {
         } else if (accept("\\")) {
             escape(options, where);
         } else {
+            if (std::string_view("*+?").find(pattern_[at_]) != std::string_view::npos)
+                refuse("a quantifier of nothing", where);
             literal(options, next(), where);
         }
-        return true;
     }
 
     void literal(const Options& options, char32_t c, std::size_t where) {
@@ -302,7 +301,7 @@ class Parser {
     void word_boundary(bool inverted) {
         const auto side = [&](std::string_view look) {
             text(look);
-            set(CharSet::word());
+            set(CharSet::word_alone());
             text(")");
         };
         text("(?:");
@@ -345,6 +344,10 @@ class Parser {
         } else if (c == 'O') {
             ++at_;
             set(CharSet::everything());
+        } else if (c == 'w' || c == 'W') {
+            ++at_;
+            last_letter_ = 0;
+            set(c == 'w' ? CharSet::word_alone() : ~CharSet::word_alone());
         } else if (const auto shorthand = class_escape(where)) {
             last_letter_ = 0;
             set(options.any_case ? shorthand->any_case() : *shorthand);

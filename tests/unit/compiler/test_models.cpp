@@ -13,6 +13,10 @@ std::filesystem::path test_models() {
     return SKALD_SOURCE_DIR "/../shared/models";
 }
 
+std::filesystem::path tokenizer_data(const std::string& name) {
+    return std::filesystem::path(SKALD_SOURCE_DIR "/tests/unit/tokenizer/data") / name;
+}
+
 std::string name_of_source(const std::string& source) {
     if (source == ".")
         return "folder";

@@ -10,6 +10,9 @@ namespace skald::test {
 
 std::filesystem::path test_models();
 
+// A file of the tokenizers' golden data, which is part of the project.
+std::filesystem::path tokenizer_data(const std::string& name);
+
 // What a test of one source of a model is called: letters and digits of the file, "folder" for ".".
 std::string name_of_source(const std::string& source);
 

@@ -87,6 +87,7 @@ TEST(Run, TheJsonLineHoldsTextIdsAndFigures) {
     EXPECT_EQ(line["text"].get<std::string>() + "\n",
               done.out.substr(0, line["text"].get<std::string>().size() + 1));
     EXPECT_EQ(line["ids"].size(), 20u);
+    EXPECT_EQ(line["prompt_ids"].size(), line["n_prompt"].get<std::size_t>());
     EXPECT_EQ(line["n_gen"], 20);
     EXPECT_EQ(line["stop_reason"], "length");
     EXPECT_GT(line["prefill_tps"].get<double>(), 0);
@@ -133,8 +134,14 @@ TEST(Run, ReadsThePromptFromPipesAndFiles) {
     EXPECT_EQ(llm_run(options, "And the king said\n").out, expected);
     EXPECT_EQ(llm_run(with(options, {"-f", "-"}), "And the king said").out, expected);
     const fs::path file = fs::path(scratch_folder()) / "skald-run-prompt.txt";
-    std::ofstream(file) << "And the king said\n";
-    EXPECT_EQ(llm_run(with(options, {"-f", file.string()})).out, expected);
+    // Carriage returns before line breaks are none of the text, in files of either kind.
+    for (const char* text : {"And the king said\n", "And the king said\r\n"}) {
+        std::ofstream(file) << text;
+        EXPECT_EQ(llm_run(with(options, {"-f", file.string()})).out, expected);
+    }
+    const json alone = json_of(llm_run(with(options, {"-f", file.string(), "--json"})));
+    const json among = json_of(llm_run(with(options, {"--prompts", file.string(), "--json"})));
+    EXPECT_EQ(among["sequences"][0]["prompt_ids"], alone["prompt_ids"]);
     fs::remove(file);
 }
 

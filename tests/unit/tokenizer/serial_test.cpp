@@ -24,7 +24,16 @@ void try_to_use(const Bytes& bytes) {
 }
 
 TEST(TokenizerSection, KeepsEverything) {
-    for (const TokenizerSpec& spec : {test::llama2(), test::byte_level("\\s+|\\S+")}) {
+    TokenizerSpec unigram = test::llama2();
+    unigram.algorithm = tokenizer::Algorithm::kUnigram;
+    unigram.merges.clear();
+    unigram.pieces.back().score = -1.5f;
+    using enum tokenizer::StepKind;
+    unigram.normalize = {{kNormalForm, tokenizer::kNfkd, "", ""},
+                         {kStripMarks, tokenizer::kNonspacingOnly, "", ""},
+                         {kCharMap, 0, std::string("a\0b\0", 4), ""}};
+    unigram.added[0].flags |= tokenizer::kDecoded;
+    for (const TokenizerSpec& spec : {test::llama2(), test::byte_level("\\s+|\\S+"), unigram}) {
         const Bytes bytes = serialize(spec);
         EXPECT_EQ(serialize(parse(bytes)), bytes);
     }
@@ -71,6 +80,10 @@ TEST(TokenizerSection, RefusesIdsThatAreNotThere) {
     refused([](auto& s) { s.pieces[280].text.assign(70'000, 'x'); }, "65535");
     refused([](auto& s) { s.normalize[0].kind = tokenizer::StepKind::kByteTokens; }, "step");
     refused([](auto& s) { s.normalize[0].a = ""; }, "empty pattern");
+    refused([](auto& s) { s.normalize = {{tokenizer::StepKind::kNormalForm, 5, "", ""}}; },
+            "unknown form 5");
+    refused([](auto& s) { s.normalize = {{tokenizer::StepKind::kStripMarks, 2, "", ""}}; },
+            "unknown flags");
     // Half a character in a text made later steps read beyond it.
     refused([](auto& s) { s.normalize[0].a = "\xFF\x96\x81"; }, "not UTF-8");
     refused([](auto& s) { s.normalize[1].b = "\xE2\x96"; }, "not UTF-8");

@@ -88,6 +88,41 @@ TEST(Tokenizer, RoundTripsAnyText) {
     }
 }
 
+TEST(Tokenizer, LeavesOutWhatEndsAGenerationBehindAText) {
+    TokenizerSpec spec = test::llama2();
+    const TokenId tail = test::add_piece(spec, "<tail>", tokenizer::PieceKind::kControl);
+    spec.suffix_ids = {tail, 2};
+    const Tokenizer t(spec);
+    EXPECT_EQ(t.encode("h"), (Ids{1, find_piece(spec, test::kMark), find_piece(spec, "h"), tail}));
+    EXPECT_EQ(t.control_id("</s>"), 2u);
+    EXPECT_EQ(t.control_id("hello"), tokenizer::kNoToken);
+}
+
+TEST(Tokenizer, DecodesAddedTokensThatSaySo) {
+    TokenizerSpec spec = test::llama2();
+    const std::string text = std::string(test::kMark) + "tag";
+    const TokenId plain = test::add_piece(spec, text, tokenizer::PieceKind::kUser);
+    const TokenId decoded = test::add_piece(spec, text + "s", tokenizer::PieceKind::kUser);
+    spec.added.push_back({plain, 0});
+    spec.added.push_back({decoded, tokenizer::kDecoded});
+    const Tokenizer t(spec);
+    EXPECT_EQ(t.decode(Ids{plain, decoded}), text + " tags");
+}
+
+TEST(Tokenizer, ReplacesCharactersAsSentencePieceDoes) {
+    TokenizerSpec spec = test::llama2();
+    const std::string pairs("ab\0x\0a\0y\0", 9);
+    spec.normalize = {{tokenizer::StepKind::kCharMap, 0, pairs, ""}};
+    const auto letter = [&](const char* c) { return find_piece(spec, c); };
+    EXPECT_EQ(Tokenizer(spec).encode("abac", {.add_special = false}),
+              (Ids{letter("x"), letter("y"), letter("c")}));
+    spec.normalize[0].flags = tokenizer::kByGraphemes;
+    EXPECT_EQ(Tokenizer(spec).encode("abac", {.add_special = false}),
+              (Ids{letter("y"), letter("b"), letter("y"), letter("c")}));
+    spec.normalize[0].a = std::string("a\0x", 3);
+    EXPECT_THROW(Tokenizer{spec}, TokenizerError);
+}
+
 TEST(Tokenizer, NamesAnIdThatIsNotThere) {
     const Tokenizer t(test::llama2());
     try {

@@ -2,6 +2,7 @@
 #include "tokenizers/end_of_turn.hpp"
 
 #include <algorithm>
+#include <span>
 
 namespace skald::compiler {
 namespace {
@@ -40,10 +41,6 @@ bool among(std::span<const std::string_view> names, std::string_view text) {
 
 }  // namespace
 
-bool is_turn_end(std::string_view text) {
-    return among(kNames, text);
-}
-
 bool is_unmistakable(std::string_view text) {
     return among(std::span(kNames).first(kUnmistakable), text);
 }
@@ -51,6 +48,23 @@ bool is_unmistakable(std::string_view text) {
 void add_end(rt::TokenizerSpec& spec, rt::TokenId id) {
     if (std::ranges::find(spec.eos_ids, id) == spec.eos_ids.end())
         spec.eos_ids.push_back(id);
+}
+
+void add_turn_ends(rt::TokenizerSpec& spec) {
+    bool returns = false, calls = false;
+    for (const auto& piece : spec.pieces) {
+        returns = returns || piece.text == "<|return|>" || piece.text == "<|flush|>";
+        calls = calls || piece.text == "<|call|>" || piece.text == "<|calls|>";
+    }
+    for (rt::TokenId id = 0; id < spec.pieces.size(); ++id) {
+        const auto& piece = spec.pieces[id];
+        const bool ends_message = piece.text == "<|end|>" && returns && calls;
+        const bool is_name =
+            is_unmistakable(piece.text) ||
+            (piece.kind == tokenizer::PieceKind::kControl && among(kNames, piece.text));
+        if (is_name && !ends_message)
+            add_end(spec, id);
+    }
 }
 
 }  // namespace skald::compiler

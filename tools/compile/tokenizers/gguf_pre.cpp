@@ -188,6 +188,10 @@ constexpr GgufPre kPres[] = {
 
 }  // namespace
 
+std::span<const GgufPre> gguf_pres() {
+    return kPres;
+}
+
 const GgufPre* find_gguf_pre(std::string_view name) {
     for (const GgufPre& pre : kPres)
         if (pre.name == name)

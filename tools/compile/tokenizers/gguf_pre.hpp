@@ -18,4 +18,6 @@ struct GgufPre {
 // nullptr for a name that is not known.
 const GgufPre* find_gguf_pre(std::string_view name);
 
+std::span<const GgufPre> gguf_pres();
+
 }  // namespace skald::compiler

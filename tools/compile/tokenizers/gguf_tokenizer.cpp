@@ -249,9 +249,9 @@ class Reader {
                 add_end(spec_, *id);
         if (spec_.eos_ids.empty() && default_eos_ < spec_.pieces.size())
             add_end(spec_, default_eos_);
-        add_turn_ends(spec_, [](rt::TokenId) { return true; });
+        add_turn_ends(spec_);
         for (const rt::TokenId id : spec_.eos_ids)
-            if (is_turn_end(spec_.pieces[id].text))
+            if (is_unmistakable(spec_.pieces[id].text))
                 spec_.pieces[id].kind = tk::PieceKind::kControl;
     }
 

@@ -38,14 +38,6 @@ void mark_decoded(Spec& spec) {
             added.flags |= tk::kDecoded;
 }
 
-void add_turn_ends_of(Spec& spec) {
-    std::vector<bool> added(spec.pieces.size());
-    for (const tk::Added& a : spec.added)
-        added[a.id] = true;
-    add_turn_ends(
-        spec, [&](rt::TokenId id) { return added[id] || is_unmistakable(spec.pieces[id].text); });
-}
-
 }  // namespace
 
 rt::TokenizerSpec load_hf_tokenizer(const std::filesystem::path& path) {
@@ -64,7 +56,7 @@ rt::TokenizerSpec load_hf_tokenizer(const std::filesystem::path& path) {
     read_hf_decoder(object, spec.decode);
     read_hf_post_processor(object, spec);
     apply_hf_config(path.parent_path(), object, vocabulary, spec);
-    add_turn_ends_of(spec);
+    add_turn_ends(spec);
     mark_decoded(spec);
     try {
         rt::serialize(spec);  // what the runtime would refuse is refused here, with the file's name
