@@ -194,8 +194,8 @@ void Sequencer::report_written() {
 }
 
 // Where the micro-op at va lies; copied if it is scattered.
-const std::byte* Sequencer::code(std::uint64_t va, isa::MicroOp& copy, Fault& fault) {
-    if (code_.covers(va, sizeof(copy)))
+const std::byte* Sequencer::code(std::uint64_t va, Fault& fault) {
+    if (code_.covers(va, sizeof(scattered_)))
         return code_.at(va);
     const Mapping* mapping = m_.space.run(va, Access::kRead, fault);
     if (mapping == nullptr)
@@ -205,10 +205,10 @@ const std::byte* Sequencer::code(std::uint64_t va, isa::MicroOp& copy, Fault& fa
         return nullptr;
     }
     code_ = *mapping;
-    if (code_.covers(va, sizeof(copy)))
+    if (code_.covers(va, sizeof(scattered_)))
         return code_.at(va);
-    fault = m_.space.read(va, &copy, sizeof(copy));
-    return fault ? nullptr : reinterpret_cast<const std::byte*>(&copy);
+    fault = m_.space.read(va, &scattered_, sizeof(scattered_));
+    return fault ? nullptr : reinterpret_cast<const std::byte*>(&scattered_);
 }
 
 // The micro-op at pc, checked. It is executed from the slot's copy: equal bytes need no new check,
@@ -217,15 +217,14 @@ Fault Sequencer::fetch(Slot*& slot) {
     const JobState& job = queue_->job;
     if (job.pc >= job.desc.program_ops)
         return {SKALD_FAULT_PROGRAM_END, 0};
-    isa::MicroOp copy;
     Fault fault;
-    const std::uint64_t va = job.desc.program.value + std::uint64_t{job.pc} * sizeof(copy);
-    const std::byte* bytes = code(va, copy, fault);
+    const std::uint64_t va = job.desc.program.value + std::uint64_t{job.pc} * sizeof(isa::MicroOp);
+    const std::byte* bytes = code(va, fault);
     if (bytes == nullptr)
         return fault;
     slot = &slots_[job.pc % kSlots];
-    if (std::memcmp(bytes, &slot->op, sizeof(copy)) != 0) {
-        std::memcpy(&slot->op, bytes, sizeof(copy));
+    if (std::memcmp(bytes, &slot->op, sizeof(slot->op)) != 0) {
+        std::memcpy(&slot->op, bytes, sizeof(slot->op));
         slot->reason = check_encoding(slot->op);
         if (slot->reason == SKALD_FAULT_NONE)
             slot->plan = make_plan(slot->op);
@@ -255,10 +254,7 @@ Fault Sequencer::execute_one(Slot& slot) {
         slot.costed = rows;
     }
     m_.cost = slot.cost;
-    std::uint64_t held = rows;
-    if (const Fault fault = m_.resolve(plan, slot.op, 0, held))
-        return fault;
-    return m_.execute(plan, slot.op, rows, held);
+    return m_.run(plan, slot.op, rows);
 }
 
 void Sequencer::retire() {

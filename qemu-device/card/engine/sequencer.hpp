@@ -56,8 +56,8 @@ class Sequencer {
         isa::MicroOp op;           // the copy that was checked
         std::uint64_t costed = 0;  // T that cost is for; 0: none yet
         Cost cost;
-        Plan plan;
         skald_fault_reason reason = SKALD_FAULT_OPCODE;
+        Plan plan;
     };
     struct End {
         std::uint32_t status;
@@ -69,7 +69,7 @@ class Sequencer {
     End execute();
     [[nodiscard]] Fault prepare();
     [[nodiscard]] Fault fetch(Slot*& slot);
-    [[nodiscard]] const std::byte* code(std::uint64_t va, isa::MicroOp& copy, Fault& fault);
+    [[nodiscard]] const std::byte* code(std::uint64_t va, Fault& fault);
     // Answers requests. True: the slice is over. begun: it has tried a micro-op.
     [[nodiscard]] bool attend(bool begun, End& end);
     void pause();
@@ -86,7 +86,8 @@ class Sequencer {
     const Hooks& hooks_;
     std::vector<Slot> slots_;  // checked micro-ops by index; a hit compares all 128 bytes
     Queue* queue_ = nullptr;
-    Mapping code_;  // of the program, around the micro-op last fetched
+    Mapping code_;            // of the program, around the micro-op last fetched
+    isa::MicroOp scattered_;  // one that lies in two pieces
 };
 
 }  // namespace skald::card

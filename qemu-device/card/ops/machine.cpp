@@ -24,24 +24,27 @@ void Machine::release() {
 Fault Machine::resolve(const Plan& plan, const isa::MicroOp& op, std::uint64_t first,
                        std::uint64_t& rows) {
     std::uint64_t held = rows;
-    for (const OperandPlan& o : plan.operands()) {
+    for (const OperandPlan o : plan.operands()) {
         View& view = operand[o.at];
-        view = {.va = address(op.op[o.at]) + (o.by_row ? first * o.pitch : 0), .pitch = o.pitch};
-        if (o.pitch < o.row_bytes)
+        const isa::Operand& where = op.op[o.at];
+        const std::uint64_t pitch = where.pitch != 0 ? where.pitch * 16ull : o.row_bytes;
+        const std::uint64_t va = address(where) + (o.by_row ? first * pitch : 0);
+        if (pitch < o.row_bytes)
             return {SKALD_FAULT_ENCODING, 0};
-        if ((view.va & o.low_bits) != 0)
-            return {SKALD_FAULT_ALIGNMENT, view.va};
+        if ((va & o.low_bits) != 0)
+            return {SKALD_FAULT_ALIGNMENT, va};
         std::uint64_t count = o.length != 0 ? o.length : rows;
         if (o.counted) {
             count = reg[op.ra];
             if (count > isa::kMaxRows)
                 return {SKALD_FAULT_ROWS, 0};
         }
-        if (!o.is_static || count == 0)
-            continue;
-        if (!o.host)
-            view.base = space.contiguous(view.va, (count - 1) * view.pitch + o.row_bytes, o.access);
-        if (view.base == nullptr)
+        const bool known = o.is_static && count != 0;
+        std::byte* base = nullptr;
+        if (known && !o.host)
+            base = space.contiguous(va, (count - 1) * pitch + o.row_bytes, o.access());
+        view = {.base = base, .va = va, .pitch = pitch};
+        if (known && base == nullptr)
             if (const Fault fault = locate(o, view, extents[o.at], count, held))
                 return fault;
     }
@@ -65,8 +68,8 @@ Fault Machine::locate(const OperandPlan& plan, View& view, Extents& runs, std::u
         const std::size_t before = runs.size();
         rest.clear();
         if (const Fault fault =
-                space.resolve(view.address(row), (n - 1) * view.pitch + plan.row_bytes, plan.access,
-                              plan.host, full ? rest : runs))
+                space.resolve(view.address(row), (n - 1) * view.pitch + plan.row_bytes,
+                              plan.access(), plan.host, full ? rest : runs))
             return fault;
         if (full)
             tick();
@@ -83,9 +86,8 @@ Fault Machine::locate(const OperandPlan& plan, View& view, Extents& runs, std::u
     return {};
 }
 
-Fault Machine::execute(const Plan& plan, const isa::MicroOp& op, std::uint64_t rows,
-                       std::uint64_t held) {
-    rows_before = positions_before = 0;
+Fault Machine::in_parts(const Plan& plan, const isa::MicroOp& op, std::uint64_t rows,
+                        std::uint64_t held) {
     for (;;) {
         if (const Fault fault = plan.execute(*this, op, held))
             return fault;

@@ -95,14 +95,15 @@ struct Machine {
         return reg[o.base] + o.offset + reg[o.index] * o.stride;
     }
 
-    // Operand by operand, as the plan has it: pitch, alignment and, of static ones, translation.
-    // Rows from `first` on: the views begin there. All of them are checked; `rows` becomes less if
-    // those of an operand lie in so many pieces that only the first are kept.
-    [[nodiscard]] Fault resolve(const Plan& plan, const isa::MicroOp& op, std::uint64_t first,
-                                std::uint64_t& rows);
-    // Runs a resolved micro-op, of which `held` rows were kept, in as many parts as it takes.
-    [[nodiscard]] Fault execute(const Plan& plan, const isa::MicroOp& op, std::uint64_t rows,
-                                std::uint64_t held);
+    // Resolves the operands of a micro-op and runs it.
+    [[nodiscard]] Fault run(const Plan& plan, const isa::MicroOp& op, std::uint64_t rows) {
+        rows_before = positions_before = 0;
+        std::uint64_t held = rows;
+        if (plan.count != 0)
+            if (const Fault fault = resolve(plan, op, 0, held))
+                return fault;
+        return held == rows ? plan.execute(*this, op, rows) : in_parts(plan, op, rows, held);
+    }
     // Reads operand i, a Row table that has been resolved, into row_table.
     void read_rows(unsigned i, std::uint64_t rows);
 
@@ -174,6 +175,14 @@ struct Machine {
     }
 
     void release();
+    // Operand by operand, as the plan has it: pitch, alignment and, of static ones, translation.
+    // Rows from `first` on: the views begin there. All of them are checked; `rows` becomes less if
+    // those of an operand lie in so many pieces that only the first are kept.
+    [[nodiscard]] Fault resolve(const Plan& plan, const isa::MicroOp& op, std::uint64_t first,
+                                std::uint64_t& rows);
+    // Runs a resolved micro-op, of which only `held` rows were kept, in as many parts as it takes.
+    [[nodiscard]] Fault in_parts(const Plan& plan, const isa::MicroOp& op, std::uint64_t rows,
+                                 std::uint64_t held);
     [[nodiscard]] Fault locate(const OperandPlan& plan, View& view, Extents& runs,
                                std::uint64_t rows, std::uint64_t& held);
 

@@ -9,16 +9,14 @@ namespace {
 OperandPlan plan_operand(const isa::OperandInfo& info, const isa::MicroOp& op) {
     OperandPlan plan;
     plan.row_bytes = info.row_bytes(op);
-    const std::uint64_t pitch = op.op[info.at].pitch;
-    plan.pitch = pitch != 0 ? pitch * 16 : plan.row_bytes;
     if (info.reach == isa::Reach::One)
         plan.length = 1;
     else if (info.reach == isa::Reach::Table)
-        plan.length = info.length(op);
+        plan.length = static_cast<std::uint32_t>(info.length(op));
     plan.by_row = info.reach == isa::Reach::Rows || info.reach == isa::Reach::Dense;
     plan.at = info.at;
     plan.low_bits = static_cast<std::uint8_t>(info.align(op) - 1);
-    plan.access = info.written() ? Access::kWrite : Access::kRead;
+    plan.write = info.written();
     plan.is_static = info.is_static();
     plan.host = info.host;
     plan.counted = info.reach == isa::Reach::Counted;
@@ -36,7 +34,7 @@ Plan make_plan(const isa::MicroOp& op) {
         if (const isa::OperandInfo* info = isa::operand_of(*plan.info, op, i)) {
             OperandPlan& operand = plan.operand[plan.count++];
             operand = plan_operand(*info, op);
-            operand.by_row &= !plan.info->whole(op);
+            operand.by_row = operand.by_row && !plan.info->whole(op);
         }
     return plan;
 }

@@ -18,18 +18,21 @@ struct Machine;
 // rows: T, never 0 (1 for those without).
 using Execute = Fault (*)(Machine& machine, const isa::MicroOp& op, std::uint64_t rows);
 
+// Small: the plans of a loop's micro-ops should stay in the innermost cache.
 struct OperandPlan {
     std::uint64_t row_bytes = 0;
-    std::uint64_t pitch = 0;   // bytes from row to row
-    std::uint64_t length = 0;  // rows; 0: T
-    bool by_row = false;       // one for each of T rows, which may be taken in parts
+    std::uint32_t length = 0;  // rows; 0: T
     std::uint8_t at = 0;
     std::uint8_t low_bits = 0;  // of the address that must be 0
-    Access access = Access::kRead;
-    bool is_static = false;
-    bool host = false;
-    bool counted = false;  // R[ra] rows
+    bool by_row : 1 = false;    // one for each of T rows, which may be taken in parts
+    bool write : 1 = false;
+    bool is_static : 1 = false;
+    bool host : 1 = false;
+    bool counted : 1 = false;  // R[ra] rows
+
+    [[nodiscard]] Access access() const { return write ? Access::kWrite : Access::kRead; }
 };
+static_assert(sizeof(OperandPlan) == 16);
 
 struct Plan {
     const isa::OpInfo* info = nullptr;
