@@ -562,10 +562,19 @@ inline constexpr auto kOps = [] {
 
 // ---- Questions ------------------------------------------------------------------------------------------------------
 
+namespace detail {
+// Of each opcode, the row's number plus 1; 0: none.
+inline constexpr auto kOpRow = [] {
+    std::array<std::uint8_t, 256> row{};
+    static_assert(kOps.size() < row.size());
+    for (std::size_t i = 0; i < kOps.size(); ++i) row[static_cast<std::uint8_t>(kOps[i].opcode)] = static_cast<std::uint8_t>(i + 1);
+    return row;
+}();
+}  // namespace detail
+
 constexpr const OpInfo* find_op(std::uint8_t opcode) {
-    for (const OpInfo& info : kOps)
-        if (static_cast<std::uint8_t>(info.opcode) == opcode) return &info;
-    return nullptr;
+    const std::size_t row = detail::kOpRow[opcode];
+    return row == 0 ? nullptr : &kOps[row - 1];
 }
 
 // Flags that a micro-op has at all.

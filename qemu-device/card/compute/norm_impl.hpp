@@ -3,6 +3,7 @@
 // what is made of them. Bodies for every path; V is one of the vector types.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 
 #include "card/compute/kernels.hpp"
@@ -23,22 +24,38 @@ struct Norms : Pieces<V> {
         acc.store(lanes);
     }
 
-    static void sum_squares(const float* x, float mean, std::uint32_t n, float* lanes) {
-        const V about = V::set(mean);
+    // Less a mean of +0, as RMS_NORM has it, is no less, bit by bit; -0 makes another 0 of -0.
+    [[gnu::always_inline]] static bool is_centred(float mean) {
+        return std::bit_cast<std::uint32_t>(mean) != 0;
+    }
+    template <bool kCentred>
+    [[gnu::always_inline]] static V centred(V x, V mean) {
+        return kCentred ? x - mean : x;
+    }
+
+    template <bool kCentred>
+    [[gnu::always_inline]] static void sum_squares(const float* x, V mean, std::uint32_t n,
+                                                   float* lanes) {
         V acc = V::load(lanes);
         std::uint32_t i = 0;
         for (; i + 16 <= n; i += 16) {
-            const V c = V::load(x + i) - about;
+            const V c = centred<kCentred>(V::load(x + i), mean);
             acc = V::fma(c, c, acc);
         }
         if (i < n) {
-            const V c = V::load(x + i, n - i) - about;
+            const V c = centred<kCentred>(V::load(x + i, n - i), mean);
             acc = V::select_first(n - i, V::fma(c, c, acc), acc);
         }
         acc.store(lanes);
     }
+    static void sum_squares(const float* x, float mean, std::uint32_t n, float* lanes) {
+        if (is_centred(mean))
+            sum_squares<true>(x, V::set(mean), n, lanes);
+        else
+            sum_squares<false>(x, V::set(0.0f), n, lanes);
+    }
 
-    template <bool kGain, bool kBias>
+    template <bool kCentred, bool kGain, bool kBias>
     [[gnu::always_inline]] static void normalise(const float* x, const NormTerms& terms, float* y,
                                                  std::uint32_t n) {
         const V mean = V::set(terms.mean);
@@ -46,7 +63,7 @@ struct Norms : Pieces<V> {
         const float* const gain = terms.gain;  // terms could lie in y, for all the compiler knows
         const float* const bias = terms.bias;
         SKALD_EACH_VECTOR(i, count, n) {
-            V v = (get(x + i, count) - mean) * r;
+            V v = centred<kCentred>(get(x + i, count), mean) * r;
             if constexpr (kGain)
                 v = v * get(gain + i, count);
             if constexpr (kBias)
@@ -55,14 +72,19 @@ struct Norms : Pieces<V> {
         }
     }
     static void normalise(const float* x, const NormTerms& terms, float* y, std::uint32_t n) {
-        if (terms.gain != nullptr && terms.bias != nullptr)
-            normalise<true, true>(x, terms, y, n);
+        const bool plain = !is_centred(terms.mean) && terms.bias == nullptr;
+        if (plain && terms.gain != nullptr)
+            normalise<false, true, false>(x, terms, y, n);
+        else if (plain)
+            normalise<false, false, false>(x, terms, y, n);
+        else if (terms.gain != nullptr && terms.bias != nullptr)
+            normalise<true, true, true>(x, terms, y, n);
         else if (terms.gain != nullptr)
-            normalise<true, false>(x, terms, y, n);
+            normalise<true, true, false>(x, terms, y, n);
         else if (terms.bias != nullptr)
-            normalise<false, true>(x, terms, y, n);
+            normalise<true, false, true>(x, terms, y, n);
         else
-            normalise<false, false>(x, terms, y, n);
+            normalise<true, false, false>(x, terms, y, n);
     }
 };
 

@@ -83,9 +83,12 @@ void AttentionWork::join(const AttentionPart& next, AttentionPart& all) const {
 }
 
 void AttentionHeads::finish(const AttentionWork& work, AttentionPart* all) const {
-    alignas(64) float buffer[isa::kMaxHeadDim] = {};
-    for (unsigned i = 0; !work.sinks.empty() && i < queries(); ++i)
-        work.join({.o = buffer, .max = work.sinks[head(i, work)], .sum = 1.0f}, all[i]);
+    alignas(64) float buffer[isa::kMaxHeadDim];
+    if (!work.sinks.empty()) {
+        std::fill_n(buffer, work.o_room, 0.0f);
+        for (unsigned i = 0; i < queries(); ++i)
+            work.join({.o = buffer, .max = work.sinks[head(i, work)], .sum = 1.0f}, all[i]);
+    }
     for (unsigned i = 0; i < queries(); ++i) {
         const std::uint64_t at = head(i, work) * work.dims.v * 4;
         const auto out = work.y.out(row(i), at, work.dims.v, buffer);
