@@ -8,7 +8,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory_resource>
+#include <new>
 #include <span>
+#include <type_traits>
 
 namespace skald::card {
 
@@ -53,6 +55,27 @@ class Arena {
 
     Budget* budget_;
     std::byte* data_ = nullptr;
+    std::size_t size_ = 0;
+};
+
+// A list of at most so many items in an arena, which is its own while it lives. A vector's memory
+// would take longer to come and go than a small micro-op takes.
+template <class T>
+class ArenaList {
+  public:
+    ArenaList(Arena& arena, std::size_t most)
+        : data_(reinterpret_cast<T*>(arena.get(most * sizeof(T)))) {
+        static_assert(std::is_trivially_destructible_v<T>);
+    }
+    void push_back(const T& item) { new (data_ + size_++) T(item); }
+    void clear() { size_ = 0; }
+    [[nodiscard]] std::span<T> span() const { return {data_, size_}; }
+    [[nodiscard]] std::size_t size() const { return size_; }
+    [[nodiscard]] bool empty() const { return size_ == 0; }
+    [[nodiscard]] T& operator[](std::size_t i) const { return data_[i]; }
+
+  private:
+    T* data_;
     std::size_t size_ = 0;
 };
 

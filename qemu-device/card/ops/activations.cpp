@@ -54,13 +54,15 @@ Activations::Activations(Machine& m, const isa::MicroOp& op, const Experts& expe
 
 // About equally long, of whole groups where there are several.
 std::uint64_t Activations::part_of(std::uint64_t rows) const {
+    if (rows <= most_)
+        return rows;
     const std::uint64_t even = isa::ceil_div(rows, isa::ceil_div(rows, most_));
-    return std::min({rows, most_, isa::ceil_div(even, kMostGroup) * kMostGroup});
+    return std::min(most_, isa::ceil_div(even, kMostGroup) * kMostGroup);
 }
 
 std::uint64_t Activations::pieces() const {
     const bool whole_rows = quantised_ || (info_.integer && row_group_);
-    return whole_rows ? 1 : isa::ceil_div(k_, kPiece);
+    return whole_rows || k_ <= kPiece ? 1 : isa::ceil_div(k_, kPiece);
 }
 
 Fault Activations::prepare(std::span<ColumnRun> runs) {
@@ -73,7 +75,9 @@ Fault Activations::prepare(std::span<ColumnRun> runs) {
     m_.parallel(columns * pieces, k_ / pieces / 8, [&](Worker& worker, std::uint64_t item) {
         const std::uint64_t column = item / pieces;
         const ColumnRun& run =
-            *(std::ranges::upper_bound(runs, column, {}, &ColumnRun::column) - 1);
+            runs.size() == 1
+                ? runs[0]
+                : *(std::ranges::upper_bound(runs, column, {}, &ColumnRun::column) - 1);
         make(worker, {run, column - run.column}, item % pieces, bad);
     });
     return fault_of(bad);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "card/ops/experts.hpp"
 
+#include <algorithm>
+
 namespace skald::card {
 namespace {
 
@@ -8,18 +10,16 @@ constexpr std::uint64_t kRowsBetweenPolls = 4096;
 
 }  // namespace
 
-Experts::Experts(Machine& m, const isa::MicroOp& op, std::uint64_t rows,
-                 std::pmr::memory_resource& lists)
+Experts::Experts(Machine& m, const isa::MicroOp& op, std::uint64_t rows)
     : m_(m),
       grouped_((op.flags & isa::kFlagGrouped) != 0),
+      indexed_((op.flags & isa::kFlagIndexed) != 0),
       rows_(rows),
-      rows_of_x_((op.flags & isa::kFlagIndexed) != 0 ? m.reg[op.ra] : rows),
-      used_(&lists),
-      list_(&lists) {
+      rows_of_x_(indexed_ ? m.reg[op.ra] : rows),
+      used_(m.arena[5], grouped_ ? std::min<std::uint64_t>(op.dim[2], rows) : 1),
+      list_(m.arena[6], indexed_ ? rows : 0) {
     if (!grouped_)
         used_.push_back({0, 0, rows});
-    if ((op.flags & isa::kFlagIndexed) != 0)
-        list_.resize(rows);
 }
 
 Fault Experts::read(const isa::MicroOp& op) {
@@ -55,10 +55,10 @@ Fault Experts::read_offsets(std::uint32_t experts) {
 
 Fault Experts::read_list() {
     const View& list = m_.operand[5];
-    for (std::uint64_t i = 0; i < list_.size(); ++i) {
+    for (std::uint64_t i = 0; indexed_ && i < rows_; ++i) {
         if (i % kRowsBetweenPolls == kRowsBetweenPolls - 1 && m_.poll(m_.self))
             return {};
-        list_[i] = list.get<std::uint32_t>(i);
+        list_.push_back(list.get<std::uint32_t>(i));
         if (list_[i] >= rows_of_x_)
             return {SKALD_FAULT_VALUE, list.address(i)};
     }
@@ -68,11 +68,11 @@ Fault Experts::read_list() {
 // From here on the view begins with the first expert that is used.
 Fault Experts::locate(std::uint64_t bytes) {
     View& w = m_.operand[1];
-    w.va += used_.front().expert * distance_;
+    w.va += used_[0].expert * distance_;
     Extents& runs = m_.extents[1];
     runs.clear();
     runs.begin_range();
-    for (const Used& used : used_)
+    for (const Used& used : used())
         if (const Fault fault =
                 m_.space.resolve(w.va + place(used.expert), bytes, Access::kRead, false, runs))
             return fault;

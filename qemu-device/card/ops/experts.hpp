@@ -3,9 +3,7 @@
 #pragma once
 
 #include <cstdint>
-#include <memory_resource>
 #include <span>
-#include <vector>
 
 #include "card/ops/machine.hpp"
 
@@ -20,25 +18,22 @@ class Experts {
         std::uint64_t count = 0;
     };
 
-    Experts(Machine& m, const isa::MicroOp& op, std::uint64_t rows,
-            std::pmr::memory_resource& lists);
+    Experts(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
 
     // With GROUPED: reads offsets and list once, checks them, translates the weights of those that
     // are used, and sets the cost.
     [[nodiscard]] Fault read(const isa::MicroOp& op);
 
-    [[nodiscard]] std::span<const Used> used() const { return used_; }  // ascending
-    [[nodiscard]] std::uint64_t rows() const { return rows_; }          // of y
-    [[nodiscard]] bool indexed() const { return !list_.empty(); }
+    [[nodiscard]] std::span<const Used> used() const { return used_.span(); }  // ascending
+    [[nodiscard]] std::uint64_t rows() const { return rows_; }                 // of y
+    [[nodiscard]] bool indexed() const { return indexed_; }
     [[nodiscard]] std::uint64_t rows_of_x() const { return rows_of_x_; }
     // Which row of x a row of y is made of.
-    [[nodiscard]] std::uint64_t row_of_x(std::uint64_t y) const {
-        return list_.empty() ? y : list_[y];
-    }
+    [[nodiscard]] std::uint64_t row_of_x(std::uint64_t y) const { return indexed_ ? list_[y] : y; }
     // The weights, and where in them an expert's begin.
     [[nodiscard]] const View& weights() const { return m_.operand[1]; }
     [[nodiscard]] std::uint64_t place(std::uint32_t expert) const {
-        return (expert - used_.front().expert) * distance_;
+        return (expert - used_[0].expert) * distance_;
     }
 
   private:
@@ -47,12 +42,12 @@ class Experts {
     [[nodiscard]] Fault locate(std::uint64_t bytes);
 
     Machine& m_;
-    bool grouped_;
+    bool grouped_, indexed_;
     std::uint64_t rows_;
     std::uint64_t rows_of_x_;
     std::uint64_t distance_ = 0;  // bytes from expert to expert
-    std::pmr::vector<Used> used_;
-    std::pmr::vector<std::uint32_t> list_;
+    ArenaList<Used> used_;
+    ArenaList<std::uint32_t> list_;  // with INDEXED
 };
 
 }  // namespace skald::card

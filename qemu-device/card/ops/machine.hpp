@@ -75,7 +75,7 @@ struct Machine {
     std::uint64_t positions_before = 0;
 
     // What micro-ops take of the host, and storage that one leaves to the next.
-    static constexpr unsigned kArenas = 5;
+    static constexpr unsigned kArenas = 9;
     Budget memory;
     std::vector<Extents> extents;  // of scattered operands
     Extents blocks{&memory};

@@ -51,8 +51,7 @@ Buffers& buffers(Worker& worker) {
 
 class Product {
   public:
-    Product(Machine& m, const isa::MicroOp& op, const Experts& experts,
-            std::pmr::memory_resource& lists)
+    Product(Machine& m, const isa::MicroOp& op, const Experts& experts)
         : m_(m),
           experts_(experts),
           n_(op.dim[0]),
@@ -68,8 +67,8 @@ class Product {
           w_(experts.weights()),
           y_(m.operand[2]),
           bias_(m.operand[3]),
-          runs_(&lists),
-          cuts_(&lists) {}
+          runs_(m.arena[7], std::min<std::uint64_t>(x_.most(), experts.used().size())),
+          cuts_(m.arena[8], std::min<std::uint64_t>(x_.most(), experts.used().size())) {}
 
     Fault run();
 
@@ -93,7 +92,14 @@ class Product {
     bool next_chunk();
     void multiply();
     std::uint64_t cut(const ColumnRun& run, std::uint64_t first);
-    [[nodiscard]] Item item(std::uint64_t number) const;
+    [[nodiscard]] std::size_t cut_of(std::uint64_t item) const;
+    [[nodiscard]] Item item(std::uint64_t number) const {
+        const std::size_t i = cuts_.size() == 1 ? 0 : cut_of(number);
+        const Cut& cut = cuts_[i];
+        const std::uint64_t row_tile = (number - cut.first) * cut.rows;
+        return {runs_[i], row_tile,
+                static_cast<unsigned>(std::min(cut.rows, row_tiles_ - row_tile))};
+    }
     [[nodiscard]] std::uint64_t place(const ColumnRun& run, std::uint64_t row_tile) const {
         return experts_.place(run.expert) + row_tile * row_bytes_;
     }
@@ -135,8 +141,8 @@ class Product {
     // Which rows of y are done: experts before this one, and of it so many.
     std::size_t expert_ = 0;
     std::uint64_t done_ = 0;
-    std::pmr::vector<ColumnRun> runs_;  // the chunk
-    std::pmr::vector<Cut> cuts_;        // of each
+    ArenaList<ColumnRun> runs_;  // the chunk
+    ArenaList<Cut> cuts_;        // of each
     FirstFault bad_;
     // From a worker's item to the one it will probably take next, for memory to be asked early.
     std::uint64_t items_ = 0;
@@ -145,7 +151,7 @@ class Product {
 
 Fault Product::run() {
     while (next_chunk() && !m_.stopped()) {
-        if (const Fault f = x_.prepare(runs_))
+        if (const Fault f = x_.prepare(runs_.span()))
             return exponents_before(f);
         if (m_.stopped())
             break;
@@ -182,14 +188,14 @@ void Product::multiply() {
     cuts_.clear();
     items_ = 0;
     std::uint64_t ns = 0;
-    for (const ColumnRun& run : runs_)
+    for (const ColumnRun& run : runs_.span())
         ns += cut(run, items_);
     ns = ns / items_ + 1;
     // Workers that take items one by one take turns, more or less.
     const bool one_by_one = m_.shares(items_, ns) && m_.bundle(items_, ns) == 1;
     stride_ = one_by_one ? m_.seat.threads() : 1;
     m_.parallel(items_, ns, [&](Worker& worker, std::uint64_t number) {
-        if (by_tiles(worker, number))
+        if (by_tiles(worker, number) && info_.scale == isa::ScaleKind::Exponent)
             check_exponents(worker, item(number));
     });
 }
@@ -213,13 +219,10 @@ std::uint64_t Product::cut(const ColumnRun& run, std::uint64_t first) {
     return row_tiles_ * isa::kTileRows * tiles_ * info_.tile_k * run.count / macs_per_ns;
 }
 
-Product::Item Product::item(std::uint64_t number) const {
-    const auto cut = cuts_.size() == 1
-                         ? cuts_.begin()
-                         : std::ranges::upper_bound(cuts_, number, {}, &Cut::first) - 1;
-    const std::uint64_t row_tile = (number - cut->first) * cut->rows;
-    return {runs_[static_cast<std::size_t>(cut - cuts_.begin())], row_tile,
-            static_cast<unsigned>(std::min(cut->rows, row_tiles_ - row_tile))};
+std::size_t Product::cut_of(std::uint64_t item) const {
+    const std::span<Cut> cuts = cuts_.span();
+    return static_cast<std::size_t>(std::ranges::upper_bound(cuts, item, {}, &Cut::first) -
+                                    cuts.begin() - 1);
 }
 
 // Where the first row tile of the item after an item's worker has its weights, and how many row
@@ -389,8 +392,6 @@ void Product::finish(Worker& worker, const Item& item, compute::MatmulEnd end) c
 
 // A bad exponent makes all outputs of its row infinite or NaN: one column tells.
 void Product::check_exponents(Worker& worker, const Item& item) {
-    if (info_.scale != isa::ScaleKind::Exponent)
-        return;
     for (std::uint64_t tile = item.row_tile; tile < item.row_tile + item.count; ++tile) {
         const std::uint64_t n = outputs(tile);
         const float* y = y_.in(item.run.first, tile * isa::kTileRows * 4, n, buffers(worker).y);
@@ -425,13 +426,10 @@ Fault Product::exponents_before(const Fault& other) {
 }  // namespace
 
 Fault matmul(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
-    // Without experts the lists are of one, and asking for memory would cost as much as they do.
-    alignas(64) std::byte room[512];
-    std::pmr::monotonic_buffer_resource lists(room, sizeof(room), &m.memory);
-    Experts experts(m, op, rows, lists);
+    Experts experts(m, op, rows);
     if (const Fault fault = experts.read(op))
         return fault;
-    return Product(m, op, experts, lists).run();
+    return Product(m, op, experts).run();
 }
 
 }  // namespace skald::card::ops
