@@ -175,8 +175,10 @@ struct Attention {
             query[i].part.sum = lanes[i];
         return 0;
     }
-    // Scales and caps. What is not visible is garbage.
-    static void cap(float* s, const AttentionChunk& chunk, const AttentionQuery& query) {
+    // Scales and caps. What is not visible is garbage. On its own, or the constants of tanh would
+    // take registers from those who have no cap.
+    [[gnu::noinline]] static void cap(float* s, const AttentionChunk& chunk,
+                                      const AttentionQuery& query) {
         const V limit = V::set(chunk.soft_cap);
         for (std::uint32_t p = query.hidden / 16 * 16; p < query.visible; p += 16) {
             const V v = V::load(s + p) * V::set(chunk.scale);

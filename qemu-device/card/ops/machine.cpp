@@ -24,7 +24,7 @@ void Machine::release() {
 Fault Machine::resolve(const Plan& plan, const isa::MicroOp& op, std::uint64_t first,
                        std::uint64_t& rows) {
     std::uint64_t held = rows;
-    for (const OperandPlan o : plan.operands()) {
+    for (const OperandPlan& o : plan.operands()) {
         View& view = operand[o.at];
         const isa::Operand& where = op.op[o.at];
         const std::uint64_t pitch = where.pitch != 0 ? where.pitch * 16ull : o.row_bytes;

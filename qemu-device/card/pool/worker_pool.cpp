@@ -124,8 +124,10 @@ void WorkerPool::Seat::run(Worker& self, std::uint64_t items, WorkFunction work)
         else
             std::this_thread::sleep_for(kNap);  // or stands still in it, like its machine
     }
-    if (slot.failed.exchange(false))
+    if (slot.failed.load(std::memory_order_relaxed)) {
+        slot.failed.store(false, std::memory_order_relaxed);
         throw std::bad_alloc();
+    }
 }
 
 void WorkerPool::wake(unsigned count) {
