@@ -159,6 +159,13 @@ void signal(Board& board, Source& source) {
                      __ATOMIC_RELEASE);
 }
 
+// Others may want the processor, and a rest takes milliseconds then.
+void pause(unsigned rests) {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(1);
+    for (; rests > 0 && std::chrono::steady_clock::now() < until; --rests)
+        Board::rest();
+}
+
 void wait_for_answer(Board& board) {
     const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(2);
     while ((board.card().reg_read(SKALD_REG_MBOX_STATUS) & SKALD_MBOX_BUSY) != 0 &&
@@ -185,9 +192,7 @@ void access(Board& board, Source& source) {
         case kSignal:
             return signal(board, source);
         case kPause:
-            for (unsigned n = source.byte(); n > 0; --n)
-                Board::rest();
-            return;
+            return pause(source.byte());
         case kReset:
             if (source.byte() % 2 != 0)
                 board.card().begin_reset();
