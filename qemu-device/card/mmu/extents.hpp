@@ -73,14 +73,15 @@ class Extents {
         return runs_[begin];
     }
 
-    // Copies out of or into card runs [begin, end), across their borders.
+    // Copies out of or into card runs [begin, end), across their borders. The other side may be
+    // card memory as well, of an operand that overlaps this one.
     void read(std::uint64_t va, void* to, std::size_t bytes, std::size_t begin,
               std::size_t end) const {
         auto* out = static_cast<std::byte*>(to);
         while (bytes != 0) {
             const Mapping& run = find(va, begin, end);
             const std::size_t n = run.end - va < bytes ? run.end - va : bytes;
-            std::memcpy(out, run.at(va), n);
+            std::memmove(out, run.at(va), n);
             va += n;
             out += n;
             bytes -= n;
@@ -92,7 +93,7 @@ class Extents {
         while (bytes != 0) {
             const Mapping& run = find(va, begin, end);
             const std::size_t n = run.end - va < bytes ? run.end - va : bytes;
-            std::memcpy(run.at(va), in, n);
+            std::memmove(run.at(va), in, n);
             va += n;
             in += n;
             bytes -= n;

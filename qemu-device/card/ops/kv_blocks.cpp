@@ -57,7 +57,7 @@ const std::byte* KvBlocks::in(const BlockRef& ref, std::uint64_t offset, std::si
 void KvBlocks::store(const BlockRef& ref, std::uint64_t offset, const void* from,
                      std::size_t bytes) const {
     if (ref.base != nullptr)
-        std::memcpy(ref.base + offset, from, bytes);
+        std::memmove(ref.base + offset, from, bytes);  // operands may overlap
     else
         m_.blocks.write(ref.va + offset, from, bytes, ref.first, ref.last);
 }

@@ -59,6 +59,19 @@ TEST_F(Space, ScatteredPagesAreReadAndWrittenAcrossTheirBorders) {
     EXPECT_EQ(back, data);
 }
 
+TEST_F(Space, WhatIsWrittenMayLieWhereItGoes) {
+    table.map(kVa, 0x400000);
+    ASSERT_FALSE(resolve(kVa, 4096, Access::kWrite));
+    std::byte* page = extents[0].at(kVa);
+    std::vector<std::byte> expected(260);
+    for (std::size_t i = 0; i < expected.size(); ++i)
+        expected[i] = page[i] = static_cast<std::byte>(i * 7);
+    extents.write(kVa + 28, page, expected.size(), 0, extents.size());
+    EXPECT_TRUE(std::equal(expected.begin(), expected.end(), page + 28));
+    extents.read(kVa + 28, page, expected.size(), 0, extents.size());
+    EXPECT_TRUE(std::equal(expected.begin(), expected.end(), page));
+}
+
 TEST_F(Space, HostPagesBetweenCardPagesStayRunsOfTheirOwn) {
     table.map(kVa, 0x400000);
     table.map(kVa + 4096, 0x1000, Table::kLeaf | SKALD_PTE_HOST);
