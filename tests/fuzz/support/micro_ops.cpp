@@ -17,7 +17,7 @@ constexpr std::uint32_t kLengths[] = {1,   2, 4,  8,  16, 32,  64,   128,
                                       256, 3, 33, 65, 80, 512, 1024, 4096};
 constexpr std::uint16_t kPitches[] = {1, 2, 4, 8, 16, 64, 256};
 constexpr std::uint32_t kFloats[] = {0x3f800000, 0x3727c5ac, 0x3f000000, 0, 0x7f800000, 0x7fc00000};
-constexpr std::uint8_t kRowRegisters = 8;  // the first few hold small numbers
+constexpr std::uint8_t kRowRegisters = 7;  // the first few after register 0 hold small numbers
 
 template <class Values>
 std::uint64_t value(Source& source, const Values& usual) {
@@ -26,20 +26,23 @@ std::uint64_t value(Source& source, const Values& usual) {
                           : std::data(usual)[choice % std::size(usual)];
 }
 
-std::uint64_t address(Source& source, std::uint32_t scratch, std::uint64_t align) {
+// The last bytes of the scratch, aligned as they must be, and the first behind it.
+std::uint64_t end_of_scratch(std::uint32_t scratch, std::uint64_t offset, std::uint64_t align) {
+    return (SKALD_SCRATCH_VA + scratch - offset % 24) / align * align;
+}
+
+std::uint64_t address(Source& source, const Aim& aim, std::size_t operand, std::uint64_t align) {
     const std::uint8_t where = source.byte();
     const std::uint64_t offset = source.take<std::uint16_t>();
+    if (operand == aim.at_its_end)
+        return end_of_scratch(aim.scratch, offset, align);
     if (where == kRaw)
         return source.take<std::uint64_t>();
     switch (where % 16) {
-        case 8:
-        case 9:
-        case 10:
-        case 11:
-        case 12:  // the last bytes of the scratch, aligned as they must be, and the first behind it
-            return (SKALD_SCRATCH_VA + scratch - offset % 24) / align * align;
+        case 12:
+            return end_of_scratch(aim.scratch, offset, align);
         case 13:
-            return SKALD_SCRATCH_VA + offset * align % 4096;
+            return SKALD_SCRATCH_VA + offset * align % SKALD_PAGE_SIZE;
         case 14:
             return kBigVa + offset * 64;
         case 15:  // not aligned
@@ -49,10 +52,9 @@ std::uint64_t address(Source& source, std::uint32_t scratch, std::uint64_t align
     }
 }
 
-Operand operand(Source& source, std::uint32_t scratch, const isa::OperandInfo& info,
-                const MicroOp& op) {
+Operand operand(Source& source, const Aim& aim, const isa::OperandInfo& info, const MicroOp& op) {
     Operand operand;
-    operand.offset = address(source, scratch, std::max<std::uint64_t>(info.align(op), 1));
+    operand.offset = address(source, aim, info.at, std::max<std::uint64_t>(info.align(op), 1));
     const std::uint8_t more = source.byte();
     if (info.needs_pitch() || (info.takes_pitch() && more % 4 == 0))
         operand.pitch = source.pick(kPitches);
@@ -76,7 +78,7 @@ void choose_registers(Source& source, const isa::OpInfo& info, MicroOp& op) {
         if ((used & use) != 0)
             *reg = source.byte() % isa::kRegisters;
     if ((used & isa::kUseRows) != 0)
-        op.rows = source.byte() % kRowRegisters;
+        op.rows = 1 + source.byte() % kRowRegisters;
 }
 
 void choose_dims(Source& source, const isa::OpInfo& info, MicroOp& op) {
@@ -108,7 +110,7 @@ const isa::OpInfo& info_of(std::uint8_t choice) {
 
 }  // namespace
 
-MicroOp micro_op(Source& source, std::uint32_t scratch) {
+MicroOp micro_op(Source& source, const Aim& aim) {
     const isa::OpInfo& info = info_of(source.byte());
     MicroOp op;
     op.opcode = static_cast<std::uint8_t>(info.opcode);
@@ -122,7 +124,7 @@ MicroOp micro_op(Source& source, std::uint32_t scratch) {
     choose_immediates(source, info, op);
     for (std::size_t i = 0; i < isa::kOperands; ++i)
         if (const isa::OperandInfo* wanted = isa::operand_of(info, op, i))
-            op.op[i] = operand(source, scratch, *wanted, op);
+            op.op[i] = operand(source, aim, *wanted, op);
     if (source.byte() >= kSpoil)
         std::as_writable_bytes(std::span(&op, 1))[source.byte() % sizeof op] =
             source.take<std::byte>();

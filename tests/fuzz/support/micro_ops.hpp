@@ -8,7 +8,11 @@
 
 namespace skald::fuzz {
 
-// scratch: bytes of the window, whose end many operands lie around.
-isa::MicroOp micro_op(Source& source, std::uint32_t scratch);
+struct Aim {
+    std::uint32_t scratch;  // bytes of the window
+    std::size_t at_its_end =
+        isa::kOperands;  // the operand that lies there, whatever else is chosen
+};
+isa::MicroOp micro_op(Source& source, const Aim& aim);
 
 }  // namespace skald::fuzz

@@ -52,7 +52,8 @@ class Source {
 class Sink {
   public:
     template <class T>
-        requires std::is_trivially_copyable_v<T>
+        requires(std::is_trivially_copyable_v<T> &&
+                 !std::is_convertible_v<T, std::span<const std::byte>>)
     Sink& put(const T& value) {
         return put(std::as_bytes(std::span(&value, 1)));
     }

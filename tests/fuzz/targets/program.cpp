@@ -28,10 +28,10 @@ void stay_inside(MicroOp& op, std::uint32_t ops) {
             op.dim[dim.at] %= ops;
 }
 
-std::vector<MicroOp> program(Source& source, std::uint32_t scratch) {
+std::vector<MicroOp> program(Source& source, const Aim& aim) {
     std::vector<MicroOp> ops;
     while (!source.empty() && ops.size() < kMostOps - 1)
-        ops.push_back(micro_op(source, scratch));
+        ops.push_back(micro_op(source, aim));
     for (MicroOp& op : ops)
         stay_inside(op, static_cast<std::uint32_t>(ops.size() + 1));
     MicroOp end;
@@ -101,10 +101,11 @@ card::JobResult execute(std::span<const std::byte> input) {
     Source source(input);
     Machine machine(source);
     const std::uint8_t action = source.byte();
+    const Aim aim{machine.scratch(), source.byte() % (2 * isa::kOperands)};
     const auto values = registers(source);
     const bool disturbed = action >= 0xc0;
     Source ops(source.bytes(disturbed ? 256 : ~std::size_t{0}));
-    card::JobDesc job = machine.job(program(ops, machine.scratch()), values);
+    card::JobDesc job = machine.job(program(ops, aim), values);
     job.time_budget_ns = action & 1;
     if ((action & 2) != 0)
         job.profile = card::VirtAddr(kArenaVa);
@@ -119,14 +120,15 @@ card::JobResult execute(std::span<const std::byte> input) {
 }
 
 // What comes before the micro-ops: floats, then small numbers, all of it mapped and writable.
-Sink preamble(std::mt19937& random, std::uint32_t scratch) {
+Sink preamble(std::mt19937& random, const Aim& aim) {
     Sink out;
     out.half(random() % 1000);
     for (unsigned part = 0; part < 8; ++part)
         out.byte(part < 4 ? 1 : part < 6 ? 2 : 0);
     out.byte(random() % 4);  // pages
-    out.byte(random() % 2).half(scratch);
+    out.byte(random() % 2).half(aim.scratch);
     out.byte(0);  // nothing disturbs
+    out.byte(static_cast<unsigned>(aim.at_its_end));
     for (unsigned r = 1; r < 16; ++r)
         out.byte(random() % 8);
     return out;
@@ -140,30 +142,37 @@ Bytes any_bytes(std::mt19937& random, std::size_t count) {
     return bytes;
 }
 
-// Programs of one micro-op that run to the end, found by trying. As seeds they get a scratch of no
-// whole pages: addresses at its end go with it.
+// Programs of one micro-op that run to the end, found by trying; beside each those with one of its
+// operands at the end of a scratch that is no whole pages.
 void add_good(isa::Opcode opcode, std::mt19937& random, std::vector<Bytes>& all) {
     constexpr unsigned kTries = 3000;
-    constexpr unsigned kRuns = 60;
-    constexpr unsigned kWanted = 6;
+    constexpr unsigned kRuns = 100;
+    constexpr unsigned kWanted = 3;
     constexpr std::size_t kBytes = 96;  // more than a micro-op asks for
+    constexpr Aim kNowhere{SKALD_PAGE_SIZE};
     unsigned runs = 0;
     unsigned found = 0;
     for (unsigned n = 0; n < kTries && runs < kRuns && found < kWanted; ++n) {
         Bytes bytes = any_bytes(random, kBytes);
         bytes[0] = static_cast<std::byte>(opcode);
         Source source(bytes);
-        if (card::check_encoding(micro_op(source, SKALD_PAGE_SIZE)) != SKALD_FAULT_NONE)
+        const MicroOp op = micro_op(source, kNowhere);
+        if (card::check_encoding(op) != SKALD_FAULT_NONE)
             continue;
         const auto used = std::span(bytes).first(kBytes - source.rest().size());
         const std::mt19937 same = random;
-        const Bytes tried = preamble(random, SKALD_PAGE_SIZE).put(used).bytes();
+        all.push_back(preamble(random, kNowhere).put(used).bytes());
         ++runs;
-        if (execute(tried).status != SKALD_JOB_DONE)
+        if (execute(all.back()).status != SKALD_JOB_DONE) {
+            all.pop_back();
             continue;
+        }
         ++found;
-        std::mt19937 again = same;
-        all.push_back(preamble(again, 200 + static_cast<std::uint8_t>(opcode)).put(used).bytes());
+        for (const isa::OperandInfo& operand : isa::find_op(op.opcode)->operands) {
+            std::mt19937 again = same;
+            if (operand.when.holds(op))
+                all.push_back(preamble(again, {200u + found, operand.at}).put(used).bytes());
+        }
     }
 }
 
@@ -181,7 +190,7 @@ std::vector<Bytes> seeds() {
     for (const isa::OpInfo& info : isa::kOps)
         add_good(info.opcode, random, all);
     for (unsigned n = 0; n < 32; ++n)
-        all.push_back(preamble(random, n % 2 != 0 ? 200 + n : 4096)
+        all.push_back(preamble(random, {n % 2 != 0 ? 200 + n : 4096})
                           .put(any_bytes(random, (1 + n % 4) * kOp))
                           .bytes());
     return all;
