@@ -25,8 +25,9 @@ std::size_t activation_bytes(const isa::WeightInfo& info) {
 }
 
 template <class Path>
-void pack(const isa::WeightInfo& info, const std::int8_t* q, const float* d, const std::int32_t* s,
-          std::uint32_t n, std::byte* packed, std::size_t step) {
+void pack(const isa::WeightInfo& format, const std::int8_t* q, const float* d,
+          const std::int32_t* s, std::uint32_t n, std::byte* packed, std::size_t step) {
+    const isa::WeightInfo info = format;  // which what is packed cannot overwrite
     const std::size_t number_bytes = Path::number_bytes(info.bits);
     for (std::uint32_t k = 0; k < n; k += isa::kTileK, packed += step) {
         Path::pack_numbers(q + k, info.bits, packed);
