@@ -26,9 +26,12 @@ std::uint64_t value(Source& source, const Values& usual) {
                           : std::data(usual)[choice % std::size(usual)];
 }
 
-// The last bytes of the scratch, aligned as they must be, and the first behind it.
+// Where the last aligned word begins in the scratch, of which a part may be behind its end; some
+// words before it, or the one after it.
 std::uint64_t end_of_scratch(std::uint32_t scratch, std::uint64_t offset, std::uint64_t align) {
-    return (SKALD_SCRATCH_VA + scratch - offset % 24) / align * align;
+    constexpr std::int64_t kWords[] = {0, 0, 0, 0, -1, -2, -5, 1};
+    const std::uint64_t last = (SKALD_SCRATCH_VA + scratch - 1) / align * align;
+    return last + static_cast<std::uint64_t>(kWords[offset % std::size(kWords)]) * align;
 }
 
 std::uint64_t address(Source& source, const Aim& aim, std::size_t operand, std::uint64_t align) {
