@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+// What follows `is`. Expected texts are those of Python's Jinja in the environment of chat
+// templates.
+#include "render.hpp"
+
+namespace skald::rt {
+namespace {
+
+TEST(Template, Tests) {
+    expect_all({
+        {R"({{ d["zz"] is defined }})", "False"},
+        {R"({{ d|attr("items") is callable }})", "True"},
+        {R"({{ d|attr("a") is defined }})", "False"},
+        {"{{ n is odd }}", "True"},
+        {"{{ n is even }}", "False"},
+        {"{{ n is divisibleby 7 }}", "True"},
+        {"{{ n is divisibleby(3) }}", "False"},
+        {"{{ x is defined }}", "False"},
+        {"{{ x is undefined }}", "True"},
+        {"{{ n is defined }}", "True"},
+        {"{{ none is none }}", "True"},
+        {"{{ n is none }}", "False"},
+        {"{{ t is boolean }}", "True"},
+        {"{{ t is true }}", "True"},
+        {"{{ t is false }}", "False"},
+        {"{{ 1 is true }}", "False"},
+        {"{{ n is integer }}", "True"},
+        {"{{ f is float }}", "True"},
+        {"{{ n is number }}", "True"},
+        {"{{ t is number }}", "True"},
+        {"{{ t is integer }}", "False"},
+        {"{{ s is string }}", "True"},
+        {"{{ d is mapping }}", "True"},
+        {"{{ l is mapping }}", "False"},
+        {"{{ l is sequence }}", "True"},
+        {"{{ d is sequence }}", "True"},
+        {"{{ s is sequence }}", "True"},
+        {"{{ l is iterable }}", "True"},
+        {"{{ n is iterable }}", "False"},
+        {"{{ s is iterable }}", "True"},
+        {R"({{ (l|map("string")) is iterable }})", "True"},
+        {R"({{ (l|map("string")) is sequence }})", "False"},
+        {"{{ d.items() is sequence }}", "False"},
+        {"{{ range(3) is sequence }}", "True"},
+        {"{{ d.items() is iterable }}", "True"},
+        {"{{ s is lower }}", "False"},
+        {R"({{ "abc" is lower }})", "True"},
+        {R"({{ "ABC" is upper }})", "True"},
+        {"{{ n is callable }}", "False"},
+        {"{{ range is callable }}", "True"},
+        {"{{ d.get is callable }}", "True"},
+        {"{{ n is eq 7 }}", "True"},
+        {"{{ n is equalto 7 }}", "True"},
+        {"{{ n is ne 8 }}", "True"},
+        {"{{ n is gt 3 }}", "True"},
+        {"{{ n is ge 7 }}", "True"},
+        {"{{ n is lt 3 }}", "False"},
+        {"{{ n is in [7] }}", "True"},
+        {"{{ n is not in [7] }}", "False"},
+        {"{{ n is sameas 7 }}", "True"},
+        {"{{ 'x' is in 'xyz' }}", "True"},
+        {R"({{ "length" is filter }})", "True"},
+        {R"({{ "zz" is filter }})", "False"},
+        {R"({{ "odd" is test }})", "True"},
+        {R"({{ s["foo"] is defined }})", "False"},
+        {"{{ l.append is defined }}", "False"},
+        {"{{ d.update is defined }}", "False"},
+        {"{{ d.pop is callable }}", "True"},
+        {"{{ namespace() is defined }}", "True"},
+        {R"({{ "x" is string and n is number or false }})", "True"},
+        {"{{ n == 7 and n is odd | string }}", "True"},
+        {"{{ 1 if undefined_thing is defined and undefined_thing.foo else 2 }}", "2"},
+        {"{{ 1|string is string }}", "True"},
+        {"{{ l is eq [3,1,2] }}", "True"},
+        {R"({{ {"items": 5}.items is callable }})", "True"},
+        {R"({{ {"get": 5}.get is callable }})", "True"},
+    });
+}
+
+}  // namespace
+}  // namespace skald::rt
