@@ -40,6 +40,8 @@ const char* name_of(ct::SectionType type) {
             return "tensors";
         case ct::SectionType::Notes:
             return "notes";
+        case ct::SectionType::Chat:
+            return "chat";
     }
     return nullptr;
 }
@@ -143,7 +145,8 @@ Container::Container(Container&& other) noexcept
       tokenizer_(other.tokenizer_),
       weights_offset_(other.weights_offset_),
       tensors_(other.tensors_),
-      notes_(other.notes_) {}
+      notes_(other.notes_),
+      chat_(other.chat_) {}
 
 Container& Container::operator=(Container&& other) noexcept {
     if (this != &other) {
@@ -282,6 +285,11 @@ void Container::take(const ct::Section& section) {
         case ct::SectionType::Notes:
             once(!notes_.empty());
             notes_ = {reinterpret_cast<const char*>(content.data()), content.size()};
+            break;
+        case ct::SectionType::Chat:
+            once(!chat_.empty());
+            sized(1, false);
+            chat_ = {reinterpret_cast<const char*>(content.data()), content.size()};
             break;
     }
 }

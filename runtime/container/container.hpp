@@ -52,6 +52,7 @@ class Container {
         return tensors_;
     }  // empty if the section is missing
     std::string_view notes() const { return notes_; }  // likewise
+    std::string_view chat() const { return chat_; }    // likewise
     std::string content_hash() const;                  // 64 hexadecimal digits
     const std::string& name() const { return name_; }
     int file() const { return file_; }  // a descriptor of ours, for reading; -1: bytes in memory
@@ -81,7 +82,7 @@ class Container {
     std::span<const std::byte> weights_, tokenizer_;
     std::uint64_t weights_offset_ = 0;
     std::span<const container::TensorEntry> tensors_;
-    std::string_view notes_;
+    std::string_view notes_, chat_;
 };
 
 }  // namespace skald::rt

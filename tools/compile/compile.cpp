@@ -165,10 +165,13 @@ CompileReport compile(const Model& model, const CompileOptions& options,
     const auto entries = tensor_entries(p);
     const auto tokenizer = rt::serialize(model.tokenizer);
 
-    ContainerWriter out(path, 6, isa_version_of(p.program));
+    ContainerWriter out(path, options.chat.empty() ? 6 : 7, isa_version_of(p.program));
     write_section(out, ct::SectionType::Model, std::span(&info, 1));
     write_section(out, ct::SectionType::Program, std::span(p.program));
     write_section(out, ct::SectionType::Tokenizer, std::span(tokenizer));
+    if (!options.chat.empty())
+        write_section(out, ct::SectionType::Chat,
+                      std::span(options.chat.data(), options.chat.size()));
     write_section(out, ct::SectionType::Tensors, std::span(entries));
 
     WeightImage image(model, p.graph, p.layout,

@@ -29,6 +29,7 @@ struct CompileOptions {
     std::optional<Calibration> calibration;  // for the search of scales
     unsigned threads = 0;                    // 0: as many as the machine has
     std::string tool_options;                // as typed, for the notes
+    std::string chat;                        // the chat section; empty: none
     std::function<void(std::string_view pass, const ir::Graph&)> after_pass;
     std::function<void(std::uint64_t done, std::uint64_t total)> progress;  // bytes of weights
 };

@@ -10,6 +10,7 @@
 
 #include "backend/disassemble.hpp"
 #include "backend/gguf_writer.hpp"
+#include "chat/chat_source.hpp"
 #include "compile.hpp"
 #include "console/arguments.hpp"
 #include "console/standard_streams.hpp"
@@ -24,7 +25,7 @@ namespace {
 constexpr int kFailed = 1, kUsage = 2;
 
 struct Arguments {
-    std::filesystem::path model, out, random, calibrate;
+    std::filesystem::path model, out, random, calibrate, chat_template;
     std::uint64_t seed = 1;
     std::vector<std::string> gguf;  // file, then perhaps a type
     std::optional<DType> gguf_type;
@@ -117,9 +118,23 @@ CompileOptions options_of(const Arguments& args) {
         options.tool_options += fmt::format(" --random --seed {}", args.seed);
     if (!args.calibrate.empty())
         options.tool_options += fmt::format(" --calibrate {}", args.calibrate.filename().string());
+    if (!args.chat_template.empty())
+        options.tool_options +=
+            fmt::format(" --chat-template {}", args.chat_template.filename().string());
     if (args.context)
         options.tool_options += fmt::format(" --context {}", *args.context);
     return options;
+}
+
+// A template that was asked for must be good; one that comes with the model is left out if not.
+std::string chat_section(const Arguments& args, const Model& model) {
+    rt::ChatSection chat = read_chat(args.model, model.tokenizer);
+    if (!args.chat_template.empty())
+        chat.templates = {{"default", read_template(args.chat_template)}};
+    else
+        for (const std::string& fault : drop_bad_templates(chat))
+            console::say("llm-compile: {}: {}\n", args.model.string(), fault);
+    return chat.templates.empty() ? std::string() : rt::serialize(chat);
 }
 
 void say_context(const Arguments& args, std::uint32_t context) {
@@ -167,6 +182,7 @@ void run(const Arguments& args) {
             fmt::print("{}", disassemble(p.program));
         return;
     }
+    options.chat = chat_section(args, model);
     const CompileReport report = compile_with_bar(model, options, args.out);
     say_context(args, report.context);
     if (args.json)
@@ -233,7 +249,8 @@ std::filesystem::path lost_for(const Arguments& args, const std::filesystem::pat
     if (out.empty() || !std::filesystem::is_regular_file(out, ignored))
         return {};
     const std::filesystem::path target = file_of(out);
-    for (const std::filesystem::path& source : {args.model, args.random, args.calibrate})
+    for (const std::filesystem::path& source :
+         {args.model, args.random, args.calibrate, args.chat_template})
         if (!source.empty() && file_of(source) == target)
             return source;
     const bool in_model = !args.model.empty() && file_of(args.model) == target.parent_path();
@@ -270,6 +287,8 @@ void check_results(const Arguments& args) {
     if (args.report || args.json)
         throw CLI::ValidationError(args.report ? "--report" : "--json",
                                    "needs -o: errors are known once the weights are written");
+    if (!args.chat_template.empty())
+        throw CLI::ValidationError("--chat-template", "needs -o");
     if (!args.gguf.empty())
         return;
     if (!args.calibrate.empty())
@@ -323,6 +342,9 @@ Arguments parse(CLI::App& app, int argc, char** argv) {
     app.add_option("--kv", args.kv_name, "format of the KV cache: f16 or int8")
         ->check(CLI::IsMember({"f16", "int8"}))
         ->capture_default_str();
+    app.add_option("--chat-template", args.chat_template,
+                   "a Jinja file for llm-run --chat and --messages, instead of the model's own")
+        ->check(console::file_name());
     app.add_option("--context", args.context,
                    fmt::format("positions of a sequence, rounded down to a multiple of 4 (default: "
                                "the model's, at most {})",
@@ -342,6 +364,7 @@ Arguments parse(CLI::App& app, int argc, char** argv) {
         "  llm-compile folder -o model.skald --weights int4 --calibrate text.txt\n"
         "  llm-compile folder -o model.skald --weights int4 "
         "--tensor 'model.layers.[01].*=int8'\n"
+        "  llm-compile folder -o model.skald --chat-template chat.jinja\n"
         "  llm-compile --random config.json -o random.skald --write-gguf random.gguf q8_0");
     app.parse(argc, argv);
     parse_weights(args);

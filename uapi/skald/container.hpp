@@ -15,7 +15,9 @@
 namespace skald::container {
 
 inline constexpr std::uint64_t kMagic = 0x31304c444c414b53ull;  // "SKALDL01"
-inline constexpr std::uint32_t kVersion = 1u << 16 | 0;         // major << 16 | minor
+inline constexpr std::uint32_t kVersion = 1u << 16 | 1;         // major << 16 | minor
+// A file has the lowest version that has all it uses: 1.0 unless it has a Chat section.
+inline constexpr std::uint32_t kVersion1_0 = 1u << 16 | 0, kVersionOfChat = 1u << 16 | 1;
 inline constexpr std::uint64_t kSectionAlign = 4096;
 inline constexpr std::uint32_t kMaxSections = 64;
 
@@ -26,7 +28,16 @@ enum class SectionType : std::uint32_t {
     Tokenizer = 4,  // skald/tokenizer.hpp; required
     Tensors = 5,    // TensorEntry[]: what lies where in the weight image
     Notes = 6,      // JSON for people: source, tool, options, quantisation error by tensor
+    Chat = 7,       // JSON for programs, see below; since 1.1, only where the model has a template
 };
+
+// The Chat section is one JSON object in UTF-8; readers ignore members they do not know:
+//
+//   {"templates": {"default": "{% for message in messages %}...", "tool_use": "..."},
+//    "tokens": {"bos_token": "<s>", "eos_token": "</s>", ...}}
+//
+// Templates are Jinja as transformers renders it, as they are in the source; "tool_use" is for conversations with tools,
+// "default" for all others, or for all if it is alone. Tokens are variables for the templates, by the text of a token.
 
 struct FileHeader {
     std::uint64_t magic;

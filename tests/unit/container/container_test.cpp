@@ -115,7 +115,7 @@ TEST(Container, RefusesAWrongHeader) {
     using H = ct::FileHeader;
     using T = std::vector<ct::Section>;
     refuse_frame([](H& h, T&) { h.magic ^= 1; }, {"not a compiled model"});
-    refuse_frame([](H& h, T&) { h.version += 1u << 16; }, {"container version 2.0", "reads 1.0"});
+    refuse_frame([](H& h, T&) { h.version += 1u << 16; }, {"container version 2.1", "reads 1.1"});
     refuse_frame([](H& h, T&) { h.isa_version += 1u << 16; }, {"micro-op version 2."});
     const std::string next = "micro-op version " + std::to_string(isa::kVersion >> 16) + "." +
                              std::to_string((isa::kVersion & 0xffff) + 1);

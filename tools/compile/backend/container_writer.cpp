@@ -38,6 +38,8 @@ void ContainerWriter::begin_section(ct::SectionType type) {
     pad();
     ct::Section section{};
     section.type = type;
+    if (type == ct::SectionType::Chat)
+        version_ = ct::kVersionOfChat;
     section.offset = at_;
     table_.push_back(section);
     crypto_hash_sha256_init(&hash_->state);
@@ -63,7 +65,7 @@ void ContainerWriter::commit() {
                        table.size());
     ct::FileHeader header{};
     header.magic = ct::kMagic;
-    header.version = ct::kVersion;
+    header.version = version_;
     header.isa_version = isa_version_;
     header.file_size = at_;
     header.n_sections = expected_;

@@ -44,6 +44,7 @@ class ContainerWriter {
 
     OutputFile file_;
     std::uint32_t expected_, isa_version_;
+    std::uint32_t version_ = container::kVersion1_0;
     std::uint64_t at_ = 0;
     std::vector<container::Section> table_;
     std::unique_ptr<Hash> hash_;
