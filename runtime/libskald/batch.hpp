@@ -41,8 +41,8 @@ class Batch {
 
     // Request i continues sequence i; one that wants no tokens (max_tokens 0) is left out, and so
     // are sequences without a request. Returns when all have ended, one result for each request.
-    // cancel_fd: when it becomes readable, all end at the next token; -1 for none.
-    // Throws Error: EMSGSIZE when a prompt does not fit, EINVAL for what cannot be.
+    // cancel_fd: when it becomes readable, or has lost its writer, all end at the next token; -1
+    // for none. Throws Error: EMSGSIZE when a prompt does not fit, EINVAL for what cannot be.
     std::vector<GenerateResult> generate(std::span<const SequenceRequest> requests,
                                          int cancel_fd = -1);
 

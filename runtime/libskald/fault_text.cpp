@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "skald/fault.h"
 #include "skald/isa_table.hpp"
 
@@ -54,6 +56,27 @@ std::string_view fault_reason_text(std::uint32_t reason) {
     }
 }
 
+namespace {
+
+bool stores_keys_as_f16(const isa::MicroOp& op) {
+    const isa::OpInfo* info = isa::find_op(op.opcode);
+    return info != nullptr && info->fmt == isa::FmtKind::Kv &&
+           op.fmt == static_cast<std::uint8_t>(isa::KvFormat::F16) &&
+           std::ranges::any_of(info->operands, [](const isa::OperandInfo& operand) {
+               return operand.role == isa::Role::Out && operand.element == isa::Element::Block;
+           });
+}
+
+// What people can do about it, where that is known: keys come finite, but f16 has none above 65504.
+std::string_view advice(std::uint32_t reason, const isa::MicroOp& op) {
+    return reason == SKALD_FAULT_NONFINITE && stores_keys_as_f16(op)
+               ? "; a key or value of this model is too large for a KV cache in f16: compile it "
+                 "with --kv int8"
+               : "";
+}
+
+}  // namespace
+
 std::string fault_text(const drm_skald_vm_query& fault, std::span<const isa::MicroOp> program) {
     if (fault.reason == SKALD_FAULT_NONE)
         return "the card stopped this address space without a fault: it was reset or killed";
@@ -68,7 +91,10 @@ std::string fault_text(const drm_skald_vm_query& fault, std::span<const isa::Mic
     text += fmt::format(", micro-op {}", fault.op_index);
     if (!program.empty())
         text += fmt::format(" ({})", name);
-    return text + fmt::format(", job {} of queue {}", fault.seq, fault.queue_id);
+    text += fmt::format(", job {} of queue {}", fault.seq, fault.queue_id);
+    if (fault.op_index < program.size())
+        text += advice(fault.reason, program[fault.op_index]);
+    return text;
 }
 
 }  // namespace skald::rt

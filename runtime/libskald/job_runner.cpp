@@ -90,7 +90,8 @@ bool JobRunner::sleep(int cancel_fd) {
     const int ready = queue_.os().poll(fds, deadline_ns_);
     if (ready < 0 && ready != -EINTR)
         throw system_error(-ready, "cannot wait for the card");
-    if ((fds[1].revents & POLLIN) != 0) {
+    // Not POLLIN alone: a pipe whose writers are gone has POLLHUP, and stays so.
+    if (fds[1].revents != 0) {
         request_stop(End::kCancelled);
         deadline_ns_ = queue_.os().now_ns() + kPatienceNs;
         return true;

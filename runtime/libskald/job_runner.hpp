@@ -23,7 +23,7 @@ class JobRunner {
         kDone,       // the program said so
         kPaused,     // on_tokens asked for it
         kStopped,    // on_tokens asked for it
-        kCancelled,  // cancel_fd became readable
+        kCancelled,  // cancel_fd became readable, or nobody can write to it any more
     };
     // `count` more entries of the token ring are filled.
     // at_ns: the clock just before they were counted, so that a rate is never made of tokens that

@@ -10,7 +10,7 @@
 namespace skald::rt {
 
 struct Sampling {
-    float temperature = 0;     // 0: the best token
+    float temperature = 0;     // 0, or next to it: the best token
     std::uint32_t top_k = 0;   // 0: off
     float top_p = 1;           // 1: off
     float min_p = 0;           // 0: off

@@ -23,7 +23,7 @@ struct SessionOptions {
 };
 
 struct GenerateRequest : SequenceRequest {
-    int cancel_fd = -1;  // readable: stop at the next token
+    int cancel_fd = -1;  // readable, or without a writer: stop at the next token
 };
 
 struct Score {

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Sessions: the same tokens however they are cut into steps, jobs and requests; ends, cancels and
 // mistakes.
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cmath>
 #include <cstdint>
@@ -251,6 +254,19 @@ TEST_F(SessionTest, ACancelEndsARequestAtATokenBoundary) {
     EXPECT_LE(cancelled.log_probs.size(), prompt.size() - 1);
     device->os().close(event);
     // And the session still works.
+    session.rollback(0);
+    EXPECT_EQ(generate(session, request_for(prompt, 20)).ids, generate({}, 20).ids);
+}
+
+TEST_F(SessionTest, ACancelDescriptorWithoutAWriterCancels) {
+    std::array<int, 2> pipe{};
+    ASSERT_EQ(::pipe(pipe.data()), 0);
+    ::close(pipe[1]);  // poll gives POLLHUP alone, and does so for ever
+    rt::Session session(loaded.model, {});
+    rt::GenerateRequest request = request_for(prompt, 400);
+    request.cancel_fd = pipe[0];
+    EXPECT_EQ(generate(session, request).result.reason, rt::StopReason::kCancelled);
+    ::close(pipe[0]);
     session.rollback(0);
     EXPECT_EQ(generate(session, request_for(prompt, 20)).ids, generate({}, 20).ids);
 }

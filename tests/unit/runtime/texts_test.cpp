@@ -34,6 +34,17 @@ TEST(FaultText, AMicroOpBeyondTheProgramIsSaidToBe) {
     EXPECT_EQ(fault_text(fault, {}).find("not part"), std::string::npos);
 }
 
+TEST(FaultText, KeysBeyondF16AreToldWithTheWayOut) {
+    drm_skald_vm_query fault{};
+    fault.reason = SKALD_FAULT_NONFINITE;
+    std::vector<isa::MicroOp> program(1);
+    program[0].opcode = static_cast<std::uint8_t>(isa::Opcode::KvAppend);
+    program[0].fmt = static_cast<std::uint8_t>(isa::KvFormat::F16);
+    EXPECT_NE(fault_text(fault, program).find("--kv int8"), std::string::npos);
+    program[0].fmt = static_cast<std::uint8_t>(isa::KvFormat::I8);
+    EXPECT_EQ(fault_text(fault, program).find("--kv int8"), std::string::npos);
+}
+
 TEST(FaultText, AResetIsNoFaultOfTheProgram) {
     EXPECT_NE(fault_text({}, {}).find("without a fault"), std::string::npos);
 }
@@ -43,6 +54,26 @@ TEST(Error, CarriesTheErrnoAndItsText) {
     EXPECT_EQ(error.code(), ENOSPC);
     EXPECT_STREQ(error.what(), "cannot do it: No space left on device (ENOSPC)");
     EXPECT_EQ(errno_text(123456), "error 123456");
+}
+
+TEST(Sampling, ATemperatureNearNothingIsNone) {
+    isa::Sequence sequence{};
+    for (const float temperature : {1e-40f, 1e-38f, 1e-21f, -0.0f}) {
+        Sampling sampling;
+        sampling.temperature = temperature;
+        check(sampling);
+        apply(sampling, sequence);
+        EXPECT_EQ(sequence.temperature, 0.0f) << temperature;
+        EXPECT_FALSE(std::signbit(sequence.temperature));
+    }
+    Sampling sampling;
+    sampling.temperature = 1e-6f;
+    apply(sampling, sequence);
+    EXPECT_EQ(sequence.temperature, 1e-6f);
+    for (const float penalty : {1e-40f, 1e-7f, 1e7f}) {
+        sampling.repeat_penalty = penalty;
+        EXPECT_THROW(check(sampling), Error) << penalty;
+    }
 }
 
 TEST(Sampling, RefusesWhatTheCardWouldFaultOn) {
