@@ -10,14 +10,18 @@
 
 namespace skald::run {
 
+class Conversation;
+
 struct Loaded {
     rt::Model& model;
     const rt::Tokenizer& tokenizer;
     rt::PromptCacheKey key;
     Startup startup;
+    Conversation* conversation;  // null: texts without turns
 };
 
 [[nodiscard]] int generate(const Options& options, const Loaded& loaded);
+[[nodiscard]] int chat(const Options& options, const Loaded& loaded);
 [[nodiscard]] int generate_batch(const Options& options, const Loaded& loaded);
 [[nodiscard]] int score(const Options& options, const Loaded& loaded);
 

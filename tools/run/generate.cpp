@@ -11,6 +11,7 @@
 #include "libskald/session.hpp"
 #include "run/cached_prompt.hpp"
 #include "run/commands.hpp"
+#include "run/conversation.hpp"
 #include "run/interruption.hpp"
 #include "run/logits_file.hpp"
 #include "run/profile_table.hpp"
@@ -59,14 +60,22 @@ rt::GenerateResult run(const Options& options, const Loaded& loaded, rt::Session
     return result;
 }
 
+Prompt prompt_of(const Options& options, const Loaded& loaded) {
+    if (loaded.conversation != nullptr)
+        return loaded.conversation->prompt();
+    Prompt prompt{read_prompt(options), {}};
+    prompt.ids = loaded.tokenizer.encode(prompt.text);
+    return prompt;
+}
+
 }  // namespace
 
 int generate(const Options& options, const Loaded& loaded) {
     rt::Model& model = loaded.model;
     const rt::Tokenizer& tokenizer = loaded.tokenizer;
     const container::ModelInfo& info = model.info();
-    const std::string prompt_text = read_prompt(options);
-    const std::vector<rt::TokenId> prompt = tokenizer.encode(prompt_text);
+    const Prompt from = prompt_of(options, loaded);
+    const std::vector<rt::TokenId>& prompt = from.ids;
     check_fits(options, info, prompt.size(), "");
     check_chunk(options, info, 1);
     std::optional<LogitsFile> logits;
@@ -78,7 +87,7 @@ int generate(const Options& options, const Loaded& loaded) {
     TextMaker text(tokenizer, prompt, options.stop, stops);
     StandardOutput output;
     if (options.echo)
-        output.write(prompt_text);
+        output.write(from.text);
 
     const Interruption interruption;
     rt::GenerateRequest request{request_for(options, info, prompt, stops), interruption.fd()};
@@ -100,6 +109,8 @@ int generate(const Options& options, const Loaded& loaded) {
     report.stop_reason = stop_text(report.result, text);
     report.text = text.text();
     report.prompt_ids = prompt;
+    if (loaded.conversation != nullptr)
+        report.prompt = from.text;
     report.ids = text.ids();
     report.seed = request.sampling.seed;
     report.chunk = session.chunk();

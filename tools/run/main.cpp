@@ -3,13 +3,16 @@
 #include <cerrno>
 #include <csignal>
 #include <memory>
+#include <optional>
 
 #include "console/standard_streams.hpp"
 #include "container/container.hpp"
 #include "libskald/drm_device.hpp"
 #include "libskald/error.hpp"
 #include "run/commands.hpp"
+#include "run/conversation.hpp"
 #include "run/options.hpp"
+#include "run/standard_output.hpp"
 
 namespace skald::run {
 namespace {
@@ -20,6 +23,14 @@ int run(const Options& options, Startup startup) {
     const rt::Container container(options.model,
                                   options.verify ? Verify::kWeights : Verify::kQuick);
     const rt::Tokenizer tokenizer(container.tokenizer());
+    // Before the card: what the template refuses need not wait for it.
+    std::optional<Conversation> conversation;
+    if (options.chat.any())
+        conversation.emplace(options.chat, options.model, container.chat(), tokenizer);
+    if (options.chat.show_prompt) {
+        StandardOutput().write(conversation->prompt().text);
+        return kExitDone;
+    }
     startup.opened_ns = now_ns();
     const std::unique_ptr<rt::Device> device =
         local::open_card(rt::linux_os(), options.card, container.weights().size());
@@ -30,7 +41,10 @@ int run(const Options& options, Startup startup) {
     rt::Model model(*device, image);
     startup.uploaded_ns = now_ns();
     const Loaded loaded{model, tokenizer,
-                        rt::PromptCacheKey::of(container.header(), container.model()), startup};
+                        rt::PromptCacheKey::of(container.header(), container.model()), startup,
+                        conversation ? &*conversation : nullptr};
+    if (options.chat.chat)
+        return chat(options, loaded);
     if (!options.nll_file.empty())
         return score(options, loaded);
     return options.batch() ? generate_batch(options, loaded) : generate(options, loaded);

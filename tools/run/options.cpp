@@ -29,6 +29,13 @@ decode together (those of --prompts with the same seed), each text comes out who
 names it, and --json has them all in "sequences", with the totals beside. A prompt cache is of one
 model; it may begin like the prompt or like a longer one. It changes no text.
 
+With --chat and --messages the model's chat template makes the prompt of messages. --chat reads what
+to say from standard input: a line each, or lines that end in a backslash and the next one, or a text
+between """ and """; in a terminal lines can be edited and found again, Ctrl-C stops a reply, and
+/help lists commands. Only what is new in a turn is computed. --messages takes a JSON list of
+{"role": ..., "content": ...}, or an object with "messages" and other variables of the template, such
+as "tools". The text of a control token in a message of a user or tool stays text.
+
 Exit status: 0 done; 1 a file, the card or the driver failed; 2 wrong command line; 3 the context is
 full (the prompt does not fit, or the text ended before -n tokens); 130 ended by Ctrl-C.
 
@@ -40,6 +47,9 @@ Examples:
   llm-run story.skald --nll text.txt --json
   llm-run story.skald -f long.txt -n 50 --prompt-cache long.kv
   llm-run story.skald -p "Once upon a time" -n 100 --parallel 8 --seed 1
+  llm-run assistant.skald --chat --system "You answer in one sentence."
+  echo '[{"role": "user", "content": "Hello"}]' | llm-run assistant.skald --messages - --temp 0
+  llm-run assistant.skald --messages talk.json --template-arg enable_thinking=false --json | tail -1
   llm-run story.skald --prompts questions.txt -n 64 --temp 0 --json | tail -1 | jq .sequences
 )";
 
@@ -132,6 +142,46 @@ void add_text(CLI::App& app, Options& options) {
     app.add_flag("--profile", options.profile, "Table of micro-ops on standard error");
 }
 
+void add_chat(CLI::App& app, ChatOptions& options) {
+    auto* chat = app.add_flag("--chat", options.chat, "A conversation, in turns");
+    auto* messages =
+        app.add_option("--messages", options.messages_file,
+                       "One reply to the messages of a JSON file, or with --chat where "
+                       "the conversation begins; - reads standard input")
+            ->type_name("FILE")
+            ->check(file_name());
+    for (CLI::Option* option : {chat, messages})
+        for (const char* other : {"-p", "-f", "--prompts", "--parallel", "--nll", "--echo"})
+            option->excludes(app.get_option(other));
+    for (const char* other : {"--prompt-cache", "--dump-logits", "--profile"})
+        chat->excludes(app.get_option(other));
+    app.add_option("--system", options.system, "The system message of --chat or --messages")
+        ->type_name("TEXT");
+    app.add_option("--template-arg", options.template_arguments,
+                   "A variable for the chat template: a JSON value or a text; may be repeated")
+        ->type_name("NAME=VALUE")
+        ->take_all()
+        ->expected(1);
+    app.add_option("--date", options.date,
+                   "The date and time that templates see, YYYY-MM-DD [HH:MM:SS] (now)")
+        ->type_name("DATE");
+    app.add_flag("--control-tokens", options.control_tokens,
+                 "The text of a control token in a message is the token, whoever wrote it");
+    app.add_flag("--show-prompt", options.show_prompt,
+                 "Write the prompt that --messages gives, and nothing else; needs no card")
+        ->needs(messages)
+        ->excludes(chat);
+}
+
+// What is of no use without a conversation.
+void check_chat(const CLI::App& app, const ChatOptions& options) {
+    if (options.any())
+        return;
+    for (const char* name : {"--system", "--template-arg", "--date", "--control-tokens"})
+        if (app.get_option(name)->count() != 0)
+            throw CLI::ValidationError(name, "is for --chat and --messages");
+}
+
 }  // namespace
 
 rt::Sampling SamplingChoice::with_defaults_of(const container::ModelInfo& info) const {
@@ -172,6 +222,7 @@ std::optional<Options> parse_options(int argc, char** argv, int& status) {
     CLI::App app("Continue a text with a compiled model on a Skald card.", "llm-run");
     app.footer(kFooter);
     add_text(app, options);
+    add_chat(app, options.chat);
     add_sampling(app, options.sampling);
     local::add_card_options(app, options.card);
     app.get_option("--threads")->needs(app.get_option("--local"));
@@ -181,6 +232,7 @@ std::optional<Options> parse_options(int argc, char** argv, int& status) {
         app.get_option("--nll")->excludes(app.get_option(of_texts));
     try {
         app.parse(argc, argv);
+        check_chat(app, options.chat);
     } catch (const CLI::ParseError& error) {
         if (error.get_exit_code() == 0) {
             status = app.exit(error);

@@ -39,6 +39,19 @@ struct SamplingChoice {
     [[nodiscard]] rt::Sampling with_defaults_of(const container::ModelInfo& info) const;
 };
 
+// Of conversations.
+struct ChatOptions {
+    bool chat = false;  // several turns, from standard input
+    std::string messages_file;
+    std::optional<std::string> system;
+    std::vector<std::string> template_arguments;  // NAME=VALUE
+    std::string date;                             // empty: now
+    bool control_tokens = false;                  // also where messages have their text
+    bool show_prompt = false;
+
+    [[nodiscard]] bool any() const { return chat || !messages_file.empty(); }
+};
+
 struct Options {
     std::string model;
     bool verify = false;
@@ -59,6 +72,7 @@ struct Options {
     std::string dump_file;
     bool profile = false;
 
+    ChatOptions chat;
     local::CardChoice card;
 
     // Several sequences at a time.

@@ -6,8 +6,15 @@
 #include <vector>
 
 #include "run/options.hpp"
+#include "tokenizer/spec.hpp"
 
 namespace skald::run {
+
+// What a model is to continue.
+struct Prompt {
+    std::string text;
+    std::vector<rt::TokenId> ids;
+};
 
 // Throws rt::Error, UsageError when there is no source at all.
 [[nodiscard]] std::string read_prompt(const Options& options);

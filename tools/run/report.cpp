@@ -214,6 +214,8 @@ std::string json_line(const GenerateReport& report, const std::string& model,
     line.update({{"n_cached", report.cached},
                  {"startup", startup_json(report.startup, r)},
                  {"chunk", report.chunk}});
+    if (report.prompt)
+        line["prompt"] = *report.prompt;
     return text_line(line);
 }
 

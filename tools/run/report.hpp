@@ -52,15 +52,15 @@ struct SequenceReport {
     rt::GenerateResult result;
     std::string stop_reason;
     std::string text;
-    std::vector<std::uint32_t> prompt_ids;
-    std::vector<std::uint32_t> ids;  // of the text
+    std::vector<std::uint32_t> prompt_ids, ids;
     std::uint64_t seed = 0;
 };
 
 struct GenerateReport : SequenceReport {
     Counters counters;
     Startup startup;
-    std::uint32_t cached = 0;  // tokens of the prompt that a prompt cache had
+    std::uint32_t cached = 0;  // tokens of the prompt that a prompt cache or the last turn had
+    std::optional<std::string> prompt;  // what a chat template made
     std::uint32_t chunk = 0;
 };
 
