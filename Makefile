@@ -42,8 +42,10 @@ run: export SKALD_PROMPT = $(value PROMPT)
 run: export SKALD_TOKENS = $(value N)
 run: export SKALD_KERNEL = $(KERNEL)
 
-shell: build ## a shell in the guest, with the card; this directory is shared
-	@$(BUILD)/bin/skald-vm --kernel $(KERNEL) --share $(CURDIR)
+shell: build ## a shell in the guest, with the card and MODEL=; this directory is shared
+	@tools/vm/shell.sh "$$SKALD_MODEL"
+shell: export SKALD_MODEL = $(value MODEL)
+shell: export SKALD_KERNEL = $(KERNEL)
 
 build: ## everything that run needs, without booting
 	@$(PARALLEL) stage-guest stage-qemu

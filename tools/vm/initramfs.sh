@@ -85,9 +85,17 @@ build_base() {
                 "usr/lib/terminfo/${name:0:1}/$name" && break
         done || true
     done
+    # Programs that edit lines ask it what a character is.
+    if [[ -e /usr/lib/locale/C.utf8/LC_CTYPE ]]; then
+        install -D -m 644 /usr/lib/locale/C.utf8/LC_CTYPE usr/lib/locale/C.utf8/LC_CTYPE
+    fi
     echo 'root:x:0:0:root:/root:/bin/bash' >etc/passwd
     echo 'root:x:0:' >etc/group
     echo "PS1='skald:\\w\\$ '" >etc/profile
+    # What shell.sh has to say.
+    cat >>etc/profile <<'END'
+[ -z "$SKALD_WELCOME" ] || printf '%s\n\n' "$SKALD_WELCOME"
+END
     for name in $(listed boot); do install_module "$name"; done | awk '!seen[$0]++' >etc/skald/modules
     for name in $(listed module); do
         # The debug kernel has all it needs built in, and lacks what nobody needs there.
