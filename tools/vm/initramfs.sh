@@ -86,9 +86,8 @@ build_base() {
         done || true
     done
     # Programs that edit lines ask it what a character is.
-    if [[ -e /usr/lib/locale/C.utf8/LC_CTYPE ]]; then
-        install -D -m 644 /usr/lib/locale/C.utf8/LC_CTYPE usr/lib/locale/C.utf8/LC_CTYPE
-    fi
+    mkdir -p usr/lib/locale
+    [[ ! -d /usr/lib/locale/C.utf8 ]] || cp -rL /usr/lib/locale/C.utf8 usr/lib/locale/
     echo 'root:x:0:0:root:/root:/bin/bash' >etc/passwd
     echo 'root:x:0:' >etc/group
     echo "PS1='skald:\\w\\$ '" >etc/profile
