@@ -16,6 +16,8 @@
 namespace skald::rt {
 namespace {
 
+constexpr std::uint32_t kBlockUnit = 64;  // bytes: what KV_APPEND asks of a block
+
 namespace ct = skald::container;
 
 std::string text(std::uint64_t value) {
@@ -306,7 +308,7 @@ void Container::check_model() const {
     bound("hidden size", m.hidden, 1, isa::kMaxK);
     bound("number of heads", m.heads, 1, isa::kMaxHeads);
     bound("number of KV heads", m.kv_heads, 1, m.heads);
-    bound("head size", m.head_dim, 2, isa::kMaxHeadDim);
+    bound("head size", m.head_dim, 2, isa::kMaxKeyDim);
     bound("feed-forward size", m.ffn, 1, isa::kMaxK);
     bound("vocabulary size", m.vocabulary, 1, isa::kMaxN);
     bound("context length", m.context, 1, 1u << 24);
@@ -319,9 +321,10 @@ void Container::check_model() const {
     bound("number of stop ids", m.n_stop, 0, ct::kMaxStopIds);
     bound("KV format", m.kv_format, static_cast<std::uint32_t>(isa::KvFormat::F16),
           static_cast<std::uint32_t>(isa::KvFormat::I8));
-    const auto kv =
-        isa::kv_layer_bytes(static_cast<isa::KvFormat>(m.kv_format), m.kv_heads, m.head_dim);
-    bound("KV block", m.block_bytes, m.layers * kv, m.layers * kv);
+    bound("KV block", m.block_bytes, kBlockUnit, 0xffffffff);
+    if (m.block_bytes % kBlockUnit != 0)
+        reject("the model's KV block is " + text(m.block_bytes) + ", not a multiple of " +
+               text(kBlockUnit));
     if (m.blocks_per_sequence % 4 != 0)
         reject("the model's block table row is " + text(m.blocks_per_sequence) +
                ", not a multiple of 4");

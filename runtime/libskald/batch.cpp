@@ -150,7 +150,10 @@ bool Batch::prefill(std::span<const std::span<const TokenId>> prompts, int cance
     }
     if (runs.empty())
         return true;
-    decoder_.begin(0);
+    std::uint32_t reach = 0;
+    for (const Run& run : runs)
+        reach = std::max(reach, after(run).position);
+    decoder_.begin(0, reach);
     decoder_.memory().args.set(program::kStepsLeft,
                                write_prefill(decoder_.memory(), runs, chunk(), false));
     if (!decoder_.run_silent(cancel_fd))

@@ -65,7 +65,11 @@ drm_skald_job Decoder::job() const {
     return job;
 }
 
-void Decoder::begin(std::uint64_t mode) {
+void Decoder::begin(std::uint64_t mode, std::uint32_t reach) {
+    const std::uint32_t short_context = info().short_context;
+    long_ = long_ || (short_context != 0 && reach > short_context);
+    if (long_)
+        mode |= program::kModeLong;
     ArgumentBlock& args = memory_.args;
     args.clear();
     args.set(program::kWeights, model_.weights_va());

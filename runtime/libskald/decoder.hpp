@@ -34,8 +34,10 @@ class Decoder {
     [[nodiscard]] std::uint32_t chunk() const { return options_.chunk; }
     [[nodiscard]] std::uint32_t dump_rows() const { return options_.dump_rows; }
 
-    // The argument block of a new request, with the steps at the start of the tables.
-    void begin(std::uint64_t mode);
+    // The argument block of a new request, with the steps at the start of the tables. `reach`: the
+    // positions that its sequences may have in the end; beyond the model's short context it, and
+    // every later one, is turned by the long rotary table.
+    void begin(std::uint64_t mode, std::uint32_t reach);
     // Runs jobs until the program is done or is stopped. Throws the card's fault in words, and
     // (ECANCELED) after a cancel that the card did not follow in time.
     JobRunner::End run(int cancel_fd, const JobRunner::OnTokens& on_tokens);
@@ -54,6 +56,7 @@ class Decoder {
     DecoderMemory memory_;
     Queue queue_;          // after the memory its jobs use
     bool broken_ = false;  // a cancelled job may still run
+    bool long_ = false;    // some request was long
 };
 
 }  // namespace skald::rt

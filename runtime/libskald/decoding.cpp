@@ -126,7 +126,10 @@ std::vector<Lane*> Decoding::live_lanes() {
 }
 
 void Decoding::run(std::span<const Run> runs, int cancel_fd) {
-    decoder_.begin(program::kModeSample | (dump_ ? program::kModeDump : 0));
+    std::uint32_t reach = 0;
+    for (const Lane& lane : lanes_)
+        reach = std::max(reach, lane.reach());
+    decoder_.begin(program::kModeSample | (dump_ ? program::kModeDump : 0), reach);
     memory_.args.set(program::kStepsLeft,
                      write_prefill(memory_, runs, decoder_.chunk(), /*select=*/true));
     for (Lane& lane : lanes_)

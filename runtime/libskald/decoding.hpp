@@ -7,6 +7,7 @@
 // round goes on without.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -27,6 +28,10 @@ class Lane {
     [[nodiscard]] const SequenceRequest& request() const { return request_; }
     [[nodiscard]] const SequenceState& state() const { return state_; }
     [[nodiscard]] bool live() const { return live_; }  // wants more tokens
+    // Positions that the sequence may have in the end.
+    [[nodiscard]] std::uint32_t reach() const {
+        return after_.position + std::min(request_.max_tokens, room_);
+    }
     // In this round the row is of use: it will put out tokens that are wanted.
     [[nodiscard]] bool useful() const { return live_ && !ended_; }
     [[nodiscard]] bool ended() const { return ended_; }  // the card stopped it in this round

@@ -60,7 +60,7 @@ Score Session::score(std::span<const TokenId> tokens, int cancel_fd, const OnLog
     if (chunk == 0)
         throw Error("logits were asked of a session without room for them", EINVAL);
     rollback(0);
-    decoder.begin(program::kModeLogProb | (on_logits ? program::kModeDump : 0));
+    decoder.begin(program::kModeLogProb | (on_logits ? program::kModeDump : 0), inputs);
     const Run all{0, 0, {tokens.begin(), tokens.end() - 1}};
     std::uint32_t left = write_scoring(memory, all, chunk);
     std::copy(tokens.begin() + 1, tokens.end(), memory.targets.items.begin());

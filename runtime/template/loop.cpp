@@ -75,7 +75,7 @@ class Loop final : public Object {
           around_(std::move(around)) {}
 
     std::optional<Value> advance(Machine& machine) {
-        auto value = feed_->next(machine);
+        auto value = feed().next(machine);
         if (!value)
             return value;
         ++index0_;
@@ -108,8 +108,14 @@ class Loop final : public Object {
     }
 
   private:
+    // Of a loop that is not over.
+    Feed& feed() {
+        if (!feed_)
+            fail("the loop is over");
+        return *feed_;
+    }
     [[nodiscard]] std::int64_t length(Machine& machine) {
-        return index0_ + 1 + static_cast<std::int64_t>(feed_->rest(machine));
+        return index0_ + 1 + static_cast<std::int64_t>(feed().rest(machine));
     }
     Value method(std::string_view name, Value (Loop::*body)(Machine&, const Arguments&)) {
         auto self = std::static_pointer_cast<Loop>(shared_from_this());
@@ -164,7 +170,7 @@ std::optional<Value> Loop::attribute(Machine& machine, std::string_view name) {
     if (name == "depth0")
         return Value(depth0_);
     if (name == "previtem")
-        return index0_ > 0 ? *previous_ : Value::missing("there is no previous item");
+        return previous_.value_or(Value::missing("there is no previous item"));
     if (name == "nextitem") {
         const Value* next = feed_->peek(machine);
         return next != nullptr ? *next : Value::missing("there is no next item");

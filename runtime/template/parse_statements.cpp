@@ -269,11 +269,9 @@ StatementPtr Parser::call_statement(std::uint32_t line) {
     if (now().is_operator("("))
         parameters(caller);
     ExpressionPtr what = expression();
-    const auto* called = dynamic_cast<const Call*>(what.get());
-    if (called == nullptr)
+    if (dynamic_cast<const Call*>(what.get()) == nullptr)
         fail_at(line, "a call block wants a call");
-    (void)what.release();
-    std::unique_ptr<const Call> owned(called);
+    std::unique_ptr<const Call> owned(static_cast<const Call*>(what.release()));
     macro_body(caller, "endcall");
     return std::make_unique<CallBlock>(line, std::move(caller), std::move(owned));
 }

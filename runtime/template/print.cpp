@@ -132,7 +132,7 @@ std::string float_text(double d) {
     auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), d,
                              std::chars_format::scientific)
                    .ptr;
-    const std::string scientific(buffer.data(), end);
+    std::string scientific(buffer.data(), end);
     const int exponent = std::stoi(scientific.substr(scientific.find('e') + 1));
     if (exponent < -4 || exponent >= 16)
         return scientific;

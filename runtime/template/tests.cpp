@@ -103,7 +103,7 @@ template <bool kUpper>
 bool in_case(Machine& machine, const Value& value, const Arguments& arguments) {
     const Value text = Value::text(str(value, machine.budget()));
     const auto method = find_method(text, kUpper ? "isupper" : "islower");
-    return truth(call_value(machine, *method, arguments));
+    return method && truth(call_value(machine, *method, arguments));
 }
 
 bool sameas(Machine&, const Value& value, const Arguments& arguments) {

@@ -24,6 +24,8 @@ Value by_method(Machine& machine, const Value& value, std::string_view name,
                 const Arguments& arguments) {
     const Value text = value.is_text() ? value : made(machine, str(value, machine.budget()));
     const auto method = find_method(text, name);
+    if (!method)
+        fail("a text has no method {}", name);
     return call_value(machine, *method, arguments);
 }
 

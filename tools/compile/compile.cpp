@@ -46,14 +46,15 @@ isa::WeightFormat main_format(const Plan& plan) {
     for (const WeightLayout::Item& item : plan.layout.items)
         if (const ir::Constant& c = plan.graph.constants[item.constant];
             c.kind == ir::ConstantKind::kMatrix)
-            weights[c.format] += std::uint64_t{c.n} * c.k;
+            weights[c.format] += std::uint64_t{c.n} * c.k * c.copies();
     return std::max_element(weights.begin(), weights.end(),
                             [](const auto& a, const auto& b) { return a.second < b.second; })
         ->first;
 }
 
 std::string item_name(const ir::Constant& c, const WeightLayout::Item& item) {
-    return c.layers.count != 0 ? fmt::format("layers.{}.{}", item.layer, c.name) : c.name;
+    return c.layers.count != 0 ? fmt::format("layers.{}.{}", c.layers.at(item.round), c.name)
+                               : c.name;
 }
 
 std::uint64_t parameters_of(const Plan& plan) {
@@ -61,9 +62,44 @@ std::uint64_t parameters_of(const Plan& plan) {
     for (const WeightLayout::Item& item : plan.layout.items) {
         const ir::Constant& c = plan.graph.constants[item.constant];
         if (c.kind != ir::ConstantKind::kRotaryTable)
-            total += std::uint64_t{c.n} * c.k;
+            total += std::uint64_t{c.n} * c.k * c.copies();
     }
     return total;
+}
+
+// Of a decode step of one sequence: of the embedding a row, of experts those that it chooses.
+std::uint64_t token_bytes_of(const Plan& plan) {
+    const ir::Graph& g = plan.graph;
+    std::vector<bool> looked_up(g.constants.size()), multiplied(g.constants.size());
+    for (const ir::Block& block : g.blocks)
+        for (const ir::Node& node : block.nodes)
+            if (node.weight != ir::kNone)
+                (node.op == ir::Op::kGather || node.op == ir::Op::kRope ? looked_up
+                                                                        : multiplied)[node.weight] =
+                    true;
+    std::uint64_t total = 0;
+    for (const WeightLayout::Item& item : plan.layout.items) {
+        const ir::Constant& c = g.constants[item.constant];
+        if (looked_up[item.constant] && !multiplied[item.constant])
+            total += item.bytes / c.n;
+        else
+            total += c.experts == 0 ? item.bytes : item.bytes / c.experts * g.chosen;
+    }
+    return total;
+}
+
+// What the model's first layer with attention has, for people.
+const Attention* attention_of(const DecoderSpec& spec) {
+    for (const Layer& layer : spec.layers)
+        if (const auto* a = std::get_if<Attention>(&layer.mixer))
+            return a;
+    return nullptr;
+}
+
+std::uint32_t ffn_of(const Layer& layer) {
+    if (const auto* experts = std::get_if<Experts>(&layer.ffn))
+        return experts->expert.up.weight.n();
+    return std::get<FeedForward>(layer.ffn).up.weight.n();
 }
 
 ct::ModelInfo model_info(const Model& model, const Plan& plan) {
@@ -71,17 +107,19 @@ ct::ModelInfo model_info(const Model& model, const Plan& plan) {
     ct::ModelInfo info{};
     info.layers = g.layers;
     info.hidden = g.hidden;
-    info.heads = g.heads;
-    info.kv_heads = g.kv_heads;
-    info.head_dim = g.head_dim;
-    info.ffn = g.ffn;
+    if (const Attention* a = attention_of(model.spec)) {
+        info.heads = a->heads;
+        info.kv_heads = a->kv_heads;
+        info.head_dim = a->k_dim;
+    }
+    info.ffn = ffn_of(model.spec.layers.front());
     info.vocabulary = g.vocabulary;
     info.context = g.context;
     info.max_rows = g.max_rows;
     info.max_selected = g.max_selected;
     info.max_sequences = max_sequences(g);
     info.blocks_per_sequence = blocks_per_sequence(g.context);
-    info.block_bytes = g.layers * isa::kv_layer_bytes(g.kv_format, g.kv_heads, g.head_dim);
+    info.block_bytes = g.block_bytes;
     info.workspace_bytes = g.workspace_bytes;
     info.parameters = parameters_of(plan);
     info.kv_format = static_cast<std::uint32_t>(g.kv_format);
@@ -96,6 +134,9 @@ ct::ModelInfo model_info(const Model& model, const Plan& plan) {
     info.top_p = model.config.top_p.value_or(kNothing);
     info.repeat_penalty = model.config.repeat_penalty.value_or(kNothing);
     info.top_k = model.config.top_k.value_or(0);
+    for (const RotaryTable& table : model.spec.rotary)
+        if (!table.long_frequencies.empty())
+            info.short_context = table.short_limit;
     return info;
 }
 
@@ -120,20 +161,24 @@ std::vector<TensorReport> tensor_reports(const Plan& plan, const WeightImage& im
         const WeightLayout::Item& item = plan.layout.items[i];
         const ir::Constant& c = plan.graph.constants[item.constant];
         reports.push_back({item_name(c, item), image.source_types(item),
-                           std::string(format_name(c)), c.n, c.k, item.bytes, image.errors()[i]});
+                           std::string(format_name(c)), c.n, c.k, c.experts, item.bytes,
+                           image.errors()[i]});
     }
     return reports;
 }
 
 Json to_json(const TensorReport& t) {
-    return {{"name", t.name},
-            {"source", t.source_types},
-            {"format", t.format},
-            {"shape", {t.n, t.k}},
-            {"bytes", t.bytes},
-            {"bits_per_weight", t.bits_per_weight()},
-            {"relative_error", t.error.relative()},
-            {"largest_error", t.error.largest_error}};
+    Json j = {{"name", t.name},
+              {"source", t.source_types},
+              {"format", t.format},
+              {"shape", {t.n, t.k}},
+              {"bytes", t.bytes},
+              {"bits_per_weight", t.bits_per_weight()},
+              {"relative_error", t.error.relative()},
+              {"largest_error", t.error.largest_error}};
+    if (t.experts != 0)
+        j["experts"] = t.experts;
+    return j;
 }
 
 std::string notes(const Model& model, const CompileOptions& options, const CompileReport& report) {
@@ -158,7 +203,7 @@ void write_section(ContainerWriter& out, ct::SectionType type, std::span<T> reco
 
 }  // namespace
 
-CompileReport compile(const Model& model, const CompileOptions& options,
+CompileReport compile(Model& model, const CompileOptions& options,
                       const std::filesystem::path& path) {
     const Plan p = plan(model, options);
     const ct::ModelInfo info = model_info(model, p);
@@ -174,8 +219,7 @@ CompileReport compile(const Model& model, const CompileOptions& options,
                       std::span(options.chat.data(), options.chat.size()));
     write_section(out, ct::SectionType::Tensors, std::span(entries));
 
-    WeightImage image(model, p.graph, p.layout,
-                      options.calibration ? &*options.calibration : nullptr);
+    WeightImage image(p.graph, p.layout, options.calibration ? &*options.calibration : nullptr);
     std::uint64_t done = 0;
     out.begin_section(ct::SectionType::Weights);
     image.write(thread_count(options), [&](std::span<const std::byte> bytes) {
@@ -190,6 +234,7 @@ CompileReport compile(const Model& model, const CompileOptions& options,
     report.tensors = tensor_reports(p, image);
     report.parameters = info.parameters;
     report.weight_bytes = p.layout.bytes;
+    report.token_bytes = token_bytes_of(p);
     report.context = p.graph.context;
     report.max_rows = p.graph.max_rows;
     report.kv = p.graph.kv_format;
@@ -221,6 +266,7 @@ std::string to_json(const CompileReport& r) {
                      {"largest_error", m.error.largest_error}};
     j["parameters"] = r.parameters;
     j["weight_bytes"] = r.weight_bytes;
+    j["token_bytes"] = r.token_bytes;
     j["file_bytes"] = r.file_bytes;
     j["context"] = r.context;
     j["max_rows"] = r.max_rows;
@@ -236,7 +282,7 @@ MatrixTotals totals(const CompileReport& report) {
     MatrixTotals m;
     for (const TensorReport& t : report.tensors)
         if (t.n > 1 && !t.source_types.empty()) {
-            m.weights += std::uint64_t{t.n} * t.k;
+            m.weights += t.weights();
             m.bytes += t.bytes;
             m.error += t.error;
         }

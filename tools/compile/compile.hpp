@@ -15,6 +15,7 @@
 #include "calibrate/calibration.hpp"
 #include "model/model.hpp"
 #include "passes/passes.hpp"
+#include "passes/weight_choice.hpp"
 #include "skald/isa.hpp"
 
 namespace skald::compiler {
@@ -44,23 +45,28 @@ struct Plan {
     std::vector<isa::MicroOp> program;
 };
 
-Plan plan(const Model& model, const CompileOptions& options);
+// `model`: its matrices get their formats.
+Plan plan(Model& model, const CompileOptions& options);
 
 struct TensorReport {
     std::string name;  // "layer 3 q|k|v"
     std::string source_types, format;
     std::uint32_t n, k;
+    std::uint32_t experts;  // of that shape; 0: none
     std::uint64_t bytes;
     TileError error;
 
+    std::uint64_t weights() const { return std::uint64_t{n} * k * (experts == 0 ? 1 : experts); }
+
     double bits_per_weight() const {
-        return 8.0 * static_cast<double>(bytes) / (static_cast<double>(n) * k);
+        return 8.0 * static_cast<double>(bytes) / static_cast<double>(weights());
     }
 };
 
 struct CompileReport {
     std::vector<TensorReport> tensors;
     std::uint64_t parameters = 0, weight_bytes = 0, file_bytes = 0;
+    std::uint64_t token_bytes = 0;  // of weights that a decode step of one sequence reads
     std::uint32_t context = 0, max_rows = 0, isa_version = 0;
     isa::KvFormat kv = isa::KvFormat::F16;
     std::uint64_t kv_block_bytes = 0;  // of 64 positions, all layers
@@ -84,7 +90,7 @@ std::string to_json(const CompileReport& report);
 unsigned thread_count(const CompileOptions& options);
 
 // Writes `out` (under a temporary name until complete). Throws CompileError.
-CompileReport compile(const Model& model, const CompileOptions& options,
+CompileReport compile(Model& model, const CompileOptions& options,
                       const std::filesystem::path& out);
 
 }  // namespace skald::compiler

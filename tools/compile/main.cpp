@@ -2,6 +2,7 @@
 // llm-compile: a model in, a compiled model out. Exit codes: 0 done, 1 the model cannot be compiled
 // or a file cannot be read or written, 2 wrong usage.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
@@ -11,12 +12,18 @@
 #include "backend/disassemble.hpp"
 #include "backend/gguf_writer.hpp"
 #include "chat/chat_source.hpp"
+#include "check/check.hpp"
+#include "check/print.hpp"
+#include "check/scratch_folder.hpp"
 #include "compile.hpp"
 #include "console/arguments.hpp"
 #include "console/standard_streams.hpp"
 #include "container/container.hpp"
 #include "error.hpp"
+#include "input/json.hpp"
 #include "input/mapped_file.hpp"
+#include "model/family.hpp"
+#include "passes/weight_formats.hpp"
 #include "progress_bar.hpp"
 
 namespace skald::compiler {
@@ -25,7 +32,8 @@ namespace {
 constexpr int kFailed = 1, kUsage = 2;
 
 struct Arguments {
-    std::filesystem::path model, out, random, calibrate, chat_template;
+    std::filesystem::path model, out, random, calibrate, lora, chat_template;
+    std::optional<std::string> check;  // a text, or @FILE
     std::uint64_t seed = 1;
     std::vector<std::string> gguf;  // file, then perhaps a type
     std::optional<DType> gguf_type;
@@ -35,7 +43,7 @@ struct Arguments {
     std::vector<TensorRule> tensors;
     std::optional<std::uint32_t> context;
     unsigned threads = 0;
-    bool disasm = false, report = false, json = false;
+    bool disasm = false, report = false, json = false, list = false;
     std::vector<std::string> dump;
 };
 
@@ -62,16 +70,18 @@ void print_report(const CompileReport& r) {
     fmt::print(fmt::runtime(kRow), "tensor", "shape", "source", "stored", "bytes", "bits",
                "rel. error", "max error");
     for (const TensorReport& t : r.tensors)
-        row(t.name, fmt::format("{}x{}", t.n, t.k),
+        row(t.name,
+            t.experts == 0 ? fmt::format("{}x{}", t.n, t.k)
+                           : fmt::format("{}x{}x{}", t.experts, t.n, t.k),
             t.source_types.empty() ? "computed" : t.source_types, t.format, t.bytes,
             t.bits_per_weight(), t.error);
     const MatrixTotals m = totals(r);
     row("all matrices", std::to_string(m.weights), "", "", m.bytes, m.bits_per_weight(), m.error);
     fmt::print(
-        "parameters {}, weights {} bytes, file {} bytes, context {}, {} rows a step, KV {} ({} "
-        "bytes "
-        "for 64 positions)\nprogram of {} micro-ops, version {}.{}\ncontent {}\n",
-        r.parameters, r.weight_bytes, r.file_bytes, r.context, r.max_rows,
+        "parameters {}, weights {} bytes ({} read for a token), file {} bytes, context {}, {} rows "
+        "a step, KV {} ({} bytes for 64 positions)\nprogram of {} micro-ops, version {}.{}\n"
+        "content {}\n",
+        r.parameters, r.weight_bytes, r.token_bytes, r.file_bytes, r.context, r.max_rows,
         r.kv == isa::KvFormat::I8 ? "int8" : "f16", r.kv_block_bytes, r.micro_ops,
         r.isa_version >> 16, r.isa_version & 0xffff, r.content_hash);
 }
@@ -101,6 +111,8 @@ void check_container(const Arguments& args) {
         throw CLI::ValidationError("-o", args.model.string() + " is a compiled model already");
     if (!args.dump.empty())
         throw CLI::ValidationError("--dump", "a compiled model has no passes");
+    if (args.check)
+        throw CLI::ValidationError("--check", "needs the model that was compiled");
 }
 
 CompileOptions options_of(const Arguments& args) {
@@ -116,6 +128,9 @@ CompileOptions options_of(const Arguments& args) {
     options.tool_options += fmt::format(" --kv {}", args.kv_name);
     if (!args.random.empty())
         options.tool_options += fmt::format(" --random --seed {}", args.seed);
+    if (!args.lora.empty())
+        options.tool_options +=
+            fmt::format(" --lora {}", args.lora.lexically_normal().filename().string());
     if (!args.calibrate.empty())
         options.tool_options += fmt::format(" --calibrate {}", args.calibrate.filename().string());
     if (!args.chat_template.empty())
@@ -143,7 +158,7 @@ void say_context(const Arguments& args, std::uint32_t context) {
                      context);
 }
 
-CompileReport compile_with_bar(const Model& model, CompileOptions& options,
+CompileReport compile_with_bar(Model& model, CompileOptions& options,
                                const std::filesystem::path& out) {
     ProgressBar bar;
     options.progress = [&](std::uint64_t done, std::uint64_t total) {
@@ -152,14 +167,107 @@ CompileReport compile_with_bar(const Model& model, CompileOptions& options,
     return compile(model, options, out);
 }
 
+std::string check_text(const std::string& argument) {
+    if (!argument.starts_with('@'))
+        return argument;
+    const MappedFile file(argument.substr(1));
+    return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
+}
+
+checking::Report check_with_bar(Model& model, CompileOptions options,
+                                const std::filesystem::path& compiled, const std::string& text) {
+    options.after_pass = {};  // it has been told already
+    const Plan p = plan(model, options);
+    ProgressBar bar;
+    checking::Options how;
+    how.threads = thread_count(options);
+    how.calibration = options.calibration ? &*options.calibration : nullptr;
+    how.progress = [&](std::uint64_t done, std::uint64_t total) {
+        bar.show(done, total, "the layers");
+    };
+    return checking::check(model, p, compiled, text, how);
+}
+
+void print_result(const Arguments& args, const CompileReport& report,
+                  const std::optional<checking::Report>& checked) {
+    if (args.json && checked) {
+        Json j = Json::parse(to_json(report));
+        j["check"] = checking::to_json(*checked);
+        fmt::print("{}\n", j.dump(1));
+    } else if (args.json) {
+        fmt::print("{}", to_json(report));
+    } else {
+        if (args.report)
+            print_report(report);
+        if (checked)
+            fmt::print("{}", checking::table(*checked));
+    }
+}
+
+// Into -o, or a file that nobody keeps.
+void compile_and_print(const Arguments& args, Model& model, CompileOptions& options) {
+    std::optional<checking::ScratchFolder> scratch;
+    const std::filesystem::path out =
+        args.out.empty() ? scratch.emplace().path() / "checked.skald" : args.out;
+    const std::string text = args.check ? check_text(*args.check) : "";
+    const CompileReport report = compile_with_bar(model, options, out);
+    say_context(args, report.context);
+    std::optional<checking::Report> checked;
+    if (args.check)
+        checked = check_with_bar(model, options, out, text);
+    if (checked && !checked->whole_text)
+        console::say(
+            "llm-compile: --check: the text is longer than {} tokens, the rest of it is "
+            "not used\n",
+            checked->tokens);
+    print_result(args, report, checked);
+    if (args.disasm)
+        fmt::print("{}", disassemble(rt::Container(out).program()));
+    if (checked && !checked->finite())
+        fail("--check: there are numbers that are not finite");
+}
+
+// By family what it goes by in both kinds of source, and what was tried of it.
+void print_families(bool json) {
+    const auto joined = [](const std::vector<std::string_view>& names) {
+        return names.empty() ? std::string("-") : fmt::format("{}", fmt::join(names, ", "));
+    };
+    Json list = Json::array();
+    if (!json)
+        fmt::print("{:<16} {:<26} {:<16} {}\n", "family", "config.json: model_type",
+                   "GGUF architecture", "models of it");
+    for (const Family& f : families()) {
+        if (json) {
+            list.push_back({{"family", f.name},
+                            {"model_types", f.model_types},
+                            {"gguf_architectures", f.architectures},
+                            {"models", f.examples},
+                            {"needs", f.needs}});
+            continue;
+        }
+        fmt::print(
+            "{:<16} {:<26} {:<16} {}\n", f.name, joined(f.model_types), joined(f.architectures),
+            f.needs.empty() ? std::string(f.examples) : fmt::format("refused: needs {}", f.needs));
+    }
+    if (json)
+        fmt::print("{}\n", list.dump(1));
+    else
+        fmt::print(
+            "\nEach has been tried as a small model with weights of its own: with f32 weights the "
+            "logits\nare those of an independent reference within 2 thousandths of their "
+            "spread.\n");
+}
+
 void run(const Arguments& args) {
+    if (args.list)
+        return print_families(args.json);
     if (is_container(args.model)) {
         check_container(args);
         fmt::print("{}", disassemble(rt::Container(args.model).program()));
         return;
     }
-    const Model model =
-        args.random.empty() ? load_model(args.model) : load_random(args.random, args.seed);
+    Model model = args.random.empty() ? load_model(args.model, args.lora)
+                                      : load_random(args.random, args.seed);
     for (const std::string& remark : model.tokenizer.remarks)
         console::say("llm-compile: {}\n", remark);
     CompileOptions options = options_of(args);
@@ -171,26 +279,18 @@ void run(const Arguments& args) {
         if (std::find(args.dump.begin(), args.dump.end(), pass) != args.dump.end())
             fmt::print("-- after {}\n{}", pass, ir::to_string(graph));
     };
-    if (!args.gguf.empty())
-        write_gguf(model, choose_formats(model, {options.weights, options.tensors}), args.gguf_type,
-                   thread_count(options), args.gguf.front(),
+    if (!args.gguf.empty()) {
+        choose_formats(model.spec, {options.weights, options.tensors}, model.config.source);
+        write_gguf(model, args.gguf_type, thread_count(options), args.gguf.front(),
                    options.calibration ? &*options.calibration : nullptr);
-    if (args.out.empty()) {
-        const Plan p = plan(model, options);
-        say_context(args, p.graph.context);
-        if (args.disasm)
-            fmt::print("{}", disassemble(p.program));
-        return;
     }
     options.chat = chat_section(args, model);
-    const CompileReport report = compile_with_bar(model, options, args.out);
-    say_context(args, report.context);
-    if (args.json)
-        fmt::print("{}", to_json(report));
-    else if (args.report)
-        print_report(report);
+    if (!args.out.empty() || args.check)
+        return compile_and_print(args, model, options);
+    const Plan p = plan(model, options);
+    say_context(args, p.graph.context);
     if (args.disasm)
-        fmt::print("{}", disassemble(rt::Container(args.out).program()));
+        fmt::print("{}", disassemble(p.program));
 }
 
 std::string pass_names() {
@@ -222,6 +322,8 @@ void parse_weights(Arguments& args) {
 void check_source(Arguments& args) {
     if (args.model.empty() == args.random.empty())
         throw CLI::ValidationError("MODEL", "one model is needed: MODEL or --random CONFIG.json");
+    if (!args.lora.empty() && !args.random.empty())
+        throw CLI::ValidationError("--lora", "needs MODEL: random weights have no adapters");
     if (args.gguf.empty())
         return;
     if (args.random.empty())
@@ -250,7 +352,7 @@ std::filesystem::path lost_for(const Arguments& args, const std::filesystem::pat
         return {};
     const std::filesystem::path target = file_of(out);
     for (const std::filesystem::path& source :
-         {args.model, args.random, args.calibrate, args.chat_template})
+         {args.model, args.random, args.calibrate, args.lora, args.chat_template})
         if (!source.empty() && file_of(source) == target)
             return source;
     const bool in_model = !args.model.empty() && file_of(args.model) == target.parent_path();
@@ -282,7 +384,7 @@ void check_dump(const Arguments& args) {
 void check_results(const Arguments& args) {
     if (args.json && (args.disasm || !args.dump.empty()))
         throw CLI::ValidationError("--json", "cannot go with --disasm or --dump, which print text");
-    if (!args.out.empty())
+    if (!args.out.empty() || args.check)
         return;
     if (args.report || args.json)
         throw CLI::ValidationError(args.report ? "--report" : "--json",
@@ -296,7 +398,7 @@ void check_results(const Arguments& args) {
                                    "needs -o or --write-gguf: it only changes weights");
     if (!args.disasm && args.dump.empty())
         throw CLI::ValidationError(
-            "-o", "is required unless --write-gguf, --disasm or --dump says what to do");
+            "-o", "is required unless --check, --write-gguf, --disasm or --dump says what to do");
 }
 
 Arguments parse(CLI::App& app, int argc, char** argv) {
@@ -304,6 +406,11 @@ Arguments parse(CLI::App& app, int argc, char** argv) {
     app.add_option("MODEL", args.model,
                    "Hugging Face folder or GGUF file; with --disasm also a compiled model")
         ->check(console::file_name());
+    app.add_option("--lora", args.lora,
+                   "folder of a LoRA adapter (adapter_config.json, adapter_model.safetensors) that "
+                   "is merged into the weights of MODEL")
+        ->check(console::file_name());
+    app.add_flag("--list", args.list, "the families of models that can be compiled, and stop");
     auto* random = app.add_option("--random", args.random,
                                   "instead of MODEL: random weights in the shape of a config.json")
                        ->check(console::file_name());
@@ -327,7 +434,7 @@ Arguments parse(CLI::App& app, int argc, char** argv) {
         ->capture_default_str();
     app.add_option("--tensor", args.tensor_names,
                    "PATTERN=FORMAT: exception for matrices of the source with such names (a random "
-                   "model's are GGUF's); the last that fits wins")
+                   "model's are Hugging Face's); the last that fits wins")
         ->expected(1)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     app.add_option(
@@ -352,6 +459,16 @@ Arguments parse(CLI::App& app, int argc, char** argv) {
         ->transform(console::whole_number<std::uint32_t>());
     app.add_option("--threads", args.threads, "threads that convert weights (default: all)")
         ->transform(console::whole_number(1, 256));
+    app.add_option(
+           "--check", args.check,
+           fmt::format(
+               "TEXT, or @FILE: the compiled model reads it on a card in this process, and what "
+               "it computes is compared, layer by layer, with the model in floats: with its "
+               "weights as they are in the source, and as they are stored. Errors are in units of "
+               "the deviation of what is expected. The first {} tokens at most; without -o the "
+               "compiled model is a temporary file",
+               checking::kMostTokens))
+        ->check(console::not_empty("the text"));
     app.add_flag("--disasm", args.disasm, "print the program");
     app.add_flag("--report", args.report, "print what became of each tensor, with the error");
     app.add_flag("--json", args.json, "the report as JSON, and nothing else");
@@ -362,11 +479,16 @@ Arguments parse(CLI::App& app, int argc, char** argv) {
         "Examples:\n"
         "  llm-compile model-Q4_K_M.gguf -o model.skald --report\n"
         "  llm-compile folder -o model.skald --weights int4 --calibrate text.txt\n"
+        "  llm-compile folder --weights int4 --check 'Once upon a time there was'\n"
         "  llm-compile folder -o model.skald --weights int4 "
         "--tensor 'model.layers.[01].*=int8'\n"
+        "  llm-compile folder -o model.skald --lora adapter\n"
+        "  llm-compile --list\n"
         "  llm-compile folder -o model.skald --chat-template chat.jinja\n"
         "  llm-compile --random config.json -o random.skald --write-gguf random.gguf q8_0");
     app.parse(argc, argv);
+    if (args.list)
+        return args;
     parse_weights(args);
     check_dump(args);
     check_source(args);

@@ -5,6 +5,7 @@
 #include "backend/decoder_program.hpp"
 #include "compile.hpp"
 #include "error.hpp"
+#include "passes/weight_formats.hpp"
 
 namespace skald::compiler {
 namespace {
@@ -19,35 +20,39 @@ constexpr std::uint32_t kMaxSelected = 64;  // sequences that decode together
 constexpr std::uint32_t kContextUnit = 4;
 constexpr std::uint32_t kMaxContext = 65535 * kContextUnit;
 
-std::uint32_t choose_context(const ModelConfig& config, const CompileOptions& options) {
-    const std::uint32_t wanted =
-        options.context.value_or(std::min(config.context, kDefaultContext));
-    if (options.context &&
-        (wanted < kContextUnit || wanted > std::min(config.context, kMaxContext)))
-        fail("{}: a context of {} is not possible, the {} allows {} to {}", config.source, wanted,
-             config.context > kMaxContext ? "card" : "model", kContextUnit,
-             std::min(config.context, kMaxContext));
+std::uint32_t choose_context(const Model& model, const CompileOptions& options) {
+    const DecoderSpec& spec = model.spec;
+    const std::uint32_t most = std::min(spec.longest, kMaxContext);
+    const std::uint32_t wanted = options.context.value_or(std::min(spec.context, kDefaultContext));
+    if (options.context && (wanted < kContextUnit || wanted > most))
+        fail("{}: a context of {} is not possible, the {} allows {} to {}", model.config.source,
+             wanted, spec.longest > kMaxContext ? "card" : "model", kContextUnit, most);
     if (wanted < kContextUnit)
-        fail("{}: a context of {} positions is too short", config.source, wanted);
+        fail("{}: a context of {} positions is too short", model.config.source, wanted);
     return wanted / kContextUnit * kContextUnit;
+}
+
+void check_cache(const Model& model, isa::KvFormat format) {
+    if (format != isa::KvFormat::I8)
+        return;
+    for (const Layer& layer : model.spec.layers)
+        if (const auto* a = std::get_if<Attention>(&layer.mixer))
+            for (const std::uint32_t dim : {a->k_dim, a->v_dim})
+                if (dim % 4 != 0)
+                    fail(
+                        "{}: an int8 KV cache needs a head size that is a multiple of 4, this is "
+                        "{}",
+                        model.config.source, dim);
 }
 
 }  // namespace
 
-Plan plan(const Model& model, const CompileOptions& options) {
-    const PassOptions passes{kMaxRows, kMaxSelected,
-                             choose_formats(model, {options.weights, options.tensors}),
-                             kMaxWorkspace};
+Plan plan(Model& model, const CompileOptions& options) {
+    const PassOptions passes{kMaxRows, kMaxSelected, kMaxWorkspace};
+    choose_formats(model.spec, {options.weights, options.tensors}, model.config.source);
+    check_cache(model, options.kv);
     Plan p;
-    p.graph =
-        ir::build(model.config, choose_context(model.config, options), runs_of(passes.formats));
-    p.graph.kv_format = options.kv;
-    if (options.kv == isa::KvFormat::I8 && p.graph.head_dim % 4 != 0)
-        fail("{}: an int8 KV cache needs a head size that is a multiple of 4, this is {}",
-             model.config.source, p.graph.head_dim);
-    // A window that no sequence outgrows changes nothing.
-    if (model.config.sliding_window < p.graph.context)
-        p.graph.window = model.config.sliding_window;
+    p.graph = ir::build(model.spec, {choose_context(model, options), options.kv});
     run_passes(p.graph, passes, options.after_pass);
     p.layout = lay_out(p.graph);
     p.program = decoder_program(p.graph, p.layout);

@@ -130,7 +130,7 @@ class Chat {
         const container::ModelInfo& info = loaded_.model.info();
         check_fits(options_, info, prompt.ids.size(), "");
         const Interruption interruption;
-        TextMaker text(loaded_.tokenizer, prompt.ids, options_.stop);
+        TextMaker text(loaded_.tokenizer, prompt.ids, options_.stop, stops_);
         rt::GenerateRequest request{request_for(options_, info, prompt.ids, stops_),
                                     interruption.fd()};
         request.on_tokens = [&](std::span<const rt::Token> tokens) {

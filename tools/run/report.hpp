@@ -52,7 +52,8 @@ struct SequenceReport {
     rt::GenerateResult result;
     std::string stop_reason;
     std::string text;
-    std::vector<std::uint32_t> prompt_ids, ids;
+    std::vector<std::uint32_t> prompt_ids;
+    std::vector<std::uint32_t> ids;  // of the text
     std::uint64_t seed = 0;
 };
 

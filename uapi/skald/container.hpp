@@ -92,7 +92,8 @@ struct ModelInfo {
     float top_p;
     float repeat_penalty;
     std::uint32_t top_k;
-    std::uint8_t reserved[248];  // 0
+    std::uint32_t short_context;  // positions; a request that may pass them sets program::kModeLong. 0: none needs to
+    std::uint8_t reserved[244];   // 0
 };
 static_assert(sizeof(ModelInfo) == 512 && offsetof(ModelInfo, block_bytes) == 48);
 inline constexpr std::uint32_t kNoToken = 0xffffffffu;

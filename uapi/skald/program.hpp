@@ -44,6 +44,8 @@ enum Reg : std::uint8_t {
 inline constexpr std::uint64_t kModeSample = 1;   // last prefill step samples, decode loop runs
 inline constexpr std::uint64_t kModeLogProb = 2;  // LOGPROB of kTargets for all selected rows
 inline constexpr std::uint64_t kModeDump = 4;     // logits of all selected rows are copied to kDump
+inline constexpr std::uint64_t kModeLong = 8;     // some sequence may pass model_info.short_context: its rotary angles are the
+                                                  // long ones (longrope); of no effect in other programs
 
 // One prefill step: rows to process, and how many of them (indices at kSelect) go through the head.
 struct StepDesc {

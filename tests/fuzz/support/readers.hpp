@@ -34,6 +34,6 @@ void may_refuse(Use&& use) {
 void use_tokenizer(const rt::Tokenizer& tokenizer, std::string_view text);
 
 // Compiles it, if it is small, and reads what came out: what the compiler accepts the runtime must.
-void compile_and_read(const compiler::Model& model);
+void compile_and_read(compiler::Model model);
 
 }  // namespace skald::fuzz

@@ -11,6 +11,7 @@
 #include "backend/isa_version.hpp"
 #include "card/ops/encoding.hpp"
 #include "compile.hpp"
+#include "compiled.hpp"
 #include "container/container.hpp"
 #include "error.hpp"
 #include "fixture.hpp"
@@ -24,7 +25,7 @@ std::vector<isa::MicroOp> program_of(const test::TinyShape& shape,
                                      const CompileOptions& options = {}) {
     test::TemporaryFolder temporary;
     test::write_hugging_face(temporary / "m", shape);
-    return plan(load_model(temporary / "m"), options).program;
+    return test::plan_source(temporary / "m", options).program;
 }
 
 TEST(Program, DoesNotGrowWithTheLayers) {
@@ -65,14 +66,13 @@ TEST(Disassemble, ShowsTheProgramAsWritten) {
 TEST(Disassemble, ShowsWhatVersion11Added) {
     test::TinyShape shape;
     shape.heads = 2;
+    shape.window = 16;
     CompileOptions options;
     options.kv = isa::KvFormat::I8;
     options.weights = WeightChoice::kTernary;
     test::TemporaryFolder temporary;
-    test::HfOptions hf;
-    hf.config = [](test::Json& j) { j["sliding_window"] = 16; };
-    test::write_hugging_face(temporary / "m", shape, hf);
-    const std::string text = disassemble(plan(load_model(temporary / "m"), options).program);
+    test::write_hugging_face(temporary / "m", shape);
+    const std::string text = disassemble(test::plan_source(temporary / "m", options).program);
     for (const char* part :
          {"gather      T=r32 [280,32] i8b32", "matmul      T=r32 [48,32] t2row x=",
           "[2,0,8,6144] i8 k=", "i8 scale=0.35355338 window=16 q=",
@@ -114,7 +114,7 @@ TEST(Container, NamesTheVersionOfItsProgramAndTheCache) {
     test::write_hugging_face(temporary / "m", {});
     CompileOptions options;
     options.kv = isa::KvFormat::I8;
-    const CompileReport report = compile(load_model(temporary / "m"), options, temporary / "c");
+    const CompileReport report = test::compile_source(temporary / "m", options, temporary / "c");
     const rt::Container c(temporary / "c");
     EXPECT_EQ(c.header().isa_version, isa_version_of(c.program()));
     EXPECT_EQ(c.model().kv_format, static_cast<std::uint32_t>(isa::KvFormat::I8));
@@ -148,7 +148,7 @@ TEST(Container, IsTheSameBytesEveryTime) {
     shape.ffn = 2500;  // several pieces of work in a matrix
     shape.layers = 2;
     test::write_hugging_face(temporary / "m", shape);
-    const Model model = load_model(temporary / "m");
+    Model model = load_model(temporary / "m");
     std::set<std::vector<std::byte>> results;
     std::set<std::string> hashes;
     for (const unsigned threads : {1u, 2u, 5u}) {
@@ -173,7 +173,7 @@ TEST(Container, IsTheSameBytesEveryTime) {
 TEST(Report, SaysWhatQuantisingCost) {
     test::TemporaryFolder temporary;
     test::write_hugging_face(temporary / "m", {});
-    const Model model = load_model(temporary / "m");
+    Model model = load_model(temporary / "m");
     const auto report = [&](WeightChoice weights) {
         CompileOptions options;
         options.weights = weights;

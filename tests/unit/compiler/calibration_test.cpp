@@ -10,11 +10,11 @@
 #include <map>
 #include <vector>
 
-#include "backend/tile.hpp"
 #include "expect_error.hpp"
 #include "fixture.hpp"
 #include "forward.hpp"
 #include "model/rope.hpp"
+#include "model/spec.hpp"
 #include "temporary_folder.hpp"
 #include "tokenizer/tokenizer.hpp"
 
@@ -35,6 +35,22 @@ std::string text() {
     for (unsigned i = 0; i < 40; ++i)
         out += "the " + std::to_string(i * i * 7) + " of them, ";
     return out;
+}
+
+// Key of the expression by Hugging Face name, the head's by "lm_head.weight".
+std::map<std::string, std::string> keys_of(const Model& model) {
+    std::map<std::string, std::string> keys;
+    each_matrix(model.spec,
+                [&](std::string_view role, std::optional<std::uint32_t>, const Matrix& matrix) {
+                    const Expr& e = matrix.of.front();
+                    keys[role == "head" ? "lm_head.weight" : e->name()] = e->key();
+                });
+    return keys;
+}
+
+void expect_equal(const Calibration& a, const Calibration& b, const Model& model) {
+    for (const auto& [matrix, key] : keys_of(model))
+        EXPECT_TRUE(std::ranges::equal(a.of(key), b.of(key))) << matrix;
 }
 
 class Calibrations : public ::testing::TestWithParam<Case> {
@@ -75,31 +91,23 @@ class Calibrations : public ::testing::TestWithParam<Case> {
 TEST_P(Calibrations, MeasureWhatIsMultipliedWithEachMatrix) {
     const Model model = load_model(temporary_ / "model");
     const Calibration calibration = calibrate(model, text(), 2);
-    std::size_t compared = 0;
-    for (const auto& [matrix, squares] : expected(model)) {
-        for (const SlotInfo& slot : kSlotTable)
-            for (std::uint32_t l = 0; l < (slot.per_layer ? model.config.layers : 1); ++l) {
-                if (source_name(SourceKind::kHuggingFace, slot.slot, l) != matrix)
-                    continue;
-                const auto got = calibration.of(slot.slot, l);
-                ASSERT_EQ(got.size(), squares.size()) << matrix;
-                for (std::size_t i = 0; i < got.size(); ++i)
-                    EXPECT_NEAR(got[i], squares[i], 1e-4 * squares[i]) << matrix << " " << i;
-                ++compared;
-            }
+    const std::map<std::string, std::string> keys = keys_of(model);
+    const auto squares_of = expected(model);
+    EXPECT_EQ(squares_of.size(), model.spec.layers.size() * 7 + 1);
+    for (const auto& [matrix, squares] : squares_of) {
+        const auto got = calibration.of(keys.at(matrix));
+        ASSERT_EQ(got.size(), squares.size()) << matrix;
+        for (std::size_t i = 0; i < got.size(); ++i)
+            EXPECT_NEAR(got[i], squares[i], 1e-4 * squares[i]) << matrix << " " << i;
     }
-    EXPECT_EQ(compared, model.config.layers * 7 + 1);
-    EXPECT_EQ(calibration.of(Slot::kEmbedding, 0).size(),
-              GetParam().shape.tied ? model.config.hidden : 0);
-    EXPECT_TRUE(calibration.of(Slot::kFfnNorm, 0).empty());
+    EXPECT_EQ(calibration.of(model.spec.embedding.of.front()->key()).size(),
+              GetParam().shape.tied ? model.spec.hidden : 0);
+    EXPECT_TRUE(calibration.of("nothing").empty());
 }
 
 TEST_P(Calibrations, DoNotDependOnTheThreads) {
     const Model model = load_model(temporary_ / "model");
-    const Calibration one = calibrate(model, text(), 1), many = calibrate(model, text(), 5);
-    for (const Slot slot : {Slot::kQ, Slot::kO, Slot::kUp, Slot::kDown, Slot::kHead})
-        EXPECT_TRUE(std::equal(one.of(slot, 0).begin(), one.of(slot, 0).end(),
-                               many.of(slot, 0).begin(), many.of(slot, 0).end()));
+    expect_equal(calibrate(model, text(), 1), calibrate(model, text(), 5), model);
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -125,9 +133,72 @@ TEST(Calibration, TakesTheFirstTokensOfALongText) {
          {std::string("x"), std::string(1u << 20, 'x'), std::string("\xC3\xA4\xC3")}) {
         const Calibration part = calibrate(model, most + more, 2);
         EXPECT_FALSE(part.of_whole_text());
-        for (const Slot slot : {Slot::kQ, Slot::kO, Slot::kUp, Slot::kDown, Slot::kHead})
-            EXPECT_TRUE(std::ranges::equal(part.of(slot, 0), whole.of(slot, 0)));
+        expect_equal(part, whole, model);
     }
+}
+
+Matrix numbers(const std::vector<std::vector<float>>& experts, std::uint64_t columns) {
+    Matrix matrix;
+    for (const std::vector<float>& all : experts)
+        matrix.of.push_back(expr::reshape(expr::list(all), columns));
+    return matrix;
+}
+
+// The router's bias decides: all rows choose experts 2 and 0, none of them 1.
+TEST(Calibration, KnowsOfAnExpertWhatChoseIt) {
+    test::TemporaryFolder temporary;
+    test::write_hugging_face(temporary / "model", {});
+    Model model = load_model(temporary / "model");
+    const std::uint32_t hidden = model.spec.hidden, mid = 3;
+    Experts experts;
+    experts.count = 3;
+    experts.chosen = 2;
+    experts.router.weight = numbers({std::vector<float>(3 * hidden, 0.0f)}, hidden);
+    experts.router.bias = {expr::list({1, 0, 2})};
+    std::vector<std::vector<float>> in(3), out(3);
+    for (std::size_t e = 0; e < 3; ++e)
+        for (std::size_t i = 0; i < mid * hidden; ++i) {
+            in[e].push_back(0.01f * static_cast<float>((i * 7 + e) % 11));
+            out[e].push_back(0.01f * static_cast<float>((i * 5 + e) % 13));
+        }
+    experts.expert.gate.weight = numbers(in, hidden);
+    experts.expert.up.weight = numbers(in, hidden);
+    experts.expert.down.weight = numbers(out, mid);
+    model.spec.layers[0].ffn = experts;
+
+    const Calibration calibration = calibrate(model, text(), 2);
+    const auto router = calibration.of(experts.router.weight.of.front()->key());
+    ASSERT_EQ(router.size(), hidden);
+    for (const std::size_t e : {0u, 2u}) {
+        EXPECT_TRUE(
+            std::ranges::equal(calibration.of(experts.expert.up.weight.of[e]->key()), router));
+        EXPECT_EQ(calibration.of(experts.expert.down.weight.of[e]->key()).size(), mid);
+    }
+    EXPECT_TRUE(calibration.of(experts.expert.up.weight.of[1]->key()).empty());
+    EXPECT_TRUE(calibration.of(experts.expert.down.weight.of[1]->key()).empty());
+}
+
+TEST(Calibration, TakesTheMeanOverAllLayersThatShareAMatrix) {
+    test::TemporaryFolder temporary;
+    test::write_hugging_face(temporary / "model", {});
+    const Model model = load_model(temporary / "model");
+    Model shared = load_model(temporary / "model");
+    shared.spec.layers[1] = shared.spec.layers[0];
+    const std::string key =
+        std::get<Attention>(shared.spec.layers[0].mixer).q.weight.of.front()->key();
+    Model first = load_model(temporary / "model");
+    first.spec.layers.pop_back();
+    const Calibration alone = calibrate(first, text(), 2);
+    const auto of_first =
+        alone.of(std::get<Attention>(first.spec.layers[0].mixer).q.weight.of.front()->key());
+    const Calibration both = calibrate(shared, text(), 2);
+    ASSERT_EQ(both.of(key).size(), shared.spec.hidden);
+    std::size_t other = 0;
+    for (std::size_t i = 0; i < shared.spec.hidden; ++i) {
+        EXPECT_GT(both.of(key)[i], of_first[i] / 2);  // half of the rows are those
+        other += both.of(key)[i] != of_first[i];
+    }
+    EXPECT_GT(other, 0u);
 }
 
 TEST(Calibration, TellsHowFarItIs) {

@@ -88,7 +88,7 @@ TEST_F(Chat, WhatIsNoTemplateIsRefusedOrLeftOut) {
 
 TEST_F(Chat, OnlyAContainerWithATemplateIsOfTheLaterVersion) {
     test::write_hugging_face(folder_.path(), {});
-    const Model model = load_model(folder_.path());
+    Model model = load_model(folder_.path());
     CompileOptions options;
     compile(model, options, folder_ / "plain.skald");
     const rt::Container plain(folder_ / "plain.skald");

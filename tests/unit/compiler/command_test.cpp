@@ -62,8 +62,9 @@ class Command : public ::testing::Test {
 
     Outcome run(const std::string& arguments) {
         const std::string error_file = temporary_ / "stderr";
-        const std::string line = "cd '" + temporary_.path().string() + "' && '" + LLM_COMPILE +
-                                 "' " + arguments + " 2>'" + error_file + "'";
+        const std::string line = "cd '" + temporary_.path().string() + "' && SKALD_FIRMWARE='" +
+                                 SKALD_FIRMWARE + "' '" + LLM_COMPILE + "' " + arguments + " 2>'" +
+                                 error_file + "'";
         Outcome o{};
         std::FILE* pipe = ::popen(line.c_str(), "r");
         char buffer[4096];
@@ -254,6 +255,55 @@ TEST_F(Command, ShowsOnATerminalHowFarACalibrationIs) {
     EXPECT_TRUE(written.ends_with("\r\033[K")) << written;
 }
 
+TEST_F(Command, ChecksWhatItCompilesAgainstTheInterpreter) {
+    const auto check = [&](const std::string& arguments) {
+        const Outcome o = run("model --json --check 'the of them, he and she' " + arguments);
+        EXPECT_EQ(o.status, 0) << o.error;
+        EXPECT_EQ(o.error, "");
+        return test::Json::parse(o.out).at("check");
+    };
+    const test::Json floats = check("--weights f32");
+    const std::size_t tokens = floats["tokens"];
+    EXPECT_GT(tokens, 5u);
+    for (const char* weights : {"source_weights", "stored_weights"}) {
+        const test::Json& of = floats[weights];
+        ASSERT_EQ(of["layers"].size(), 3u);
+        EXPECT_EQ(of["layers"][0]["name"], "embedding");
+        EXPECT_EQ(of["layers"][0]["largest_error"], 0);
+        EXPECT_EQ(of["layers"][2]["name"], "layer 1");
+        for (const test::Json& figures : {of["layers"][1], of["layers"][2], of["logits"]}) {
+            EXPECT_LT(figures["largest_error"], 3e-3);  // the cache is f16
+            EXPECT_LE(figures["rms_error"], figures["largest_error"]);
+            EXPECT_GT(figures["correlation"], 0.99999);
+        }
+        EXPECT_NEAR(of["nll"], floats["nll"], 1e-3);
+        EXPECT_LE(of["other_best"], 1);  // two may be as good
+        EXPECT_EQ(of["first_other_best"].is_null(), of["other_best"] == 0);
+    }
+    // What four bits cost is not the card's fault.
+    const test::Json four = check("-o out.skald --weights int4 --calibrate model/tokenizer.json");
+    EXPECT_GT(four["source_weights"]["logits"]["rms_error"], 0.02);
+    EXPECT_LT(four["stored_weights"]["logits"]["rms_error"],
+              0.3 * four["source_weights"]["logits"]["rms_error"].get<double>());
+    EXPECT_TRUE(std::filesystem::exists(file("out.skald")));
+}
+
+TEST_F(Command, ChecksWithATextOrAFileAndPrintsATable) {
+    test::write_file(file("text"), std::vector<std::byte>(70, std::byte{'a'}));
+    const Outcome o = run("model --check @text --report");
+    EXPECT_EQ(o.status, 0);
+    EXPECT_EQ(o.error,
+              "llm-compile: --check: the text is longer than 64 tokens, the rest of it is not "
+              "used\n");
+    for (const char* word :
+         {"all matrices", "on 64 tokens", "embedding", "layer 1", "logits", "nll"})
+        EXPECT_NE(o.out.find(word), std::string::npos) << word << " in\n" << o.out;
+    expect_failure("model --check ''", 2, "the text is empty");
+    expect_failure("model --check @nothing", 1, "nothing");
+    EXPECT_EQ(run("model -o out.skald").status, 0);
+    expect_failure("out.skald --check text", 2, "--check");
+}
+
 TEST_F(Command, SaysWhatAContextIsRoundedTo) {
     const Outcome o = run("model -o out.skald --context 30 --report");
     EXPECT_EQ(o.status, 0);
@@ -295,7 +345,7 @@ TEST_F(Command, SaysInOneLineWhatIsWrong) {
     expect_failure("model -o out.skald --kv int4", 2, "--kv");
     expect_failure("model -o out.skald --weights int3", 2, "int3");
     expect_failure("model -o out.skald --dump nothing", 2, "plan_memory");
-    expect_failure("model", 2, "-o: is required unless --write-gguf, --disasm or --dump");
+    expect_failure("model", 2, "-o: is required unless --check, --write-gguf, --disasm or --dump");
     expect_failure("model --report", 2, "--report: needs -o");
     expect_failure("model --json", 2, "--json: needs -o");
     expect_failure("model/config.json -o out.skald", 1, "--random takes");
@@ -314,7 +364,7 @@ TEST_F(Command, SaysInOneLineWhatIsWrongWithARandomModel) {
     expect_failure("--random nothing.json -o out.skald", 1, "nothing.json: cannot open");
     expect_failure("--random model -o out.skald", 1, "model: is not a regular file");
     expect_failure(random + "model -o out.skald", 2, "one model");
-    expect_failure(random + "--tensor '*q_proj*=int4' -o out.skald", 1, "one is blk.0.attn_q");
+    expect_failure(random + "--tensor '*attn_q*=int4' -o out.skald", 1, "*attn_q*; one is model.");
     expect_failure(random + "--write-gguf", 2, "--write-gguf");
     expect_failure(random + "--write-gguf m.gguf q4_k", 2, "q4_k is unknown");
     expect_failure(random + "--write-gguf no/such/m.gguf", 1, "no/such/m.gguf");

@@ -9,6 +9,7 @@
 #include "backend/disassemble.hpp"
 #include "backend/weight_image.hpp"
 #include "compile.hpp"
+#include "compiled.hpp"
 #include "container/container.hpp"
 #include "error.hpp"
 #include "fixture.hpp"
@@ -35,9 +36,9 @@ class Damage : public ::testing::Test {
   protected:
     // All of a compilation but the file.
     static void convert(const std::filesystem::path& source) {
-        const Model model = load_model(source);
+        Model model = load_model(source);
         const Plan p = plan(model, {});
-        WeightImage(model, p.graph, p.layout).write(1, [](std::span<const std::byte>) {});
+        WeightImage(p.graph, p.layout).write(1, [](std::span<const std::byte>) {});
     }
 
     // Most damage belongs into the structure: half of it goes to the first `structure` bytes.
@@ -127,7 +128,7 @@ TEST_F(Damage, TruncatedSafetensorsAreRefused) {
 }
 
 TEST_F(Damage, OfJsonFilesIsSurvived) {
-    const auto use = [&] { plan(load_model(temporary_ / "hf"), {}); };
+    const auto use = [&] { test::plan_source(temporary_ / "hf", {}); };
     for (const char* name : {"config.json", "tokenizer.json"}) {
         test::write_hugging_face(temporary_ / "hf", kSmall);
         path_ = temporary_ / "hf" / name;
@@ -145,7 +146,7 @@ void use_container(const std::filesystem::path& path) {
 
 TEST_F(Damage, OfAContainerIsFound) {
     test::write_hugging_face(temporary_ / "hf", kSmall);
-    compile(load_model(temporary_ / "hf"), {}, path_);
+    test::compile_source(temporary_ / "hf", {}, path_);
     const Bytes good = test::read_file(path_);
     use_container(path_);
     std::mt19937 random(5);
@@ -170,7 +171,7 @@ TEST_F(Damage, OfAContainerIsFound) {
 
 TEST_F(Damage, OfAProgramIsPrintable) {
     test::write_hugging_face(temporary_ / "hf", kSmall);
-    std::vector<isa::MicroOp> program = plan(load_model(temporary_ / "hf"), {}).program;
+    std::vector<isa::MicroOp> program = test::plan_source(temporary_ / "hf", {}).program;
     std::mt19937 random(6);
     for (int i = 0; i < 500; ++i) {
         auto bytes = std::as_writable_bytes(std::span(program));

@@ -15,7 +15,10 @@ template <typename F>
 void expect_error(F f, std::initializer_list<const char*> words) {
     try {
         f();
-        ADD_FAILURE() << "no error, expected one about " << *words.begin();
+        std::string all;
+        for (const char* word : words)
+            all += std::string(all.empty() ? "" : ", ") + word;
+        ADD_FAILURE() << "no error, expected one about " << all;
     } catch (const compiler::CompileError& e) {
         const std::string what = e.what();
         EXPECT_EQ(what.find('\n'), std::string::npos) << what;

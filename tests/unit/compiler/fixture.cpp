@@ -10,42 +10,88 @@
 #include <stdexcept>
 
 #include "input/half.hpp"
-#include "model/weights.hpp"
 #include "tokenizer/byte_level.hpp"
 
 namespace skald::test {
 namespace {
 
-using compiler::kSlotTable;
-using compiler::ModelConfig;
-using compiler::Slot;
-using compiler::SourceKind;
+// A tensor of a Llama: what it is called in both kinds of source, "{}" being the layer, and what
+// its shape is made of.
+enum class Size : std::uint8_t { kNone, kVocabulary, kHidden, kFfn, kQueries, kKeys };
+enum class When : std::uint8_t { kAlways, kAttentionBias, kMlpBias, kUntied };
 
-ModelConfig config_of(const TinyShape& s) {
-    ModelConfig c;
-    c.layers = s.layers;
-    c.hidden = s.hidden;
-    c.ffn = s.ffn;
-    c.heads = s.heads;
-    c.kv_heads = s.kv_heads;
-    c.head_dim = s.head_dim;
-    c.vocabulary = s.vocabulary;
-    c.tied_embeddings = s.tied;
-    c.attention_bias = s.attention_bias;
-    c.mlp_bias = s.mlp_bias;
-    return c;
+struct WeightInfo {
+    const char *hugging_face, *gguf;
+    Size n, k;            // [n,k]; a vector has no n
+    bool rotary = false;  // rows are heads, whose pairs GGUF interleaves
+    When when = When::kAlways;
+};
+
+// clang-format off
+constexpr WeightInfo kWeights[] = {
+    {"model.embed_tokens.weight",                       "token_embd.weight",         Size::kVocabulary, Size::kHidden},
+    {"model.layers.{}.input_layernorm.weight",          "blk.{}.attn_norm.weight",   Size::kNone,       Size::kHidden},
+    {"model.layers.{}.self_attn.q_proj.weight",         "blk.{}.attn_q.weight",      Size::kQueries,    Size::kHidden,  true},
+    {"model.layers.{}.self_attn.k_proj.weight",         "blk.{}.attn_k.weight",      Size::kKeys,       Size::kHidden,  true},
+    {"model.layers.{}.self_attn.v_proj.weight",         "blk.{}.attn_v.weight",      Size::kKeys,       Size::kHidden},
+    {"model.layers.{}.self_attn.o_proj.weight",         "blk.{}.attn_output.weight", Size::kHidden,     Size::kQueries},
+    {"model.layers.{}.self_attn.q_proj.bias",           "blk.{}.attn_q.bias",        Size::kNone,       Size::kQueries, true,  When::kAttentionBias},
+    {"model.layers.{}.self_attn.k_proj.bias",           "blk.{}.attn_k.bias",        Size::kNone,       Size::kKeys,    true,  When::kAttentionBias},
+    {"model.layers.{}.self_attn.v_proj.bias",           "blk.{}.attn_v.bias",        Size::kNone,       Size::kKeys,    false, When::kAttentionBias},
+    {"model.layers.{}.self_attn.o_proj.bias",           "blk.{}.attn_output.bias",   Size::kNone,       Size::kHidden,  false, When::kAttentionBias},
+    {"model.layers.{}.post_attention_layernorm.weight", "blk.{}.ffn_norm.weight",    Size::kNone,       Size::kHidden},
+    {"model.layers.{}.mlp.gate_proj.weight",            "blk.{}.ffn_gate.weight",    Size::kFfn,        Size::kHidden},
+    {"model.layers.{}.mlp.up_proj.weight",              "blk.{}.ffn_up.weight",      Size::kFfn,        Size::kHidden},
+    {"model.layers.{}.mlp.down_proj.weight",            "blk.{}.ffn_down.weight",    Size::kHidden,     Size::kFfn},
+    {"model.layers.{}.mlp.gate_proj.bias",              "blk.{}.ffn_gate.bias",      Size::kNone,       Size::kFfn,     false, When::kMlpBias},
+    {"model.layers.{}.mlp.up_proj.bias",                "blk.{}.ffn_up.bias",        Size::kNone,       Size::kFfn,     false, When::kMlpBias},
+    {"model.layers.{}.mlp.down_proj.bias",              "blk.{}.ffn_down.bias",      Size::kNone,       Size::kHidden,  false, When::kMlpBias},
+    {"model.norm.weight",                               "output_norm.weight",        Size::kNone,       Size::kHidden},
+    {"lm_head.weight",                                  "output.weight",             Size::kVocabulary, Size::kHidden,  false, When::kUntied},
+};
+// clang-format on
+
+std::uint64_t size_of(Size size, const TinyShape& s) {
+    switch (size) {
+        case Size::kNone:
+            return 0;
+        case Size::kVocabulary:
+            return s.vocabulary;
+        case Size::kHidden:
+            return s.hidden;
+        case Size::kFfn:
+            return s.ffn;
+        case Size::kQueries:
+            return std::uint64_t{s.heads} * s.head_dim;
+        case Size::kKeys:
+            return std::uint64_t{s.kv_heads} * s.head_dim;
+    }
+    return 0;
+}
+
+bool is_there(When when, const TinyShape& s) {
+    return when == When::kAlways || (when == When::kAttentionBias && s.attention_bias) ||
+           (when == When::kMlpBias && s.mlp_bias) || (when == When::kUntied && !s.tied);
+}
+
+std::string name_in_layer(std::string_view pattern, std::uint32_t layer) {
+    std::string name(pattern);
+    if (const std::size_t at = name.find("{}"); at != name.npos)
+        name.replace(at, 2, std::to_string(layer));
+    return name;
 }
 
 template <typename F>
 void for_each_weight(const TinyShape& shape, F f) {
-    const ModelConfig c = config_of(shape);
-    for (const auto& info : kSlotTable) {
-        if (!compiler::needs(info.slot, c))
+    for (const WeightInfo& info : kWeights) {
+        if (!is_there(info.when, shape))
             continue;
-        for (std::uint32_t layer = 0; layer < (info.per_layer ? c.layers : 1); ++layer) {
-            std::vector<std::uint64_t> dims{compiler::size_of(info.k, c)};
-            if (info.n != compiler::Dim::kNone)
-                dims.insert(dims.begin(), compiler::size_of(info.n, c));
+        const bool per_layer =
+            std::string_view(info.hugging_face).find("{}") != std::string_view::npos;
+        for (std::uint32_t layer = 0; layer < (per_layer ? shape.layers : 1); ++layer) {
+            std::vector<std::uint64_t> dims{size_of(info.k, shape)};
+            if (info.n != Size::kNone)
+                dims.insert(dims.begin(), size_of(info.n, shape));
             f(info, layer, dims);
         }
     }
@@ -131,8 +177,9 @@ void write_shard(const std::filesystem::path& path, const TinyWeights& w,
 }
 
 Json config_json(const TinyShape& s, Encoding encoding) {
-    return {{"architectures", {"LlamaForCausalLM"}},
-            {"model_type", "llama"},
+    const bool windowed = s.window != 0;  // which Llama is not
+    return {{"architectures", {windowed ? "MistralForCausalLM" : "LlamaForCausalLM"}},
+            {"model_type", windowed ? "mistral" : "llama"},
             {"hidden_act", "silu"},
             {"hidden_size", s.hidden},
             {"intermediate_size", s.ffn},
@@ -146,7 +193,7 @@ Json config_json(const TinyShape& s, Encoding encoding) {
             {"rope_theta", s.rope_theta},
             {"rope_scaling", nullptr},
             {"tie_word_embeddings", s.tied},
-            {"sliding_window", s.window ? Json(s.window) : Json(nullptr)},
+            {"sliding_window", windowed ? Json(s.window) : Json(nullptr)},
             {"attention_bias", s.attention_bias},
             {"mlp_bias", s.mlp_bias},
             {"bos_token_id", 256},
@@ -175,8 +222,9 @@ TinyWeights random_weights(const TinyShape& shape, unsigned seed) {
     for_each_weight(shape, [&](const auto& info, std::uint32_t layer,
                                const std::vector<std::uint64_t>& dims) {
         const bool matrix = dims.size() == 2;
-        const bool gain = !matrix && info.hugging_face.find("norm") != std::string_view::npos;
-        auto& t = w.tensors[compiler::source_name(SourceKind::kHuggingFace, info.slot, layer)];
+        const bool gain =
+            !matrix && std::string_view(info.hugging_face).find("norm") != std::string_view::npos;
+        auto& t = w.tensors[name_in_layer(info.hugging_face, layer)];
         t.shape = dims;
         t.data.resize(matrix ? dims[0] * dims[1] : dims[0]);
         const float scale = matrix ? 1 / std::sqrt(static_cast<float>(dims[1])) : 0.2f;
@@ -307,21 +355,20 @@ GgufFile make_gguf(const TinyShape& s, Encoding encoding, unsigned seed) {
     v["tokenizer.ggml.add_bos_token"] = true;
 
     const TinyWeights w = random_weights(s, seed);
-    for_each_weight(s, [&](const auto& info, std::uint32_t layer,
-                           const std::vector<std::uint64_t>& dims) {
-        const auto& t =
-            w.tensors.at(compiler::source_name(SourceKind::kHuggingFace, info.slot, layer));
-        const bool matrix = dims.size() == 2;
-        const Encoding e = !matrix                                            ? Encoding::kF32
-                           : encoding == Encoding::kQ8_0 && dims[1] % 32 != 0 ? Encoding::kF16
-                                                                              : encoding;
-        const std::uint32_t type = e == Encoding::kF32    ? 0u
-                                   : e == Encoding::kF16  ? 1u
-                                   : e == Encoding::kQ8_0 ? 8u
-                                                          : 30u;
-        file.tensors.push_back({compiler::source_name(SourceKind::kGguf, info.slot, layer), dims,
-                                type, encode(info.rotary ? interleave(t, s.head_dim) : t.data, e)});
-    });
+    for_each_weight(
+        s, [&](const auto& info, std::uint32_t layer, const std::vector<std::uint64_t>& dims) {
+            const auto& t = w.tensors.at(name_in_layer(info.hugging_face, layer));
+            const bool matrix = dims.size() == 2;
+            const Encoding e = !matrix                                            ? Encoding::kF32
+                               : encoding == Encoding::kQ8_0 && dims[1] % 32 != 0 ? Encoding::kF16
+                                                                                  : encoding;
+            const std::uint32_t type = e == Encoding::kF32    ? 0u
+                                       : e == Encoding::kF16  ? 1u
+                                       : e == Encoding::kQ8_0 ? 8u
+                                                              : 30u;
+            file.tensors.push_back({name_in_layer(info.gguf, layer), dims, type,
+                                    encode(info.rotary ? interleave(t, s.head_dim) : t.data, e)});
+        });
     return file;
 }
 

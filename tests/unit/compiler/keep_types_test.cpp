@@ -7,6 +7,7 @@
 #include <random>
 
 #include "compile.hpp"
+#include "compiled.hpp"
 #include "fixture.hpp"
 #include "temporary_folder.hpp"
 
@@ -64,7 +65,7 @@ TEST(KeepTypes, InTheFormatThatHoldsThem) {
             }
         test::write_file(temporary / "m.gguf", test::gguf_bytes(file));
         const CompileReport report =
-            compile(load_model(temporary / "m.gguf"), {}, temporary / "m.skald");
+            test::compile_source(temporary / "m.gguf", {}, temporary / "m.skald");
         const std::string type(name_of(kept.type));
         std::size_t found = 0;
         for (const TensorReport& t : report.tensors) {

@@ -10,6 +10,7 @@
 #include <random>
 
 #include "compile.hpp"
+#include "compiled.hpp"
 #include "container/container.hpp"
 #include "decoder.hpp"
 #include "fixture.hpp"
@@ -82,7 +83,7 @@ class LayerFormats : public ::testing::Test {
     CompileReport compiled(const test::GgufFile& file, const std::string& name,
                            CompileOptions options = {}) {
         test::write_file(temporary_ / (name + ".gguf"), test::gguf_bytes(file));
-        return compile(load_model(temporary_ / (name + ".gguf")), options, temporary_ / name);
+        return test::compile_source(temporary_ / (name + ".gguf"), options, temporary_ / name);
     }
     static std::string format_of(const CompileReport& report, const std::string& name) {
         for (const TensorReport& t : report.tensors)
@@ -166,7 +167,7 @@ TEST_F(LayerFormats, GoTogetherWithAWindowAndAnInt8Cache) {
 // Every layer unlike its neighbours, by rules: no loop at all, and a float model to compare with.
 TEST_F(LayerFormats, FollowRulesByTensor) {
     test::write_hugging_face(temporary_ / "hf", shape_of(4));
-    const Model model = load_model(temporary_ / "hf");
+    Model model = load_model(temporary_ / "hf");
     CompileOptions options;
     options.weights = WeightChoice::kF32;
     compile(model, options, temporary_ / "float");

@@ -8,6 +8,7 @@
 #include <functional>
 
 #include "compile.hpp"
+#include "compiled.hpp"
 #include "decoder.hpp"
 #include "error.hpp"
 #include "fixture.hpp"
@@ -41,7 +42,7 @@ class Programs : public ::testing::TestWithParam<Case> {
         CompileOptions options;
         options.weights = weights;
         options.kv = kv;
-        compile(load_model(temporary_ / "model"), options, temporary_ / "model.skald");
+        test::compile_source(temporary_ / "model", options, temporary_ / "model.skald");
         return temporary_ / "model.skald";
     }
     std::vector<std::vector<double>> expected() const {
@@ -181,7 +182,7 @@ TEST_P(Programs, DecodeAFullBatchOfSequencesThatStopAtDifferentTimes) {
 TEST(Decoding, LeavesAStoppedSequenceInItsContext) {
     test::TemporaryFolder temporary;
     test::write_hugging_face(temporary / "model", {});
-    compile(load_model(temporary / "model"), {}, temporary / "model.skald");
+    test::compile_source(temporary / "model", {}, temporary / "model.skald");
     test::Decoder decoder(temporary / "model.skald");
     std::vector<std::uint32_t> longer(decoder.model().context - 1, 't'), shorter{256, 'x'};
     const auto first = decoder.generate({longer, shorter}, 1, {});
@@ -247,7 +248,7 @@ TEST(Rope, ReadsBothWaysOfWritingLlama3Scaling) {
                              {"original_max_position_embeddings", 32}};
     };
     test::write_hugging_face(temporary / "hf", shape, options);
-    const auto from_hf = load_model(temporary / "hf").config.rope_frequencies;
+    const auto from_hf = load_model(temporary / "hf").spec.rotary.at(0).frequencies;
 
     const auto plain = rope_frequencies(shape.rope_theta, shape.head_dim);
     std::vector<float> factors;
@@ -257,7 +258,7 @@ TEST(Rope, ReadsBothWaysOfWritingLlama3Scaling) {
     file.tensors.push_back(
         {"rope_freqs.weight", {8}, 0, test::encode(factors, test::Encoding::kF32)});
     test::write_file(temporary / "m.gguf", test::gguf_bytes(file));
-    const auto from_gguf = load_model(temporary / "m.gguf").config.rope_frequencies;
+    const auto from_gguf = load_model(temporary / "m.gguf").spec.rotary.at(0).frequencies;
     ASSERT_EQ(from_hf.size(), from_gguf.size());
     EXPECT_NE(from_hf, plain);
     for (std::size_t i = 0; i < plain.size(); ++i)

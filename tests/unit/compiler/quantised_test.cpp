@@ -277,9 +277,8 @@ TEST(Quantised, IntegersReachTheTilesAsTheyAre) {
         if (info.affine)
             std::memcpy(bytes.data() + 2, &kOne, 2);
         const Tensor t{"t", type, {1, info.block}, std::as_bytes(std::span(bytes))};
-        const Weight weight(&t, 0);
         std::vector<std::byte> image(isa::matrix_bytes(format, 1, info.block));
-        write_tiles(StackedMatrix({&weight}, info.block), format, 0, 1, image);
+        write_tiles(*expr::tensor(t), format, 0, 1, image);
         std::vector<float> row(info.block);
         row_to_f32(t, 0, row);
         for (std::uint32_t k = 0; k < info.block; ++k)

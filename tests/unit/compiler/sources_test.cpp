@@ -9,6 +9,7 @@
 #include <functional>
 
 #include "compile.hpp"
+#include "compiled.hpp"
 #include "container/container.hpp"
 #include "expect_error.hpp"
 #include "fixture.hpp"
@@ -39,7 +40,7 @@ class Sources : public ::testing::Test {
     rt::Container compiled(const std::filesystem::path& source,
                            const CompileOptions& options = {}) {
         const auto out = temporary_ / ("c" + std::to_string(count_++) + ".skald");
-        compile(load_model(source), options, out);
+        test::compile_source(source, options, out);
         return rt::Container(out, rt::Container::Verify::kWeights);
     }
     static void expect_same(const rt::Container& a, const rt::Container& b) {
@@ -147,29 +148,36 @@ TEST_F(Sources, SaysWhatIsNotSupportedInAHuggingFaceFolder) {
         test::HfOptions options;
         options.config = std::move(change);
         const auto folder = hugging_face({}, options);
-        expect_error([&] { plan(load_model(folder), {}); }, words);
+        expect_error([&] { test::plan_source(folder, {}); }, words);
     };
     config_error(
         [](Json& j) {
-            j["architectures"] = {"Qwen2ForCausalLM"};
-            j["model_type"] = "qwen2";
+            j["architectures"] = {"KlingonForCausalLM"};
+            j["model_type"] = "klingon";
         },
-        {"config.json", "Qwen2ForCausalLM", "not supported"});
+        {"config.json", "KlingonForCausalLM", "klingon", "not supported", "llama", "qwen3_moe"});
+    config_error([](Json& j) { j["architectures"] = {"LlamaForSequenceClassification"}; },
+                 {"config.json", "LlamaForSequenceClassification", "not supported"});
+    config_error([](Json& j) { j["model_type"] = "mamba2"; },
+                 {"mamba2", "not supported", "the card lacks", "SCAN"});
     config_error(
         [](Json& j) {
             j["architectures"] = {"MixtralForCausalLM"};
             j["model_type"] = "mixtral";
         },
-        {"mixture-of-experts"});
-    config_error([](Json& j) { j["num_local_experts"] = 8; }, {"mixture-of-experts"});
-    config_error([](Json& j) { j["hidden_act"] = "gelu"; }, {"gelu", "silu"});
+        {"config.json", "num_local_experts", "missing"});
+    config_error([](Json& j) { j["num_local_experts"] = 8; },
+                 {"config.json", "num_local_experts (8)", "not understood"});
+    config_error([](Json& j) { j["hidden_act"] = "gelu_25"; },
+                 {"config.json", "hidden_act", "gelu_25", "not known"});
     config_error([](Json& j) { j["quantization_config"] = {{"quant_method", "gptq"}}; },
                  {"quantization_config"});
-    config_error([](Json& j) { j["rope_scaling"] = {{"rope_type", "yarn"}, {"factor", 4.0}}; },
-                 {"yarn", "not supported"});
+    config_error([](Json& j) { j["rope_scaling"] = {{"rope_type", "klingon"}, {"factor", 4.0}}; },
+                 {"config.json", "klingon", "not supported"});
     config_error([](Json& j) { j["rope_scaling"] = {{"rope_type", "llama3"}, {"factor", 4.0}}; },
                  {"rope_scaling.low_freq_factor", "missing"});
-    config_error([](Json& j) { j["partial_rotary_factor"] = 0.5; }, {"partial rotary"});
+    config_error([](Json& j) { j["partial_rotary_factor"] = 0.4; },
+                 {"config.json", "0.4 of heads of 8", "pairs"});
     config_error([](Json& j) { j.erase("hidden_size"); },
                  {"config.json", "hidden_size", "missing"});
     config_error([](Json& j) { j["hidden_size"] = "big"; }, {"hidden_size", "whole number"});
@@ -181,7 +189,7 @@ TEST_F(Sources, SaysWhatIsNotSupportedInAHuggingFaceFolder) {
                  {"model.layers.2.input_layernorm.weight", "missing", "[32]"});
     config_error([](Json& j) { j["num_attention_heads"] = 5; }, {"heads", "multiple"});
     config_error([](Json& j) { j["num_attention_heads"] = 0; }, {"num_attention_heads", "0"});
-    config_error([](Json& j) { j["head_dim"] = 7; }, {"head size 7", "odd"});
+    config_error([](Json& j) { j["head_dim"] = 7; }, {"config.json", "heads of 7", "pairs"});
     config_error([](Json& j) { j["intermediate_size"] = 48; },
                  {"gate_proj.weight", "shape [40,32]", "expected [48,32]"});
     config_error([](Json& j) { j["vocab_size"] = 100; }, {"100"});
@@ -204,17 +212,17 @@ TEST_F(Sources, RefusesTensorsThatTheConfigurationDoesNotCallFor) {
     left_over({}, [](Json& j) { j["num_hidden_layers"] = 1; },
               {"tensor model.layers.1.input_layernorm.weight", "1 layers"});
     left_over({.attention_bias = true}, [](Json& j) { j["attention_bias"] = false; },
-              {"tensor model.layers.0.self_attn.k_proj.bias", "without attention"});
+              {"tensor model.layers.0.self_attn.k_proj.bias", "as it is configured"});
     left_over({.mlp_bias = true}, [](Json& j) { j["mlp_bias"] = false; },
-              {"tensor model.layers.0.mlp.down_proj.bias", "without MLP"});
+              {"tensor model.layers.0.mlp.down_proj.bias", "as it is configured"});
     test::GgufFile file = test::make_gguf({});
     file.values["llama.block_count"] = 1u;
     const auto path = gguf(file);
     expect_error([&] { load_model(path); }, {"tensor blk.1.attn_k.weight", "1 layers"});
     file = test::make_gguf({});
-    file.tensors.push_back({"blk.1.attn_output.bias", {32}, 0, std::vector<std::byte>(128)});
-    const auto biased = gguf(file);
-    expect_error([&] { load_model(biased); }, {"tensor blk.1.attn_output.bias"});
+    file.tensors.push_back({"blk.1.attn_sinks.weight", {4}, 0, std::vector<std::byte>(16)});
+    const auto with_sinks = gguf(file);
+    expect_error([&] { load_model(with_sinks); }, {"tensor blk.1.attn_sinks.weight"});
 }
 
 TEST_F(Sources, LeavesTensorsThatSayNothingNew) {
@@ -248,17 +256,23 @@ TEST_F(Sources, SaysWhatIsNotSupportedInAGgufFile) {
         test::GgufFile file = test::make_gguf({});
         change(file);
         const auto path = gguf(file);
-        expect_error([&] { plan(load_model(path), {}); }, words);
+        expect_error([&] { test::plan_source(path, {}); }, words);
     };
     using File = test::GgufFile;
     gguf_error([](File& f) { f.version = 1; }, {"byte 4", "version 1", "versions 2 and 3"});
-    gguf_error([](File& f) { f.values["general.architecture"] = std::string("gemma3"); },
-               {"gemma3", "not supported"});
-    gguf_error([](File& f) { f.values["llama.expert_count"] = 8u; }, {"mixture-of-experts"});
-    gguf_error([](File& f) { f.values["llama.rope.scaling.type"] = std::string("yarn"); },
-               {"yarn"});
-    gguf_error([](File& f) { f.values["llama.rope.dimension_count"] = 4u; },
-               {"rope.dimension_count"});
+    gguf_error([](File& f) { f.values["general.architecture"] = std::string("klingon"); },
+               {"klingon", "not supported", "llama", "qwen3moe"});
+    gguf_error([](File& f) { f.values["general.architecture"] = std::string("mamba2"); },
+               {"mamba2", "the card lacks", "SCAN"});
+    gguf_error([](File& f) { f.values["llama.expert_count"] = 8u; },
+               {"llama.expert_used_count", "missing"});
+    gguf_error([](File& f) { f.values["llama.some_new_switch"] = true; },
+               {"llama.some_new_switch", "not understood"});
+    gguf_error([](File& f) { f.values["llama.rope.scaling.type"] = std::string("klingon"); },
+               {"klingon", "not supported"});
+    for (const std::uint32_t dims : {0u, 3u, 10u})
+        gguf_error([&](File& f) { f.values["llama.rope.dimension_count"] = dims; },
+                   {"rope.dimension_count", "at most 8"});
     gguf_error([](File& f) { f.values["llama.attention.value_length"] = 4u; }, {"value_length"});
     gguf_error([](File& f) { f.values["split.count"] = 3u; },
                {"part 1 of 3", "-00001-of-00003.gguf"});
@@ -363,7 +377,7 @@ TEST_F(Sources, SaysWhichWeightIsNotFinite) {
     for (const WeightChoice w : {WeightChoice::kKeep, WeightChoice::kF16, WeightChoice::kF32}) {
         CompileOptions compile_options;
         compile_options.weights = w;
-        expect_error([&] { compile(load_model(folder), compile_options, temporary_ / "x.skald"); },
+        expect_error([&] { test::compile_source(folder, compile_options, temporary_ / "x.skald"); },
                      {"model.layers.1.mlp.up_proj.weight", "row 7", "not finite"});
         for (const auto& entry : std::filesystem::directory_iterator(temporary_.path()))
             EXPECT_EQ(entry.path().string().find("x.skald"), std::string::npos) << entry.path();
@@ -382,7 +396,7 @@ TEST_F(Sources, SaysWhatIsMissing) {
 }
 
 TEST_F(Sources, RefusesAContextTheModelDoesNotHave) {
-    const Model model = load_model(hugging_face({}));
+    Model model = load_model(hugging_face({}));
     CompileOptions options;
     for (const std::uint32_t context : {0u, 3u, 65u, 1u << 30}) {
         options.context = context;
@@ -395,14 +409,14 @@ TEST_F(Sources, RefusesAContextTheModelDoesNotHave) {
 TEST_F(Sources, SaysWhoseLimitAContextIsBeyond) {
     CompileOptions options;
     options.context = 300'000;
-    expect_error([&] { plan(load_model(hugging_face({})), options); },
+    expect_error([&] { test::plan_source(hugging_face({}), options); },
                  {"the model allows 4 to 64"});
-    const Model larger = load_model(hugging_face({.context = 1u << 20}));
+    Model larger = load_model(hugging_face({.context = 1u << 20}));
     expect_error([&] { plan(larger, options); }, {"the card allows 4 to 262140"});
 }
 
 TEST_F(Sources, LeavesNothingBehindWhenTheOutputCannotBeWritten) {
-    const Model model = load_model(hugging_face({}));
+    Model model = load_model(hugging_face({}));
     expect_error([&] { compile(model, {}, temporary_ / "no" / "such" / "x.skald"); },
                  {"x.skald", "cannot create"});
     std::filesystem::create_directory(temporary_ / "taken");

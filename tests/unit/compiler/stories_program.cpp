@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "compile.hpp"
+#include "compiled.hpp"
 #include "decoder.hpp"
 #include "temporary_folder.hpp"
 #include "test_models.hpp"
@@ -27,7 +28,7 @@ class StoriesProgram : public ::testing::TestWithParam<const char*> {
         const auto out = temporary_ / "model.skald";
         CompileOptions options;
         options.weights = weights;
-        compile(load_model(folder / GetParam()), options, out);
+        test::compile_source(folder / GetParam(), options, out);
         return out;
     }
     test::TemporaryFolder temporary_;

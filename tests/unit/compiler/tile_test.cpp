@@ -17,13 +17,17 @@ namespace skald::compiler {
 namespace {
 
 // A matrix that owns its data.
-struct Matrix {
-    Matrix(std::uint64_t n, std::uint64_t k, std::vector<float> values, test::Encoding e,
-           DType type)
-        : bytes(test::encode(values, e)), tensor{"m", type, {n, k}, bytes}, weight(&tensor, 0) {}
+struct Owned {
+    Owned(std::uint64_t n, std::uint64_t k, const std::vector<float>& values, test::Encoding e,
+          DType type)
+        : bytes(test::encode(values, e)), tensor{"m", type, {n, k}, bytes} {}
+    Owned(const Owned&) = delete;
+    Owned& operator=(const Owned&) = delete;
+
+    Expr whole() const { return expr::tensor(tensor); }
+
     std::vector<std::byte> bytes;
     Tensor tensor;
-    Weight weight;
 };
 
 std::vector<float> random_values(std::size_t count, unsigned seed, float scale = 1) {
@@ -39,11 +43,12 @@ float stored(isa::WeightFormat f, const std::vector<std::byte>& image, std::uint
     return test::tile_weight(f, image, k_len, n, k);
 }
 
-std::vector<std::byte> tiles(const StackedMatrix& m, isa::WeightFormat f,
-                             TileError* error = nullptr) {
-    std::vector<std::byte> out(isa::matrix_bytes(f, m.n(), m.k()), std::byte{0xAA});
+std::vector<std::byte> tiles(const Expr& m, isa::WeightFormat f, TileError* error = nullptr) {
+    const auto n = static_cast<std::uint32_t>(m->rows());
+    std::vector<std::byte> out(isa::matrix_bytes(f, n, static_cast<std::uint32_t>(m->columns())),
+                               std::byte{0xAA});
     const TileError e =
-        write_tiles(m, f, 0, static_cast<std::uint32_t>(isa::ceil_div(m.n(), 16)), out);
+        write_tiles(*m, f, 0, static_cast<std::uint32_t>(isa::ceil_div(n, 16)), out);
     if (error)
         *error = e;
     return out;
@@ -82,12 +87,12 @@ class TileShapes : public ::testing::TestWithParam<std::pair<std::uint32_t, std:
 TEST_P(TileShapes, ReadBackAsWritten) {
     const auto [n, k] = GetParam();
     const auto values = random_values(std::size_t{n} * k, n + k);
-    const Matrix m(n, k, values, test::Encoding::kF32, DType::kF32);
-    const StackedMatrix stacked({&m.weight}, k);
+    const Owned m(n, k, values, test::Encoding::kF32, DType::kF32);
+    const Expr matrix = m.whole();
     for (const isa::WeightInfo& info : isa::kWeights) {
         const isa::WeightFormat f = info.format;
         TileError error;
-        const auto image = tiles(stacked, f, &error);
+        const auto image = tiles(matrix, f, &error);
         double squared = 0, largest = 0, weights = 0;
         const auto padded_n = static_cast<std::uint32_t>(isa::ceil_div(n, 16) * 16);
         const auto padded_k =
@@ -127,14 +132,14 @@ TEST_P(TileShapes, ReadBackAsWritten) {
 
 TEST_P(TileShapes, DoNotDependOnHowManyAreMadeAtATime) {
     const auto [n, k] = GetParam();
-    const Matrix m(n, k, random_values(std::size_t{n} * k, 3), test::Encoding::kBF16, DType::kBF16);
-    const StackedMatrix stacked({&m.weight}, k);
+    const Owned m(n, k, random_values(std::size_t{n} * k, 3), test::Encoding::kBF16, DType::kBF16);
+    const Expr matrix = m.whole();
     for (const isa::WeightInfo& info : isa::kWeights) {
-        const auto whole = tiles(stacked, info.format);
+        const auto whole = tiles(matrix, info.format);
         const std::size_t row_tile = isa::matrix_bytes(info.format, 16, k);
         for (std::uint32_t t = 0; t < isa::ceil_div(n, 16); ++t) {
             std::vector<std::byte> one(row_tile);
-            write_tiles(stacked, info.format, t, 1, one);
+            write_tiles(*matrix, info.format, t, 1, one);
             EXPECT_EQ(std::memcmp(one.data(), whole.data() + t * row_tile, row_tile), 0)
                 << info.name << " " << t;
         }
@@ -143,8 +148,8 @@ TEST_P(TileShapes, DoNotDependOnHowManyAreMadeAtATime) {
 
 // The bytes, so that padding inside them is known as well.
 TEST(Tiles, PadWithNumbersThatStandForZero) {
-    const Matrix m(1, 1, {1.0f}, test::Encoding::kF32, DType::kF32);
-    const StackedMatrix stacked({&m.weight}, 1);
+    const Owned m(1, 1, {1.0f}, test::Encoding::kF32, DType::kF32);
+    const Expr matrix = m.whole();
     for (const auto& [format, filler] : {std::pair(isa::WeightFormat::I8B32, 0x80),
                                          {isa::WeightFormat::I8B128A, 0x00},
                                          {isa::WeightFormat::I4B128, 0x88},
@@ -153,7 +158,7 @@ TEST(Tiles, PadWithNumbersThatStandForZero) {
                                          {isa::WeightFormat::B1Row, 0x00},
                                          {isa::WeightFormat::MX4B32, 0x00},
                                          {isa::WeightFormat::T2B128, 0x55}}) {
-        const auto image = tiles(stacked, format);
+        const auto image = tiles(matrix, format);
         const isa::WeightInfo& info = isa::weight_info(format);
         const std::size_t scales = info.affine ? 128 : 64;
         std::size_t others = 0;
@@ -178,8 +183,8 @@ TEST(Tiles, KeepFloatsOfFourBits) {
             constexpr float kValues[] = {0, 0.5f, 1, 1.5f, 2, 3, 4, 6};
             values.push_back(kValues[i % 8] * scale * (i < 16 ? 1.0f : -1.0f));
         }
-    const Matrix m(1, 128, values, test::Encoding::kF32, DType::kF32);
-    const auto image = tiles(StackedMatrix({&m.weight}, 128), isa::WeightFormat::MX4B32);
+    const Owned m(1, 128, values, test::Encoding::kF32, DType::kF32);
+    const auto image = tiles(m.whole(), isa::WeightFormat::MX4B32);
     for (std::uint32_t k = 0; k < 128; ++k)
         EXPECT_EQ(stored(isa::WeightFormat::MX4B32, image, 128, 0, k), values[k]) << k;
 }
@@ -188,16 +193,16 @@ TEST(Tiles, RefuseWeightsThatHaveNoExponent) {
     for (const float bad : {INFINITY, NAN}) {
         auto values = random_values(64, 1);
         values[40] = bad;
-        const Matrix m(1, 64, values, test::Encoding::kF32, DType::kF32);
+        const Owned m(1, 64, values, test::Encoding::kF32, DType::kF32);
         for (const auto format : {isa::WeightFormat::MX4B32, isa::WeightFormat::B1Row})
-            EXPECT_THROW(tiles(StackedMatrix({&m.weight}, 64), format), CompileError);
+            EXPECT_THROW(tiles(m.whole(), format), CompileError);
     }
 }
 
 TEST(Tiles, StackPartsOnRowsThatNeedNotFillATile) {
-    const Matrix a(5, 40, random_values(200, 1), test::Encoding::kF32, DType::kF32);
-    const Matrix b(20, 40, random_values(800, 2), test::Encoding::kF16, DType::kF16);
-    const auto image = tiles(StackedMatrix({&a.weight, &b.weight}, 40), isa::WeightFormat::F32);
+    const Owned a(5, 40, random_values(200, 1), test::Encoding::kF32, DType::kF32);
+    const Owned b(20, 40, random_values(800, 2), test::Encoding::kF16, DType::kF16);
+    const auto image = tiles(expr::stack({a.whole(), b.whole()}), isa::WeightFormat::F32);
     std::vector<float> row(40);
     row_to_f32(b.tensor, 13, row);
     for (std::uint32_t k = 0; k < 40; ++k)
@@ -209,9 +214,9 @@ TEST(Tiles, UnpermuteInterleavedRotaryRows) {
         8);  // [8,1]: head 0 rows 0..3, head 1 rows 4..7, pairs (0,1) (2,3) interleaved
     for (std::size_t i = 0; i < 8; ++i)
         values[i] = static_cast<float>(i);
-    Matrix m(8, 1, values, test::Encoding::kF32, DType::kF32);
-    const Weight halves(&m.tensor, 4);
-    const auto image = tiles(StackedMatrix({&halves}, 1), isa::WeightFormat::F32);
+    Owned m(8, 1, values, test::Encoding::kF32, DType::kF32);
+    const Expr halves = expr::rows(m.whole(), RowMap{8, 0, 4, {0, 2, 1, 3}});
+    const auto image = tiles(halves, isa::WeightFormat::F32);
     std::vector<float> got;
     for (std::uint32_t n = 0; n < 8; ++n)
         got.push_back(stored(isa::WeightFormat::F32, image, 1, n, 0));
@@ -219,13 +224,13 @@ TEST(Tiles, UnpermuteInterleavedRotaryRows) {
 }
 
 TEST(Tiles, KeepQ8WeightsOfEveryByteValue) {
-    Matrix m(1, 64, random_values(64, 1), test::Encoding::kQ8_0, DType::kQ8_0);
+    Owned m(1, 64, random_values(64, 1), test::Encoding::kQ8_0, DType::kQ8_0);
     for (std::size_t i = 0; i < 32; ++i)
         m.bytes[2 + i] = std::byte(i * 8 + 4);  // -124 ... 124
     m.bytes[2] = std::byte{0x80};
     m.tensor.data = m.bytes;
     TileError error;
-    const auto image = tiles(StackedMatrix({&m.weight}, 64), isa::WeightFormat::I8B32, &error);
+    const auto image = tiles(m.whole(), isa::WeightFormat::I8B32, &error);
     std::vector<float> row(64);
     row_to_f32(m.tensor, 0, row);
     for (std::uint32_t k = 0; k < 64; ++k)
@@ -235,11 +240,11 @@ TEST(Tiles, KeepQ8WeightsOfEveryByteValue) {
 }
 
 TEST(Tiles, RefuseQ8ScalesThatAreNotFinite) {
-    Matrix m(1, 32, random_values(32, 1), test::Encoding::kQ8_0, DType::kQ8_0);
+    Owned m(1, 32, random_values(32, 1), test::Encoding::kQ8_0, DType::kQ8_0);
     m.bytes[1] = std::byte{0x7C};
     m.bytes[0] = std::byte{0};
     m.tensor.data = m.bytes;
-    EXPECT_THROW(tiles(StackedMatrix({&m.weight}, 32), isa::WeightFormat::I8B32), CompileError);
+    EXPECT_THROW(tiles(m.whole(), isa::WeightFormat::I8B32), CompileError);
 }
 
 }  // namespace

@@ -181,7 +181,8 @@ TEST(Container, RefusesImpossibleModels) {
     refuse_model([](M& m) { m.blocks_per_sequence = 0; }, "block table row");
     refuse_model([](M& m) { m.blocks_per_sequence = 5; }, "multiple of 4");
     refuse_model([](M& m) { m.workspace_bytes = 0; }, "workspace");
-    refuse_model([](M& m) { m.block_bytes += 64; }, "KV block");
+    refuse_model([](M& m) { m.block_bytes += 32; }, "KV block");
+    refuse_model([](M& m) { m.block_bytes = 0; }, "KV block");
     refuse_model([](M& m) { m.kv_format = 9; }, "KV format");
     refuse_model([](M& m) { m.n_stop = 17; }, "stop ids");
     refuse_model([](M& m) { m.stop[0] = 100; }, "stop id is 100");

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "backend/decoder_program.hpp"
 
-#include <bit>
-#include <cmath>
+#include <algorithm>
 
-#include "backend/assembler.hpp"
+#include "backend/lowering.hpp"
 #include "error.hpp"
+#include "ir/layer_ends.hpp"
 #include "skald/program.hpp"
 
 namespace skald::compiler {
@@ -16,48 +16,12 @@ using isa::Condition;
 using isa::MicroOp;
 using isa::Opcode;
 using isa::Operand;
-
-// Registers that are the program's own.
-enum Own : std::uint8_t {
-    kT = 32,        // rows of this step
-    kS = 33,        // selected rows of this step
-    kPrefill = 34,  // nonzero: this step came from a StepDesc
-    kLayer = 35,    // counted from the first of its run
-    kLayersLeft = 36,
-    kStepRows =
-        37,  // row table and selection of this step (kRows and kSelect have moved on to the next)
-    kStepSelect = 38,
-    kSelected = 39,  // address of the rows that go through the head
-    kTemp = 40,
-};
-
-constexpr std::uint32_t kPitchUnit = 16;
-
-Operand at(std::uint8_t base, std::uint64_t offset = 0) {
-    return {.offset = offset, .base = base};
-}
-
-Operand with_pitch(Operand operand, std::uint64_t bytes) {
-    if (bytes % kPitchUnit != 0 || bytes / kPitchUnit > 0xffff)
-        fail("internal error: a pitch of {} bytes cannot be encoded", bytes);
-    operand.pitch = static_cast<std::uint16_t>(bytes / kPitchUnit);
-    return operand;
-}
-
-MicroOp op_of(Opcode opcode, std::uint8_t rows) {
-    MicroOp op;
-    op.opcode = static_cast<std::uint8_t>(opcode);
-    op.rows = rows;
-    return op;
-}
-
-std::uint64_t float_bits(float value) {
-    return std::bit_cast<std::uint32_t>(value);
-}
+using namespace own;  // registers
 
 class Program {
   public:
-    Program(const ir::Graph& graph, const WeightLayout& layout) : g_(graph), layout_(layout) {}
+    Program(const ir::Graph& graph, const WeightLayout& layout, const ProgramOptions& options)
+        : g_(graph), options_(options), l_(graph, layout, a_) {}
 
     std::vector<MicroOp> run() {
         // Queued jobs of a request that is over fall through, saving nothing.
@@ -71,8 +35,10 @@ class Program {
         a_.bind(step);
         begin_step();
         nodes(g_.embedding());
+        probe(g_.runs().front().carried_in);
         for (const ir::Block& block : g_.runs())
             layers(block);
+        l_.set_looped(false);
         after_layers();
         nodes(g_.head());
         sample();
@@ -82,58 +48,6 @@ class Program {
     }
 
   private:
-    // ---- operands ----
-
-    std::uint8_t rows_of(ir::ValueId id) const {
-        return g_.values[id].rows == ir::Rows::kBatch ? kT : kS;
-    }
-
-    Operand value(ir::ValueId id) const {
-        const ir::Value& root = g_.values[g_.root_of(id)];
-        const std::uint64_t column = g_.column_of(id);
-        Operand operand = id == selected_
-                              ? at(kSelected)
-                              : at(program::kWork, root.offset + column * sizeof(float));
-        if (root.pitch != g_.values[id].width)
-            operand = with_pitch(operand, std::uint64_t{root.pitch} * sizeof(float));
-        return operand;
-    }
-
-    Operand constant(ir::ConstantId id) const {
-        const WeightLayout::Place& place = layout_.places[id];
-        const Operand first = at(program::kWeights, place.offset);
-        return g_.constants[id].layers.count != 0 ? by_layer(first, place.stride) : first;
-    }
-
-    Operand pool() const {
-        return by_layer(at(program::kKvPool, first_layer_ * kv_layer_bytes()),
-                        static_cast<std::uint32_t>(kv_layer_bytes()));
-    }
-
-    // `first` is of the run's first layer.
-    Operand by_layer(Operand first, std::uint32_t stride) const {
-        if (looped_) {
-            first.index = kLayer;
-            first.stride = stride;
-        }
-        return first;
-    }
-
-    Operand block_table() const {
-        return with_pitch(at(program::kBlocks),
-                          std::uint64_t{blocks_per_sequence(g_.context)} * sizeof(std::uint32_t));
-    }
-
-    std::uint64_t kv_layer_bytes() const {
-        return isa::kv_layer_bytes(g_.kv_format, g_.kv_heads, g_.head_dim);
-    }
-    std::uint32_t block_bytes() const {
-        const std::uint64_t bytes = g_.layers * kv_layer_bytes();
-        if (bytes > 0xffffffffu)
-            fail("a KV block of {} bytes is larger than the card's 4 GiB", bytes);
-        return static_cast<std::uint32_t>(bytes);
-    }
-
     // ---- arithmetic ----
 
     void nodes(const ir::Block& block) {
@@ -141,139 +55,39 @@ class Program {
             emit(node);
     }
 
+    void layer_nodes(const ir::Block& block) {
+        const std::vector<std::size_t> ends = ir::layer_ends(g_, block);
+        for (std::size_t n = 0; n < block.nodes.size(); ++n) {
+            emit(block.nodes[n]);
+            if (std::find(ends.begin(), ends.end(), n) != ends.end())
+                probe(block.carried_out);
+        }
+    }
+
     // A single layer among others needs no loop; a model of one layer has the form of all models
     // whose layers are alike.
     void layers(const ir::Block& block) {
-        first_layer_ = block.layers.first;
-        looped_ = block.layers.count > 1 || g_.layers == 1;
-        if (!looped_)
-            return nodes(block);
+        const bool looped = block.rounds() > 1 || g_.layers == 1;
+        l_.set_looped(looped);
+        if (!looped)
+            return layer_nodes(block);
         const auto again = a_.new_label();
-        a_.move(kLayer, 0);
-        a_.move(kLayersLeft, block.layers.count);
+        a_.move(kRound, 0);
+        a_.move(kRoundsLeft, block.rounds());
         a_.bind(again);
-        nodes(block);
-        a_.alu(AluOp::Add, kLayer, kLayer, 1);
-        a_.loop(kLayersLeft, again);
+        layer_nodes(block);
+        a_.alu(AluOp::Add, kRound, kRound, 1);
+        a_.loop(kRoundsLeft, again);
     }
 
     void emit(const ir::Node& node) {
-        switch (node.op) {
-            case ir::Op::kGather:
-                return gather(node);
-            case ir::Op::kRmsNorm:
-                return rms_norm(node);
-            case ir::Op::kMatMul:
-                return matmul(node);
-            case ir::Op::kRope:
-                return rope(node);
-            case ir::Op::kKvAppend:
-                return kv_append(node);
-            case ir::Op::kAttention:
-                return attention(node);
-            case ir::Op::kGlu:
-                return glu(node);
-            case ir::Op::kAdd:
-                return add(node);
-            case ir::Op::kSelectRows:
-                return select_rows(node);
-            case ir::Op::kLogits:
-                return logits(node);
-        }
-    }
-
-    void gather(const ir::Node& node) {
-        const ir::Constant& w = g_.constants[node.weight];
-        MicroOp op = op_of(Opcode::Gather, kT);
-        op.fmt = static_cast<std::uint8_t>(w.format);
-        op.dim = {w.n, w.k};
-        op.op[0] = at(program::kTokens);
-        op.op[1] = constant(node.weight);
-        op.op[2] = value(node.out);
-        a_.emit(op);
-    }
-
-    void rms_norm(const ir::Node& node) {
-        MicroOp op = op_of(Opcode::RmsNorm, rows_of(node.out));
-        op.dim[0] = g_.values[node.out].width;
-        op.imm = float_bits(g_.norm_eps);
-        op.op[0] = value(node.in[0]);
-        op.op[1] = constant(node.weight);
-        op.op[2] = value(node.out);
-        a_.emit(op);
-    }
-
-    void matmul(const ir::Node& node) {
-        const ir::Constant& w = g_.constants[node.weight];
-        MicroOp op = op_of(Opcode::MatMul, rows_of(node.out));
-        op.fmt = static_cast<std::uint8_t>(w.format);
-        op.dim = {w.n, w.k};
-        op.op[0] = value(node.in[0]);
-        op.op[1] = constant(node.weight);
-        op.op[2] = value(node.out);
-        if (node.in.size() == 2)
-            op.flags |= isa::kFlagAccumulate;
-        if (node.bias != ir::kNone) {
-            op.flags |= isa::kFlagBias;
-            op.op[3] = constant(node.bias);
-        }
-        a_.emit(op);
-    }
-
-    void rope(const ir::Node& node) {
-        MicroOp op = op_of(Opcode::Rope, kT);
-        op.dim = {g_.values[node.out].width / g_.head_dim, g_.head_dim, g_.head_dim, g_.context};
-        op.op[0] = value(node.out);
-        op.op[1] = constant(node.weight);
-        op.op[2] = at(program::kRows);
-        a_.emit(op);
-    }
-
-    void kv_append(const ir::Node& node) {
-        MicroOp op = op_of(Opcode::KvAppend, kT);
-        op.fmt = static_cast<std::uint8_t>(g_.kv_format);
-        op.rb = program::kKvBlocks;
-        op.dim = {g_.kv_heads, 0, g_.head_dim, block_bytes()};
-        op.op[0] = value(node.in[0]);
-        op.op[1] = value(node.in[1]);
-        op.op[2] = pool();
-        op.op[3] = at(program::kRows);
-        op.op[4] = block_table();
-        a_.emit(op);
-    }
-
-    void attention(const ir::Node& node) {
-        MicroOp op = op_of(Opcode::Attention, kT);
-        op.fmt = static_cast<std::uint8_t>(g_.kv_format);
-        op.rb = program::kKvBlocks;
-        op.dim = {g_.heads, g_.kv_heads, g_.head_dim, block_bytes()};
-        op.imm = float_bits(static_cast<float>(1.0 / std::sqrt(static_cast<double>(g_.head_dim)))) |
-                 std::uint64_t{g_.window} << 32;
-        op.op[0] = value(node.in[0]);
-        op.op[1] = pool();
-        op.op[2] = value(node.out);
-        op.op[3] = at(program::kRows);
-        op.op[4] = block_table();
-        a_.emit(op);
-    }
-
-    void glu(const ir::Node& node) {
-        MicroOp op = op_of(Opcode::Glu, rows_of(node.out));
-        op.aux = static_cast<std::uint8_t>(isa::Activation::Silu);
-        op.dim[0] = g_.values[node.out].width;
-        op.op[0] = value(node.in[0]);
-        op.op[1] = value(node.in[1]);
-        op.op[2] = value(node.out);
-        a_.emit(op);
-    }
-
-    void add(const ir::Node& node) {
-        MicroOp op = op_of(Opcode::Add, rows_of(node.out));
-        op.dim[0] = g_.values[node.out].width;
-        op.op[0] = value(node.in[0]);
-        op.op[1] = value(node.in[1]);
-        op.op[2] = value(node.out);
-        a_.emit(op);
+        if (l_.lower(node))
+            return;
+        if (node.op == ir::Op::kSelectRows)
+            return select_rows(node);
+        if (node.op == ir::Op::kLogits)
+            return logits(node);
+        fail("internal error: nothing makes a micro-op of {}", ir::name_of(node.op));
     }
 
     MicroOp gather_rows(Operand index, Operand from, Operand to, std::uint32_t row_bytes) const {
@@ -301,6 +115,13 @@ class Program {
         a_.alu(AluOp::Add, program::kSteps, program::kSteps, sizeof(program::StepDesc));
         a_.alu(AluOp::Sub, program::kStepsLeft, program::kStepsLeft, 1);
         a_.bind(go);
+        if (g_.chosen != 0)
+            a_.alu(AluOp::Mul, kRouted, kT, g_.chosen);
+        if (std::any_of(g_.tables.begin(), g_.tables.end(),
+                        [](const RotaryTable& t) { return !t.long_frequencies.empty(); })) {
+            a_.alu(AluOp::And, kLong, program::kMode, program::kModeLong);
+            a_.alu(AluOp::Min, kLong, kLong, 1);
+        }
     }
 
     // A prefill step's inputs lie one behind the other; decode steps use the same ones again and
@@ -324,7 +145,7 @@ class Program {
     // In a decode step every row is selected: the batch's rows themselves go through the head.
     void select_rows(const ir::Node& node) {
         const auto done = a_.new_label();
-        const Operand from = value(node.in[0]), to = value(node.out);
+        const Operand from = l_.value(node.in[0]), to = l_.value(node.out);
         a_.alu(AluOp::Add, kSelected, program::kWork, from.offset);
         a_.branch_if(Condition::Equal, kPrefill, 0, done);
         a_.copy(kStepSelect, program::kSelect);
@@ -334,18 +155,17 @@ class Program {
         a_.bind(done);
         if (from.pitch != to.pitch)
             fail("internal error: the batch's rows and the selected rows have different pitches");
-        selected_ = node.out;
+        l_.set_selected(node.out);
     }
 
     // What the modes do with the logits. From here on S rows.
     void logits(const ir::Node& node) {
         logits_ = node.in[0];
-        const std::uint64_t row_bytes = std::uint64_t{g_.vocabulary} * sizeof(float);
         const auto no_log_prob = a_.new_label(), no_dump = a_.new_label();
         unless_mode(program::kModeLogProb, no_log_prob);
         MicroOp op = op_of(Opcode::LogProb, kS);
         op.dim[0] = g_.vocabulary;
-        op.op[0] = value(logits_);
+        op.op[0] = l_.value(logits_);
         op.op[1] = at(program::kTargets);
         op.op[2] = at(program::kLogProbs);
         a_.emit(op);
@@ -353,14 +173,28 @@ class Program {
         advance(program::kLogProbs, kS, 2);
         a_.bind(no_log_prob);
         unless_mode(program::kModeDump, no_dump);
-        op = op_of(Opcode::Copy, kS);
+        dump(l_.value(logits_), kS, g_.vocabulary);
+        a_.bind(no_dump);
+    }
+
+    void probe(ir::ValueId carried) {
+        if (!options_.probe)
+            return;
+        const auto no_dump = a_.new_label();
+        unless_mode(program::kModeDump, no_dump);
+        dump(l_.with_pitch_of(carried, l_.value(carried)), kT, g_.hidden);
+        a_.bind(no_dump);
+    }
+
+    void dump(Operand from, std::uint8_t rows, std::uint32_t width) {
+        const std::uint64_t row_bytes = std::uint64_t{width} * sizeof(float);
+        MicroOp op = op_of(Opcode::Copy, rows);
         op.dim[0] = static_cast<std::uint32_t>(row_bytes);
         op.op[0] = at(program::kDump);
-        op.op[1] = value(logits_);
+        op.op[1] = from;
         a_.emit(op);
-        a_.alu(AluOp::Mul, kTemp, kS, row_bytes);
+        a_.alu(AluOp::Mul, kTemp, rows, row_bytes);
         a_.alu_reg(AluOp::Add, program::kDump, program::kDump, kTemp);
-        a_.bind(no_dump);
     }
 
     void unless_mode(std::uint64_t mode, Assembler::Label to) {
@@ -392,7 +226,7 @@ class Program {
 
         op = op_of(Opcode::Sample, kS);
         op.dim = {g_.vocabulary, g_.context};
-        op.op[0] = value(logits_);
+        op.op[0] = l_.value(logits_);
         op.op[1] = at(program::kSequences);
         op.op[2] = at(program::kDecodeTokens);
         op.op[3] = at(program::kDecodeTable);
@@ -436,23 +270,18 @@ class Program {
     }
 
     const ir::Graph& g_;
-    const WeightLayout& layout_;
+    const ProgramOptions& options_;
     Assembler a_;
+    Lowering l_;
     Assembler::Label next_{};
-    std::uint32_t first_layer_ = 0;  // of the run that is being emitted
-    bool looped_ = false;            // whether it is a loop
-    ir::ValueId selected_ = ir::kNone, logits_ = ir::kNone;
+    ir::ValueId logits_ = ir::kNone;
 };
 
 }  // namespace
 
-std::uint32_t blocks_per_sequence(std::uint32_t context) {
-    return static_cast<std::uint32_t>(isa::ceil_div(isa::ceil_div(context, isa::kKvPositions), 4) *
-                                      4);
-}
-
-std::vector<isa::MicroOp> decoder_program(const ir::Graph& graph, const WeightLayout& layout) {
-    return Program(graph, layout).run();
+std::vector<isa::MicroOp> decoder_program(const ir::Graph& graph, const WeightLayout& layout,
+                                          const ProgramOptions& options) {
+    return Program(graph, layout, options).run();
 }
 
 }  // namespace skald::compiler

@@ -15,6 +15,14 @@ namespace skald::compiler {
 // operand's pitch counts 16 bytes).
 std::uint32_t blocks_per_sequence(std::uint32_t context);
 
-std::vector<isa::MicroOp> decoder_program(const ir::Graph& graph, const WeightLayout& layout);
+struct ProgramOptions {
+    // With kModeDump a step puts out what is carried from layer to layer as well, before its
+    // logits: of the embedding and of each layer f32 [rows of the step][hidden], one behind the
+    // other at kDump, which moves on.
+    bool probe = false;
+};
+
+std::vector<isa::MicroOp> decoder_program(const ir::Graph& graph, const WeightLayout& layout,
+                                          const ProgramOptions& options = {});
 
 }  // namespace skald::compiler

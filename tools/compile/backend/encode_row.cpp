@@ -14,8 +14,8 @@ namespace {
 
 constexpr int kExponentBias = 128;  // of numbers that count halves
 
-[[noreturn]] void bad_weight(const Tensor& tensor, std::uint64_t row, std::string_view format) {
-    fail("tensor {}: row {} has a weight that is not finite, or too large for {}", tensor.name, row,
+[[noreturn]] void bad_weight(std::string_view name, std::uint64_t row, std::string_view format) {
+    fail("tensor {}: row {} has a weight that is not finite, or too large for {}", name, row,
          format);
 }
 
@@ -49,20 +49,31 @@ const EncodedRow& RowEncoder::encode(const Tensor& tensor, std::uint64_t row) {
     weights_.resize(tensor.row_length());
     row_to_f32(tensor, row, weights_);
     if (!info_.integer)
-        round_floats(tensor, row);
+        round_floats(tensor.name, row);
     else if (!fits(info_of(tensor.type)) || !copy(tensor, row))
-        quantise(tensor, row);
+        quantise(tensor.name, row);
     add_errors();
     return out_;
 }
 
-void RowEncoder::round_floats(const Tensor& tensor, std::uint64_t row) {
+const EncodedRow& RowEncoder::encode(std::span<const float> weights, std::string_view name,
+                                     std::uint64_t row) {
+    weights_.assign(weights.begin(), weights.end());
+    if (!info_.integer)
+        round_floats(name, row);
+    else
+        quantise(name, row);
+    add_errors();
+    return out_;
+}
+
+void RowEncoder::round_floats(std::string_view name, std::uint64_t row) {
     out_.floats = weights_;
     for (float& w : out_.floats) {
         if (info_.format == isa::WeightFormat::F16)
             w = f16_to_f32(f32_to_f16(w));
         if (!std::isfinite(w))
-            bad_weight(tensor, row, info_.name);
+            bad_weight(name, row, info_.name);
     }
 }
 
@@ -97,7 +108,7 @@ bool RowEncoder::copy(const Tensor& tensor, std::uint64_t row) {
         }
         out_.row_scale = only.value_or(0.0f);
         if (!std::isfinite(out_.row_scale))
-            bad_weight(tensor, row, info_.name);
+            bad_weight(tensor.name, row, info_.name);
         return true;
     }
     const std::size_t blocks = k / info_.block;
@@ -116,7 +127,7 @@ bool RowEncoder::copy(const Tensor& tensor, std::uint64_t row) {
             good &= finite_half(out_.minimum[b]);
         }
         if (!good)
-            bad_weight(tensor, row, info_.name);
+            bad_weight(tensor.name, row, info_.name);
     }
     return true;
 }
@@ -124,13 +135,13 @@ bool RowEncoder::copy(const Tensor& tensor, std::uint64_t row) {
 bool RowEncoder::copy_exponents(const Tensor& tensor, std::uint64_t row) {
     for (const float w : weights_)
         if (!std::isfinite(w))
-            bad_weight(tensor, row, info_.name);
+            bad_weight(tensor.name, row, info_.name);
     for (std::size_t b = 0; b < out_.scale.size(); ++b)
         out_.scale[b] = static_cast<std::uint16_t>(std::ilogb(source_.scale[b]) + kExponentBias);
     return true;
 }
 
-void RowEncoder::quantise(const Tensor& tensor, std::uint64_t row) {
+void RowEncoder::quantise(std::string_view name, std::uint64_t row) {
     const std::size_t k = weights_.size();
     out_.u.resize(k);
     const std::span<const float> weights(weights_);
@@ -139,7 +150,7 @@ void RowEncoder::quantise(const Tensor& tensor, std::uint64_t row) {
         out_.row_scale =
             info_.bits == 1 ? quantise_signs(weights, u) : quantise_ternary(weights, u);
         if (!std::isfinite(out_.row_scale))
-            bad_weight(tensor, row, info_.name);
+            bad_weight(name, row, info_.name);
         return;
     }
     const std::size_t blocks = isa::ceil_div(k, info_.block);
@@ -160,7 +171,7 @@ void RowEncoder::quantise(const Tensor& tensor, std::uint64_t row) {
             s = info_.affine ? quantise_affine(from, info_.bits, to, energy)
                              : quantise_symmetric(from, info_.bits, to, energy);
         if (!finite_scale(info_, s.scale) || !finite_half(s.minimum))
-            bad_weight(tensor, row, info_.name);
+            bad_weight(name, row, info_.name);
         out_.scale[b] = s.scale;
         if (info_.affine)
             out_.minimum[b] = s.minimum;

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "input/quantised.hpp"
@@ -40,6 +41,9 @@ class RowEncoder {
     // Throws CompileError naming tensor and row if a weight is not finite or too large for the
     // format. The result is good until the next call.
     const EncodedRow& encode(const Tensor& tensor, std::uint64_t row);
+    // A row that has been computed; `name` and `row` are for messages.
+    const EncodedRow& encode(std::span<const float> weights, std::string_view name,
+                             std::uint64_t row);
 
     // The row last encoded, as the weights that the card computes with.
     void decode(std::span<float> out) const;
@@ -51,8 +55,8 @@ class RowEncoder {
     bool fits(const TypeInfo& source) const;
     bool copy(const Tensor& tensor, std::uint64_t row);
     bool copy_exponents(const Tensor& tensor, std::uint64_t row);
-    void quantise(const Tensor& tensor, std::uint64_t row);
-    void round_floats(const Tensor& tensor, std::uint64_t row);
+    void quantise(std::string_view name, std::uint64_t row);
+    void round_floats(std::string_view name, std::uint64_t row);
     void add_errors();
     void add_error(std::size_t begin, std::size_t end, float scale, float minimum);
     float scale_of(std::size_t block) const;

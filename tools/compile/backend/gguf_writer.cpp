@@ -3,13 +3,16 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <cstring>
+#include <map>
 
 #include "backend/encode_row.hpp"
 #include "backend/output_file.hpp"
 #include "error.hpp"
 #include "input/half.hpp"
+#include "model/names.hpp"
 #include "model/rope.hpp"
 #include "ordered_pipeline.hpp"
 
@@ -137,15 +140,19 @@ struct Entry {
 
 class GgufWriter {
   public:
-    GgufWriter(const Model& model, const WeightFormats& formats, std::optional<DType> type,
-               const Calibration* calibration)
-        : model_(model), formats_(formats), type_(type), calibration_(calibration) {
+    GgufWriter(const Model& model, std::optional<DType> type, const Calibration* calibration)
+        : model_(model), type_(type), calibration_(calibration) {
+        if (model.config.architecture != "llama" || model.random_tensors.empty())
+            fail("{}: a GGUF file is written of random models of type llama only, this is {}",
+                 model.config.source, model.config.architecture);
         read_rope();
-        for (const SlotInfo& slot : kSlotTable)
-            for (std::uint32_t layer = 0; needs(slot.slot, model.config) &&
-                                          layer < (slot.per_layer ? model.config.layers : 1);
-                 ++layer)
-                add(model.weights.at(slot.slot, layer).tensor(), stored_as(slot, layer));
+        each_matrix(model.spec,
+                    [&](std::string_view, std::optional<std::uint32_t>, const Matrix& m) {
+                        for (const Expr& e : m.of)
+                            matrices_.try_emplace(e->name(), m.format, e->key());
+                    });
+        for (const Tensor* t : model.random_tensors)
+            add(renamed(*t), stored_as(*t));
         if (!factors_.empty()) {
             Tensor t{"rope_freqs.weight", DType::kF32, {factors_.size()}, {}};
             t.data = std::as_bytes(std::span(factors_));
@@ -191,15 +198,49 @@ class GgufWriter {
   private:
     static constexpr Stored kFloats{isa::WeightFormat::F32, DType::kF32, {}};
 
-    Stored stored_as(const SlotInfo& slot, std::uint32_t layer) const {
-        if (slot.n == Dim::kNone)
+    // By GGUF's name.
+    static Tensor renamed(const Tensor& t) {
+        Tensor out = t;
+        for (const TensorName& n : kUsualNames)
+            for (const std::string_view suffix : {".weight", ".bias"})
+                if (const auto layer = layer_in(n.hf, suffix, t.name)) {
+                    out.name = fmt::format(fmt::runtime(n.gguf), *layer);
+                    if (n.role == "attn_post_norm")
+                        continue;  // the same tensor is the next role's, as Llama has it
+                    out.name += suffix;
+                    return out;
+                }
+        fail("tensor {} has no name in GGUF files", t.name);
+    }
+
+    // The number that stands for "{}" (0 where there is none), if that is the name.
+    static std::optional<std::uint32_t> layer_in(std::string_view pattern, std::string_view suffix,
+                                                 std::string_view name) {
+        if (!name.ends_with(suffix))
+            return std::nullopt;
+        name.remove_suffix(suffix.size());
+        const std::size_t at = pattern.find("{}");
+        if (at == pattern.npos)
+            return name == pattern ? std::optional(0u) : std::nullopt;
+        const std::string_view before = pattern.substr(0, at), after = pattern.substr(at + 2);
+        if (!name.starts_with(before) || !name.ends_with(after))
+            return std::nullopt;
+        name = name.substr(before.size(), name.size() - before.size() - after.size());
+        std::uint32_t layer = 0;
+        const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), layer);
+        return error == std::errc() && end == name.data() + name.size() ? std::optional(layer)
+                                                                        : std::nullopt;
+    }
+
+    Stored stored_as(const Tensor& t) const {
+        const auto matrix = matrices_.find(t.name);
+        if (matrix == matrices_.end())
             return kFloats;
-        const isa::WeightFormat format =
-            type_ ? format_of(*type_) : formats_[layer][static_cast<std::size_t>(slot.slot)];
+        const isa::WeightFormat format = type_ ? format_of(*type_) : matrix->second.first;
         const DType wanted = type_.value_or(gguf_counterpart(format));
-        const bool whole = row_bytes(wanted, size_of(slot.k, model_.config)).has_value();
+        const bool whole = row_bytes(wanted, t.row_length()).has_value();
         return {format, whole ? wanted : DType::kF32,
-                calibration_ ? calibration_->of(slot.slot, layer) : std::span<const float>()};
+                calibration_ ? calibration_->of(matrix->second.second) : std::span<const float>()};
     }
 
     void add(const Tensor& tensor, const Stored& stored) {
@@ -227,12 +268,16 @@ class GgufWriter {
         return out;
     }
 
+    const Attention& attention() const {
+        return std::get<Attention>(model_.spec.layers.front().mixer);
+    }
+
     // The configuration has frequencies; GGUF a base, and factors where the base alone does not do.
     void read_rope() {
-        const std::vector<double>& f = model_.config.rope_frequencies;
+        const std::vector<double>& f = model_.spec.rotary.front().frequencies;
         if (f.size() > 1 && f[0] == 1)
             theta_ = static_cast<float>(std::pow(f[1], -static_cast<double>(f.size())));
-        const std::vector<double> plain = rope_frequencies(theta_, model_.config.head_dim);
+        const std::vector<double> plain = rope_frequencies(theta_, attention().k_dim);
         std::vector<float> factors;
         bool differ = false;
         for (std::size_t i = 0; i < f.size(); ++i) {
@@ -265,24 +310,26 @@ class GgufWriter {
     }
 
     void metadata(Metadata& m) const {
-        const ModelConfig& c = model_.config;
+        const DecoderSpec& d = model_.spec;
+        const Attention& a = attention();
         m.text("general.architecture", "llama");
-        m.text("general.name", c.name);
+        m.text("general.name", model_.config.name);
         m.u32("general.quantization_version", 2);
-        m.u32("llama.block_count", c.layers);
-        m.u32("llama.context_length", c.context);
-        m.u32("llama.embedding_length", c.hidden);
-        m.u32("llama.feed_forward_length", c.ffn);
-        m.u32("llama.attention.head_count", c.heads);
-        m.u32("llama.attention.head_count_kv", c.kv_heads);
-        m.u32("llama.attention.key_length", c.head_dim);
-        m.u32("llama.attention.value_length", c.head_dim);
-        if (c.sliding_window != 0)
-            m.u32("llama.attention.sliding_window", c.sliding_window);
-        m.f32("llama.attention.layer_norm_rms_epsilon", c.norm_eps);
+        m.u32("llama.block_count", static_cast<std::uint32_t>(d.layers.size()));
+        m.u32("llama.context_length", d.context);
+        m.u32("llama.embedding_length", d.hidden);
+        m.u32("llama.feed_forward_length",
+              std::get<FeedForward>(d.layers.front().ffn).up.weight.n());
+        m.u32("llama.attention.head_count", a.heads);
+        m.u32("llama.attention.head_count_kv", a.kv_heads);
+        m.u32("llama.attention.key_length", a.k_dim);
+        m.u32("llama.attention.value_length", a.k_dim);
+        if (a.window != 0)
+            m.u32("llama.attention.sliding_window", a.window);
+        m.f32("llama.attention.layer_norm_rms_epsilon", d.output_norm.eps);
         m.f32("llama.rope.freq_base", theta_);
-        m.u32("llama.rope.dimension_count", c.head_dim);
-        m.u32("llama.vocab_size", c.vocabulary);
+        m.u32("llama.rope.dimension_count", a.k_dim);
+        m.u32("llama.vocab_size", d.vocabulary);
         const rt::TokenizerSpec& t = model_.tokenizer;
         m.text("tokenizer.ggml.model", "llama");
         m.array("tokenizer.ggml.tokens", 8, t.pieces,
@@ -298,11 +345,11 @@ class GgufWriter {
     }
 
     const Model& model_;
-    const WeightFormats& formats_;
     const std::optional<DType> type_;
     const Calibration* calibration_;
     float theta_ = 10000;
     std::vector<float> factors_;
+    std::map<std::string, std::pair<isa::WeightFormat, std::string>> matrices_;  // and their keys
     std::vector<Entry> entries_;
 };
 
@@ -316,10 +363,9 @@ DType gguf_counterpart(isa::WeightFormat format) {
     return DType::kF32;
 }
 
-void write_gguf(const Model& model, const WeightFormats& formats, std::optional<DType> type,
-                unsigned threads, const std::filesystem::path& out,
-                const Calibration* calibration) {
-    GgufWriter(model, formats, type, calibration).write(threads, out);
+void write_gguf(const Model& model, std::optional<DType> type, unsigned threads,
+                const std::filesystem::path& out, const Calibration* calibration) {
+    GgufWriter(model, type, calibration).write(threads, out);
 }
 
 }  // namespace skald::compiler

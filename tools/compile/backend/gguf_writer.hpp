@@ -8,7 +8,6 @@
 
 #include "calibrate/calibration.hpp"
 #include "model/model.hpp"
-#include "passes/weight_formats.hpp"
 
 namespace skald::compiler {
 
@@ -21,8 +20,7 @@ DType gguf_counterpart(isa::WeightFormat format);
 // whose rows are not whole blocks of it have the same numbers as f32. Vectors in f32. `model` must
 // be from load_random, whose names and order of rows are GGUF's. `calibration`, which may be null,
 // has its part in the search for scales, as in the compiled form. Throws CompileError.
-void write_gguf(const Model& model, const WeightFormats& formats, std::optional<DType> type,
-                unsigned threads, const std::filesystem::path& out,
-                const Calibration* calibration = nullptr);
+void write_gguf(const Model& model, std::optional<DType> type, unsigned threads,
+                const std::filesystem::path& out, const Calibration* calibration = nullptr);
 
 }  // namespace skald::compiler

@@ -16,8 +16,8 @@ namespace skald::compiler {
 struct WeightLayout {
     struct Place {
         std::uint64_t offset = 0;  // of the first of its layers if it has some
-        std::uint64_t bytes = 0;   // of one layer
-        std::uint32_t stride = 0;  // bytes from layer to layer
+        std::uint64_t bytes = 0;   // of one layer, all its experts, which lie one behind the other
+        std::uint32_t stride = 0;  // bytes from round to round of the loop
     };
     std::vector<Place> places;  // by ConstantId
     std::uint64_t bytes = 0;
@@ -25,7 +25,7 @@ struct WeightLayout {
     // One piece of the image, in ascending order of offset; gaps are zero.
     struct Item {
         ir::ConstantId constant;
-        std::uint32_t layer;
+        std::uint32_t round;  // of its loop; 0 for what is of no layer
         std::uint64_t offset, bytes;
     };
     std::vector<Item> items;

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstring>
 #include <numeric>
+#include <vector>
 
 #include "input/half.hpp"
 
@@ -122,28 +123,16 @@ void put_floats(isa::WeightFormat format, std::byte* bytes, std::uint32_t lane,
 
 }  // namespace
 
-StackedMatrix::StackedMatrix(const std::vector<const Weight*>& parts, std::uint32_t k) : k_(k) {
-    for (const Weight* weight : parts) {
-        parts_.push_back({n_, weight});
-        n_ += static_cast<std::uint32_t>(weight->tensor().rows());
-    }
-}
-
-StackedMatrix::Row StackedMatrix::row(std::uint32_t n) const {
-    std::size_t part = parts_.size() - 1;
-    while (parts_[part].begin > n)
-        --part;
-    const Weight& weight = *parts_[part].weight;
-    return {&weight.tensor(), weight.source_row(n - parts_[part].begin)};
-}
-
-TileError write_tiles(const StackedMatrix& matrix, isa::WeightFormat format, std::uint32_t first,
+TileError write_tiles(const Expression& matrix, isa::WeightFormat format, std::uint32_t first,
                       std::uint32_t count, std::span<std::byte> out,
                       std::span<const float> energy) {
     const isa::WeightInfo& info = isa::weight_info(format);
-    const std::uint64_t row_tile = isa::row_tile_bytes(format, matrix.k());
-    const auto tiles_k = static_cast<std::uint32_t>(isa::ceil_div(matrix.k(), info.tile_k));
+    const auto n_rows = static_cast<std::uint32_t>(matrix.rows());
+    const auto k = static_cast<std::uint32_t>(matrix.columns());
+    const std::uint64_t row_tile = isa::row_tile_bytes(format, k);
+    const auto tiles_k = static_cast<std::uint32_t>(isa::ceil_div(k, info.tile_k));
     RowEncoder encoder(format, energy);
+    std::vector<float> floats;  // of a row tile, where its rows are no rows of the source
     for (std::uint32_t t = 0; t < count; ++t) {
         std::byte* bytes = out.data() + t * row_tile;
         IntegerTiles tiles(info, bytes, tiles_k);
@@ -152,13 +141,23 @@ TileError write_tiles(const StackedMatrix& matrix, isa::WeightFormat format, std
         else
             std::memset(bytes, 0, row_tile);
         const std::uint32_t begin = (first + t) * kTileRows;
-        for (std::uint32_t n = begin; n < std::min(begin + kTileRows, matrix.n()); ++n) {
-            const StackedMatrix::Row row = matrix.row(n);
-            const EncodedRow& encoded = encoder.encode(*row.tensor, row.row);
+        const std::uint32_t rows = std::min(kTileRows, n_rows - begin);
+        floats.clear();
+        for (std::uint32_t i = 0; i < rows; ++i) {
+            const std::uint32_t n = begin + i;
+            const auto source = matrix.source(n);
+            if (!source && floats.empty()) {
+                floats.resize(std::size_t{rows} * k);
+                matrix.read(begin, floats);
+            }
+            const EncodedRow& encoded =
+                source ? encoder.encode(*source->tensor, source->row)
+                       : encoder.encode(std::span(floats).subspan(std::size_t{i} * k, k),
+                                        matrix.name(), n);
             if (info.integer)
-                tiles.put(n - begin, encoded);
+                tiles.put(i, encoded);
             else
-                put_floats(format, bytes, n - begin, encoded.floats);
+                put_floats(format, bytes, i, encoded.floats);
         }
     }
     return encoder.error();

@@ -12,14 +12,13 @@
 #include "backend/layout.hpp"
 #include "backend/tile.hpp"
 #include "calibrate/calibration.hpp"
-#include "model/model.hpp"
 
 namespace skald::compiler {
 
 class WeightImage {
   public:
     // `calibration`: may be null.
-    WeightImage(const Model& model, const ir::Graph& graph, const WeightLayout& layout,
+    WeightImage(const ir::Graph& graph, const WeightLayout& layout,
                 const Calibration* calibration = nullptr);
 
     // Calls `sink` with consecutive bytes until the whole image has been given out. The bytes do
@@ -35,18 +34,16 @@ class WeightImage {
   private:
     struct Piece {  // some row tiles of a matrix, or a whole vector or table
         std::size_t item;
-        std::uint32_t first_tile, tiles;
+        std::uint32_t expert, first_tile, tiles;
     };
     struct Made {
         std::vector<std::byte> bytes;
         TileError error;
     };
 
-    std::vector<const Weight*> parts(const WeightLayout::Item& item) const;
     Made make(const Piece& piece) const;
     std::vector<std::byte> make_floats(const WeightLayout::Item& item) const;
 
-    const Model& model_;
     const ir::Graph& graph_;
     const WeightLayout& layout_;
     const Calibration* calibration_;

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT
 // How large the inputs of each matrix are while a model reads a text: what an error in a column of
-// weights costs. Found by running the model in float, from the weights as they are in the source.
+// weights costs. Found by interpreting the model's graph, with the weights as they are in the
+// source.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
+#include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "model/model.hpp"
@@ -15,27 +19,21 @@ namespace skald::compiler {
 
 class Calibration {
   public:
-    // Mean squares over the text, by column.
-    struct Layer {
-        std::vector<float> attention_in, attention_out, ffn_in, ffn_mid;
-    };
+    // Mean squares by column, of matrices by Expression::key(); those with one input share them.
+    using Means = std::unordered_map<std::string, std::shared_ptr<const std::vector<float>>>;
 
-    Calibration(std::vector<Layer> layers, std::vector<float> head_in, bool tied, bool whole_text)
-        : layers_(std::move(layers)),
-          head_in_(std::move(head_in)),
-          tied_(tied),
-          whole_text_(whole_text) {}
+    Calibration(Means means, bool whole_text) : means_(std::move(means)), whole_text_(whole_text) {}
 
-    // Of the columns of a matrix; empty if nothing is multiplied with it (an embedding that is not
-    // the head).
-    std::span<const float> of(Slot matrix, std::uint32_t layer) const;
+    // Of the columns of the matrix whose expression has this key, over all rows it was multiplied
+    // with (of an expert: those that chose it). Empty if there are none: an embedding that is not
+    // the head, an expert that nothing chose.
+    std::span<const float> of(const std::string& key) const;
 
     bool of_whole_text() const { return whole_text_; }
 
   private:
-    std::vector<Layer> layers_;
-    std::vector<float> head_in_;
-    bool tied_, whole_text_;
+    Means means_;
+    bool whole_text_;
 };
 
 // Tokens of a text that count: the rest of a longer one is not looked at.

@@ -74,21 +74,22 @@ void check_part(const GgufPart& part, const Split& expected, const GgufPart& fir
 }
 
 std::vector<GgufPart> open_parts(const fs::path& path) {
+    GgufPart given(path);
+    const Split split = split_of(given);
     std::vector<GgufPart> parts;
-    parts.emplace_back(path);
-    const Split split = split_of(parts.front());
-    if (split.count <= 1)
+    if (split.count <= 1) {
+        parts.push_back(std::move(given));
         return parts;
-    const std::string stem = stem_of(parts.front(), split);
-    parts.clear();
+    }
+    const std::string stem = stem_of(given, split);
     std::uint64_t tensors = 0;
     for (std::uint64_t n = 0; n < split.count; ++n) {
         const std::string name = stem + part_suffix(n, split.count);
         std::error_code ignored;
-        if (!fs::exists(name, ignored))
+        if (n != split.number && !fs::exists(name, ignored))
             fail("{}: part {} of {} is missing: there is no {}", path.string(), n + 1, split.count,
                  name);
-        parts.emplace_back(name);
+        parts.push_back(n == split.number ? std::move(given) : GgufPart(name));
         check_part(parts.back(), {n, split.count}, parts.front());
         tensors += parts.back().tensors.size();
     }

@@ -84,6 +84,11 @@ bool JsonObject::has(std::string_view key) const {
     return look(key) != nullptr;
 }
 
+bool JsonObject::is_null(std::string_view key) const {
+    const auto it = object_->find(key);
+    return it != object_->end() && it->is_null();
+}
+
 std::vector<std::string> JsonObject::keys() const {
     std::vector<std::string> keys;
     for (const auto& [key, value] : object_->items())

@@ -61,7 +61,8 @@ class JsonObject {
     JsonObject object(std::string_view key) const;
     const Json& array(std::string_view key) const;
 
-    bool has(std::string_view key) const;  // present and not null
+    bool has(std::string_view key) const;      // present and not null
+    bool is_null(std::string_view key) const;  // present, and null
     const Json* find(std::string_view key) const;
     const Json& json() const;
     std::vector<std::string> keys() const;  // of values other than null

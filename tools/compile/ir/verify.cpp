@@ -1,39 +1,58 @@
 // SPDX-License-Identifier: MIT
 // The rules of the graph, executable. A rule is broken only by a bug in the compiler; the message
 // says where to look.
+#include <algorithm>
+
 #include "error.hpp"
 #include "ir/graph.hpp"
 
 namespace skald::compiler::ir {
 namespace {
 
+enum class Want : std::uint8_t { kNo, kYes, kMay };
+
 struct Arity {
     std::size_t least, most;
-    bool out, weight;
+    bool out;
+    Want weight = Want::kNo, bias = Want::kNo;
+    std::size_t more = 0;  // outputs
 };
 
 Arity arity_of(Op op) {
+    using enum Want;
     switch (op) {
         case Op::kGather:
-            return {0, 0, true, true};
-        case Op::kRmsNorm:
-            return {1, 1, true, true};
+            return {0, 0, true, kYes};
+        case Op::kNorm:
+            return {1, 1, true, kMay, kMay};
         case Op::kMatMul:
-            return {1, 2, true, true};
+            return {1, 2, true, kYes, kMay};
         case Op::kRope:
-            return {1, 1, true, true};
+            return {1, 1, true, kYes};
         case Op::kKvAppend:
-            return {2, 2, false, false};
+            return {2, 2, false};
         case Op::kAttention:
-            return {1, 1, true, false};
+            return {1, 1, true, kMay};
         case Op::kGlu:
-            return {2, 2, true, false};
         case Op::kAdd:
-            return {2, 2, true, false};
+        case Op::kMul:
+            return {2, 2, true};
+        case Op::kActivation:
+            return {1, 1, true};
+        case Op::kRepeat:
+            return {2, 2, true};
+        case Op::kRoute:
+            return {1, 1, true, kNo, kMay, 3};
+        case Op::kGroupedMatMul:
+            return {2, 3, true, kYes, kMay};
+        case Op::kCombine:
+            return {3, 4, true};
+        case Op::kConv:
+            return {1, 1, true, kYes, kMay};
         case Op::kSelectRows:
-            return {1, 1, true, false};
+            return {1, 1, true};
         case Op::kLogits:
-            return {1, 1, false, false};
+            return {1, 1, false};
     }
     return {};
 }
@@ -41,16 +60,57 @@ Arity arity_of(Op op) {
 // Which input the output may lie on top of; kNone: none.
 std::size_t in_place_input(Op op) {
     switch (op) {
-        case Op::kRmsNorm:
+        case Op::kNorm:
         case Op::kRope:
         case Op::kGlu:
+        case Op::kActivation:
         case Op::kAdd:
+        case Op::kMul:
+        case Op::kConv:
             return 0;
         case Op::kMatMul:
+        case Op::kRepeat:
             return 1;
+        case Op::kCombine:
+            return 3;
         default:
             return kNone;
     }
+}
+
+// The alternative of Attributes that an op has.
+bool has_attributes(const Node& node) {
+    switch (node.op) {
+        case Op::kGather:
+            return std::holds_alternative<GatherAttributes>(node.attributes);
+        case Op::kNorm:
+            return std::holds_alternative<NormAttributes>(node.attributes);
+        case Op::kRope:
+            return std::holds_alternative<RopeAttributes>(node.attributes);
+        case Op::kKvAppend:
+            return std::holds_alternative<KvAttributes>(node.attributes);
+        case Op::kAttention:
+            return std::holds_alternative<AttentionAttributes>(node.attributes);
+        case Op::kGlu:
+        case Op::kActivation:
+            return std::holds_alternative<FunctionAttributes>(node.attributes);
+        case Op::kAdd:
+        case Op::kMul:
+            return std::holds_alternative<ScaleAttributes>(node.attributes);
+        case Op::kRepeat:
+            return std::holds_alternative<RepeatAttributes>(node.attributes);
+        case Op::kRoute:
+            return std::holds_alternative<RouteAttributes>(node.attributes);
+        case Op::kConv:
+            return std::holds_alternative<ConvAttributes>(node.attributes);
+        case Op::kMatMul:
+        case Op::kGroupedMatMul:
+        case Op::kCombine:
+        case Op::kSelectRows:
+        case Op::kLogits:
+            return std::holds_alternative<std::monostate>(node.attributes);
+    }
+    return false;
 }
 
 class Verifier {
@@ -108,9 +168,47 @@ class Verifier {
     }
 
     void check_constants() const {
-        for (const Constant& c : g_.constants)
-            if (c.n == 0 || c.k == 0 || (c.parts.empty() != (c.kind == ConstantKind::kRotaryTable)))
+        for (const Constant& c : g_.constants) {
+            const bool table = c.kind == ConstantKind::kRotaryTable;
+            if (c.n == 0 || c.k == 0 || c.parts.empty() != table ||
+                (table && c.table >= g_.tables.size()))
                 broken("constant {} has no content", c.name);
+            for (const ParameterId part : c.parts)
+                check_parameter(c, part);
+            if (!table)
+                check_size(c);
+        }
+    }
+
+    void check_parameter(const Constant& c, ParameterId id) const {
+        if (id >= g_.parameters.size())
+            broken("constant {} names parameter {}", c.name, id);
+        const Parameter& p = g_.parameters[id];
+        if (p.of.size() != std::max(1u, c.layers.count))
+            broken("constant {} of {} layers is made of {} {}", c.name, c.layers.count, p.of.size(),
+                   p.role);
+        for (const auto& experts : p.of)
+            if (experts.size() != c.copies())
+                broken("constant {} of {} experts is made of {}", c.name, c.copies(),
+                       experts.size());
+    }
+
+    // All rounds and experts have the shape that the constant says.
+    void check_size(const Constant& c) const {
+        for (std::uint32_t round = 0; round < std::max(1u, c.layers.count); ++round)
+            for (std::uint32_t expert = 0; expert < c.copies(); ++expert) {
+                std::uint64_t n = 0, numbers = 0;
+                bool wide = true;
+                for (const Expr& e : g_.expressions(c, round, expert)) {
+                    n += e->rows();
+                    numbers += e->rows() * e->columns();
+                    wide &= e->columns() == c.k;
+                }
+                const bool fits =
+                    c.kind == ConstantKind::kMatrix ? n == c.n && wide : numbers == c.k;
+                if (!fits)
+                    broken("constant {} [{},{}] is made of other shapes", c.name, c.n, c.k);
+            }
     }
 
     // One after the other the runs are all layers.
@@ -121,6 +219,9 @@ class Verifier {
         for (const Block& block : g_.runs()) {
             if (block.layers.first != next || block.layers.count == 0)
                 broken("block {} does not begin with layer {}", block.name, next);
+            if (block.period == 0 || block.layers.count % block.period != 0 ||
+                block.layers.step != 1)
+                broken("block {} is no whole number of rounds", block.name);
             next += block.layers.count;
         }
         if (next != g_.layers)
@@ -130,8 +231,10 @@ class Verifier {
     void mark_node_outputs() {
         for (const Block& block : g_.blocks)
             for (const Node& node : block.nodes)
-                if (node.out != kNone && node.out < g_.values.size())
-                    defined_[node.out] = true;
+                node.each_out([&](ValueId out) {
+                    if (out < g_.values.size())
+                        defined_[out] = true;
+                });
     }
 
     void check_node(const Node& node) {
@@ -140,15 +243,20 @@ class Verifier {
                 "has {} inputs", node.in.size());
         require((node.out != kNone) == arity.out, node, "{} an output",
                 arity.out ? "lacks" : "has");
-        require((node.weight != kNone) == arity.weight, node, "{} a weight",
-                arity.weight ? "lacks" : "has");
-        require(node.bias == kNone || node.op == Op::kMatMul, node, "has a bias");
+        require(node.more.size() == arity.more, node, "has {} further outputs", node.more.size());
+        const auto wants = [&](ConstantId c, Want want) {
+            return want == Want::kMay || (c != kNone) == (want == Want::kYes);
+        };
+        require(wants(node.weight, arity.weight), node, "{} a weight",
+                arity.weight == Want::kYes ? "lacks" : "has");
+        require(wants(node.bias, arity.bias), node, "has a bias");
+        require(has_attributes(node), node, "has attributes of another kind of node");
         for (const ConstantId c : {node.weight, node.bias}) {
             require(c == kNone || c < g_.constants.size(), node, "names constant {}", c);
             if (c == kNone)
                 continue;
             const LayerRun of = g_.constants[c].layers;
-            require(of.count == 0 || of == block_->layers, node,
+            require(of.count == 0 || block_->owns(of), node,
                     "uses a constant of {} outside of them", name_of(of));
         }
         for (const ValueId in : node.in) {
@@ -158,8 +266,7 @@ class Verifier {
                     g_.values[in].name);
         }
         check_shapes(node);
-        if (node.out != kNone)
-            define(node);
+        node.each_out([&](ValueId out) { define(node, out); });
     }
 
     std::uint32_t width(ValueId id) const { return g_.values[id].width; }
@@ -168,19 +275,35 @@ class Verifier {
         const Constant& w = g_.constants[node.weight];
         require(w.kind == ConstantKind::kMatrix && w.n == n && w.k == k, node,
                 "needs a matrix [{},{}], {} is [{},{}]", n, k, w.name, w.n, w.k);
+        require((w.experts != 0) == (node.op == Op::kGroupedMatMul), node,
+                "{} the matrices of experts", w.experts != 0 ? "has" : "lacks");
     }
     void check_vector(const Node& node, ConstantId id, std::uint32_t k) const {
         const Constant& c = g_.constants[id];
         require(c.kind == ConstantKind::kVector && c.k == k, node,
                 "needs a vector [{}], {} is [{}]", k, c.name, c.k);
     }
+    void check_width(const Node& node, ValueId value, std::uint32_t w) const {
+        require(width(value) == w, node, "{} has {} columns, needs {}", g_.values[value].name,
+                width(value), w);
+    }
+    void check_rows(const Node& node, ValueId value, Rows rows) const {
+        require(g_.values[value].rows == rows, node, "{} has rows of another kind",
+                g_.values[value].name);
+    }
+    void check_cache(const Node& node, const CachePlace& cache, std::uint64_t bytes) const {
+        const std::uint64_t last = cache.offset + (block_->rounds() - 1) * cache.stride;
+        require(last + bytes <= g_.block_bytes, node, "keeps its rows beyond the end of a block");
+        require(block_->rounds() < 2 || cache.stride >= bytes, node,
+                "keeps the rows of one layer where those of another are");
+    }
 
     void check_shapes(const Node& node) const {
-        require(node.out == kNone || node.out < g_.values.size(), node, "defines value {}",
-                node.out);
+        node.each_out(
+            [&](ValueId out) { require(out < g_.values.size(), node, "defines value {}", out); });
         const auto same_rows = [&] {
             for (const ValueId in : node.in)
-                require(g_.values[in].rows == g_.values[node.out].rows, node, "mixes T and S rows");
+                require(g_.values[in].rows == g_.values[node.out].rows, node, "mixes rows");
         };
         const auto equal_widths = [&](std::uint32_t w) {
             for (const ValueId in : node.in)
@@ -189,12 +312,15 @@ class Verifier {
         };
         switch (node.op) {
             case Op::kGather:
-                check_matrix(node, g_.vocabulary, width(node.out));
+                check_matrix(node, g_.constants[node.weight].n, width(node.out));
+                require(node.as<GatherAttributes>().by_position ||
+                            g_.constants[node.weight].n == g_.vocabulary,
+                        node, "looks tokens up in {} rows", g_.constants[node.weight].n);
                 break;
-            case Op::kRmsNorm:
+            case Op::kNorm:
+                check_norm(node);
                 same_rows();
                 equal_widths(width(node.out));
-                check_vector(node, node.weight, width(node.out));
                 break;
             case Op::kMatMul:
                 same_rows();
@@ -205,25 +331,63 @@ class Verifier {
                         "has a residual that its output does not lie on");
                 break;
             case Op::kRope:
-                require(g_.same_place(node.in[0], node.out), node, "is not in place");
-                require(width(node.out) % g_.head_dim == 0, node, "has {} columns, not whole heads",
-                        width(node.out));
-                require(g_.constants[node.weight].kind == ConstantKind::kRotaryTable, node,
-                        "has no table");
+                check_rope(node);
                 break;
-            case Op::kKvAppend:
-                equal_widths(g_.kv_heads * g_.head_dim);
+            case Op::kKvAppend: {
+                const auto& a = node.as<KvAttributes>();
+                check_width(node, node.in[0], a.kv_heads * a.k_dim);
+                check_width(node, node.in[1], a.kv_heads * a.v_dim);
+                check_cache(
+                    node, a.cache,
+                    isa::kv_layer_bytes(g_.kv_format, a.kv_heads, isa::HeadDims{a.k_dim, a.v_dim}));
                 break;
+            }
             case Op::kAttention:
-                equal_widths(g_.heads * g_.head_dim);
-                require(width(node.out) == g_.heads * g_.head_dim, node,
-                        "has an output of {} columns", width(node.out));
+                check_attention(node);
                 break;
             case Op::kGlu:
+            case Op::kActivation:
             case Op::kAdd:
                 same_rows();
                 equal_widths(width(node.out));
                 break;
+            case Op::kMul:
+                same_rows();
+                check_width(node, node.in[0], width(node.out));
+                require(width(node.in[1]) == 1 || width(node.in[1]) == width(node.out), node,
+                        "has a factor of {} columns", width(node.in[1]));
+                break;
+            case Op::kRepeat: {
+                const auto& a = node.as<RepeatAttributes>();
+                require(g_.same_place(node.in[1], node.out), node, "is not in place");
+                require(a.copies > 0 && a.step >= width(node.in[0]) &&
+                            (a.copies - 1) * a.step + width(node.in[0]) <= width(node.out),
+                        node, "writes beyond the columns of its output");
+                break;
+            }
+            case Op::kRoute:
+                check_route(node);
+                break;
+            case Op::kGroupedMatMul:
+                check_grouped(node);
+                break;
+            case Op::kCombine:
+                check_rows(node, node.in[0], Rows::kRouted);
+                check_rows(node, node.in[1], Rows::kRouted);
+                check_width(node, node.in[0], width(node.out));
+                check_width(node, node.in[1], 1);
+                require(node.in.size() == 3 || g_.same_place(node.in[3], node.out), node,
+                        "has a residual that its output does not lie on");
+                break;
+            case Op::kConv: {
+                const auto& a = node.as<ConvAttributes>();
+                equal_widths(width(node.out));
+                check_vector(node, node.weight, a.taps * width(node.out));
+                if (node.bias != kNone)
+                    check_vector(node, node.bias, width(node.out));
+                check_cache(node, a.cache, isa::conv_layer_bytes(width(node.out)));
+                break;
+            }
             case Op::kSelectRows:
                 equal_widths(width(node.out));
                 require(g_.values[node.in[0]].rows == Rows::kBatch &&
@@ -236,9 +400,83 @@ class Verifier {
         }
     }
 
+    void check_norm(const Node& node) const {
+        const auto& a = node.as<NormAttributes>();
+        const std::uint32_t w = width(node.out);
+        require(a.kind != Norm::Kind::kNone, node, "is no norm");
+        require(a.group == 0 || w % a.group == 0, node, "has {} columns, not whole groups of {}", w,
+                a.group);
+        require(node.bias == kNone || a.kind == Norm::Kind::kLayer, node, "has a bias");
+        require(node.bias == kNone || node.weight != kNone, node, "has a bias and no gain");
+        for (const ConstantId c : {node.weight, node.bias})
+            if (c != kNone)
+                check_vector(node, c, a.group != 0 && g_.constants[c].k == a.group ? a.group : w);
+    }
+
+    void check_rope(const Node& node) const {
+        const auto& a = node.as<RopeAttributes>();
+        require(g_.same_place(node.in[0], node.out), node, "is not in place");
+        require(a.head_dim != 0 && width(node.out) % a.head_dim == 0, node,
+                "has {} columns, not whole heads", width(node.out));
+        const Constant& table = g_.constants[node.weight];
+        require(
+            table.kind == ConstantKind::kRotaryTable && table.k == a.dims && a.dims <= a.head_dim,
+            node, "has no table");
+    }
+
+    void check_attention(const Node& node) const {
+        const auto& a = node.as<AttentionAttributes>();
+        require(a.kv_heads != 0 && a.heads % a.kv_heads == 0, node, "has heads that do not divide");
+        check_width(node, node.in[0], a.heads * a.k_dim);
+        require(width(node.out) == a.heads * a.v_dim, node, "has an output of {} columns",
+                width(node.out));
+        require((node.weight != kNone) == (a.soft_cap || a.sinks), node,
+                "has parameters that nothing wants, or lacks them");
+        if (node.weight != kNone)
+            check_vector(node, node.weight,
+                         static_cast<std::uint32_t>(sizeof(isa::AttentionParams) / sizeof(float)) +
+                             (a.sinks ? a.heads : 0));
+        check_cache(node, a.cache,
+                    isa::kv_layer_bytes(g_.kv_format, a.kv_heads, isa::HeadDims{a.k_dim, a.v_dim}));
+    }
+
+    void check_route(const Node& node) const {
+        const auto& a = node.as<RouteAttributes>();
+        require(a.chosen == g_.chosen, node, "chooses {} experts where others choose {}", a.chosen,
+                g_.chosen);
+        check_width(node, node.in[0], a.experts);
+        check_width(node, node.out, a.chosen);
+        check_rows(node, node.out, Rows::kBatch);
+        if (node.bias != kNone)
+            check_vector(node, node.bias, a.experts);
+        check_width(node, node.more[0], a.experts + 1);
+        check_rows(node, node.more[0], Rows::kOne);
+        for (const std::size_t i : {1u, 2u}) {
+            check_width(node, node.more[i], 1);
+            check_rows(node, node.more[i], Rows::kRouted);
+        }
+        node.each_out([&](ValueId out) {
+            require(g_.values[out].parent == kNone, node, "does not put out whole values");
+        });
+    }
+
+    void check_grouped(const Node& node) const {
+        check_matrix(node, width(node.out), width(node.in[0]));
+        check_rows(node, node.out, Rows::kRouted);
+        check_rows(node, node.in[0], node.in.size() == 3 ? Rows::kBatch : Rows::kRouted);
+        check_rows(node, node.in[1], Rows::kOne);
+        check_width(node, node.in[1], g_.constants[node.weight].experts + 1);
+        if (node.in.size() == 3)
+            check_rows(node, node.in[2], Rows::kRouted);
+        if (node.bias == kNone)
+            return;
+        check_vector(node, node.bias, width(node.out));
+        require(g_.constants[node.bias].experts == g_.constants[node.weight].experts, node,
+                "has biases of other experts");
+    }
+
     // A new value: it and its views are there; whatever else lies on its storage is not any more.
-    void define(const Node& node) {
-        const ValueId out = node.out;
+    void define(const Node& node, ValueId out) {
         require(!available_[out], node, "defines value {} ({}) again", out, g_.values[out].name);
         const std::size_t may = in_place_input(node.op);
         for (std::size_t i = 0; i < node.in.size(); ++i)

@@ -10,21 +10,24 @@ namespace {
 // may still be the most likely one.
 void fit_tokenizer(Model& model) {
     auto& pieces = model.tokenizer.pieces;
-    if (pieces.size() > model.config.vocabulary)
+    if (pieces.size() > model.spec.vocabulary)
         fail("{}: the tokenizer has {} tokens, the model only {} rows of embeddings",
-             model.config.source, pieces.size(), model.config.vocabulary);
-    pieces.resize(model.config.vocabulary, {"", tokenizer::PieceKind::kUnused, 0});
+             model.config.source, pieces.size(), model.spec.vocabulary);
+    pieces.resize(model.spec.vocabulary, {"", tokenizer::PieceKind::kUnused, 0});
 }
 
 }  // namespace
 
-Model load_model(const std::filesystem::path& path) {
+Model load_model(const std::filesystem::path& path, const std::filesystem::path& lora) {
     namespace fs = std::filesystem;
     std::error_code error;
     const fs::file_status status = fs::status(path, error);
     if (!fs::exists(status))
         fail("{}: no such file or folder", path.string());
-    Model model = fs::is_directory(status) ? load_hugging_face(path) : load_gguf(path);
+    if (!lora.empty() && !fs::is_directory(status))
+        fail("{}: is a file; an adapter is merged into the folder that it was trained on",
+             path.string());
+    Model model = fs::is_directory(status) ? load_hugging_face(path, lora) : load_gguf(path);
     fit_tokenizer(model);
     return model;
 }

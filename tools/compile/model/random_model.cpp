@@ -5,6 +5,7 @@
 #include <map>
 
 #include "error.hpp"
+#include "model/config_file.hpp"
 #include "model/model.hpp"
 
 namespace skald::compiler {
@@ -15,33 +16,93 @@ namespace tk = skald::tokenizer;
 constexpr std::string_view kMark = "\xE2\x96\x81";  // U+2581 stands for a space
 constexpr std::uint32_t kSpecials = 3, kBytes = 256;
 
-struct RandomTensors {
-    std::vector<float> ones;
-    std::map<std::string, Tensor> tensors;
+// The order in which seeds were dealt out before there were families; others go by their name.
+constexpr std::string_view kDealt[] = {
+    "model.embed_tokens.weight",
+    "input_layernorm.weight",
+    "self_attn.q_proj.weight",
+    "self_attn.k_proj.weight",
+    "self_attn.v_proj.weight",
+    "self_attn.o_proj.weight",
+    "self_attn.q_proj.bias",
+    "self_attn.k_proj.bias",
+    "self_attn.v_proj.bias",
+    "self_attn.o_proj.bias",
+    "post_attention_layernorm.weight",
+    "mlp.gate_proj.weight",
+    "mlp.up_proj.weight",
+    "mlp.down_proj.weight",
+    "mlp.gate_proj.bias",
+    "mlp.up_proj.bias",
+    "mlp.down_proj.bias",
+    "model.norm.weight",
+    "lm_head.weight",
 };
 
-Tensor make_tensor(RandomTensors& all, const SlotInfo& slot, std::uint32_t layer,
-                   const ModelConfig& config, std::uint64_t seed) {
-    Tensor t;
-    t.name = source_name(SourceKind::kGguf, slot.slot, layer);
-    const std::uint32_t k = size_of(slot.k, config);
-    t.shape = {k};
-    const bool gain = slot.slot == Slot::kAttentionNorm || slot.slot == Slot::kFfnNorm ||
-                      slot.slot == Slot::kOutputNorm;
-    if (gain) {
-        t.type = DType::kF32;
-        t.data = std::as_bytes(std::span(all.ones).first(k));
-        return t;
-    }
-    t.type = DType::kRandom;
-    t.seed = (seed << 32 | layer) * kSlots + static_cast<std::uint64_t>(slot.slot);
-    t.deviation = 0.02f;
-    if (slot.n != Dim::kNone) {
-        t.shape.insert(t.shape.begin(), size_of(slot.n, config));
-        t.deviation = 1 / std::sqrt(static_cast<float>(k));  // keeps the size of what it multiplies
-    }
-    return t;
+std::uint64_t hash_of(std::string_view text) {  // FNV-1a
+    std::uint64_t h = 0xcbf29ce484222325;
+    for (const char c : text)
+        h = (h ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+    return h;
 }
+
+// The layer in "model.layers.7.mlp...", else 0; and what stands behind it.
+std::pair<std::uint64_t, std::string_view> layer_of(std::string_view name) {
+    constexpr std::string_view kLayers = "model.layers.";
+    if (!name.starts_with(kLayers))
+        return {0, name};
+    const std::string_view rest = name.substr(kLayers.size());
+    const std::size_t dot = rest.find('.');
+    std::uint64_t layer = 0;
+    for (const char digit : rest.substr(0, dot))
+        layer = layer * 10 + static_cast<std::uint64_t>(digit - '0');
+    return {layer, dot == rest.npos ? rest : rest.substr(dot + 1)};
+}
+
+std::uint64_t seed_of(std::string_view name, std::uint64_t seed) {
+    const auto [layer, part] = layer_of(name);
+    for (std::uint64_t i = 0; i < std::size(kDealt); ++i)
+        if (part == kDealt[i])
+            return (seed << 32 | layer) * std::size(kDealt) + i;
+    return hash_of(name) ^ seed * 0x9e3779b97f4a7c15;
+}
+
+// Made when they are asked for.
+class RandomTensors {
+  public:
+    RandomTensors(std::uint64_t seed) : seed_(seed), ones_(isa::kMaxK, 1.0f) {}
+
+    const Tensor* make(const std::string& name, std::span<const std::uint64_t> shape) {
+        const auto [it, added] = tensors_.try_emplace(name);
+        Tensor& t = it->second;
+        if (!added)
+            return &t;
+        order_.push_back(&t);
+        t.name = name;
+        t.shape.assign(shape.begin(), shape.end());
+        const std::uint64_t k = shape.back();
+        if (k > ones_.size())
+            fail("tensor {} has rows of {}, the card allows {}", name, k, ones_.size());
+        if (shape.size() == 1 && name.ends_with(".weight")) {  // the gain of a norm
+            t.type = DType::kF32;
+            t.data = std::as_bytes(std::span(ones_).first(k));
+            return &t;
+        }
+        t.type = DType::kRandom;
+        t.seed = seed_of(name, seed_);
+        // A matrix keeps the size of what it multiplies.
+        t.deviation = shape.size() == 1 ? 0.02f : 1 / std::sqrt(static_cast<float>(k));
+        return &t;
+    }
+
+    const std::vector<const Tensor*>& order() const { return order_; }
+
+  private:
+    std::uint64_t seed_;
+    std::vector<float> ones_;
+    std::map<std::string, Tensor> tensors_;
+    std::vector<const Tensor*> order_;
+};
 
 // "a" .. "z", "aa" ..: a word for every number.
 std::string word(std::uint32_t number) {
@@ -84,28 +145,27 @@ rt::TokenizerSpec make_tokenizer(std::uint32_t vocabulary) {
 }  // namespace
 
 Model load_random(const std::filesystem::path& path, std::uint64_t seed) {
-    ModelConfig config = read_config(path, false);
-    if (config.vocabulary < kSpecials + kBytes)
-        fail("{}: vocab_size is {}, the tokenizer of a random model needs {}", config.source,
-             config.vocabulary, kSpecials + kBytes);
-    config.bos_id = 1;
-    config.eos_ids = {2};
-    auto all = std::make_shared<RandomTensors>();
-    all->ones.assign(config.hidden, 1.0f);
-    for (const SlotInfo& slot : kSlotTable)
-        for (std::uint32_t layer = 0;
-             needs(slot.slot, config) && layer < (slot.per_layer ? config.layers : 1); ++layer) {
-            Tensor t = make_tensor(*all, slot, layer, config, seed);
-            all->tensors.emplace(t.name, std::move(t));
-        }
-    Weights weights(SourceKind::kGguf, config,
-                    [&](const std::string& name) {
-                        const auto it = all->tensors.find(name);
-                        return it != all->tensors.end() ? &it->second : nullptr;
-                    },
-                    {});
-    rt::TokenizerSpec tokenizer = make_tokenizer(config.vocabulary);
-    return {std::move(config), SourceKind::kGguf, std::move(weights), std::move(tokenizer), all};
+    const ConfigFile file(path);
+    auto all = std::make_shared<RandomTensors>(seed);
+    Source source(path.string(), file.config(),
+                  [&](const std::string& name, std::span<const std::uint64_t> shape) {
+                      return all->make(name, shape);
+                  });
+    Model m;
+    m.config.source = path.string();
+    m.config.architecture = file.model_type();
+    m.config.name = path.stem().string();
+    m.spec = describe(file.family(), source);
+    if (m.spec.vocabulary < kSpecials + kBytes)
+        fail("{}: vocab_size is {}, the tokenizer of a random model needs {}", m.config.source,
+             m.spec.vocabulary, kSpecials + kBytes);
+    m.config.bos_id = 1;
+    m.config.eos_ids = {2};
+    check(m.config, m.spec.vocabulary);
+    m.tokenizer = make_tokenizer(m.spec.vocabulary);
+    m.random_tensors = all->order();
+    m.files = all;
+    return m;
 }
 
 }  // namespace skald::compiler

@@ -10,7 +10,7 @@ using namespace ir;
 
 bool same_content(const Constant& a, const Constant& b) {
     return a.kind == b.kind && a.parts == b.parts && a.layers == b.layers && a.n == b.n &&
-           a.k == b.k;
+           a.k == b.k && a.experts == b.experts && a.table == b.table;
 }
 
 template <typename F>
@@ -65,7 +65,9 @@ void drop_dead_nodes(Graph& g) {
         changed = false;
         for (Block& block : g.blocks)
             changed |= std::erase_if(block.nodes, [&](const Node& node) {
-                           return node.out != kNone && !is_used(g, node.out);
+                           bool used = node.out == kNone;
+                           node.each_out([&](ValueId out) { used |= is_used(g, out); });
+                           return !used;
                        }) > 0;
     }
 }

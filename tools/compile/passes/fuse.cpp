@@ -27,18 +27,19 @@ void erase_nodes(Block& block, const std::vector<std::size_t>& indices) {
         block.nodes.erase(block.nodes.begin() + static_cast<std::ptrdiff_t>(*it));
 }
 
-// Plain products of the same input and format, with or without bias alike.
+// Plain products of the same input and format, with or without bias alike, all of experts or none.
 std::vector<std::size_t> parallel_products(const Graph& g, const Block& block, std::size_t first) {
     const Node& a = block.nodes[first];
     std::vector<std::size_t> group;
-    if (a.op != Op::kMatMul || a.in.size() != 1)
+    const bool plain = a.op == Op::kMatMul && a.in.size() == 1;
+    if (!plain && a.op != Op::kGroupedMatMul)
         return group;
     for (std::size_t i = first; i < block.nodes.size(); ++i) {
         const Node& b = block.nodes[i];
-        const bool alike = b.op == Op::kMatMul && b.in == a.in &&
-                           (b.bias == kNone) == (a.bias == kNone) &&
+        const bool alike = b.op == a.op && b.in == a.in && (b.bias == kNone) == (a.bias == kNone) &&
                            g.values[b.out].parent == kNone &&
                            g.constants[b.weight].layers == g.constants[a.weight].layers &&
+                           g.constants[b.weight].experts == g.constants[a.weight].experts &&
                            g.constants[b.weight].format == g.constants[a.weight].format;
         if (alike)
             group.push_back(i);
@@ -61,9 +62,14 @@ void fuse_products(Graph& g, Block& block) {
             continue;
         const Node first = block.nodes[i];
         const Constant& like = g.constants[first.weight];
-        Constant weight{"",          ConstantKind::kMatrix, {}, like.layers, 0, like.k,
-                        like.format, like.quantised};
-        Constant bias{"", ConstantKind::kVector, {}, weight.layers, 1, 0};
+        Constant weight = like;
+        weight.name.clear();
+        weight.parts.clear();
+        weight.n = 0;
+        Constant bias;
+        bias.kind = ConstantKind::kVector;
+        bias.layers = weight.layers;
+        bias.experts = weight.experts;
         for (const std::size_t m : group) {
             stack(g, weight, block.nodes[m].weight);
             if (first.bias != kNone)
@@ -81,7 +87,7 @@ void fuse_products(Graph& g, Block& block) {
         }
         const ConstantId w = g.add_constant(std::move(weight));
         const ConstantId b = first.bias == kNone ? kNone : g.add_constant(std::move(bias));
-        block.nodes[i] = {Op::kMatMul, first.in, all, w, b};
+        block.nodes[i] = {first.op, first.in, all, w, b, {}, {}};
         erase_nodes(block, {group.begin() + 1, group.end()});
     }
 }
@@ -90,13 +96,14 @@ void fuse_products(Graph& g, Block& block) {
 void fuse_rotations(Graph& g, Block& block) {
     for (std::size_t i = 0; i + 1 < block.nodes.size(); ++i) {
         const Node a = block.nodes[i], b = block.nodes[i + 1];
-        if (a.op != Op::kRope || b.op != Op::kRope || a.weight != b.weight)
+        if (a.op != Op::kRope || b.op != Op::kRope || a.weight != b.weight ||
+            a.attributes != b.attributes)
             continue;
         const ValueId left = a.in[0], right = b.in[0];
         const Value& l = g.values[left];
         const Value& r = g.values[right];
         if (l.parent == kNone || l.parent != r.parent || l.column + l.width != r.column ||
-            l.width + r.width > isa::kMaxHeads * g.head_dim)
+            l.width + r.width > isa::kMaxHeads * a.as<RopeAttributes>().head_dim)
             continue;
         const std::uint32_t left_width = l.width;
         Value both{l.name + "|" + r.name, l.rows, l.width + r.width, l.parent, l.column};
@@ -106,7 +113,7 @@ void fuse_rotations(Graph& g, Block& block) {
         const ValueId out = g.add_value(std::move(rotated));
         make_view(g, a.out, out, 0);
         make_view(g, b.out, out, left_width);
-        block.nodes[i] = {Op::kRope, {in}, out, a.weight};
+        block.nodes[i] = {Op::kRope, {in}, out, a.weight, kNone, a.attributes, {}};
         erase_nodes(block, {i + 1});
         --i;  // a third neighbour may follow
     }
@@ -127,9 +134,11 @@ void fuse_residuals(Graph& g, Block& block) {
     for (std::size_t i = 1; i < block.nodes.size(); ++i) {
         const Node sum = block.nodes[i];
         Node& product = block.nodes[i - 1];
-        const bool fits = sum.op == Op::kAdd && product.op == Op::kMatMul &&
-                          product.in.size() == 1 && sum.in[1] == product.out &&
-                          g.same_place(sum.out, sum.in[0]) && users(g, product.out) == 1;
+        const bool plain = (product.op == Op::kMatMul && product.in.size() == 1) ||
+                           (product.op == Op::kCombine && product.in.size() == 3);
+        const bool fits = sum.op == Op::kAdd && sum.as<ScaleAttributes>().scale == 1 && plain &&
+                          sum.in[1] == product.out && g.same_place(sum.out, sum.in[0]) &&
+                          users(g, product.out) == 1;
         if (!fits)
             continue;
         product.in.push_back(sum.in[0]);

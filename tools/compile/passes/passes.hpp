@@ -10,14 +10,12 @@
 #include <string_view>
 
 #include "ir/graph.hpp"
-#include "passes/weight_formats.hpp"
 
 namespace skald::compiler {
 
 struct PassOptions {
     std::uint32_t max_rows = 0;      // rows of one step
     std::uint32_t max_selected = 0;  // rows of one step that go through the head
-    WeightFormats formats{};         // of the matrices
     std::uint64_t max_workspace = std::uint64_t{1} << 48;  // bytes; larger: fewer rows
 };
 

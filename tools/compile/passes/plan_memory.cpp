@@ -66,13 +66,12 @@ class Lives {
     void touch(const Node& node, std::size_t number) {
         for (const ValueId in : node.in)
             touch(in, number);
-        if (node.out != kNone)
-            touch(node.out, number);
+        node.each_out([&](ValueId out) { touch(out, number); });
     }
 
     // What was there before a repeated block and is used in it is needed by its next time as well.
     void extend_over_loop(const Block& block, std::size_t begin, std::size_t end) {
-        if (block.layers.count < 2)
+        if (block.rounds() < 2)
             return;
         for (Range& r : lives_)
             if (r.used && r.first < begin && r.last >= begin)
@@ -103,8 +102,7 @@ void place(Graph& graph, std::vector<Life> lives) {
         v.pitch = has_narrower_view(graph, life.root)
                       ? static_cast<std::uint32_t>(align(v.width, kPitchAlign))
                       : v.width;
-        const std::uint64_t rows = v.rows == Rows::kBatch ? graph.max_rows : graph.max_selected;
-        life.bytes = align(rows * v.pitch * sizeof(float), kAlign);
+        life.bytes = align(graph.most_rows(v.rows) * v.pitch * sizeof(float), kAlign);
     }
     // Largest first, each at the lowest place where it disturbs no value that is alive at the same
     // time.

@@ -9,7 +9,7 @@ namespace {
 using namespace ir;
 
 bool touches_cache(const Node& node) {
-    return node.op == Op::kKvAppend || node.op == Op::kAttention;
+    return node.op == Op::kKvAppend || node.op == Op::kAttention || node.op == Op::kConv;
 }
 
 bool reads(const Graph& g, const Node& node, ValueId value) {
@@ -19,14 +19,22 @@ bool reads(const Graph& g, const Node& node, ValueId value) {
 
 // `b` comes after `a` in the source order; must it stay there?
 bool depends(const Graph& g, const Node& a, const Node& b) {
-    const bool true_dependence = a.out != kNone && reads(g, b, a.out);
-    const bool anti = b.out != kNone && reads(g, a, b.out);
-    const bool output = a.out != kNone && b.out != kNone && g.overlap(a.out, b.out);
-    return true_dependence || anti || output || (touches_cache(a) && touches_cache(b));
+    bool depends = touches_cache(a) && touches_cache(b);
+    a.each_out([&](ValueId out) { depends |= reads(g, b, out); });
+    b.each_out([&](ValueId out) {
+        depends |= reads(g, a, out);
+        a.each_out([&](ValueId earlier) { depends |= g.overlap(earlier, out); });
+    });
+    return depends;
 }
 
+// Columns, counted for each row of a step.
+std::int64_t columns_of(const Graph& g, const Value& value) {
+    const bool routed = value.rows == Rows::kRouted;
+    return value.rows == Rows::kOne ? 0 : std::int64_t{value.width} * (routed ? g.chosen : 1);
+}
 std::int64_t width_of_root(const Graph& g, ValueId value) {
-    return g.values[g.root_of(value)].width;
+    return columns_of(g, g.values[g.root_of(value)]);
 }
 
 class BlockScheduler {
@@ -58,8 +66,10 @@ class BlockScheduler {
     std::int64_t growth(std::size_t i) const {
         const Node& node = block_.nodes[i];
         std::int64_t columns = 0;
-        if (node.out != kNone && g_.values[node.out].parent == kNone)
-            columns += g_.values[node.out].width;
+        node.each_out([&](ValueId out) {
+            if (g_.values[out].parent == kNone)
+                columns += columns_of(g_, g_.values[out]);
+        });
         for (const ValueId in : node.in)
             if (dies_with(in, i))
                 columns -= width_of_root(g_, in);

@@ -4,6 +4,8 @@
 #include <fnmatch.h>
 
 #include <algorithm>
+#include <optional>
+#include <vector>
 
 #include "error.hpp"
 #include "input/quantised.hpp"
@@ -52,55 +54,73 @@ WeightFormat natural_format(const Tensor& tensor) {
     return format_of(info.bits <= 4 ? 4 : 8, info.affine, isa::kQuantBlock);
 }
 
-WeightFormat choose(const WeightRules& rules, const SlotInfo& slot, const Tensor& tensor) {
-    const bool vocabulary = slot.slot == Slot::kEmbedding || slot.slot == Slot::kHead;
-    const WeightChoice choice = rules.choice(tensor.name, vocabulary);
-    return choice.format ? *choice.format : natural_format(tensor);
+// Of a matrix that is computed: one whose numbers are so few that they are kept.
+WeightFormat natural_format(const Expr& e) {
+    if (e->numbers() == Numbers::kTernary)
+        return WeightFormat::T2Row;
+    if (e->numbers() == Numbers::kMxfp4)
+        return WeightFormat::MX4B32;
+    std::optional<WeightFormat> all;
+    bool mixed = false;
+    e->each_tensor([&](const Tensor& t) {
+        const WeightFormat f = natural_format(t);
+        mixed |= all && *all != f;
+        all = f;
+    });
+    return mixed ? WeightFormat::I8B32 : all.value_or(WeightFormat::I8B32);
 }
 
-void check_patterns(const Model& model, const WeightRules& rules) {
-    for (const TensorRule& rule : rules.tensors) {
-        bool fits = false;
-        for (const SlotInfo& slot : kSlotTable)
-            for (std::uint32_t layer = 0; layer < (slot.per_layer ? model.config.layers : 1);
-                 ++layer)
-                if (const Weight& w = model.weights.at(slot.slot, layer);
-                    slot.n != Dim::kNone && w.present())
-                    fits |= ::fnmatch(rule.pattern.c_str(), w.tensor().name.c_str(), 0) == 0;
-        if (!fits)
-            fail("{}: no matrix has a name like {}; one is {}", model.config.source, rule.pattern,
-                 model.weights.at(Slot::kQ).tensor().name);
+// Every pattern fits a tensor that some matrix is made of.
+class Patterns {
+  public:
+    Patterns(const WeightRules& rules, const std::string& source)
+        : rules_(rules), source_(source), fits_(rules.tensors.size()) {}
+
+    void look_at(const Tensor& t) {
+        if (one_.empty() && t.name.find('q') != std::string::npos)
+            one_ = t.name;
+        for (std::size_t i = 0; i < fits_.size(); ++i)
+            fits_[i] =
+                fits_[i] || ::fnmatch(rules_.tensors[i].pattern.c_str(), t.name.c_str(), 0) == 0;
     }
-}
+
+    void check() const {
+        for (std::size_t i = 0; i < fits_.size(); ++i)
+            if (!fits_[i])
+                fail("{}: no matrix has a name like {}; one is {}", source_,
+                     rules_.tensors[i].pattern, one_);
+    }
+
+  private:
+    const WeightRules& rules_;
+    const std::string& source_;
+    std::vector<bool> fits_;
+    std::string one_;
+};
 
 }  // namespace
 
-WeightFormats choose_formats(const Model& model, const WeightRules& rules) {
-    check_patterns(model, rules);
-    LayerFormats none;
-    none.fill(WeightFormat::F32);
-    WeightFormats formats(model.config.layers, none);
-    for (const SlotInfo& slot : kSlotTable) {
-        if (slot.n == Dim::kNone || !model.weights.at(slot.slot).present())
-            continue;
-        const auto place = static_cast<std::size_t>(slot.slot);
-        for (std::uint32_t layer = 0; layer < model.config.layers; ++layer)
-            formats[layer][place] =
-                layer == 0 || slot.per_layer
-                    ? choose(rules, slot, model.weights.at(slot.slot, layer).tensor())
-                    : formats[0][place];
-    }
-    return formats;
-}
-
-std::vector<ir::LayerRun> runs_of(const WeightFormats& formats) {
-    std::vector<ir::LayerRun> runs;
-    for (std::uint32_t layer = 0; layer < formats.size(); ++layer) {
-        if (layer == 0 || formats[layer] != formats[layer - 1])
-            runs.push_back({layer, 0});
-        ++runs.back().count;
-    }
-    return runs;
+void choose_formats(DecoderSpec& spec, const WeightRules& rules, const std::string& source) {
+    Patterns patterns(rules, source);
+    each_matrix(spec, [&](std::string_view, std::optional<std::uint32_t>, Matrix& m) {
+        for (const Expr& e : m.of)
+            e->each_tensor([&](const Tensor& t) { patterns.look_at(t); });
+        if (m.use == Matrix::Use::kFloats) {
+            m.format = WeightFormat::F32;
+            return;
+        }
+        // One micro-op reads the matrices of all experts: they have one format.
+        for (const Expr& e : m.of) {
+            const WeightChoice choice = rules.choice(e->name(), m.use == Matrix::Use::kVocabulary);
+            const WeightFormat format = choice.format ? *choice.format : natural_format(e);
+            if (&e != &m.of.front() && format != m.format)
+                fail("{}: experts of a layer have one format, {} is to be {} and {} {}", source,
+                     m.of.front()->name(), isa::weight_info(m.format).name, e->name(),
+                     isa::weight_info(format).name);
+            m.format = format;
+        }
+    });
+    patterns.check();
 }
 
 }  // namespace skald::compiler

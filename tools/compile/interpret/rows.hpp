@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Rows of floats padded with zeros to whole lanes, and their products with rows of weights.
+// Rows of floats padded with zeros to whole lanes, their products with rows of weights, and some
+// columns of them as values of a graph.
 #pragma once
 
 #include <cstddef>
 #include <span>
 #include <vector>
 
-namespace skald::compiler {
+namespace skald::compiler::interpret {
 
 inline constexpr std::size_t kRowLanes = 8;
 
@@ -34,6 +35,25 @@ class Rows {
     std::vector<float> data_;
 };
 
+// Columns of rows that belong to somebody else.
+class Columns {
+  public:
+    Columns(Rows& rows, std::size_t column, std::size_t width)
+        : rows_(&rows), column_(column), width_(width) {}
+
+    std::size_t count() const { return rows_->count(); }
+    std::size_t width() const { return width_; }
+    bool whole() const { return width_ == rows_->width(); }
+    Rows& rows() const { return *rows_; }
+    std::span<float> operator[](std::size_t row) const {
+        return (*rows_)[row].subspan(column_, width_);
+    }
+
+  private:
+    Rows* rows_;
+    std::size_t column_, width_;
+};
+
 // Of rows of one length.
 float dot(std::span<const float> a, std::span<const float> b);
 
@@ -41,4 +61,4 @@ float dot(std::span<const float> a, std::span<const float> b);
 // The rows have the same width.
 void products(const Rows& x, const Rows& w, std::span<float> out);
 
-}  // namespace skald::compiler
+}  // namespace skald::compiler::interpret

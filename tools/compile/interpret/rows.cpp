@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-// All the time of a calibration goes by here. Plain loops over lanes that the compiler turns into
-// vector code; four rows of weights at a time share the loads of an input.
-#include "calibrate/rows.hpp"
+// All the time of an interpretation goes by here. Plain loops over lanes that the compiler turns
+// into vector code; four rows of weights at a time share the loads of an input.
+#include "interpret/rows.hpp"
 
 #include <algorithm>
 #include <array>
 
 #include "vector_lanes.hpp"
 
-namespace skald::compiler {
+namespace skald::compiler::interpret {
 namespace {
 
 constexpr std::size_t kTogether = 4;
@@ -60,4 +60,4 @@ void products(const Rows& x, const Rows& w, std::span<float> out) {
     }
 }
 
-}  // namespace skald::compiler
+}  // namespace skald::compiler::interpret
