@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+// Every family: tiny models of it compile, and what the program computes on the card is what the
+// graph means.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "check/check.hpp"
+#include "compile.hpp"
+#include "family_fixtures.hpp"
+#include "model/config_file.hpp"
+#include "model/family.hpp"
+#include "temporary_folder.hpp"
+
+namespace skald::compiler {
+namespace {
+
+using test::Json;
+
+// Longer than the windows of the fixtures, and than what they were trained for before stretching.
+const char* const kText =
+    "a b c d e f g h i j k l m n o p q r s t u v w x y z aa ab ac ad ae af ag ah ai aj ak al";
+
+// One with which no token is so near to two experts that a cache in sixteen bits decides.
+constexpr std::uint64_t kSeed = 4;
+
+TEST(FamilyFixtures, AreThereForEveryModelTypeThatCompiles) {
+    std::set<std::string> types;
+    for (const std::string& name : test::family_fixtures())
+        types.insert(ConfigFile(test::family_fixture(name)).model_type());
+    for (const Family& family : families())
+        for (const std::string_view type : family.model_types) {
+            if (!family.needs.empty())
+                continue;
+            // Both are read by one describe(), "gemma3" being the name of the larger whole.
+            if (type == "gemma3")
+                continue;
+            EXPECT_TRUE(types.contains(std::string(type)))
+                << "no fixture has model_type " << type << " of family " << family.name;
+        }
+}
+
+class Families : public ::testing::TestWithParam<std::string> {
+  protected:
+    checking::Report checked(WeightChoice weights) {
+        Model model = load_random(test::family_fixture(GetParam()), kSeed);
+        CompileOptions options;
+        options.weights = weights;
+        options.threads = 1;
+        std::size_t passes = 0;
+        options.after_pass = [&](std::string_view, const ir::Graph& graph) {
+            ++passes;
+            ir::verify(graph);
+        };
+        compile(model, options, temporary_ / "model.skald");
+        EXPECT_EQ(passes, 1 + kPasses.size());
+        const Plan p = plan(model, options);
+        return checking::check(model, p, temporary_ / "model.skald", kText, {});
+    }
+    test::TemporaryFolder temporary_;
+};
+
+// But for keys and values, which the card keeps in sixteen bits.
+TEST_P(Families, ComputeInF32WhatTheirGraphMeans) {
+    const checking::Report report = checked(WeightChoice::kF32);
+    ASSERT_GT(report.tokens, 60u);
+    ASSERT_TRUE(report.finite());
+    for (std::size_t l = 0; l < report.source.layers.size(); ++l)
+        EXPECT_LT(report.source.layers[l].rms(), 4e-3) << "layer " << l;
+    EXPECT_LT(report.source.logits.rms(), 4e-3);
+    EXPECT_GT(report.source.logits.correlation(), 0.99999);
+    EXPECT_EQ(report.source.logits.rms(), report.stored.logits.rms());
+}
+
+TEST_P(Families, ComputeInIntegersNearlyWhatTheirStoredWeightsMean) {
+    for (const WeightChoice weights : {WeightChoice::kInt8, WeightChoice::kInt4}) {
+        const checking::Report report = checked(weights);
+        ASSERT_TRUE(report.finite());
+        // Activations are in eight bits; a token here and there goes to another expert.
+        EXPECT_LT(report.stored.logits.rms(), 0.2);
+        EXPECT_GT(report.stored.logits.correlation(), 0.98);
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Families, ::testing::ValuesIn(test::family_fixtures()),
+                         [](const auto& instance) { return test::test_name(instance.param); });
+
+}  // namespace
+}  // namespace skald::compiler
