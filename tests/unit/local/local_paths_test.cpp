@@ -22,13 +22,15 @@ struct Output {
     std::string logits;
 };
 
-Output generate(const std::string& simd, const std::string& threads, const std::string& chunk) {
+Output generate(const std::filesystem::path& model, const std::string& prompt,
+                const std::string& simd, const std::string& threads, const std::string& chunk) {
     const std::string file =
         testing::TempDir() + "skald-paths-logits-" + std::to_string(getpid()) + ".bin";
     Output out;
     out.done = run({SKALD_LLM_RUN,
-                    data_file(kDefaultModel.model).string(),
+                    model.string(),
                     "--local",
+                    "--ignore-eos",
                     "--simd",
                     simd,
                     "--threads",
@@ -36,7 +38,7 @@ Output generate(const std::string& simd, const std::string& threads, const std::
                     "--chunk",
                     chunk,
                     "-p",
-                    "And it came to pass in those days, that the",
+                    prompt,
                     "-n",
                     "40",
                     "--temp",
@@ -56,12 +58,14 @@ Output generate(const std::string& simd, const std::string& threads, const std::
 class LocalPaths : public testing::TestWithParam<const char*> {};
 
 TEST_P(LocalPaths, GiveTheSameTextAndTheSameLogits) {
-    const Output expected = generate("scalar", "1", "64");
+    const std::filesystem::path model = data_file(kDefaultModel.model);
+    const std::string prompt = "And it came to pass in those days, that the";
+    const Output expected = generate(model, prompt, "scalar", "1", "64");
     ASSERT_EQ(expected.done.status, 0) << expected.done.err;
     ASSERT_EQ(expected.logits.size(), 40u * 2048 * 4);
     for (const char* threads : {"1", "2"})
         for (const char* chunk : {"1", "7", "64"}) {
-            const Output got = generate(GetParam(), threads, chunk);
+            const Output got = generate(model, prompt, GetParam(), threads, chunk);
             if (got.done.err.find("this processor lacks it") != std::string::npos)
                 GTEST_SKIP() << "this processor has no " << GetParam();
             EXPECT_EQ(got.done.out, expected.done.out) << threads << " threads, chunk " << chunk;
@@ -70,6 +74,29 @@ TEST_P(LocalPaths, GiveTheSameTextAndTheSameLogits) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Simd, LocalPaths, testing::Values("scalar", "avx2", "avx512", "amx"));
+
+class LocalFamilies : public testing::TestWithParam<const char*> {};
+
+TEST_P(LocalFamilies, GiveTheSameLogitsOnEveryPathInEveryChunk) {
+    const std::filesystem::path model = data_file(std::string("family-") + GetParam() + ".skald");
+    const std::string prompt = "ab cd ef gh ij kl mn op qr st uv wx yz";
+    const Output expected = generate(model, prompt, "scalar", "1", "64");
+    ASSERT_EQ(expected.done.status, 0) << expected.done.err;
+    ASSERT_FALSE(expected.logits.empty());
+    for (const char* simd : {"scalar", "avx2", "avx512", "amx"})
+        for (const char* threads : {"1", "2"})
+            for (const char* chunk : {"1", "5", "64"}) {
+                const Output got = generate(model, prompt, simd, threads, chunk);
+                if (got.done.err.find("this processor lacks it") != std::string::npos)
+                    continue;  // LocalPaths says so
+                EXPECT_EQ(got.done.out, expected.done.out) << simd << threads << ", " << chunk;
+                EXPECT_TRUE(got.logits == expected.logits) << simd << threads << ", " << chunk;
+            }
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, LocalFamilies,
+                         testing::Values("gemma3", "gpt-oss", "deepseek-v3", "qwen2-moe", "lfm2",
+                                         "cohere", "gpt2"));
 
 TEST(LocalCard, MistakesGiveOneLine) {
     const std::string model = data_file(kDefaultModel.model).string();

@@ -100,6 +100,41 @@ TEST(RunInGuest, TheCardAndTheLibraryInProcessGiveTheSameBits) {
     fs::remove(file);
 }
 
+class FamilyInGuest : public testing::TestWithParam<const char*> {};
+
+// Layers that the default model has not, on the card and in process.
+TEST_P(FamilyInGuest, TheCardAndTheLibraryInProcessGiveTheSameBits) {
+    const std::string file = scratch_folder() + "skald-family-logits.bin";
+    Words options = {"llm-run",
+                     data_file(std::string("family-") + GetParam() + ".skald").string(),
+                     "-p",
+                     "ab cd",
+                     "-n",
+                     "40",
+                     "--temp",
+                     "0.9",
+                     "--seed",
+                     "5",
+                     "--ignore-eos",
+                     "--dump-logits",
+                     file};
+    const Finished card = run(options);
+    ASSERT_EQ(card.status, 0) << card.err;
+    const std::string logits = read_file(file);
+    EXPECT_GE(logits.size(), 40u * 256 * 4);
+    options.insert(options.end(), {"--local", "--simd", "scalar", "--threads", "1", "--chunk", "1",
+                                   "--memory", "64"});
+    const Finished library = run(options);
+    EXPECT_EQ(library.status, 0) << library.err;
+    EXPECT_EQ(library.out, card.out);
+    EXPECT_TRUE(read_file(file) == logits);
+    fs::remove(file);
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, FamilyInGuest,
+                         testing::Values("gemma3", "gpt-oss", "deepseek-v3", "qwen2-moe", "lfm2",
+                                         "cohere", "gpt2"));
+
 TEST(RunInGuest, TwoProcessesAtOnceWriteWhatEachWritesAlone) {
     const Words other = {"-p", "In the beginning", "-n", "100", "--temp", "0.7", "--seed", "1"};
     const std::string first = run(command(kGreedy200)).out, second = run(command(other)).out;
