@@ -27,7 +27,7 @@ int run(const Options& options, Startup startup) {
     std::optional<Conversation> conversation;
     if (options.chat.any())
         conversation.emplace(options.chat, options.model, container.chat(), tokenizer);
-    if (options.chat.show_prompt) {
+    if (options.chat.show_prompt && conversation) {
         StandardOutput().write(conversation->prompt().text);
         return kExitDone;
     }

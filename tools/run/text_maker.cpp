@@ -7,7 +7,7 @@
 namespace skald::run {
 
 TextMaker::TextMaker(const rt::Tokenizer& tokenizer, std::span<const rt::TokenId> prompt,
-                     std::vector<std::string> stop, std::vector<rt::TokenId> ends)
+                     const std::vector<std::string>& stop, std::vector<rt::TokenId> ends)
     : decoder_(tokenizer), stop_(stop), ends_(std::move(ends)) {
     for (const std::string& name : stop)
         if (const rt::TokenId id = tokenizer.control_id(name); id != tokenizer::kNoToken)

@@ -17,7 +17,7 @@ class TextMaker {
     // prompt: the ids the text continues. stop: strings, or names of control tokens, which have no
     // text. ends: tokens that end the text; the card knows as many of them as it has room for.
     TextMaker(const rt::Tokenizer& tokenizer, std::span<const rt::TokenId> prompt,
-              std::vector<std::string> stop, std::vector<rt::TokenId> ends = {});
+              const std::vector<std::string>& stop, std::vector<rt::TokenId> ends = {});
 
     // The text that these tokens add. Takes none after a stop string or an end.
     [[nodiscard]] std::string push(std::span<const rt::Token> tokens, rt::Taken& taken);

@@ -53,9 +53,10 @@ std::size_t Values::count(ir::Rows rows) const {
 Columns Values::at(ir::ValueId id) {
     const ir::ValueId root = graph_.root_of(id);
     const ir::Value& value = graph_.values[root];
-    if (!storage_[root])
-        storage_[root].emplace(count(value.rows), value.width);
-    return {*storage_[root], graph_.column_of(id), graph_.values[id].width};
+    auto& storage = storage_[root];
+    if (!storage)
+        storage.emplace(count(value.rows), value.width);
+    return {*storage, graph_.column_of(id), graph_.values[id].width};
 }
 
 void Values::release(const ir::Block& block, std::size_t index) {

@@ -17,9 +17,9 @@ Json read(const std::filesystem::path& path) {
     return parse_json_object(file.name(), file.bytes());
 }
 
-const std::filesystem::path& checked(const std::filesystem::path& folder) {
+SafeTensors open(const std::filesystem::path& folder) {
     require_adapter(folder);
-    return folder;
+    return SafeTensors::open_folder(folder, "adapter_model");
 }
 
 // A module's own number, where one of the patterns is the end of its name.
@@ -38,7 +38,7 @@ std::optional<double> of_pattern(const Json& json, const char* key, std::string_
 
 Adapter::Adapter(const std::filesystem::path& folder)
     : folder_(folder.string()),
-      tensors_(SafeTensors::open_folder(checked(folder), "adapter_model")),
+      tensors_(open(folder)),
       json_(read(folder / "adapter_config.json")) {
     const JsonObject o((folder / "adapter_config.json").string(), "", json_);
     if (const std::string type = o.maybe_string("peft_type").value_or("LORA"); type != "LORA")

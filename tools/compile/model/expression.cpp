@@ -347,7 +347,7 @@ class List final : public Expression {
 
 class Decoded final : public Expression {
   public:
-    Decoded(const std::string& scheme, std::vector<const Tensor*> from, std::uint64_t rows,
+    Decoded(std::string_view scheme, std::vector<const Tensor*> from, std::uint64_t rows,
             std::uint64_t columns, Decode decode, Numbers numbers)
         : Expression(rows, columns, key_of(scheme, from)),
           from_(std::move(from)),
@@ -365,8 +365,8 @@ class Decoded final : public Expression {
     }
 
   private:
-    static std::string key_of(const std::string& scheme, const std::vector<const Tensor*>& from) {
-        std::string key = scheme + "(";
+    static std::string key_of(std::string_view scheme, const std::vector<const Tensor*>& from) {
+        std::string key = fmt::format("{}(", scheme);
         for (const Tensor* t : from)
             key += fmt::format("{}@{} ", t->name, fmt::ptr(t));
         return key + ")";
@@ -468,7 +468,7 @@ Expr list(std::vector<float> values) {
     return make<List>(n, std::uint64_t{1}, std::move(values));
 }
 
-Expr decoded(std::string scheme, std::vector<const Tensor*> from, std::uint64_t rows,
+Expr decoded(std::string_view scheme, std::vector<const Tensor*> from, std::uint64_t rows,
              std::uint64_t columns, Decode decode, Numbers numbers) {
     return make<Decoded>(scheme, std::move(from), rows, columns, std::move(decode), numbers);
 }

@@ -110,7 +110,7 @@ Expr list(std::vector<float> values);  // a column
 // in the order given. `scheme` names it in the key.
 using Decode = std::function<void(std::span<const Tensor* const> from, std::uint64_t first,
                                   std::span<float> out)>;
-Expr decoded(std::string scheme, std::vector<const Tensor*> from, std::uint64_t rows,
+Expr decoded(std::string_view scheme, std::vector<const Tensor*> from, std::uint64_t rows,
              std::uint64_t columns, Decode decode, Numbers numbers = Numbers::kAny);
 
 }  // namespace expr

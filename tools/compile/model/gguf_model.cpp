@@ -20,28 +20,13 @@ std::string names() {
 
 // Keys below the architecture that say nothing about arithmetic, or what tensors say as well.
 void skip_harmless(const Gguf& gguf, const std::string& architecture) {
-    for (const char* key : {"vocab_size",
-                            "rope.scaling.finetuned",
-                            "rope.scaling.original_context_length",
-                            "rope.scaling.attn_factor",
-                            "rope.scaling.yarn_log_multiplier",
-                            "rope.scaling.factor",
-                            "rope.scaling.type",
-                            "attention.key_length",
-                            "attention.value_length",
-                            "feed_forward_length",
-                            "rope.dimension_count",
-                            "attention.layer_norm_rms_epsilon",
-                            "attention.causal",
-                            "tensor_data_layout",
-                            "expert_gating_func",
-                            "expert_weights_norm",
-                            "expert_weights_scale",
-                            "rope.freq_base",
-                            "attention.sliding_window",
-                            "rope.dimension_sections",
-                            "embedding_length_out",
-                            "interleave_moe_layer_step"})
+    for (const char* key :
+         {"vocab_size", "rope.scaling.finetuned", "rope.scaling.original_context_length",
+          "rope.scaling.attn_factor", "attention.key_length", "attention.value_length",
+          "feed_forward_length", "rope.dimension_count", "rope.freq_base",
+          "attention.layer_norm_rms_epsilon", "attention.causal", "tensor_data_layout",
+          "expert_gating_func", "expert_weights_norm", "expert_weights_scale",
+          "rope.dimension_sections", "embedding_length_out"})
         gguf.skip({std::string(architecture + "." + key)});
 }
 

@@ -63,12 +63,13 @@ Model load(const fs::path& folder, const char* stem, const JsonObject& config, c
     Source source(folder.string(), config,
                   {[&](const std::string& name) { return files->tensors.find(name); },
                    files->tensors.names()});
-    if (files->adapter)
+    Adapter* const adapter = files->adapter ? &*files->adapter : nullptr;
+    if (adapter != nullptr)
         source.adapt(
-            [&](const std::string& name, const Expr& e) { return files->adapter->apply(name, e); });
+            [adapter](const std::string& name, const Expr& e) { return adapter->apply(name, e); });
     m.spec = describe(family, source);
-    if (files->adapter)
-        files->adapter->refuse_unused();
+    if (adapter != nullptr)
+        adapter->refuse_unused();
     return m;
 }
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "model/model_config.hpp"
 
-#include <cmath>
-
 #include "error.hpp"
 #include "skald/container.hpp"
 

@@ -102,8 +102,6 @@ class Pieces {
     std::uint32_t window() const;  // 0: none
 
   private:
-    RowMap heads_map(std::uint64_t first, std::uint64_t heads, std::uint64_t group_heads,
-                     std::uint64_t step, std::optional<std::uint32_t> rotary) const;
     // Rows of heads with their rotary pairs as halves.
     Linear as_halves(const Linear& l, std::uint32_t heads, std::uint32_t rotary) const;
     std::vector<std::uint32_t> halves(std::uint32_t head_dim, std::uint32_t dims) const;

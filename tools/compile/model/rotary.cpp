@@ -21,10 +21,12 @@ std::vector<double> stretched_by(std::vector<double> f, const std::vector<double
 class HfRotary {
   public:
     HfRotary(const Source& source, const Sizes& sizes, const RotaryOptions& options)
-        : s_(source), z_(sizes), o_(options), config_(source.json()) {}
+        : z_(sizes), o_(options), config_(source.json()), given_(parameters()) {
+        if (given_)
+            params_ = *given_;
+    }
 
     Rotary run() {
-        params_ = parameters();
         Rotary r;
         r.theta = theta();
         const std::uint32_t head = o_.head_dim != 0 ? o_.head_dim : z_.head_dim;
@@ -37,9 +39,9 @@ class HfRotary {
             fail("{}: a part of {} of heads of {} cannot be turned in pairs", config_.file(),
                  partial, head);
         r.table.frequencies = rope_frequencies(r.theta, dims);
-        if (params_ && !o_.fixed_theta && !o_.unscaled)
+        if (given_ && !o_.fixed_theta && !o_.unscaled)
             stretch(r);
-        else if (params_)
+        else if (given_)
             ignore_rest();
         return r;
     }
@@ -59,9 +61,7 @@ class HfRotary {
         return both;
     }
 
-    std::optional<double> number(std::string_view key) const {
-        return params_ ? params_->maybe_number(key) : std::nullopt;
-    }
+    std::optional<double> number(std::string_view key) const { return params_.maybe_number(key); }
 
     double theta() const {
         const double theta = o_.fixed_theta.value_or(
@@ -75,34 +75,34 @@ class HfRotary {
     }
 
     double positive(std::string_view key) const {
-        const double value = params_->number(key);
+        const double value = params_.number(key);
         if (!(value > 0))
-            params_->reject(key, "must be positive");
+            params_.reject(key, "must be positive");
         return value;
     }
 
     void ignore_rest() const {
-        params_->skip({"rope_type", "type", "factor", "low_freq_factor", "high_freq_factor",
-                       "original_max_position_embeddings"});
+        params_.skip({"rope_type", "type", "factor", "low_freq_factor", "high_freq_factor",
+                      "original_max_position_embeddings"});
     }
 
     void stretch(Rotary& r) const {
-        auto type = params_->maybe_string("rope_type");
-        const auto older = params_->maybe_string("type");
+        auto type = params_.maybe_string("rope_type");
+        const auto older = params_.maybe_string("type");
         if (!type)
             type = older;
-        if (!type && params_->has("factor"))
+        if (!type && params_.has("factor"))
             fail("{}: {} has a factor and no rope_type, which says what it stretches",
-                 config_.file(), params_->path_of("factor"));
+                 config_.file(), params_.path_of("factor"));
         const std::string name = type.value_or("default");
         std::vector<double>& f = r.table.frequencies;
         if (name == "default" || name == "mrope") {
-            params_->skip({"mrope_section"});
+            params_.skip({"mrope_section"});
         } else if (name == "linear") {
             r.stretch = positive("factor");
             scale_linear(f, r.stretch);
         } else if (name == "dynamic") {
-            params_->maybe_number("factor");  // of positions beyond those it was trained for
+            params_.maybe_number("factor");  // of positions beyond those it was trained for
         } else if (name == "llama3") {
             llama3(f);
         } else if (name == "yarn" || name == "deepseek_yarn") {
@@ -122,7 +122,7 @@ class HfRotary {
                               positive("high_freq_factor"),
                               positive("original_max_position_embeddings")};
         if (s.high_factor <= s.low_factor)
-            params_->reject("high_freq_factor", "must be above low_freq_factor");
+            params_.reject("high_freq_factor", "must be above low_freq_factor");
         scale_llama3(f, s);
     }
 
@@ -138,9 +138,9 @@ class HfRotary {
         s.factor = number("factor").value_or(z_.context / s.original_context);
         s.beta_fast = number("beta_fast").value_or(32);
         s.beta_slow = number("beta_slow").value_or(1);
-        s.truncate = params_->maybe_bool("truncate").value_or(true);
+        s.truncate = params_.maybe_bool("truncate").value_or(true);
         if (!(s.factor > 0) || !(s.original_context > 0))
-            params_->reject("factor", "must be positive");
+            params_.reject("factor", "must be positive");
         scale_yarn(r.table.frequencies, r.theta, s);
         const double mscale = number("mscale").value_or(0);
         const double all = number("mscale_all_dim").value_or(0);
@@ -154,19 +154,19 @@ class HfRotary {
 
     void longrope(Rotary& r) const {
         const auto factors = [&](std::string_view key) {
-            const auto list = params_->maybe_numbers(key);
+            const auto list = params_.maybe_numbers(key);
             if (!list || list->size() != r.table.frequencies.size())
-                params_->reject(
+                params_.reject(
                     key, fmt::format("must be a list of {} numbers", r.table.frequencies.size()));
             if (std::any_of(list->begin(), list->end(), [](double x) { return !(x > 0); }))
-                params_->reject(key, "has a factor that is not positive");
+                params_.reject(key, "has a factor that is not positive");
             return *list;
         };
         const double trained = original();
         const double factor = config_.has("original_max_position_embeddings")
                                   ? z_.context / trained
                                   : number("factor").value_or(z_.context / trained);
-        params_->maybe_number("factor");
+        params_.maybe_number("factor");
         const double amplitude =
             factor <= 1 ? 1 : std::sqrt(1 + std::log(factor) / std::log(trained));
         r.table.amplitude = number("attention_factor").value_or(amplitude);
@@ -179,11 +179,12 @@ class HfRotary {
             r.table.long_frequencies.clear();
     }
 
-    const Source& s_;
     const Sizes& z_;
     const RotaryOptions& o_;
     const JsonObject& config_;
-    std::optional<JsonObject> params_;
+    std::optional<JsonObject> given_;
+    Json none_ = Json::object();
+    JsonObject params_{config_.file(), "", none_};  // what is given, or nothing
 };
 
 // ---- GGUF ----

@@ -83,8 +83,7 @@ constexpr std::string_view kHarmless[] = {
 
 // Language models inside of something larger: what stands before their tensors, and what is left
 // out with the rest of it.
-constexpr std::string_view kPrefixes[] = {"", "language_model.", "model.language_model.",
-                                          "language_model.model.", "text_model."};
+constexpr std::string_view kPrefixes[] = {"", "language_model.", "model.language_model."};
 constexpr std::string_view kOtherParts[] = {"vision_tower.",
                                             "multi_modal_projector.",
                                             "model.vision_tower.",
@@ -122,14 +121,12 @@ Source::Source(std::string file, const JsonObject& config, Tensors tensors)
       tensors_(std::move(tensors)),
       all_(tensors_.names.begin(), tensors_.names.end()),
       packing_(config) {
-    const auto has = [&](const std::string& name) { return all_.contains(name); };
-    for (const std::string_view prefix : kPrefixes)
-        if (has(std::string(prefix) + "model.embed_tokens.weight") ||
-            (prefix.find("model.") != prefix.npos &&
-             has(std::string(prefix) + "embed_tokens.weight"))) {
-            prefix_ = prefix;
-            break;
-        }
+    for (const std::string_view prefix : kPrefixes) {
+        prefix_ = prefix;
+        if (all_.contains(with_prefix("model.embed_tokens.weight")))
+            return;
+    }
+    prefix_.clear();
 }
 
 Source::Source(const Gguf& gguf, std::string architecture)
@@ -274,14 +271,14 @@ void Source::reject(Key key, std::string_view what) const {
 // ---- tensors ----
 
 std::string Source::with_prefix(std::string name) const {
-    if (strip_ && name.starts_with("transformer."))
-        name.erase(0, std::string_view("transformer.").size());
-    if (prefix_.empty())
-        return name;
-    // "language_model.model.layers" or "model.language_model.layers".
-    const bool inside = prefix_.find("model.") != prefix_.npos && prefix_ != "language_model." &&
-                        name.starts_with("model.");
-    return prefix_ + (inside ? name.substr(std::string_view("model.").size()) : name);
+    constexpr std::string_view kModel = "model.", kTransformer = "transformer.";
+    if (strip_ && name.starts_with(kTransformer))
+        name.erase(0, kTransformer.size());
+    // "language_model.model.layers" and "language_model.lm_head", or "model.language_model.layers"
+    // and "lm_head".
+    if (!prefix_.starts_with(kModel))
+        return prefix_ + name;
+    return name.starts_with(kModel) ? prefix_ + name.substr(kModel.size()) : name;
 }
 
 // A family may have several names for a role: the one that is there. Where it has none, the usual.

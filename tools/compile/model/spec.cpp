@@ -8,17 +8,19 @@
 namespace skald::compiler {
 namespace {
 
-using Visit = std::function<void(std::string_view, std::optional<std::uint32_t>, Matrix&)>;
+// Each is for a thing that may be changed and for one that may not.
 
-void each(FeedForward& f, std::string_view prefix, std::uint32_t layer, const Visit& visit) {
-    const std::string p(prefix);
+template <typename F, typename Visit>
+void each_of_feed_forward(F& f, const std::string& prefix, std::uint32_t layer,
+                          const Visit& visit) {
     for (const auto& [role, linear] :
          {std::pair("gate", &f.gate), {"up", &f.up}, {"down", &f.down}})
         if (linear->present())
-            visit(p + role, layer, linear->weight);
+            visit(prefix + role, layer, linear->weight);
 }
 
-void each(Attention& a, std::uint32_t layer, const Visit& visit) {
+template <typename A, typename Visit>
+void each_of_attention(A& a, std::uint32_t layer, const Visit& visit) {
     for (const auto& [role, linear] : {std::pair("q_low", &a.q_low),
                                        {"q", &a.q},
                                        {"latent", &a.latent},
@@ -30,24 +32,44 @@ void each(Attention& a, std::uint32_t layer, const Visit& visit) {
             visit(role, layer, linear->weight);
 }
 
-void each(ShortConvolution& c, std::uint32_t layer, const Visit& visit) {
+template <typename C, typename Visit>
+void each_of_convolution(C& c, std::uint32_t layer, const Visit& visit) {
     visit("conv_b", layer, c.b.weight);
     visit("conv_c", layer, c.c.weight);
     visit("conv_x", layer, c.x.weight);
     visit("conv_out", layer, c.out.weight);
 }
 
-void each(Experts& e, std::uint32_t layer, const Visit& visit) {
+template <typename E, typename Visit>
+void each_of_experts(E& e, std::uint32_t layer, const Visit& visit) {
     visit("router", layer, e.router.weight);
-    each(e.expert, "expert_", layer, visit);
+    each_of_feed_forward(e.expert, "expert_", layer, visit);
     if (e.shared)
-        each(*e.shared, "shared_", layer, visit);
+        each_of_feed_forward(*e.shared, "shared_", layer, visit);
     if (e.shared_gate.present())
         visit("shared_gate_factor", layer, e.shared_gate.weight);
 }
 
-void each(FeedForward& f, std::uint32_t layer, const Visit& visit) {
-    each(f, "", layer, visit);
+template <typename L, typename Visit>
+void each_of_layer(L& l, std::uint32_t layer, const Visit& visit) {
+    if (auto* attention = std::get_if<Attention>(&l.mixer))
+        each_of_attention(*attention, layer, visit);
+    else
+        each_of_convolution(std::get<ShortConvolution>(l.mixer), layer, visit);
+    if (auto* experts = std::get_if<Experts>(&l.ffn))
+        each_of_experts(*experts, layer, visit);
+    else
+        each_of_feed_forward(std::get<FeedForward>(l.ffn), "", layer, visit);
+}
+
+template <typename Spec, typename Visit>
+void each(Spec& spec, const Visit& visit) {
+    visit("embedding", std::nullopt, spec.embedding);
+    if (spec.positions.present())
+        visit("positions", std::nullopt, spec.positions);
+    for (std::uint32_t l = 0; l < spec.layers.size(); ++l)
+        each_of_layer(spec.layers[l], l, visit);
+    visit("head", std::nullopt, spec.head.weight);
 }
 
 class Checker {
@@ -131,24 +153,16 @@ class Checker {
 
 }  // namespace
 
-void each_matrix(DecoderSpec& spec, const Visit& visit) {
-    visit("embedding", std::nullopt, spec.embedding);
-    if (spec.positions.present())
-        visit("positions", std::nullopt, spec.positions);
-    for (std::uint32_t l = 0; l < spec.layers.size(); ++l) {
-        std::visit([&](auto& m) { each(m, l, visit); }, spec.layers[l].mixer);
-        std::visit([&](auto& f) { each(f, l, visit); }, spec.layers[l].ffn);
-    }
-    visit("head", std::nullopt, spec.head.weight);
+void each_matrix(
+    DecoderSpec& spec,
+    const std::function<void(std::string_view, std::optional<std::uint32_t>, Matrix&)>& visit) {
+    each(spec, visit);
 }
 
 void each_matrix(const DecoderSpec& spec,
                  const std::function<void(std::string_view, std::optional<std::uint32_t>,
                                           const Matrix&)>& visit) {
-    // Visiting changes nothing by itself.
-    each_matrix(const_cast<DecoderSpec&>(spec),
-                Visit([&](std::string_view role, std::optional<std::uint32_t> layer,
-                          Matrix& matrix) { visit(role, layer, matrix); }));
+    each(spec, visit);
 }
 
 void check(const DecoderSpec& spec, const std::string& source) {

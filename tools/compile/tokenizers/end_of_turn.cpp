@@ -22,8 +22,7 @@ constexpr std::string_view kNames[] = {
     "<|end_of_text|>",
     "<end_of_utterance>",
     "<turn|>",
-    "<\xEF\xBD\x9C"
-    "end\xE2\x96\x81of\xE2\x96\x81sentence\xEF\xBD\x9C>",  // DeepSeek
+    "<\uFF5Cend\u2581of\u2581sentence\uFF5C>",  // DeepSeek
     "[e~[",
     // These could be text.
     "</s>",

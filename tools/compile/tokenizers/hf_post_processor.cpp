@@ -6,8 +6,6 @@
 namespace skald::compiler {
 namespace {
 
-namespace tk = skald::tokenizer;
-
 rt::TokenId token_id(const JsonObject& where, std::string_view key, const Json& id,
                      const rt::TokenizerSpec& spec) {
     if (!id.is_number_unsigned() || id.get<std::uint64_t>() >= spec.pieces.size())

@@ -18,7 +18,7 @@ float scale_of(Source& s, const Pieces& p, Generation g) {
     const bool largest = s.is_gguf() && ((g == Generation::kTwo && z.layers == 46) ||
                                          (g == Generation::kThree && z.layers == 62));
     if (largest)
-        scalar = z.hidden / z.heads;
+        scalar = static_cast<double>(z.hidden) / z.heads;
     if (g != Generation::kOne)
         scalar = s.maybe_f32({"query_pre_attn_scalar", ""})
                      .value_or(s.is_gguf() ? static_cast<float>(scalar) : 256);
