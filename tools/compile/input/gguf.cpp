@@ -3,8 +3,6 @@
 
 #include <fmt/ranges.h>
 
-#include <utility>
-
 #include "error.hpp"
 
 namespace skald::compiler {
@@ -84,16 +82,14 @@ std::vector<GgufPart> open_parts(const fs::path& path) {
         return parts;
     }
     const std::string stem = stem_of(given, split);
-    std::optional<GgufPart> opened(std::move(given));  // until it is its turn
     std::uint64_t tensors = 0;
     for (std::uint64_t n = 0; n < split.count; ++n) {
         const std::string name = stem + part_suffix(n, split.count);
         std::error_code ignored;
-        if (n != split.number && !fs::exists(name, ignored))
+        if (!fs::exists(name, ignored))
             fail("{}: part {} of {} is missing: there is no {}", path.string(), n + 1, split.count,
                  name);
-        parts.push_back(n == split.number && opened ? *std::exchange(opened, std::nullopt)
-                                                    : GgufPart(name));
+        parts.push_back(GgufPart(name));
         check_part(parts.back(), {n, split.count}, parts.front());
         tensors += parts.back().tensors.size();
     }

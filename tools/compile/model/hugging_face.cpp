@@ -45,7 +45,7 @@ void merge(std::vector<std::uint32_t>& ids, const std::vector<std::uint32_t>& mo
 
 struct Files {
     SafeTensors tensors;
-    std::optional<Adapter> adapter;
+    std::unique_ptr<Adapter> adapter;  // null: there is none
 };
 
 Model load(const fs::path& folder, const char* stem, const JsonObject& config, const Family& family,
@@ -55,7 +55,7 @@ Model load(const fs::path& folder, const char* stem, const JsonObject& config, c
              family.needs);
     auto files = std::make_shared<Files>(Files{SafeTensors::open_folder(folder, stem), {}});
     if (!lora.empty())
-        files->adapter.emplace(lora);
+        files->adapter = std::make_unique<Adapter>(lora);
     Model m;
     m.files = files;
     m.config.source = folder.string();
@@ -63,7 +63,7 @@ Model load(const fs::path& folder, const char* stem, const JsonObject& config, c
     Source source(folder.string(), config,
                   {[&](const std::string& name) { return files->tensors.find(name); },
                    files->tensors.names()});
-    Adapter* const adapter = files->adapter ? &*files->adapter : nullptr;
+    Adapter* const adapter = files->adapter.get();
     if (adapter != nullptr)
         source.adapt(
             [adapter](const std::string& name, const Expr& e) { return adapter->apply(name, e); });
