@@ -25,7 +25,7 @@ TerminalProcess::TerminalProcess(const std::vector<std::string>& command) {
         throw std::runtime_error("cannot make a terminal");
     if (pid_ == 0) {
         ::setenv("TERM", "xterm", 1);
-        ::execv(words[0], words.data());
+        ::execvp(words[0], words.data());
         ::_exit(127);
     }
 }
