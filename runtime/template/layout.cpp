@@ -14,9 +14,10 @@ namespace {
 std::string digits_of(std::uint64_t n, unsigned base, bool upper) {
     if (n == 0)
         return "0";
+    const std::string_view digits = upper ? "0123456789ABCDEF" : "0123456789abcdef";
     std::string out;
     for (; n != 0; n /= base)
-        out += (upper ? "0123456789ABCDEF" : "0123456789abcdef")[n % base];
+        out += digits[n % base];
     std::ranges::reverse(out);
     return out;
 }
