@@ -253,9 +253,9 @@ void print_families(bool json) {
         fmt::print("{}\n", list.dump(1));
     else
         fmt::print(
-            "\nEach has been tried as a small model with weights of its own: with f32 weights the "
-            "logits\nare those of an independent reference within 2 thousandths of their "
-            "spread.\n");
+            "\nThose not refused have been tried as small folders: with f32 weights the logits are "
+            "those\nof an independent reference within 2 thousandths of their spread. Of the GGUF "
+            "forms\nonly some have been.\n");
 }
 
 void run(const Arguments& args) {
