@@ -75,8 +75,9 @@ class Editor final : public LineReader {
         ::el_set(edit_.get(), EL_EDITOR, "emacs");
         ::el_set(edit_.get(), EL_SIGNAL, 1);  // the terminal is put right before a signal ends us
         ::el_set(edit_.get(), EL_SETTY, "-d", "-isig", nullptr);
-        ::el_set(edit_.get(), EL_ADDFN, "interrupt", "Give up this line", interrupt);
-        ::el_set(edit_.get(), EL_ADDFN, "suspend", "Back to the shell", suspend);
+        // Wide, as libedit keeps them: the narrow call makes copies that el_end does not free.
+        ::el_wset(edit_.get(), EL_ADDFN, L"interrupt", L"Give up this line", interrupt);
+        ::el_wset(edit_.get(), EL_ADDFN, L"suspend", L"Back to the shell", suspend);
         ::el_source(edit_.get(), nullptr);  // ~/.editrc
         ::el_set(edit_.get(), EL_BIND, "^C", "interrupt", nullptr);
         ::el_set(edit_.get(), EL_BIND, "^Z", "suspend", nullptr);
@@ -122,13 +123,13 @@ class Editor final : public LineReader {
         static char first[] = "> ", next[] = ". ";
         return of(edit).more_ ? next : first;
     }
-    static unsigned char interrupt(EditLine* edit, int) {
+    static unsigned char interrupt(EditLine* edit, wint_t) {
         const LineInfo* line = ::el_line(edit);
         of(edit).given_up_.assign(line->buffer, line->lastchar);
         of(edit).interrupted_ = true;
         return CC_EOF;
     }
-    static unsigned char suspend(EditLine* edit, int) {
+    static unsigned char suspend(EditLine* edit, wint_t) {
         ::el_set(edit, EL_PREP_TERM, 0);
         ::kill(0, SIGTSTP);
         ::el_set(edit, EL_PREP_TERM, 1);
