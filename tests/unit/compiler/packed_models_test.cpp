@@ -91,6 +91,24 @@ TEST_F(PackedModels, AreRefusedWithAKeyThatNobodyUnderstands) {
     }
 }
 
+TEST_F(PackedModels, OfMistralNameTheKeyOfParamsThatIsWrong) {
+    make("mistral");
+    Json before;
+    change("packed/params.json", [&](Json& j) { before = j; });
+    const auto broken = [&](auto edit, std::initializer_list<const char*> words) {
+        change("packed/params.json", [&](Json& j) { edit(j = before); });
+        expect_error([&] { load_model(folder("packed")); }, words);
+    };
+    broken([](Json& j) { j.erase("dim"); }, {"params.json", "dim", "missing"});
+    broken([](Json& j) { j["dim"] = -64; }, {"params.json", "dim"});
+    broken([](Json& j) { j["n_heads"] = "4"; }, {"params.json", "n_heads"});
+    broken([](Json& j) { j["n_layers"] = 100; }, {"layers."});
+    broken([](Json& j) { j["norm_eps"] = nullptr; }, {"params.json", "norm_eps"});
+    change("packed/params.json", [&](Json& j) { j = before; });
+    std::filesystem::remove(folder("packed") / "tokenizer.json");
+    expect_error([&] { load_model(folder("packed")); }, {"tokenizer.json", "tekken.json"});
+}
+
 TEST_F(PackedModels, AreRefusedIfQuantisedInAWayThatIsNotKnown) {
     make("sharded");
     change("plain/config.json",

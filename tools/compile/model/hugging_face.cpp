@@ -12,6 +12,7 @@
 #include "model/generation.hpp"
 #include "model/model.hpp"
 #include "tokenizers/hf_tokenizer.hpp"
+#include "tokenizers/tekken_tokenizer.hpp"
 
 namespace skald::compiler {
 namespace {
@@ -75,7 +76,11 @@ Model load(const fs::path& folder, const char* stem, const JsonObject& config, c
 
 void read_tokenizer(const fs::path& folder, Model& m) {
     check(m.config, m.spec.vocabulary);
-    m.tokenizer = load_hf_tokenizer(folder / "tokenizer.json");
+    std::error_code ignored;
+    const bool tekken = !fs::exists(folder / "tokenizer.json", ignored) &&
+                        fs::exists(folder / "tekken.json", ignored);
+    m.tokenizer = tekken ? load_tekken_tokenizer(folder / "tekken.json")
+                         : load_hf_tokenizer(folder / "tokenizer.json");
     // The union of all files that name ends of a turn; those of the configuration first.
     std::vector<std::uint32_t> ends = m.config.eos_ids;
     merge(ends, m.tokenizer.eos_ids);

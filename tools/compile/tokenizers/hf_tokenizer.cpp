@@ -43,7 +43,8 @@ void mark_decoded(Spec& spec) {
 rt::TokenizerSpec load_hf_tokenizer(const std::filesystem::path& path) {
     std::error_code ignored;
     if (!std::filesystem::exists(path, ignored))
-        fail("{}: no such file; a folder needs its tokenizer as tokenizer.json", path.string());
+        fail("{}: no such file; a folder needs its tokenizer as tokenizer.json (or tekken.json)",
+             path.string());
     const MappedFile file(path);
     const Json json = parse_json_object(file.name(), file.bytes());
     const JsonObject object(file.name(), "", json);
