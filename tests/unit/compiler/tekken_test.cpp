@@ -145,9 +145,16 @@ TEST_F(Tekken, IsRefusedWithThePlaceOfAMistake) {
     broken([](Json& j) { j["config"]["default_vocab_size"] = 20; }, {"default_num_special_tokens"});
     broken([](Json& j) { j["config"]["default_vocab_size"] = 1u << 25; },
            {"default_vocab_size", "2^24"});
-    broken([](Json& j) { j["config"]["default_num_special_tokens"] = 8; }, {"is 8, below the 20"});
+    broken([](Json& j) { j["config"]["default_num_special_tokens"] = 1u << 17; },
+           {"default_num_special_tokens", "65536"});
+    broken(
+        [](Json& j) {
+            j["config"]["default_num_special_tokens"] = 8, j["config"]["default_vocab_size"] = 280;
+        },
+        {"is 8, below the 20"});
     broken([](Json& j) { j["config"]["pattern"] = "(["; }, {"config.pattern", "cannot be used"});
     broken([](Json& j) { j["vocab"].erase(7); }, {"vocab", "271 of the 272"});
+    broken([](Json& j) { j["config"]["default_vocab_size"] = 1u << 20; }, {"vocab", "273 of the"});
     broken([](Json& j) { j["vocab"][7]["rank"] = 8; }, {"vocab[8].rank", "another"});
     broken([](Json& j) { j["vocab"][7]["token_bytes"] = "CA=="; }, {"vocab[8].token_bytes"});
     broken([](Json& j) { j["vocab"][7]["token_bytes"] = "!"; }, {"vocab[7].token_bytes", "base64"});

@@ -24,6 +24,7 @@ namespace tk = skald::tokenizer;
 using Spec = rt::TokenizerSpec;
 
 constexpr std::uint64_t kMaxVocabulary = 1u << 24;
+constexpr std::uint64_t kMaxSpecials = 1u << 16;  // files have 1,000
 
 // What files up to version 7 leave out, in the order of their ids.
 constexpr std::array<std::string_view, 20> kOldSpecialTokens{"<unk>",
@@ -74,8 +75,14 @@ class Reader {
         const std::uint64_t specials = config_.uint("default_num_special_tokens");
         if (all >= kMaxVocabulary)
             config_.reject("default_vocab_size", "must be below 2^24");
+        if (specials > kMaxSpecials)
+            config_.reject("default_num_special_tokens",
+                           fmt::format("must be {} or less", kMaxSpecials));
         if (specials >= all)
             config_.reject("default_num_special_tokens", "must be below default_vocab_size");
+        if (const std::size_t there = file_.array("vocab").size(); there < all - specials)
+            file_.reject("vocab", fmt::format("has {} of the {} tokens that its config wants",
+                                              there, all - specials));
         spec_.pieces.resize(all, {"", tk::PieceKind::kUnused, 0});
         specials_ = static_cast<rt::TokenId>(specials);
     }
