@@ -155,6 +155,21 @@ TEST(HfRotary, StretchesByYarn) {
     EXPECT_DOUBLE_EQ(own.amplitude, 1.5);
 }
 
+TEST(HfRotary, AllowsWhatYarnReaches) {
+    const auto longest = [](double factor, int original) {
+        return test::random_model(llama([&](Json& j) {
+                   j["max_position_embeddings"] = 64;
+                   j["rope_scaling"] = {{"rope_type", "yarn"},
+                                        {"factor", factor},
+                                        {"original_max_position_embeddings", original}};
+               }))
+            .spec.longest;
+    };
+    EXPECT_EQ(longest(4, 64), 256u);
+    EXPECT_EQ(longest(4, 16), 64u);
+    EXPECT_EQ(longest(2, 16), 64u);
+}
+
 TEST(HfRotary, HasTwoTablesForLongRope) {
     const Json scaling = {
         {"type", "longrope"}, {"short_factor", {1, 1.5, 2, 2.5}}, {"long_factor", {2, 3, 4, 5}}};
@@ -239,6 +254,20 @@ TEST_F(GgufRotary, AllowsAsManyMorePositionsAsItStretches) {
     const DecoderSpec spec = spec_of([](File& f) { f.values["llama.rope.scale_linear"] = 4.0f; });
     EXPECT_EQ(spec.context, 64u);
     EXPECT_EQ(spec.longest, 256u);
+}
+
+TEST_F(GgufRotary, AllowsWhatYarnReaches) {
+    const auto longest = [this](float factor, std::uint32_t original) {
+        return spec_of([&](File& f) {
+                   f.values["llama.rope.scaling.type"] = std::string("yarn");
+                   f.values["llama.rope.scaling.factor"] = factor;
+                   f.values["llama.rope.scaling.original_context_length"] = original;
+               })
+            .longest;
+    };
+    EXPECT_EQ(longest(4, 64), 256u);  // context_length as it was trained
+    EXPECT_EQ(longest(4, 16), 64u);   // context_length as it is stretched
+    EXPECT_EQ(longest(2, 16), 64u);   // never less than what the file says
 }
 
 TEST_F(GgufRotary, StretchesByYarn) {

@@ -141,6 +141,7 @@ class HfRotary {
         s.truncate = params_.maybe_bool("truncate").value_or(true);
         if (!(s.factor > 0) || !(s.original_context > 0))
             params_.reject("factor", "must be positive");
+        r.stretch = s.factor * s.original_context / z_.context;
         scale_yarn(r.table.frequencies, r.theta, s);
         const double mscale = number("mscale").value_or(0);
         const double all = number("mscale_all_dim").value_or(0);
@@ -272,6 +273,7 @@ class GgufRotary {
             s_.maybe_u32({"", "rope.scaling.original_context_length"}).value_or(z_.context);
         s.beta_fast = s_.maybe_f32({"", "rope.scaling.yarn_beta_fast"}).value_or(32);
         s.beta_slow = s_.maybe_f32({"", "rope.scaling.yarn_beta_slow"}).value_or(1);
+        r.stretch = s.factor * s.original_context / z_.context;
         scale_yarn(r.table.frequencies, r.theta, s);
         r.table.amplitude =
             yarn_amplitude(s.factor) * s_.maybe_f32({"", "rope.scaling.attn_factor"}).value_or(1);
