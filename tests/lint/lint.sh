@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # [SKALD_LINT_ALL=1] lint.sh [RESULTS.xml]: style and static checks, each one a test case: the formatter, clang-tidy, the
-# kernel's checkpatch and sparse on the driver, QEMU's checkpatch on the PCI shell, shellcheck.
+# kernel's checkpatch and sparse on the driver, QEMU's checkpatch on the PCI shell, shellcheck, the documents' lines.
 . "$(dirname "$0")/../../tools/setup/lib.sh"
 
 OUT=$SKALD_BUILD/lint
@@ -53,12 +53,15 @@ check_qemu_checkpatch() {
 # A cd that fails ends these scripts: lib.sh sets -e.
 check_shellcheck() { files '*.sh' .ci/run tests/run | xargs -r shellcheck --severity=warning --exclude=SC2164 -x; }
 
+# Documents are read in terminals and diffs: their lines stay under 120 columns.
+check_prose() { files '*.md' | xargs -r python3 tests/lint/prose.py; }
+
 escape() { sed -e 's/&/\&amp;/g; s/</\&lt;/g; s/>/\&gt;/g' | tr -d '\000-\010\013\014\016-\037'; }
 
 main() {
     local name cases='' count=0 failed=0 started
     mkdir -p "$OUT"
-    for name in clang_format shellcheck driver_checkpatch qemu_checkpatch driver_warnings clang_tidy; do
+    for name in clang_format shellcheck prose driver_checkpatch qemu_checkpatch driver_warnings clang_tidy; do
         started=$SECONDS count=$((count + 1))
         # A shell of its own, so that `set -e` holds inside.
         if bash "$0" check "check_$name" >"$OUT/$name.log" 2>&1; then
