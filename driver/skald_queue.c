@@ -152,15 +152,15 @@ static void skald_queue_notify(struct skald_queue *queue)
  */
 void skald_queue_service(struct skald_queue *queue)
 {
-	u64 before;
 	bool news;
 
 	spin_lock(&queue->lock);
-	before = queue->progress;
 	/* First the jobs: progress is complete before the end of the job that made it. */
 	news = skald_queue_reap(queue);
 	skald_queue_read_progress(queue);
-	news |= queue->progress != before;
+	/* Calls read the progress too, but wake nobody: what they have seen may still be news. */
+	news |= queue->progress != queue->announced;
+	queue->announced = queue->progress;
 	spin_unlock(&queue->lock);
 
 	if (news)

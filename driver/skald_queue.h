@@ -121,8 +121,11 @@ struct skald_queue {
 	/** @page_dma: the same, as the card reaches it */
 	dma_addr_t page_dma;
 
-	/** @progress: last progress seen in @page */
+	/** @progress: last progress seen in @page, whoever looked */
 	u64 progress;
+
+	/** @announced: progress that waiters were last woken for; belongs to the interrupt thread */
+	u64 announced;
 
 	/** @last_end: when the last job ended */
 	ktime_t last_end;

@@ -253,7 +253,8 @@ TEST_F(Module, ACardThatFellOffTheBusIsDeadUntilItIsBoundAgain) {
     EXPECT_EQ(device.syncobj_error(fence), EIO);
     std::uint32_t id = 0;
     EXPECT_EQ(device.vm_create(&id), EIO);
-    EXPECT_EQ(context->submit(write_word(0, 1)), ENOTRECOVERABLE);
+    const drm_skald_job job{kBase, kBase + kArgs, 0, 0, 0, 1, 0};
+    EXPECT_EQ(device.submit(context->queue(), {&job, 1}), ENOTRECOVERABLE);
     drm_skald_query_firmware firmware{};
     EXPECT_EQ(device.query(DRM_SKALD_QUERY_FIRMWARE, &firmware, sizeof(firmware)), 0);
     context.reset();

@@ -330,6 +330,43 @@ TEST_F(UapiProgress, TokensWakeAWaiterBeforeTheJobEnds) {
     EXPECT_EQ(device_.wait_completed(context_.queue(), 1), 0);
 }
 
+TEST_F(UapiProgress, AWaiterIsWokenThoughOthersReadTheProgressFirst) {
+    // One token, on command, before the test lets the job end: there is one wake-up to lose.
+    const Program token = tokens(context_, 1);
+    Program program;
+    program.wait_semaphore(Context::data_va(49), 1);
+    for (const isa::MicroOp& op : token.ops().first(token.size() - 2))
+        program.raw(op);
+    program.wait_semaphore(Context::data_va(50), 1).end();
+
+    std::vector<std::jthread> readers;
+    for (int i = 0; i < 2; ++i)
+        readers.emplace_back([&](const std::stop_token& stop) {
+            while (!stop.stop_requested())
+                (void)context_.query();
+        });
+    for (std::uint64_t round = 0; round < 30; ++round) {
+        (void)tokens(context_, 1);
+        context_.data(49) = 0;
+        context_.data(50) = 0;
+        ASSERT_EQ(context_.submit(program), 0);
+        drm_skald_wait_progress wait{};
+        wait.queue_id = context_.queue();
+        wait.seen = wait.seen_completed = round;
+        int error = -1;
+        std::thread waiter([&] { error = device_.wait_progress(wait, 20000); });
+        ::usleep(5000);
+        context_.data(49) = 1;
+        waiter.join();
+        EXPECT_EQ(error, 0);
+        EXPECT_EQ(wait.progress, round + 1);
+        EXPECT_EQ(wait.completed, round) << "woken by the end of the job, not by the token";
+        context_.data(50) = 1;
+        ASSERT_EQ(device_.wait_completed(context_.queue(), round + 1), 0);
+        ASSERT_FALSE(HasFailure()) << round;
+    }
+}
+
 TEST_F(UapiProgress, TokensLieInTheRingBeforeTheyAreCounted) {
     ASSERT_EQ(context_.run(tokens(context_, 4)), 0);
     for (std::size_t i = 0; i < 4; ++i)
