@@ -136,6 +136,41 @@ void skald_device_wait_reset(struct skald_device *sdev, u32 gen)
 		   (!skald_device_is_gen(sdev, gen) && !(READ_ONCE(reset->gen) & 1)));
 }
 
+/**
+ * skald_device_gate_enter() - keep resets away from the card for some register accesses
+ * @sdev: device
+ * @gen: out: the generation, valid until skald_device_gate_exit()
+ *
+ * Waits for the end of a reset. What is done inside must be short and must wait for nothing that a
+ * reset brings: no mailbox command.
+ *
+ * Return: 0, -EIO if the card is dead, -ERESTARTSYS.
+ */
+int skald_device_gate_enter(struct skald_device *sdev, u32 *gen)
+{
+	int ret;
+
+	for (;;) {
+		ret = skald_device_get_gen(sdev, gen);
+		if (ret)
+			return ret;
+
+		down_read(&sdev->reset.gate);
+		if (skald_device_is_gen(sdev, *gen))
+			return 0;
+		up_read(&sdev->reset.gate);
+	}
+}
+
+/**
+ * skald_device_gate_exit() - undo skald_device_gate_enter()
+ * @sdev: device
+ */
+void skald_device_gate_exit(struct skald_device *sdev)
+{
+	up_read(&sdev->reset.gate);
+}
+
 static void skald_device_set_gen(struct skald_device *sdev, u32 gen)
 {
 	WRITE_ONCE(sdev->reset.gen, gen);
@@ -179,6 +214,9 @@ void skald_device_pre_reset(struct skald_device *sdev)
 	mutex_lock(&sdev->reset.lock);
 
 	skald_device_set_gen(sdev, sdev->reset.gen | 1);
+	/* Whoever came through the gate before has left it after this. */
+	down_write(&sdev->reset.gate);
+	up_write(&sdev->reset.gate);
 	skald_each_queue(sdev, skald_queue_lose);
 	skald_fw_abort_call(sdev);
 	skald_watchdog_stop(sdev);
@@ -236,8 +274,11 @@ int skald_device_post_reset(struct skald_device *sdev)
 	else
 		drm_info(&sdev->base, "card was reset, all contexts are lost\n");
 	skald_device_wedged(sdev, ret ? "rebind,bus-reset" : "none");
-
 	mutex_unlock(&reset->lock);
+
+	/* Its interrupt meant nothing while the generation was odd. */
+	if (!ret)
+		skald_fw_check_alive(sdev);
 	return ret;
 }
 
@@ -349,6 +390,7 @@ static int skald_device_init_sw(struct skald_device *sdev)
 	ida_init(&sdev->contexts);
 	ida_init(&sdev->queues);
 	init_waitqueue_head(&sdev->reset.wait);
+	init_rwsem(&sdev->reset.gate);
 	INIT_WORK(&sdev->reset.work, skald_device_reset_work);
 	INIT_LIST_HEAD(&sdev->dma_bos.list);
 	skald_watchdog_init(sdev);

@@ -11,6 +11,7 @@
 #include <linux/io.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
+#include <linux/rwsem.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
@@ -64,6 +65,13 @@ enum skald_object {
 struct skald_reset {
 	/** @lock: held from skald_device_pre_reset() to skald_device_post_reset() */
 	struct mutex lock;
+
+	/**
+	 * @gate: held for reading around accesses to the card that nothing else keeps apart from
+	 * resets, see skald_device_gate_enter(). Innermost but for locks of the accesses
+	 * themselves; user memory must not be touched under it.
+	 */
+	struct rw_semaphore gate;
 
 	/** @gen: the generation; written under @lock, read anywhere */
 	u32 gen;
@@ -240,10 +248,10 @@ static inline void skald_object_sub(struct skald_device *sdev, enum skald_object
 	atomic_long_sub(n, &sdev->objects[what]);
 }
 
-/* True if what was made in generation @gen is still on the card. */
+/* True if what was made in generation @gen is still on the card. Nothing is made in an odd one. */
 static inline bool skald_device_is_gen(struct skald_device *sdev, u32 gen)
 {
-	return READ_ONCE(sdev->reset.gen) == gen;
+	return !(gen & 1) && READ_ONCE(sdev->reset.gen) == gen;
 }
 
 extern struct workqueue_struct *skald_cleanup_wq;
@@ -256,6 +264,8 @@ void skald_device_shutdown(struct skald_device *sdev);
 
 int skald_device_get_gen(struct skald_device *sdev, u32 *gen);
 void skald_device_wait_reset(struct skald_device *sdev, u32 gen);
+int skald_device_gate_enter(struct skald_device *sdev, u32 *gen);
+void skald_device_gate_exit(struct skald_device *sdev);
 
 void skald_device_suspend(struct skald_device *sdev);
 int skald_device_resume(struct skald_device *sdev);

@@ -63,13 +63,22 @@ static int skald_query_device(struct skald_device *sdev, struct drm_skald_query 
 
 static int skald_query_firmware(struct skald_device *sdev, struct drm_skald_query *args)
 {
-	const struct drm_skald_query_firmware info = {
-		.version = sdev->fw.version,
-		.abi = sdev->fw.abi,
-		.heartbeat = skald_read(sdev, SKALD_REG_HEARTBEAT),
-		.resets = READ_ONCE(sdev->reset.count),
-	};
+	struct drm_skald_query_firmware info = {};
+	u32 gen;
+	int ret;
 
+	/* A dead card has no heartbeat; the rest can be told. */
+	ret = skald_device_gate_enter(sdev, &gen);
+	if (!ret) {
+		info.heartbeat = skald_read(sdev, SKALD_REG_HEARTBEAT);
+		skald_device_gate_exit(sdev);
+	} else if (ret != -EIO) {
+		return ret;
+	}
+
+	info.version = sdev->fw.version;
+	info.abi = sdev->fw.abi;
+	info.resets = READ_ONCE(sdev->reset.count);
 	return skald_query_copy(args, &info, sizeof(info));
 }
 

@@ -287,6 +287,23 @@ void skald_fw_died(struct skald_device *sdev, u32 gen)
 }
 
 /**
+ * skald_fw_check_alive() - look whether the firmware died since it booted
+ * @sdev: device
+ */
+void skald_fw_check_alive(struct skald_device *sdev)
+{
+	u32 state, gen;
+
+	if (skald_device_gate_enter(sdev, &gen))
+		return;
+	state = skald_read(sdev, SKALD_REG_STATUS);
+	skald_device_gate_exit(sdev);
+
+	if (state == SKALD_STATE_DEAD)
+		skald_fw_died(sdev, gen);
+}
+
+/**
  * skald_fw_log_show() - copy the firmware's log
  * @sdev: device, entered
  * @m: where to

@@ -70,6 +70,7 @@ int skald_fw_call(struct skald_device *sdev, u32 gen, struct skald_mbox *mbox);
 void skald_fw_abort_call(struct skald_device *sdev);
 
 void skald_fw_died(struct skald_device *sdev, u32 gen);
+void skald_fw_check_alive(struct skald_device *sdev);
 void skald_fw_log_show(struct skald_device *sdev, struct seq_file *m);
 
 #endif

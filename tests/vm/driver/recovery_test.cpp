@@ -7,8 +7,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <filesystem>
 #include <string_view>
 #include <thread>
 #include <vector>
@@ -432,6 +434,35 @@ TEST(Reset, CardMemoryKeepsItsContent) {
     map.at<std::uint64_t>(4096) = 0x1234;
     flr();
     EXPECT_EQ(map.at<std::uint64_t>(4096), 0x1234u);
+}
+
+TEST(Reset, QueriesNeverLookAtACardThatIsBeingReset) {
+    const Device device;
+    const auto card = std::filesystem::path(card_sysfs()).filename().string();
+    const std::string status = "/sys/kernel/debug/accel/" + card + "/status";
+    std::atomic<int> queries = 0, bad = 0;
+    {
+        // Without decoding, and while the card resets, registers read as ones or as zeros.
+        const std::jthread firmware([&](const std::stop_token& stop) {
+            for (; !stop.stop_requested(); ++queries)
+                bad += device.firmware().heartbeat == ~0u;
+        });
+        const std::jthread clock([&](const std::stop_token& stop) {
+            for (; !stop.stop_requested(); ++queries) {
+                drm_skald_query_clock now{};
+                bad += device.query(DRM_SKALD_QUERY_CLOCK, &now, sizeof(now)) != 0 ||
+                       now.card_ns == 0 || now.card_ns >> 32 == ~0u;
+            }
+        });
+        const std::jthread debugfs([&](const std::stop_token& stop) {
+            for (; !stop.stop_requested(); ++queries)
+                bad += read_file(status).find("state: 3\n") == std::string::npos;
+        });
+        for (int i = 0; i < 3; ++i)
+            flr();
+    }
+    EXPECT_EQ(bad, 0) << "of " << queries;
+    EXPECT_GT(queries, 0);
 }
 
 TEST(Reset, AWaiterIsToldDuringAReset) {
