@@ -226,8 +226,12 @@ void skald_device_pre_reset(struct skald_device *sdev)
 /* One that fell off the bus does not: better to know than to wait for its firmware. */
 static bool skald_device_answers(struct skald_device *sdev)
 {
-	u32 id = skald_read(sdev, SKALD_REG_ID);
+	u32 id;
 
+	/* After a reset of the function or the bus it may have to end what it was doing. */
+	skald_fw_settle(sdev);
+
+	id = skald_read(sdev, SKALD_REG_ID);
 	if (id == SKALD_DEVICE_ID_VALUE)
 		return true;
 
@@ -235,11 +239,28 @@ static bool skald_device_answers(struct skald_device *sdev)
 	return false;
 }
 
+/*
+ * Stops what may still run on the card. One that does not even reset must not reach memory any
+ * more; one that did may, also where an earlier reset or the bus took that from it.
+ */
+static int skald_device_stop(struct skald_device *sdev)
+{
+	int ret;
+
+	ret = skald_device_answers(sdev) ? skald_fw_stop(sdev) : -ENXIO;
+	if (ret)
+		pci_clear_master(skald_pdev(sdev));
+	else
+		pci_set_master(skald_pdev(sdev));
+
+	return ret;
+}
+
 /**
  * skald_device_post_reset() - stop what may still run on the card and boot it anew
  * @sdev: device
  *
- * On failure the card is dead until it is bound again.
+ * On failure the card is dead until a later reset succeeds, or until it is bound again.
  *
  * Return: 0 or an error.
  */
@@ -250,10 +271,7 @@ int skald_device_post_reset(struct skald_device *sdev)
 
 	lockdep_assert_held(&reset->lock);
 
-	ret = skald_device_answers(sdev) ? skald_fw_stop(sdev) : -ENXIO;
-	/* A card that does not even reset must not reach memory any more. */
-	if (ret)
-		pci_clear_master(skald_pdev(sdev));
+	ret = skald_device_stop(sdev);
 
 	/* No DMA from here on: what the jobs used may be reused. */
 	skald_each_queue(sdev, skald_queue_cancel_lost);
@@ -264,12 +282,13 @@ int skald_device_post_reset(struct skald_device *sdev)
 
 	reset->count++;
 	trace_skald_reset(sdev->base.dev, reset->gen, ret);
-	if (ret)
-		WRITE_ONCE(reset->dead, true);
+	/* A reset may succeed where the one before did not. */
+	WRITE_ONCE(reset->dead, ret);
 	skald_device_set_gen(sdev, ret ? reset->gen : reset->gen + 1);
 
 	if (ret)
-		drm_err(&sdev->base, "reset failed (%d), the card is dead until it is bound again\n",
+		drm_err(&sdev->base,
+			"reset failed (%d), the card is dead until it is reset or bound again\n",
 			ret);
 	else
 		drm_info(&sdev->base, "card was reset, all contexts are lost\n");
@@ -426,12 +445,12 @@ static int skald_device_init_sw(struct skald_device *sdev)
 static void skald_device_halt(struct skald_device *sdev, bool for_ever)
 {
 	skald_device_pre_reset(sdev);
-	WRITE_ONCE(sdev->reset.dead, for_ever);
-
-	if (skald_fw_stop(sdev))
-		pci_clear_master(skald_pdev(sdev));
+	skald_device_stop(sdev);
 	skald_each_queue(sdev, skald_queue_cancel_lost);
 
+	/* Not before it has stopped: who waits frees what the card used. */
+	if (for_ever)
+		WRITE_ONCE(sdev->reset.dead, true);
 	wake_up_all(&sdev->reset.wait);
 	skald_irq_enable(sdev);
 	mutex_unlock(&sdev->reset.lock);

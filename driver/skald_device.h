@@ -79,7 +79,10 @@ struct skald_reset {
 	/** @count: resets since bind; written under @lock */
 	u32 count;
 
-	/** @dead: the last reset failed, or the driver is unbinding; written under @lock */
+	/**
+	 * @dead: the last reset failed, or the driver is unbinding; written under @lock. The
+	 * generation is odd then, and the card has stopped or lost the bus.
+	 */
 	bool dead;
 
 	/** @wait: woken when @gen changes */

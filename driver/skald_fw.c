@@ -144,6 +144,26 @@ int skald_fw_boot(struct skald_device *sdev)
 	return 0;
 }
 
+static int skald_fw_wait_state(struct skald_device *sdev, bool idle)
+{
+	u32 state;
+
+	return read_poll_timeout(skald_read, state, state == SKALD_STATE_IDLE ||
+				 (!idle && state != SKALD_STATE_RESETTING), 50,
+				 SKALD_RESET_TIMEOUT_US, false, sdev, SKALD_REG_STATUS);
+}
+
+/**
+ * skald_fw_settle() - wait while the card is being reset by somebody else
+ * @sdev: device
+ *
+ * Only STATUS means something meanwhile.
+ */
+void skald_fw_settle(struct skald_device *sdev)
+{
+	skald_fw_wait_state(sdev, false);
+}
+
 /**
  * skald_fw_stop() - reset the card and wait until it does nothing any more
  * @sdev: device
@@ -155,14 +175,13 @@ int skald_fw_boot(struct skald_device *sdev)
  */
 int skald_fw_stop(struct skald_device *sdev)
 {
-	u32 state;
 	int ret;
 
 	skald_write(sdev, SKALD_REG_CTRL, SKALD_CTRL_RESET);
-	ret = read_poll_timeout(skald_read, state, state == SKALD_STATE_IDLE, 50,
-				SKALD_RESET_TIMEOUT_US, false, sdev, SKALD_REG_STATUS);
+	ret = skald_fw_wait_state(sdev, true);
 	if (ret)
-		drm_err(&sdev->base, "reset does not end, card is in state %#x\n", state);
+		drm_err(&sdev->base, "reset does not end, card is in state %#x\n",
+			skald_read(sdev, SKALD_REG_STATUS));
 
 	return ret;
 }

@@ -63,6 +63,7 @@ struct skald_mbox {
 
 int skald_fw_init(struct skald_device *sdev);
 
+void skald_fw_settle(struct skald_device *sdev);
 int skald_fw_stop(struct skald_device *sdev);
 int skald_fw_boot(struct skald_device *sdev);
 

@@ -231,7 +231,7 @@ class Decoding {
     std::uint16_t command_ = 0;
 };
 
-TEST_F(Module, ACardThatFellOffTheBusIsDeadUntilItIsBoundAgain) {
+TEST_F(Module, ACardThatFellOffTheBusIsDeadAndWorksWhenItIsBoundAgain) {
     Device device;
     auto context = std::make_unique<Context>(device);
     const std::uint32_t fence = device.syncobj();
@@ -246,7 +246,8 @@ TEST_F(Module, ACardThatFellOffTheBusIsDeadUntilItIsBoundAgain) {
     const std::vector<std::string> errors = log.errors();
     ASSERT_EQ(errors.size(), 2u);
     EXPECT_NE(errors[0].find("card does not answer, its ID reads"), std::string::npos) << errors[0];
-    EXPECT_NE(errors[1].find("the card is dead until it is bound again"), std::string::npos)
+    EXPECT_NE(errors[1].find("the card is dead until it is reset or bound again"),
+              std::string::npos)
         << errors[1];
     // What was under way has ended, what is new is refused, what needs no card still works.
     EXPECT_EQ(device.syncobj_wait(fence, 0), 0);
@@ -262,6 +263,25 @@ TEST_F(Module, ACardThatFellOffTheBusIsDeadUntilItIsBoundAgain) {
     unbind();
     bind();
     expect_works();
+}
+
+TEST_F(Module, AResetThatSucceedsRevivesADeadCard) {
+    Device device;
+    auto old = std::make_unique<Context>(device);
+    {
+        const Decoding off;
+        write_file(card_sysfs() + "/reset", "1");
+    }
+    std::uint32_t id = 0;
+    ASSERT_EQ(device.vm_create(&id), EIO);
+    write_file(card_sysfs() + "/reset", "1");
+    // In the same file: nothing has to be opened or bound again. Only what was on the card is lost.
+    Context context(device);
+    EXPECT_EQ(context.run(write_word(0, 0x600d)), 0);
+    EXPECT_EQ(context.data(0), 0x600du);
+    EXPECT_EQ(old->submit(write_word(0, 1)), ENOTRECOVERABLE);
+    EXPECT_NE(device.firmware().heartbeat, 0u);
+    old.reset();
 }
 
 // ---- Firmware ----
