@@ -126,7 +126,8 @@ int skald_device_get_gen(struct skald_device *sdev, u32 *gen)
  * @sdev: device
  * @gen: a generation, known to have ended or to be about to end
  *
- * A reset needs no memory and no fence, so this may be called where fences are owed.
+ * Until it has stopped the card and made the generation new, a reset allocates nothing, waits for
+ * no fence and for no call, so this may be called where fences are owed and inside drm_dev_enter().
  */
 void skald_device_wait_reset(struct skald_device *sdev, u32 gen)
 {
@@ -184,9 +185,15 @@ static void skald_device_wedged(struct skald_device *sdev, const char *how)
 {
 	char event[64];
 	char *envp[2] = { event };
+	int cookie;
+
+	/* The node may go in the middle of a reset, which does not wait for that. */
+	if (!drm_dev_enter(&sdev->base, &cookie))
+		return;
 
 	snprintf(event, sizeof(event), "WEDGED=%s", how);
 	kobject_uevent_env(&sdev->base.accel->kdev->kobj, KOBJ_CHANGE, envp);
+	drm_dev_exit(cookie);
 }
 
 static void skald_each_queue(struct skald_device *sdev, void (*call)(struct skald_queue *queue))
@@ -203,15 +210,10 @@ static void skald_each_queue(struct skald_device *sdev, void (*call)(struct skal
 	}
 }
 
-/**
- * skald_device_pre_reset() - make sure that the driver does not touch the card
- * @sdev: device
- *
- * Everything on the card is lost from here on. Must be followed by skald_device_post_reset().
- */
-void skald_device_pre_reset(struct skald_device *sdev)
+/* Everything on the card is lost from here on. */
+static void skald_device_quiesce(struct skald_device *sdev)
 {
-	mutex_lock(&sdev->reset.lock);
+	lockdep_assert_held(&sdev->reset.lock);
 
 	skald_device_set_gen(sdev, sdev->reset.gen | 1);
 	/* Whoever came through the gate before has left it after this. */
@@ -221,6 +223,18 @@ void skald_device_pre_reset(struct skald_device *sdev)
 	skald_fw_abort_call(sdev);
 	skald_watchdog_stop(sdev);
 	skald_irq_disable(sdev);
+}
+
+/**
+ * skald_device_pre_reset() - make sure that the driver does not touch the card
+ * @sdev: device
+ *
+ * Must be followed by skald_device_post_reset().
+ */
+void skald_device_pre_reset(struct skald_device *sdev)
+{
+	mutex_lock(&sdev->reset.lock);
+	skald_device_quiesce(sdev);
 }
 
 /* One that fell off the bus does not: better to know than to wait for its firmware. */
@@ -304,32 +318,46 @@ int skald_device_post_reset(struct skald_device *sdev)
 static void skald_device_reset_work(struct work_struct *work)
 {
 	struct skald_device *sdev = container_of(work, struct skald_device, reset.work);
-	int cookie;
+	struct skald_reset *reset = &sdev->reset;
+	const char *reason;
+	u32 gen;
 
-	if (!drm_dev_enter(&sdev->base, &cookie))
-		return;
+	spin_lock(&reset->request_lock);
+	reason = reset->reason;
+	gen = reset->work_gen;
+	spin_unlock(&reset->request_lock);
 
+	mutex_lock(&reset->lock);
 	/* Somebody else, a function-level reset, may have been faster. */
-	if (skald_device_is_gen(sdev, READ_ONCE(sdev->reset.work_gen))) {
-		drm_err(&sdev->base, "resetting the card: %s\n", READ_ONCE(sdev->reset.reason));
-		skald_device_pre_reset(sdev);
-		skald_device_post_reset(sdev);
+	if (!skald_device_is_gen(sdev, gen)) {
+		mutex_unlock(&reset->lock);
+		return;
 	}
 
-	drm_dev_exit(cookie);
+	drm_err(&sdev->base, "resetting the card: %s\n", reason);
+	skald_device_quiesce(sdev);
+	skald_device_post_reset(sdev);
 }
 
 /**
  * skald_device_schedule_reset() - reset the card soon
  * @sdev: device
- * @gen: generation that has to end
+ * @gen: generation that has to end; nothing happens if it has
  * @reason: why, a constant string
  */
 void skald_device_schedule_reset(struct skald_device *sdev, u32 gen, const char *reason)
 {
-	WRITE_ONCE(sdev->reset.reason, reason);
-	WRITE_ONCE(sdev->reset.work_gen, gen);
-	queue_work(system_unbound_wq, &sdev->reset.work);
+	struct skald_reset *reset = &sdev->reset;
+
+	guard(spinlock)(&reset->request_lock);
+
+	/* One that comes late must not take the place of one that is still to be served. */
+	if (!skald_device_is_gen(sdev, gen))
+		return;
+
+	reset->reason = reason;
+	reset->work_gen = gen;
+	queue_work(system_unbound_wq, &reset->work);
 }
 
 /* ------------------------------------------------------------------------------------------ */
@@ -410,6 +438,7 @@ static int skald_device_init_sw(struct skald_device *sdev)
 	ida_init(&sdev->queues);
 	init_waitqueue_head(&sdev->reset.wait);
 	init_rwsem(&sdev->reset.gate);
+	spin_lock_init(&sdev->reset.request_lock);
 	INIT_WORK(&sdev->reset.work, skald_device_reset_work);
 	INIT_LIST_HEAD(&sdev->dma_bos.list);
 	skald_watchdog_init(sdev);
@@ -557,11 +586,14 @@ err_irq_fini:
  */
 void skald_device_unplug(struct skald_device *sdev)
 {
-	/* Waits for calls that are inside; mappings of card memory are gone after it. */
+	/*
+	 * Waits for calls that are inside, and these perhaps for a reset, which goes on; mappings
+	 * of card memory are gone after it.
+	 */
 	drm_dev_unplug(&sdev->base);
 
-	cancel_work_sync(&sdev->reset.work);
 	skald_device_halt(sdev, true);
+	cancel_work_sync(&sdev->reset.work);
 	skald_irq_fini(sdev);
 	skald_gem_unmap_dma_all(sdev);
 	skald_queue_unplug_all(sdev);

@@ -88,13 +88,20 @@ struct skald_reset {
 	/** @wait: woken when @gen changes */
 	wait_queue_head_t wait;
 
-	/** @work: resets a card whose firmware died */
+	/**
+	 * @work: resets the card when somebody asked for it. Calls wait for it inside
+	 * drm_dev_enter(), and drm_dev_unplug() waits for them: so it must go on in the middle of
+	 * an unplug.
+	 */
 	struct work_struct work;
 
-	/** @reason: why @work was queued, a constant string; written before queueing it */
+	/** @request_lock: protects @reason and @work_gen */
+	spinlock_t request_lock;
+
+	/** @reason: why @work was queued, a constant string */
 	const char *reason;
 
-	/** @work_gen: generation that @work has to end; written before queueing it */
+	/** @work_gen: generation that @work has to end */
 	u32 work_gen;
 };
 

@@ -265,6 +265,36 @@ TEST_F(Module, ACardThatFellOffTheBusIsDeadAndWorksWhenItIsBoundAgain) {
     expect_works();
 }
 
+TEST_F(Module, AnUnbindDoesNotWaitForACallThatWaitsForAResetOfALostCard) {
+    Device device;
+    auto context = std::make_unique<Context>(device);
+    int destroyed = -1;
+    {
+        const Decoding off;
+        std::thread call([&] { destroyed = device.queue_destroy(context->queue()); });
+        ::usleep(20000);  // let it be inside; it may be late as well
+        unbind();
+        call.join();
+    }
+    EXPECT_TRUE(destroyed == 0 || destroyed == ENODEV) << destroyed;
+    context.reset();
+    device.close();
+    bind();
+    expect_works();
+}
+
+TEST_F(Module, ClosingTheFileOfALostCardEndsAndAResetBringsItBack) {
+    {
+        Device device;
+        auto context = std::make_unique<Context>(device);
+        const Decoding off;
+        context.reset();  // its mapping holds the file
+        device.close();
+    }
+    write_file(card_sysfs() + "/reset", "1");
+    expect_works();
+}
+
 TEST_F(Module, AResetThatSucceedsRevivesADeadCard) {
     Device device;
     auto old = std::make_unique<Context>(device);
