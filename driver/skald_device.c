@@ -4,7 +4,8 @@
  *
  * skald_device_init() builds in this order, skald_device_unplug() takes down in the reverse one:
  *
- *	mappings (managed) -> memory -> firmware image -> interrupts -> boot -> DRM registration
+ *	mappings (managed) -> stop -> memory -> firmware image -> bus mastering -> interrupts ->
+ *	boot -> DRM registration
  *
  * What must live until the last file is closed (work queues, allocators, locks) is managed by the
  * DRM device, not by the PCI device.
@@ -387,8 +388,6 @@ static int skald_device_map(struct skald_device *sdev)
 	if (ret)
 		return dev_err_probe(&pdev->dev, ret, "no 64-bit DMA\n");
 	dma_set_max_seg_size(&pdev->dev, UINT_MAX);
-
-	pci_set_master(pdev);
 	return 0;
 }
 
@@ -538,6 +537,14 @@ int skald_device_init(struct skald_device *sdev)
 	if (ret)
 		return ret;
 
+	/*
+	 * Whoever had the card before us, a crashed kernel even, may have left it running: before
+	 * this it must neither interrupt us nor reach memory on our behalf.
+	 */
+	ret = skald_fw_stop(sdev);
+	if (ret)
+		return ret;
+
 	ret = skald_mem_init(sdev);
 	if (ret)
 		return ret;
@@ -546,14 +553,10 @@ int skald_device_init(struct skald_device *sdev)
 	if (ret)
 		return ret;
 
+	pci_set_master(skald_pdev(sdev));
 	ret = skald_irq_init(sdev);
 	if (ret)
-		return ret;
-
-	/* Whoever had the card before us, a crashed kernel even, may have left it running. */
-	ret = skald_fw_stop(sdev);
-	if (ret)
-		goto err_irq_fini;
+		goto err_clear_master;
 
 	ret = skald_fw_boot(sdev);
 	if (ret)
@@ -572,8 +575,10 @@ int skald_device_init(struct skald_device *sdev)
 
 err_halt:
 	skald_device_halt(sdev, true);
-err_irq_fini:
 	skald_irq_fini(sdev);
+	/* The firmware may have died after it had booted. */
+	disable_work_sync(&sdev->reset.work);
+err_clear_master:
 	pci_clear_master(skald_pdev(sdev));
 	return ret;
 }
@@ -593,8 +598,9 @@ void skald_device_unplug(struct skald_device *sdev)
 	drm_dev_unplug(&sdev->base);
 
 	skald_device_halt(sdev, true);
-	cancel_work_sync(&sdev->reset.work);
 	skald_irq_fini(sdev);
+	/* Nobody is left who could ask for another one. */
+	disable_work_sync(&sdev->reset.work);
 	skald_gem_unmap_dma_all(sdev);
 	skald_queue_unplug_all(sdev);
 	pci_clear_master(skald_pdev(sdev));

@@ -183,7 +183,11 @@ struct skald_device {
 
 	/** @dma_bos: buffers that may hold a DMA mapping */
 	struct {
-		/** @dma_bos.lock: protects the list */
+		/**
+		 * @dma_bos.lock: protects the list. Held while DMA mappings and DMA memory are
+		 * given back, so that an unbind, after which there is no device to give them back
+		 * to, waits for a file that is being closed.
+		 */
 		struct mutex lock;
 		/** @dma_bos.list: struct skald_bo by dma_node */
 		struct list_head list;

@@ -356,6 +356,7 @@ static const struct drm_driver skald_driver = {
 	.num_ioctls = ARRAY_SIZE(skald_ioctls),
 	.fops = &skald_fops,
 	.gem_create_object = skald_gem_create_object,
+	.gem_prime_import = skald_gem_prime_import,
 	.gem_prime_import_sg_table = skald_gem_prime_import_sg_table,
 	.name = "skald",
 	.desc = "Skald inference accelerator",

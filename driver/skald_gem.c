@@ -32,16 +32,50 @@ void skald_bo_track(struct skald_device *sdev, struct skald_bo *bo)
 	list_add_tail(&bo->dma_node, &sdev->dma_bos.list);
 }
 
+static void skald_system_unmap_dma(struct skald_device *sdev, struct skald_bo *bo)
+{
+	struct drm_gem_object *obj = &bo->shmem.base;
+	struct sg_table *sgt;
+
+	dma_resv_lock(obj->resv, NULL);
+	sgt = bo->shmem.sgt;
+	bo->shmem.sgt = NULL;
+	dma_resv_unlock(obj->resv);
+	if (!sgt)
+		return;
+
+	if (drm_gem_is_imported(obj)) {
+		dma_buf_unmap_attachment_unlocked(obj->import_attach, sgt, DMA_BIDIRECTIONAL);
+	} else {
+		dma_unmap_sgtable(sdev->base.dev, sgt, DMA_BIDIRECTIONAL, 0);
+		sg_free_table(sgt);
+		kfree(sgt);
+	}
+}
+
+static void skald_bo_unmap_dma(struct skald_device *sdev, struct skald_bo *bo)
+{
+	lockdep_assert_held(&sdev->dma_bos.lock);
+
+	if (bo->kind == SKALD_BO_USERPTR)
+		skald_userptr_unmap_dma(bo);
+	else
+		skald_system_unmap_dma(sdev, bo);
+}
+
 /**
- * skald_bo_untrack() - undo skald_bo_track()
+ * skald_bo_untrack() - undo skald_bo_track(), and give the DMA mapping back
  * @sdev: device
  * @bo: buffer
  */
 void skald_bo_untrack(struct skald_device *sdev, struct skald_bo *bo)
 {
 	skald_object_sub(sdev, SKALD_OBJECT_BO, 1);
+	if (bo->kind == SKALD_BO_CARD)
+		return;
 
 	guard(mutex)(&sdev->dma_bos.lock);
+	skald_bo_unmap_dma(sdev, bo);
 	list_del_init(&bo->dma_node);
 }
 
@@ -327,6 +361,27 @@ struct drm_gem_object *skald_gem_create_object(struct drm_device *ddev, size_t s
 }
 
 /**
+ * skald_gem_prime_import() - &drm_driver.gem_prime_import
+ * @ddev: device
+ * @dmabuf: what to import
+ *
+ * Return: buffer or an error.
+ */
+struct drm_gem_object *skald_gem_prime_import(struct drm_device *ddev, struct dma_buf *dmabuf)
+{
+	struct drm_gem_object *obj;
+	int cookie;
+
+	/* It is mapped for the card at once: not behind the back of an unbind. */
+	if (!drm_dev_enter(ddev, &cookie))
+		return ERR_PTR(-ENODEV);
+
+	obj = drm_gem_prime_import(ddev, dmabuf);
+	drm_dev_exit(cookie);
+	return obj;
+}
+
+/**
  * skald_gem_prime_import_sg_table() - &drm_driver.gem_prime_import_sg_table
  * @ddev: device
  * @attach: attachment
@@ -411,27 +466,6 @@ struct sg_table *skald_bo_map_dma(struct skald_bo *bo)
 	return drm_gem_shmem_get_pages_sgt(&bo->shmem);
 }
 
-static void skald_system_unmap_dma(struct skald_device *sdev, struct skald_bo *bo)
-{
-	struct drm_gem_object *obj = &bo->shmem.base;
-	struct sg_table *sgt;
-
-	dma_resv_lock(obj->resv, NULL);
-	sgt = bo->shmem.sgt;
-	bo->shmem.sgt = NULL;
-	dma_resv_unlock(obj->resv);
-	if (!sgt)
-		return;
-
-	if (drm_gem_is_imported(obj)) {
-		dma_buf_unmap_attachment_unlocked(obj->import_attach, sgt, DMA_BIDIRECTIONAL);
-	} else {
-		dma_unmap_sgtable(sdev->base.dev, sgt, DMA_BIDIRECTIONAL, 0);
-		sg_free_table(sgt);
-		kfree(sgt);
-	}
-}
-
 /**
  * skald_gem_unmap_dma_all() - take system memory from a card that is going away
  * @sdev: device, unplugged and stopped
@@ -444,12 +478,8 @@ void skald_gem_unmap_dma_all(struct skald_device *sdev)
 
 	guard(mutex)(&sdev->dma_bos.lock);
 
-	list_for_each_entry(bo, &sdev->dma_bos.list, dma_node) {
-		if (bo->kind == SKALD_BO_USERPTR)
-			skald_userptr_unmap_dma(bo);
-		else
-			skald_system_unmap_dma(sdev, bo);
-	}
+	list_for_each_entry(bo, &sdev->dma_bos.list, dma_node)
+		skald_bo_unmap_dma(sdev, bo);
 }
 
 /**

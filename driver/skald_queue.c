@@ -292,6 +292,9 @@ static void skald_queue_free_ring(struct skald_queue *queue)
 	struct skald_device *sdev = queue->sdev;
 	void *page;
 
+	/* An unbind that finds nothing to free waits until it has been freed. */
+	guard(mutex)(&sdev->dma_bos.lock);
+
 	spin_lock(&queue->lock);
 	skald_queue_read_progress(queue);
 	page = queue->page;
@@ -371,9 +374,10 @@ static void skald_queue_close(struct skald_queue *queue)
 	spin_unlock(&queue->lock);
 
 	skald_queue_hw_destroy(queue);
-	skald_irq_del_queue(queue);
 	skald_queue_cancel(queue, -ECANCELED);
+	/* As long as it holds DMA memory an unbind has to find it. */
 	skald_queue_free_ring(queue);
+	skald_irq_del_queue(queue);
 	ida_free(&queue->sdev->queues, queue->hw);
 }
 

@@ -54,7 +54,6 @@ static void skald_userptr_free(struct drm_gem_object *obj)
 	struct skald_bo *bo = to_skald_bo(obj);
 
 	skald_bo_untrack(sdev, bo);
-	skald_userptr_unmap_dma(bo);
 	skald_userptr_release(sdev, bo, bo->user.num_pages);
 }
 
@@ -167,8 +166,7 @@ struct sg_table *skald_userptr_map_dma(struct skald_bo *bo)
 
 /**
  * skald_userptr_unmap_dma() - undo skald_userptr_map_dma()
- * @bo: buffer, not used by the card any more; skald_device.dma_bos.lock held, or nobody else
- *	knows it
+ * @bo: buffer, not used by the card any more; skald_device.dma_bos.lock held
  */
 void skald_userptr_unmap_dma(struct skald_bo *bo)
 {

@@ -167,6 +167,28 @@ TEST_F(Module, AnOpenFileSurvivesAnUnbindWithEnodev) {
     device.close();
 }
 
+TEST_F(Module, FilesMayBeClosedWhileTheDriverIsUnbound) {
+    for (int round = 0; round < 10; ++round) {
+        std::vector<std::unique_ptr<Device>> devices;
+        std::vector<std::unique_ptr<Context>> contexts;
+        for (int i = 0; i < 8; ++i) {
+            devices.push_back(std::make_unique<Device>());
+            contexts.push_back(std::make_unique<Context>(*devices.back()));
+            std::uint32_t system;
+            ASSERT_EQ(devices.back()->bo_create(kBig, DRM_SKALD_BO_SYSTEM, &system), 0);
+            ASSERT_EQ(devices.back()->map_va(contexts.back()->vm(), system, 0x100000, kBig), 0);
+        }
+        std::thread closer([&] {
+            contexts.clear();
+            devices.clear();
+        });
+        unbind();
+        closer.join();
+        bind();
+        expect_works();
+    }
+}
+
 TEST_F(Module, CardMemoryThatIsGoneIsSigbus) {
     const pid_t child = ::fork();
     ASSERT_GE(child, 0);
@@ -354,6 +376,8 @@ class Firmware : public Module {
         std::memcpy(image.data() + offset, &value, sizeof(value));
         return image;
     }
+    // The image with a hash that fits what it says.
+    static std::vector<std::uint8_t> hashed(std::vector<std::uint8_t> image);
     std::vector<std::uint8_t> image_;
 };
 
@@ -426,6 +450,39 @@ TEST_F(Firmware, TooLargeIsNamed) {
     std::vector<std::uint8_t> image = image_;
     image.resize(3 * kMiB);
     expect_refused(image, "firmware skald/skald_fw.bin is too large: 3145728 bytes");
+}
+
+std::vector<std::uint8_t> Firmware::hashed(std::vector<std::uint8_t> image) {
+    const std::string file = "/tmp/hashed";
+    constexpr std::size_t kHash = offsetof(skald_fw_header, sha256);
+    std::ofstream(file, std::ios::binary)
+        .write(reinterpret_cast<const char*>(image.data()), kHash)
+        .write(reinterpret_cast<const char*>(image.data() + sizeof(skald_fw_header)),
+               static_cast<std::streamsize>(image.size() - sizeof(skald_fw_header)));
+    EXPECT_EQ(command("sha256sum " + file + " >" + file + ".sum"), 0);
+    const std::string hex = read_file(file + ".sum");
+    for (std::size_t i = 0; i < 32; ++i)
+        image[kHash + i] = static_cast<std::uint8_t>(std::stoul(hex.substr(2 * i, 2), nullptr, 16));
+    return image;
+}
+
+TEST_F(Firmware, OneThatTrapsAtBootIsRefusedAHundredTimes) {
+    skald_fw_header header{};
+    std::memcpy(&header, image_.data(), sizeof(header));
+    std::vector<std::uint8_t> image = image_;
+    // No instruction is all zeros.
+    const std::size_t entry = sizeof(header) + header.entry - header.load_addr;
+    std::memset(image.data() + entry, 0, 4);
+    unbind();
+    install(hashed(image));
+    for (int i = 0; i < 100; ++i) {
+        KernelLog log;
+        EXPECT_THROW(bind(), std::runtime_error);
+        const std::vector<std::string> errors = log.errors();
+        ASSERT_EQ(errors.size(), 1u);
+        ASSERT_NE(errors[0].find("firmware died: TRAP, mcause 0x2 at pc"), std::string::npos)
+            << errors[0];
+    }
 }
 
 }  // namespace
