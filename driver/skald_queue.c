@@ -167,6 +167,64 @@ void skald_queue_service(struct skald_queue *queue)
 		skald_queue_notify(queue);
 }
 
+/**
+ * skald_queue_span() - which jobs are on the card?
+ * @queue: queue
+ * @span: out
+ *
+ * Return: false if there are none.
+ */
+bool skald_queue_span(struct skald_queue *queue, struct skald_span *span)
+{
+	struct skald_job *job;
+
+	guard(spinlock)(&queue->lock);
+
+	job = list_first_entry_or_null(&queue->pending, struct skald_job, node);
+	if (!job)
+		return false;
+
+	span->first = le64_to_cpu(job->entry.seq);
+	span->last = queue->seq;
+	return true;
+}
+
+static void skald_queue_write_entry(struct skald_queue *queue, const struct skald_job *job)
+{
+	u64 slot = (le64_to_cpu(job->entry.seq) - 1) % SKALD_QUEUE_JOBS;
+
+	memcpy_toio(queue->sdev->mem_io + queue->ring + slot * sizeof(job->entry), &job->entry,
+		    sizeof(job->entry));
+}
+
+static void skald_queue_ring(struct skald_queue *queue)
+{
+	/* Entries must have left the write-combining buffers before the doorbell. */
+	wmb();
+	writel(lower_32_bits(queue->seq),
+	       queue->sdev->doorbells + queue->hw * SKALD_DOORBELL_STRIDE);
+}
+
+/**
+ * skald_queue_ring_again() - the card may have missed a job: tell it once more
+ * @queue: queue
+ *
+ * Of what the card knows it reads nothing again.
+ */
+void skald_queue_ring_again(struct skald_queue *queue)
+{
+	struct skald_job *job;
+
+	guard(spinlock)(&queue->lock);
+
+	if (queue->state != SKALD_QUEUE_LIVE)
+		return;
+
+	list_for_each_entry(job, &queue->pending, node)
+		skald_queue_write_entry(queue, job);
+	skald_queue_ring(queue);
+}
+
 static int skald_queue_refusal(struct skald_queue *queue)
 {
 	lockdep_assert_held(&queue->lock);
@@ -191,7 +249,6 @@ static int skald_queue_refusal(struct skald_queue *queue)
 int skald_queue_start_job(struct skald_queue *queue, struct skald_job *job)
 {
 	struct skald_device *sdev = queue->sdev;
-	u64 slot;
 	int ret;
 
 	spin_lock(&queue->lock);
@@ -203,7 +260,6 @@ int skald_queue_start_job(struct skald_queue *queue, struct skald_job *job)
 		goto out_unlock;
 	}
 
-	slot = queue->seq % SKALD_QUEUE_JOBS;
 	queue->seq++;
 	job->entry.seq = cpu_to_le64(queue->seq);
 	job->start = ktime_get();
@@ -211,11 +267,8 @@ int skald_queue_start_job(struct skald_queue *queue, struct skald_job *job)
 	list_add_tail(&job->node, &queue->pending);
 	skald_watchdog_job_started(sdev);
 
-	memcpy_toio(sdev->mem_io + queue->ring + slot * sizeof(job->entry), &job->entry,
-		    sizeof(job->entry));
-	/* The entry must have left the write-combining buffers before the doorbell. */
-	wmb();
-	writel(lower_32_bits(queue->seq), sdev->doorbells + queue->hw * SKALD_DOORBELL_STRIDE);
+	skald_queue_write_entry(queue, job);
+	skald_queue_ring(queue);
 
 out_unlock:
 	spin_unlock(&queue->lock);

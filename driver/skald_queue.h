@@ -43,6 +43,16 @@ enum skald_queue_state {
 };
 
 /**
+ * struct skald_span - the jobs of a queue that are on the card
+ */
+struct skald_span {
+	/** @first: number of the oldest */
+	u64 first;
+	/** @last: number of the youngest */
+	u64 last;
+};
+
+/**
  * struct skald_queue_sums - sums over ended jobs
  */
 struct skald_queue_sums {
@@ -124,7 +134,7 @@ struct skald_queue {
 	/** @progress: last progress seen in @page, whoever looked */
 	u64 progress;
 
-	/** @announced: progress that waiters were last woken for; belongs to the interrupt thread */
+	/** @announced: progress that waiters were last woken for */
 	u64 announced;
 
 	/** @last_end: when the last job ended */
@@ -159,6 +169,8 @@ void skald_queue_put(struct skald_queue *queue);
 
 int skald_queue_start_job(struct skald_queue *queue, struct skald_job *job);
 void skald_queue_service(struct skald_queue *queue);
+bool skald_queue_span(struct skald_queue *queue, struct skald_span *span);
+void skald_queue_ring_again(struct skald_queue *queue);
 void skald_queue_lose(struct skald_queue *queue);
 void skald_queue_cancel_lost(struct skald_queue *queue);
 void skald_queue_unplug_all(struct skald_device *sdev);

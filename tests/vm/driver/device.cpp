@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <libdrm/drm.h>
+#include <linux/pci_regs.h>
 #include <linux/sync_file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -62,6 +63,21 @@ std::string device_node() {
             return node;
     }
     return {};
+}
+
+CommandOff::CommandOff(std::uint16_t bits)
+    : config_(::open((card_sysfs() + "/config").c_str(), O_RDWR | O_CLOEXEC)) {
+    EXPECT_TRUE(config_);
+    EXPECT_EQ(::pread(config_.get(), &command_, sizeof(command_), PCI_COMMAND), 2);
+    set(static_cast<std::uint16_t>(command_ & ~bits));
+}
+
+CommandOff::~CommandOff() {
+    set(command_);
+}
+
+void CommandOff::set(std::uint16_t value) const {
+    EXPECT_EQ(::pwrite(config_.get(), &value, sizeof(value), PCI_COMMAND), 2);
 }
 
 bool wait_for_node() {

@@ -233,26 +233,6 @@ TEST_F(Module, UnplugInMidJobAndRescan) {
     expect_works();
 }
 
-// The card's memory decoding off, as if it had fallen off the bus.
-class Decoding {
-  public:
-    Decoding() : config_(::open((card_sysfs() + "/config").c_str(), O_RDWR | O_CLOEXEC)) {
-        EXPECT_TRUE(config_);
-        EXPECT_EQ(::pread(config_.get(), &command_, sizeof(command_), PCI_COMMAND), 2);
-        set(command_ & ~PCI_COMMAND_MEMORY);
-    }
-    ~Decoding() { set(command_); }
-    Decoding(const Decoding&) = delete;
-    Decoding& operator=(const Decoding&) = delete;
-
-  private:
-    void set(std::uint16_t value) const {
-        EXPECT_EQ(::pwrite(config_.get(), &value, sizeof(value), PCI_COMMAND), 2);
-    }
-    Fd config_;
-    std::uint16_t command_ = 0;
-};
-
 TEST_F(Module, ACardThatFellOffTheBusIsDeadAndWorksWhenItIsBoundAgain) {
     Device device;
     auto context = std::make_unique<Context>(device);
@@ -262,7 +242,7 @@ TEST_F(Module, ACardThatFellOffTheBusIsDeadAndWorksWhenItIsBoundAgain) {
     ASSERT_TRUE(wait_word(*context, 0, 1));
     KernelLog log;
     {
-        const Decoding off;
+        const CommandOff off(PCI_COMMAND_MEMORY);
         write_file(card_sysfs() + "/reset", "1");
     }
     const std::vector<std::string> errors = log.errors();
@@ -292,7 +272,7 @@ TEST_F(Module, AnUnbindDoesNotWaitForACallThatWaitsForAResetOfALostCard) {
     auto context = std::make_unique<Context>(device);
     int destroyed = -1;
     {
-        const Decoding off;
+        const CommandOff off(PCI_COMMAND_MEMORY);
         std::thread call([&] { destroyed = device.queue_destroy(context->queue()); });
         ::usleep(20000);  // let it be inside; it may be late as well
         unbind();
@@ -309,7 +289,7 @@ TEST_F(Module, ClosingTheFileOfALostCardEndsAndAResetBringsItBack) {
     {
         Device device;
         auto context = std::make_unique<Context>(device);
-        const Decoding off;
+        const CommandOff off(PCI_COMMAND_MEMORY);
         context.reset();  // its mapping holds the file
         device.close();
     }
@@ -321,7 +301,7 @@ TEST_F(Module, AResetThatSucceedsRevivesADeadCard) {
     Device device;
     auto old = std::make_unique<Context>(device);
     {
-        const Decoding off;
+        const CommandOff off(PCI_COMMAND_MEMORY);
         write_file(card_sysfs() + "/reset", "1");
     }
     std::uint32_t id = 0;

@@ -2,6 +2,7 @@
 // What goes wrong stays with whom it belongs to: faults, hangs, killed processes, resets of the
 // card.
 #include <fcntl.h>
+#include <linux/pci_regs.h>
 #include <linux/sync_file.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
@@ -200,6 +201,54 @@ TEST(Watchdog, FindsAHangingJobBesideABusyOne) {
               static_cast<std::uint32_t>(SKALD_FAULT_WATCHDOG));
     EXPECT_EQ(device.vm_query(busy.vm()).banned, 0u);
     EXPECT_EQ(busy.query().completed, 0u);
+}
+
+TEST(Watchdog, AJobWhoseDoorbellWasLostRunsAfterAll) {
+    const Device device;
+    Context context(device);
+    const drm_skald_job job = context.load(write_word(0, 0x600d));
+    {
+        const CommandOff off(PCI_COMMAND_MEMORY);
+        ASSERT_EQ(device.submit(context.queue(), {&job, 1}), 0);
+    }
+    ASSERT_EQ(device.wait_completed(context.queue(), 1, 60000), 0);
+    EXPECT_EQ(context.query().last_status, static_cast<std::uint32_t>(SKALD_JOB_DONE));
+    EXPECT_EQ(context.data(0), 0x600du);
+}
+
+TEST(Watchdog, ACompletionThatWasLostEndsItsJobWithEio) {
+    const Device device;
+    Context context(device);
+    const std::uint32_t done = device.syncobj();
+    const drm_skald_sync sync = signal_binary(done);
+    ASSERT_EQ(context.submit(announce_and(Program().wait_semaphore(Context::data_va(9), 1).end()),
+                             0, {&sync, 1}),
+              0);
+    ASSERT_TRUE(wait_word(context, 0, 1));
+    {
+        const CommandOff off(PCI_COMMAND_MASTER);
+        context.data(9) = 1;
+        ASSERT_EQ(device.syncobj_wait(done, 100000), 0);
+    }
+    EXPECT_EQ(device.syncobj_error(done), EIO);
+    EXPECT_EQ(context.submit(write_word(0, 1), 1), ENOTRECOVERABLE);
+    expect_works();
+}
+
+TEST(Watchdog, ACardThatFellOffTheBusInMidJobEndsItWithEio) {
+    const Device device;
+    Context context(device);
+    const std::uint32_t done = device.syncobj();
+    const drm_skald_sync sync = signal_binary(done);
+    ASSERT_EQ(context.submit(announce_and(spin()), 0, {&sync, 1}), 0);
+    ASSERT_TRUE(wait_word(context, 0, 1));
+    {
+        const CommandOff off(PCI_COMMAND_MEMORY);
+        ASSERT_EQ(device.syncobj_wait(done, 100000), 0);
+    }
+    EXPECT_EQ(device.syncobj_error(done), EIO);
+    write_file(card_sysfs() + "/reset", "1");
+    expect_works();
 }
 
 TEST(Watchdog, LeavesJobsThatTakeTurnsAlone) {
