@@ -40,7 +40,22 @@ static void skald_queue_read_progress(struct skald_queue *queue)
 		queue->progress = le64_to_cpu(READ_ONCE(page->progress));
 }
 
-/* Ends the oldest job on the card. */
+static void skald_queue_note_refused(struct skald_queue *queue, int error)
+{
+	queue->sums.completed++;
+	queue->sums.last_status = error == -ECANCELED ? SKALD_JOB_CANCELLED : SKALD_JOB_BANNED;
+}
+
+static void skald_queue_end_refused(struct skald_queue *queue, struct skald_job *job)
+{
+	struct skald_fence *fence = job->fence;
+
+	skald_queue_note_refused(queue, job->refused);
+	list_del_init(&job->node);
+	dma_fence_put(skald_fence_end(fence, job->refused));
+}
+
+/* Ends the oldest job on the card, and those behind it that never came there. */
 static void skald_queue_end_job(struct skald_queue *queue, struct skald_job *job, int error)
 {
 	struct skald_fence *fence = job->fence;
@@ -56,6 +71,11 @@ static void skald_queue_end_job(struct skald_queue *queue, struct skald_job *job
 
 	/* The job may be gone once its fence has signalled. */
 	dma_fence_put(skald_fence_end(fence, error));
+
+	/* Fences of a queue signal in order, whatever becomes of the jobs. */
+	while ((job = list_first_entry_or_null(&queue->pending, struct skald_job, node)) &&
+	       job->refused)
+		skald_queue_end_refused(queue, job);
 }
 
 static void skald_queue_note_stamps(struct skald_queue *queue, const struct skald_job *job)
@@ -221,7 +241,8 @@ void skald_queue_ring_again(struct skald_queue *queue)
 		return;
 
 	list_for_each_entry(job, &queue->pending, node)
-		skald_queue_write_entry(queue, job);
+		if (!job->refused)
+			skald_queue_write_entry(queue, job);
 	skald_queue_ring(queue);
 }
 
@@ -244,29 +265,33 @@ static int skald_queue_refusal(struct skald_queue *queue)
  * @queue: queue, its ring not full
  * @job: job, its fence started
  *
+ * A job that cannot run ends after those before it.
+ *
  * Return: 0, or why the job cannot run; then it has ended, and its fence is the caller's to signal.
  */
 int skald_queue_start_job(struct skald_queue *queue, struct skald_job *job)
 {
-	struct skald_device *sdev = queue->sdev;
 	int ret;
 
 	spin_lock(&queue->lock);
 	ret = skald_queue_refusal(queue);
+	if (ret && list_empty(&queue->pending)) {
+		skald_queue_note_refused(queue, ret);
+		goto out_unlock;
+	}
+
+	dma_fence_get(&job->fence->base);
+	list_add_tail(&job->node, &queue->pending);
 	if (ret) {
-		queue->sums.completed++;
-		queue->sums.last_status = ret == -ECANCELED ? SKALD_JOB_CANCELLED :
-							      SKALD_JOB_BANNED;
+		job->refused = ret;
+		ret = 0;
 		goto out_unlock;
 	}
 
 	queue->seq++;
 	job->entry.seq = cpu_to_le64(queue->seq);
 	job->start = ktime_get();
-	dma_fence_get(&job->fence->base);
-	list_add_tail(&job->node, &queue->pending);
-	skald_watchdog_job_started(sdev);
-
+	skald_watchdog_job_started(queue->sdev);
 	skald_queue_write_entry(queue, job);
 	skald_queue_ring(queue);
 
@@ -291,12 +316,12 @@ void skald_queue_lose(struct skald_queue *queue)
 
 static void skald_queue_cancel(struct skald_queue *queue, int error)
 {
-	struct skald_job *job, *tmp;
+	struct skald_job *job;
 
 	spin_lock(&queue->lock);
 	/* What the card has ended before it stopped has ended. */
 	skald_queue_reap(queue);
-	list_for_each_entry_safe(job, tmp, &queue->pending, node) {
+	while ((job = list_first_entry_or_null(&queue->pending, struct skald_job, node))) {
 		queue->sums.last_status = SKALD_JOB_CANCELLED;
 		skald_queue_end_job(queue, job, error);
 	}

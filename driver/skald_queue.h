@@ -116,7 +116,10 @@ struct skald_queue {
 	/** @state: may jobs be given to the card? */
 	enum skald_queue_state state;
 
-	/** @pending: struct skald_job by node, on the card, oldest first */
+	/**
+	 * @pending: struct skald_job by node, oldest first: on the card, but for those that were
+	 * refused while others were. These are never first.
+	 */
 	struct list_head pending;
 
 	/** @seq: number of the last job given to the card */

@@ -290,6 +290,16 @@ Fd Device::sync_file(std::uint32_t handle) const {
     return Fd(args.fd);
 }
 
+std::uint64_t Device::syncobj_signalled_ns(std::uint32_t handle) const {
+    const Fd file = sync_file(handle);
+    sync_fence_info fence{};
+    sync_file_info info{};
+    info.num_fences = 1;
+    info.sync_fence_info = reinterpret_cast<std::uint64_t>(&fence);
+    EXPECT_EQ(::ioctl(file.get(), SYNC_IOC_FILE_INFO, &info), 0);
+    return fence.timestamp_ns;
+}
+
 int Device::syncobj_error(std::uint32_t handle) const {
     const Fd file = sync_file(handle);
     sync_file_info info{};

@@ -133,6 +133,8 @@ class Device {
     Fd sync_file(std::uint32_t handle) const;
     // What the fence of a signalled syncobj ended with: 0 or an errno.
     int syncobj_error(std::uint32_t handle) const;
+    // When it signalled, CLOCK_MONOTONIC.
+    std::uint64_t syncobj_signalled_ns(std::uint32_t handle) const;
 
   private:
     Fd fd_;

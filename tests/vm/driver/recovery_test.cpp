@@ -485,6 +485,51 @@ TEST(Reset, CardMemoryKeepsItsContent) {
     EXPECT_EQ(map.at<std::uint64_t>(4096), 0x1234u);
 }
 
+TEST(Reset, FencesOfAQueueSignalInOrderThoughItRefusesJobs) {
+    // On each queue a job that never ends, and behind it one job after the other, until the reset
+    // is noticed: some come too late for the card and too early to be refused by SUBMIT.
+    constexpr std::size_t kQueues = 16, kJobs = 31;
+    for (int round = 0; round < 8; ++round) {
+        const Device device;
+        const Context context(device);
+        std::vector<std::uint32_t> queues(kQueues);
+        std::vector<std::vector<std::uint32_t>> fences(kQueues);
+        const drm_skald_job held = context.load(hang(), 0),
+                            quick = context.load(write_word(0, 1), 1);
+        const auto submit = [&](std::size_t n, const drm_skald_job& job) {
+            const std::uint32_t fence = device.syncobj();
+            const drm_skald_sync sync = signal_binary(fence);
+            const int error = device.submit(queues[n], {&job, 1}, {&sync, 1});
+            if (!error)
+                fences[n].push_back(fence);
+            return error;
+        };
+        for (std::size_t n = 0; n < kQueues; ++n) {
+            ASSERT_EQ(device.queue_create(context.vm(), &queues[n]), 0);
+            ASSERT_EQ(submit(n, held), 0);
+        }
+        std::thread resetting(flr);
+        bool open = true;
+        for (std::size_t job = 1; job < kJobs && open; ++job)
+            for (std::size_t n = 0; n < kQueues && open; ++n)
+                open = submit(n, quick) == 0;
+        resetting.join();
+        for (const auto& of_queue : fences) {
+            std::uint64_t before = 0;
+            for (const std::uint32_t fence : of_queue) {
+                ASSERT_EQ(device.syncobj_wait(fence, 20000), 0);
+                const std::uint64_t when = device.syncobj_signalled_ns(fence);
+                EXPECT_GE(when, before);
+                before = when;
+            }
+        }
+        for (const auto& of_queue : fences)
+            for (const std::uint32_t fence : of_queue)
+                EXPECT_EQ(device.syncobj_error(fence), EIO);
+        ASSERT_FALSE(HasFailure()) << round;
+    }
+}
+
 TEST(Reset, QueriesNeverLookAtACardThatIsBeingReset) {
     const Device device;
     const auto card = std::filesystem::path(card_sysfs()).filename().string();
