@@ -7,6 +7,7 @@
  * fence is owed and must not allocate, free buffers or take locks that others hold while they
  * allocate.
  */
+#include <linux/completion.h>
 #include <linux/slab.h>
 
 #include <drm/drm_drv.h>
@@ -483,6 +484,40 @@ static struct dma_fence *skald_bind_queue(struct skald_vm *vm, struct drm_file *
 }
 
 /**
+ * struct skald_bind_waiter - somebody waits for a bind
+ */
+struct skald_bind_waiter {
+	/** @cb: on the fence */
+	struct dma_fence_cb cb;
+	/** @done: the fence has signalled */
+	struct completion done;
+};
+
+static void skald_bind_waiter_wake(struct dma_fence *fence, struct dma_fence_cb *cb)
+{
+	complete(&container_of(cb, struct skald_bind_waiter, cb)->done);
+}
+
+/*
+ * Only death interrupts this: the bind is queued and cannot be taken back, and a call that is
+ * started again would bind again, over what others may have bound since.
+ */
+static int skald_bind_wait(struct dma_fence *fence)
+{
+	struct skald_bind_waiter waiter;
+	int ret;
+
+	init_completion(&waiter.done);
+	if (!dma_fence_add_callback(fence, &waiter.cb, skald_bind_waiter_wake)) {
+		ret = wait_for_completion_killable(&waiter.done);
+		if (ret && dma_fence_remove_callback(fence, &waiter.cb))
+			return ret;
+	}
+
+	return fence->error;
+}
+
+/**
  * skald_bind_ioctl() - DRM_IOCTL_SKALD_VM_BIND
  * @ddev: device
  * @data: struct drm_skald_vm_bind
@@ -516,12 +551,9 @@ int skald_bind_ioctl(struct drm_device *ddev, void *data, struct drm_file *file)
 	if (IS_ERR(fence))
 		return PTR_ERR(fence);
 
-	/*
-	 * Outside: an unplug ends what this may wait for. If a signal interrupts it, the bind is
-	 * done again, which changes nothing.
-	 */
+	/* Outside: an unplug ends what this may wait for. */
 	if (!(args->flags & DRM_SKALD_VM_BIND_ASYNC))
-		ret = dma_fence_wait(fence, true) ?: fence->error;
+		ret = skald_bind_wait(fence);
 	dma_fence_put(fence);
 	return ret;
 }

@@ -86,18 +86,34 @@ static void skald_device_destroy_wq(struct drm_device *ddev, void *wq)
 	destroy_workqueue(wq);
 }
 
-static struct workqueue_struct *skald_device_alloc_wq(struct skald_device *sdev, const char *name)
+/* Jobs signal fences that memory reclaim may wait for. */
+static int skald_device_add_wq(struct skald_device *sdev, struct workqueue_struct **to,
+			       struct workqueue_struct *wq)
 {
-	struct workqueue_struct *wq;
+	if (!wq)
+		return -ENOMEM;
+
+	*to = wq;
+	return drmm_add_action_or_reset(&sdev->base, skald_device_destroy_wq, wq);
+}
+
+static int skald_device_init_wqs(struct skald_device *sdev)
+{
 	int ret;
 
-	/* Jobs signal fences that memory reclaim may wait for. */
-	wq = alloc_ordered_workqueue("%s", WQ_MEM_RECLAIM, name);
-	if (!wq)
-		return ERR_PTR(-ENOMEM);
+	ret = skald_device_add_wq(sdev, &sdev->submit_wq,
+				  alloc_ordered_workqueue("skald-submit", WQ_MEM_RECLAIM));
+	if (ret)
+		return ret;
 
-	ret = drmm_add_action_or_reset(&sdev->base, skald_device_destroy_wq, wq);
-	return ret ? ERR_PTR(ret) : wq;
+	ret = skald_device_add_wq(sdev, &sdev->bind_wq,
+				  alloc_ordered_workqueue("skald-bind", WQ_MEM_RECLAIM));
+	if (ret)
+		return ret;
+
+	return skald_device_add_wq(sdev, &sdev->recovery_wq,
+				   alloc_workqueue("skald-recovery", WQ_UNBOUND | WQ_MEM_RECLAIM,
+						   0));
 }
 
 /* ------------------------------------------------------------------------------------------ */
@@ -358,7 +374,7 @@ void skald_device_schedule_reset(struct skald_device *sdev, u32 gen, const char 
 
 	reset->reason = reason;
 	reset->work_gen = gen;
-	queue_work(system_unbound_wq, &reset->work);
+	queue_work(sdev->recovery_wq, &reset->work);
 }
 
 /* ------------------------------------------------------------------------------------------ */
@@ -459,12 +475,7 @@ static int skald_device_init_sw(struct skald_device *sdev)
 	if (ret)
 		return ret;
 
-	sdev->submit_wq = skald_device_alloc_wq(sdev, "skald-submit");
-	if (IS_ERR(sdev->submit_wq))
-		return PTR_ERR(sdev->submit_wq);
-
-	sdev->bind_wq = skald_device_alloc_wq(sdev, "skald-bind");
-	return PTR_ERR_OR_ZERO(sdev->bind_wq);
+	return skald_device_init_wqs(sdev);
 }
 
 /*

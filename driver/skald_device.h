@@ -199,6 +199,9 @@ struct skald_device {
 	/** @bind_wq: ordered, changes page tables of all VMs; may wait for an INVALIDATE */
 	struct workqueue_struct *bind_wq;
 
+	/** @recovery_wq: resets and the watchdog; jobs end through them when all else fails */
+	struct workqueue_struct *recovery_wq;
+
 	/** @registered: user space has seen the device */
 	bool registered;
 

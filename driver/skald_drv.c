@@ -23,7 +23,7 @@
 #include "skald_stamps.h"
 #include "skald_vm.h"
 
-/* Ends VMs and queues, one after the other; drained when the module goes. */
+/* Ends VMs, queues and binds, several at a time; drained when the module goes. */
 struct workqueue_struct *skald_cleanup_wq;
 
 /* ---- Queries ------------------------------------------------------------------------------ */
@@ -466,7 +466,7 @@ static int __init skald_init(void)
 {
 	int ret;
 
-	skald_cleanup_wq = alloc_workqueue("skald-cleanup", WQ_UNBOUND, 0);
+	skald_cleanup_wq = alloc_workqueue("skald-cleanup", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 	if (!skald_cleanup_wq)
 		return -ENOMEM;
 

@@ -289,6 +289,9 @@ static int skald_card_populate(struct skald_device *sdev, struct skald_bo *bo)
 		if (ret)
 			return ret;
 		ret = skald_card_zero(sdev, bo, gen);
+		/* A command without an answer may be at work until the card has stopped. */
+		if (ret == -ETIMEDOUT || ret == -ESTALE)
+			skald_device_wait_reset(sdev, gen);
 	} while (!skald_device_is_gen(sdev, gen));
 
 	return ret ? -EIO : 0;
@@ -381,6 +384,22 @@ struct drm_gem_object *skald_gem_prime_import(struct drm_device *ddev, struct dm
 	return obj;
 }
 
+/* What others map need not be what the card can map. */
+static int skald_gem_check_table(struct sg_table *sgt, u64 size)
+{
+	struct scatterlist *sg;
+	unsigned int i;
+	u64 total = 0;
+
+	for_each_sgtable_dma_sg(sgt, sg, i) {
+		if (!IS_ALIGNED(sg_dma_address(sg) | sg_dma_len(sg), SKALD_PAGE_SIZE))
+			return -EINVAL;
+		total += sg_dma_len(sg);
+	}
+
+	return total < PAGE_ALIGN(size) ? -EINVAL : 0;
+}
+
 /**
  * skald_gem_prime_import_sg_table() - &drm_driver.gem_prime_import_sg_table
  * @ddev: device
@@ -394,6 +413,11 @@ skald_gem_prime_import_sg_table(struct drm_device *ddev, struct dma_buf_attachme
 				struct sg_table *sgt)
 {
 	struct drm_gem_object *obj;
+	int ret;
+
+	ret = skald_gem_check_table(sgt, attach->dmabuf->size);
+	if (ret)
+		return ERR_PTR(ret);
 
 	obj = drm_gem_shmem_prime_import_sg_table(ddev, attach, sgt);
 	if (!IS_ERR(obj))
@@ -430,10 +454,13 @@ int skald_bo_create(struct skald_device *sdev, struct drm_file *file, u32 flags,
 		    u32 *handle)
 {
 	bool card = flags == DRM_SKALD_BO_CARD;
-	u64 page = card ? SKALD_BIG_PAGE_SIZE : SKALD_PAGE_SIZE;
+	u64 page = card ? SKALD_BIG_PAGE_SIZE : PAGE_SIZE;
 	u64 rounded = ALIGN(*size, page);
 	struct skald_bo *bo;
 	int ret;
+
+	/* The card's pages of system memory are parts of the kernel's. */
+	BUILD_BUG_ON(PAGE_SIZE % SKALD_PAGE_SIZE || SKALD_BIG_PAGE_SIZE % PAGE_SIZE);
 
 	/* The sum wraps near 2^64. */
 	if (!*size || rounded < *size)

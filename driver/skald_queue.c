@@ -675,7 +675,7 @@ static int skald_queue_open(struct skald_queue *queue, const struct drm_skald_qu
 	if (!ret)
 		return 0;
 
-	if (ret == -ETIMEDOUT)
+	if (ret == -ETIMEDOUT || ret == -ESTALE)
 		skald_device_wait_reset(sdev, queue->gen);
 	skald_irq_del_queue(queue);
 	skald_queue_free_ring(queue);

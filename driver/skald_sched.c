@@ -27,14 +27,25 @@
  * stay in the entity until these signal, hold the queue so long, and fail when their turn comes:
  * their fences keep their order, and nobody waits for them but the last reference.
  *
- * Locks, outermost first:
+ * Locks, outermost first. Fences are owed under those with a star, so that nothing may be allocated
+ * under them:
  *
  *	skald_file.lock		making and ending VMs and queues of a file
  *	skald_queue.submit_lock	arming and pushing jobs
- *	skald_vector.lock	queues of a vector
- *	skald_queue.lock	state, ring, jobs on the card
- *	skald_vm.fault_lock	first fault
- *	fence locks
+ *	skald_vm.bind_lock	arming and pushing binds
+ *	skald_reset.lock *	one reset at a time
+ *	skald_vm.lock *		mappings and page table; only tried by the watchdog, which a reset
+ *				waits for
+ *	skald_fw.lock *		one mailbox command at a time
+ *	skald_device.dma_bos.lock	giving DMA memory back
+ *	skald_mem.lock		card memory
+ *	skald_reset.gate *	register accesses
+ *	skald_device.clock_lock	halves of the clock
+ *	skald_vector.lock *	queues of a vector
+ *	skald_queue.lock *	state, ring, jobs on the card
+ *	skald_vm.fault_lock *	first fault
+ *	skald_reset.request_lock *	who asked for a reset, and why
+ *	fence locks *
  */
 #include <linux/slab.h>
 

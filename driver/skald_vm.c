@@ -332,10 +332,13 @@ int skald_vm_create(struct skald_file *sfile, u32 *id)
 		if (!ret)
 			break;
 
+		/* A command without an answer may be at work until the card has stopped. */
+		if (ret == -ETIMEDOUT || ret == -ESTALE)
+			skald_device_wait_reset(sdev, gen);
 		ida_free(&sdev->contexts, vm->ctx);
 		skald_vm_free(vm);
-		if (ret != -ESTALE)
-			return ret == -ETIMEDOUT ? -EIO : ret;
+		if (ret != -ESTALE && ret != -ETIMEDOUT)
+			return ret;
 	}
 
 	ret = xa_alloc(&sfile->vms, id, vm, xa_limit_31b, GFP_KERNEL);
@@ -395,6 +398,10 @@ static void skald_vm_ask_fault(struct skald_file *sfile, struct skald_vm *vm)
 	};
 	struct skald_fault fault = {};
 
+	/* The number may be another's once the context is gone. */
+	guard(mutex)(&vm->lock);
+	if (vm->closed)
+		return;
 	if (skald_fw_call(vm->sdev, vm->gen, &mbox) || !mbox.w[SKALD_CF_REASON])
 		return;
 

@@ -70,8 +70,14 @@ static void skald_watchdog_kill(struct skald_device *sdev, struct skald_queue *q
 	struct skald_fault fault = {};
 	int ret;
 
-	if (!skald_watchdog_hung_job(queue, &fault))
+	/*
+	 * The number is another's once the context is gone. Whoever holds the lock may wait for a
+	 * reset, and a reset waits for the watchdog: then there will be another sample, or a reset.
+	 */
+	if (!mutex_trylock(&queue->vm->lock))
 		return;
+	if (queue->vm->closed || !skald_watchdog_hung_job(queue, &fault))
+		goto out_unlock;
 
 	drm_warn(&sdev->base, "no progress: killing context %u, job %llu of queue %u hangs\n",
 		 queue->vm->ctx, fault.seq, queue->hw);
@@ -81,6 +87,9 @@ static void skald_watchdog_kill(struct skald_device *sdev, struct skald_queue *q
 	ret = skald_fw_call(sdev, queue->gen, &mbox);
 	if (ret && ret != -ESTALE && ret != -ETIMEDOUT)
 		skald_device_schedule_reset(sdev, queue->gen, "firmware keeps a hung job");
+
+out_unlock:
+	mutex_unlock(&queue->vm->lock);
 }
 
 /* Asks the firmware about a queue. One that does not answer is reset; then there is no answer. */
@@ -298,7 +307,7 @@ static void skald_watchdog_work(struct work_struct *work)
 
 	skald_watchdog_sample(sdev, gen);
 	if (atomic_read(&sdev->watchdog.jobs))
-		queue_delayed_work(system_wq, &sdev->watchdog.work, SKALD_WATCHDOG_PERIOD);
+		queue_delayed_work(sdev->recovery_wq, &sdev->watchdog.work, SKALD_WATCHDOG_PERIOD);
 }
 
 /**
@@ -309,7 +318,7 @@ void skald_watchdog_job_started(struct skald_device *sdev)
 {
 	/* Does nothing if it is queued already. */
 	if (atomic_inc_return(&sdev->watchdog.jobs) == 1)
-		queue_delayed_work(system_wq, &sdev->watchdog.work, SKALD_WATCHDOG_PERIOD);
+		queue_delayed_work(sdev->recovery_wq, &sdev->watchdog.work, SKALD_WATCHDOG_PERIOD);
 }
 
 /**

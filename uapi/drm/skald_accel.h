@@ -56,8 +56,9 @@ enum drm_skald_ioctl_id {
 
 /**
  * struct drm_skald_array - an array in user memory
- * @stride: bytes of one element as user space knows it; shorter elements are zero-extended, longer
- *	ones must end in zeros
+ * @stride: bytes of one element as user space knows it, at least those of the element's first
+ *	version (EINVAL); what the kernel knows beyond it counts as zero, what it does not know
+ *	must be zero
  * @count: number of elements
  * @array: pointer to the first
  */
