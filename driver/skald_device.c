@@ -12,6 +12,7 @@
  */
 #include <linux/dma-mapping.h>
 #include <linux/kobject.h>
+#include <linux/mm.h>
 
 #include <drm/drm_accel.h>
 #include <drm/drm_drv.h>
@@ -118,6 +119,12 @@ static int skald_device_init_wqs(struct skald_device *sdev)
 
 /* ------------------------------------------------------------------------------------------ */
 
+static bool skald_device_has_gen(struct skald_device *sdev, u32 *gen)
+{
+	*gen = READ_ONCE(sdev->reset.gen);
+	return READ_ONCE(sdev->reset.dead) || !(*gen & 1);
+}
+
 /**
  * skald_device_get_gen() - wait until no reset is going on
  * @sdev: device
@@ -130,8 +137,7 @@ int skald_device_get_gen(struct skald_device *sdev, u32 *gen)
 	struct skald_reset *reset = &sdev->reset;
 	int ret;
 
-	ret = wait_event_interruptible(reset->wait, READ_ONCE(reset->dead) ||
-				       !((*gen = READ_ONCE(reset->gen)) & 1));
+	ret = wait_event_interruptible(reset->wait, skald_device_has_gen(sdev, gen));
 	if (ret)
 		return ret;
 
@@ -162,16 +168,18 @@ void skald_device_wait_reset(struct skald_device *sdev, u32 gen)
  * Waits for the end of a reset. What is done inside must be short and must wait for nothing that a
  * reset brings: no mailbox command.
  *
- * Return: 0, -EIO if the card is dead, -ERESTARTSYS.
+ * Return: 0, -EIO if the card is dead, -ERESTARTSYS if the caller was killed.
  */
 int skald_device_gate_enter(struct skald_device *sdev, u32 *gen)
 {
-	int ret;
+	struct skald_reset *reset = &sdev->reset;
 
 	for (;;) {
-		ret = skald_device_get_gen(sdev, gen);
-		if (ret)
-			return ret;
+		/* Page faults come here: other signals cannot interrupt them. */
+		if (wait_event_killable(reset->wait, skald_device_has_gen(sdev, gen)))
+			return -ERESTARTSYS;
+		if (READ_ONCE(reset->dead))
+			return -EIO;
 
 		down_read(&sdev->reset.gate);
 		if (skald_device_is_gen(sdev, *gen))
@@ -236,6 +244,8 @@ static void skald_device_quiesce(struct skald_device *sdev)
 	/* Whoever came through the gate before has left it after this. */
 	down_write(&sdev->reset.gate);
 	up_write(&sdev->reset.gate);
+	/* A reset may close the BARs: what is written to card memory then must not get lost. */
+	unmap_mapping_range(sdev->base.anon_inode->i_mapping, 0, 0, 1);
 	skald_each_queue(sdev, skald_queue_lose);
 	skald_fw_abort_call(sdev);
 	skald_watchdog_stop(sdev);

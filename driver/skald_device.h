@@ -68,8 +68,8 @@ struct skald_reset {
 
 	/**
 	 * @gate: held for reading around accesses to the card that nothing else keeps apart from
-	 * resets, see skald_device_gate_enter(). Innermost but for locks of the accesses
-	 * themselves; user memory must not be touched under it.
+	 * resets, see skald_device_gate_enter(), and while card memory is mapped to user space.
+	 * Page faults take it, so user memory must not be touched under it.
 	 */
 	struct rw_semaphore gate;
 

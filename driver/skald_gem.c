@@ -146,15 +146,22 @@ static vm_fault_t skald_card_fault(struct vm_fault *vmf)
 	vm_fault_t ret = VM_FAULT_SIGBUS;
 	u64 offset;
 	int cookie;
+	u32 gen;
 
+	addr = vmf->address & PAGE_MASK;
 	/* The mapping may cover a part of the buffer: offset of the fault in the buffer. */
 	pgoff = vmf->pgoff - drm_vma_node_start(&obj->vma_node);
 	offset = (u64)pgoff << PAGE_SHIFT;
-	if (offset >= obj->size || !drm_dev_enter(obj->dev, &cookie))
+	if (offset >= obj->size)
 		return VM_FAULT_SIGBUS;
 
+	/* A reset takes the mappings away first; who touches them then waits here for its end. */
+	if (skald_device_gate_enter(sdev, &gen))
+		return VM_FAULT_SIGBUS;
+	if (!drm_dev_enter(obj->dev, &cookie))
+		goto out_gate_exit;
+
 	/* A fault is dear, the memory is there: map what the vma has of this chunk of 2 MiB. */
-	addr = vmf->address & PAGE_MASK;
 	end = min(vma->vm_end, addr + SKALD_BIG_PAGE_SIZE - offset % SKALD_BIG_PAGE_SIZE);
 	for (; addr < end; addr += PAGE_SIZE, offset += PAGE_SIZE) {
 		u64 phys = sdev->mem_start + bo->card.chunk[offset / SKALD_BIG_PAGE_SIZE] +
@@ -166,6 +173,8 @@ static vm_fault_t skald_card_fault(struct vm_fault *vmf)
 	}
 
 	drm_dev_exit(cookie);
+out_gate_exit:
+	skald_device_gate_exit(sdev);
 	/* The faulting page is in; another that is not will fault again. */
 	return addr > (vmf->address & PAGE_MASK) ? VM_FAULT_NOPAGE : ret;
 }

@@ -39,7 +39,7 @@
  *	skald_fw.lock *		one mailbox command at a time
  *	skald_device.dma_bos.lock	giving DMA memory back
  *	skald_mem.lock		card memory
- *	skald_reset.gate *	register accesses
+ *	skald_reset.gate	register accesses, page faults
  *	skald_device.clock_lock	halves of the clock
  *	skald_vector.lock *	queues of a vector
  *	skald_queue.lock *	state, ring, jobs on the card

@@ -559,6 +559,29 @@ TEST(Reset, QueriesNeverLookAtACardThatIsBeingReset) {
     EXPECT_GT(queries, 0);
 }
 
+TEST(Reset, WritesToCardMemoryInTheMiddleOfAResetAreNotLost) {
+    const Device device;
+    std::uint32_t handle;
+    ASSERT_EQ(device.bo_create(kBig, DRM_SKALD_BO_CARD, &handle), 0);
+    const Mapping map = device.map(handle, kBig);
+    std::atomic<int> lost = 0;
+    std::atomic<std::uint64_t> written = 0;
+    {
+        const std::jthread writer([&](const std::stop_token& stop) {
+            for (std::uint64_t i = 1; !stop.stop_requested(); ++i) {
+                volatile std::uint64_t& word = map.at<std::uint64_t>(i * 8 % kBig);
+                word = i;
+                lost += word != i;
+                written = i;
+            }
+        });
+        for (int i = 0; i < 3; ++i)
+            flr();
+    }
+    EXPECT_EQ(lost, 0) << "of " << written;
+    EXPECT_GT(written, 0u);
+}
+
 TEST(Reset, AWaiterIsToldDuringAReset) {
     const Device device;
     Context context(device);
