@@ -108,7 +108,7 @@ static int skald_device_init_wqs(struct skald_device *sdev)
 		return ret;
 
 	ret = skald_device_add_wq(sdev, &sdev->bind_wq,
-				  alloc_ordered_workqueue("skald-bind", WQ_MEM_RECLAIM));
+				  alloc_workqueue("skald-bind", WQ_UNBOUND | WQ_MEM_RECLAIM, 0));
 	if (ret)
 		return ret;
 

@@ -196,7 +196,10 @@ struct skald_device {
 	/** @submit_wq: ordered, hands jobs of all queues to the card */
 	struct workqueue_struct *submit_wq;
 
-	/** @bind_wq: ordered, changes page tables of all VMs; may wait for an INVALIDATE */
+	/**
+	 * @bind_wq: changes page tables, of several VMs at a time; the scheduler of each keeps its
+	 * binds in order. May wait for an INVALIDATE.
+	 */
 	struct workqueue_struct *bind_wq;
 
 	/** @recovery_wq: resets and the watchdog; jobs end through them when all else fails */
@@ -227,6 +230,12 @@ struct skald_file {
 
 	/** @queues: struct skald_queue by id */
 	struct xarray queues;
+
+	/** @num_vms: VMs in @vms, or about to be, see DRM_SKALD_FILE_VMS_MAX */
+	atomic_t num_vms;
+
+	/** @num_queues: queues in @queues; under @lock */
+	unsigned int num_queues;
 
 	/** @engine_ns: time that jobs of queues that are gone spent on the card; under @lock */
 	u64 engine_ns;

@@ -289,7 +289,7 @@ static int skald_open(struct drm_device *ddev, struct drm_file *file)
 	struct skald_device *sdev = to_skald_device(ddev);
 	struct skald_file *sfile;
 
-	sfile = kzalloc(sizeof(*sfile), GFP_KERNEL);
+	sfile = kzalloc(sizeof(*sfile), GFP_KERNEL_ACCOUNT);
 	if (!sfile)
 		return -ENOMEM;
 

@@ -122,7 +122,7 @@ struct skald_bo *skald_bo_alloc(struct skald_device *sdev, enum skald_bo_kind ki
 {
 	struct skald_bo *bo;
 
-	bo = kzalloc(sizeof(*bo), GFP_KERNEL);
+	bo = kzalloc(sizeof(*bo), GFP_KERNEL_ACCOUNT);
 	if (!bo)
 		return NULL;
 
@@ -276,7 +276,7 @@ static int skald_card_populate(struct skald_device *sdev, struct skald_bo *bo)
 	int ret;
 
 	bo->card.chunk = kvmalloc_array(bo->shmem.base.size / SKALD_BIG_PAGE_SIZE,
-					sizeof(*bo->card.chunk), GFP_KERNEL);
+					sizeof(*bo->card.chunk), GFP_KERNEL_ACCOUNT);
 	if (!bo->card.chunk)
 		return -ENOMEM;
 
@@ -361,7 +361,7 @@ struct drm_gem_object *skald_gem_create_object(struct drm_device *ddev, size_t s
 {
 	struct skald_bo *bo;
 
-	bo = kzalloc(sizeof(*bo), GFP_KERNEL);
+	bo = kzalloc(sizeof(*bo), GFP_KERNEL_ACCOUNT);
 	if (!bo)
 		return ERR_PTR(-ENOMEM);
 

@@ -70,12 +70,12 @@ static struct skald_table *skald_table_alloc(struct skald_device *sdev, bool inn
 	struct skald_table *table;
 	int ret = -ENOMEM;
 
-	table = kzalloc(sizeof(*table), GFP_KERNEL);
+	table = kzalloc(sizeof(*table), GFP_KERNEL_ACCOUNT);
 	if (!table)
 		return ERR_PTR(-ENOMEM);
 
 	if (inner) {
-		table->inner = kvzalloc(sizeof(*table->inner), GFP_KERNEL);
+		table->inner = kvzalloc(sizeof(*table->inner), GFP_KERNEL_ACCOUNT);
 		if (!table->inner)
 			goto err_free;
 	}

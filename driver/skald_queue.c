@@ -602,7 +602,7 @@ static struct skald_queue *skald_queue_alloc(struct skald_device *sdev, struct s
 	struct skald_queue *queue;
 	int ret;
 
-	queue = kzalloc(sizeof(*queue), GFP_KERNEL);
+	queue = kzalloc(sizeof(*queue), GFP_KERNEL_ACCOUNT);
 	if (!queue)
 		return ERR_PTR(-ENOMEM);
 
@@ -617,7 +617,7 @@ static struct skald_queue *skald_queue_alloc(struct skald_device *sdev, struct s
 	INIT_WORK(&queue->free_work, skald_queue_free_work);
 
 	if (args->flags & DRM_SKALD_QUEUE_KEEP_STAMPS) {
-		queue->stamps = kvzalloc(sizeof(*queue->stamps), GFP_KERNEL);
+		queue->stamps = kvzalloc(sizeof(*queue->stamps), GFP_KERNEL_ACCOUNT);
 		if (!queue->stamps) {
 			ret = -ENOMEM;
 			goto err_free;
@@ -709,6 +709,10 @@ int skald_queue_create(struct skald_file *sfile, struct drm_skald_queue_create *
 	if (!vm)
 		return -ENOENT;
 
+	ret = -EUSERS;
+	if (sfile->num_queues >= DRM_SKALD_FILE_QUEUES_MAX)
+		goto err_vm_put;
+
 	ret = -ENOTRECOVERABLE;
 	if (skald_vm_is_banned(vm))
 		goto err_vm_put;
@@ -726,13 +730,15 @@ int skald_queue_create(struct skald_file *sfile, struct drm_skald_queue_create *
 	}
 
 	/* Reserve first: once others can find the queue it has to know its number. */
-	ret = xa_alloc(&sfile->queues, &queue->id, NULL, xa_limit_31b, GFP_KERNEL);
+	ret = xa_alloc(&sfile->queues, &queue->id, NULL, xa_limit_31b,
+		       GFP_KERNEL_ACCOUNT);
 	if (ret) {
 		skald_queue_close(queue);
 		skald_queue_put(queue);
 		return ret;
 	}
 	xa_store(&sfile->queues, queue->id, queue, GFP_KERNEL);
+	sfile->num_queues++;
 	vm->num_queues++;
 	args->queue_id = queue->id;
 	return 0;
@@ -747,6 +753,7 @@ static void skald_queue_end(struct skald_file *sfile, struct skald_queue *queue)
 	lockdep_assert_held(&sfile->lock);
 
 	xa_erase(&sfile->queues, queue->id);
+	sfile->num_queues--;
 	queue->vm->num_queues--;
 	skald_queue_close(queue);
 	sfile->engine_ns += queue->sums.engine_ns;

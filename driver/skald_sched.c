@@ -151,7 +151,7 @@ static struct skald_job *skald_job_create(struct skald_queue *queue, struct drm_
 	if (ret)
 		return ERR_PTR(ret);
 
-	job = kzalloc(sizeof(*job), GFP_KERNEL);
+	job = kzalloc(sizeof(*job), GFP_KERNEL_ACCOUNT);
 	if (!job)
 		return ERR_PTR(-ENOMEM);
 
@@ -217,14 +217,25 @@ static int skald_submit_prepare(struct skald_submit *submit, struct skald_queue 
 	return ret ?: skald_syncs_add_waits(&submit->syncs, &submit->jobs[0]->base);
 }
 
+/* Counts the jobs as submitted, unless the queue has too many that have not ended. */
+static int skald_submit_count(struct skald_submit *submit, struct skald_queue *queue)
+{
+	struct skald_queue_sums *sums = &queue->sums;
+
+	guard(spinlock)(&queue->lock);
+
+	if (sums->submitted - sums->completed + submit->num_jobs > DRM_SKALD_QUEUE_JOBS_MAX)
+		return -EBUSY;
+
+	sums->submitted += submit->num_jobs;
+	return 0;
+}
+
 /* Nothing can fail here. */
 static void skald_submit_push(struct skald_submit *submit, struct skald_queue *queue)
 {
 	struct dma_fence *fence;
 
-	spin_lock(&queue->lock);
-	queue->sums.submitted += submit->num_jobs;
-	spin_unlock(&queue->lock);
 	atomic64_add(submit->num_jobs, &queue->sdev->stats.submissions);
 
 	mutex_lock(&queue->submit_lock);
@@ -272,6 +283,8 @@ static int skald_submit(struct skald_queue *queue, struct drm_file *file,
 		goto out_free;
 
 	ret = skald_submit_prepare(submit, queue, file, &args->jobs);
+	if (!ret)
+		ret = skald_submit_count(submit, queue);
 	if (ret)
 		skald_submit_abort(submit);
 	else

@@ -66,7 +66,7 @@ static const struct drm_gem_object_funcs skald_userptr_funcs = {
 static int skald_userptr_pin(struct skald_device *sdev, struct skald_bo *bo, u64 addr,
 			     unsigned long num)
 {
-	bo->user.pages = kvmalloc_array(num, sizeof(*bo->user.pages), GFP_KERNEL);
+	bo->user.pages = kvmalloc_array(num, sizeof(*bo->user.pages), GFP_KERNEL_ACCOUNT);
 	if (!bo->user.pages)
 		return -ENOMEM;
 

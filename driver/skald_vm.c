@@ -249,7 +249,7 @@ static struct skald_vm *skald_vm_alloc(struct skald_device *sdev)
 	struct skald_vm *vm;
 	int ret;
 
-	vm = kzalloc(sizeof(*vm), GFP_KERNEL);
+	vm = kzalloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);
 	if (!vm)
 		return ERR_PTR(-ENOMEM);
 
@@ -303,14 +303,7 @@ err_free:
 	return ERR_PTR(ret);
 }
 
-/**
- * skald_vm_create() - make an address space and its context
- * @sfile: whose; device entered
- * @id: out: number in the file
- *
- * Return: 0, -EUSERS if the card has no context left, or an error.
- */
-int skald_vm_create(struct skald_file *sfile, u32 *id)
+static int skald_vm_make(struct skald_file *sfile, u32 *id)
 {
 	struct skald_device *sdev = sfile->sdev;
 	struct skald_vm *vm;
@@ -341,9 +334,28 @@ int skald_vm_create(struct skald_file *sfile, u32 *id)
 			return ret;
 	}
 
-	ret = xa_alloc(&sfile->vms, id, vm, xa_limit_31b, GFP_KERNEL);
+	ret = xa_alloc(&sfile->vms, id, vm, xa_limit_31b, GFP_KERNEL_ACCOUNT);
 	if (ret)
 		skald_vm_put(vm);
+
+	return ret;
+}
+
+/**
+ * skald_vm_create() - make an address space and its context
+ * @sfile: whose; device entered
+ * @id: out: number in the file
+ *
+ * Return: 0, -EUSERS if the card has no context left or the file has too many, or an error.
+ */
+int skald_vm_create(struct skald_file *sfile, u32 *id)
+{
+	int ret = -EUSERS;
+
+	if (atomic_inc_return(&sfile->num_vms) <= DRM_SKALD_FILE_VMS_MAX)
+		ret = skald_vm_make(sfile, id);
+	if (ret)
+		atomic_dec(&sfile->num_vms);
 
 	return ret;
 }
@@ -368,6 +380,7 @@ int skald_vm_destroy(struct skald_file *sfile, u32 id)
 		return -EBUSY;
 
 	xa_erase(&sfile->vms, id);
+	atomic_dec(&sfile->num_vms);
 	/* At once, not when the last bind lets go: the context is free when this returns. */
 	skald_vm_close(vm);
 	skald_vm_put(vm);

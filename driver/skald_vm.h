@@ -85,6 +85,9 @@ struct skald_vm {
 	/** @scheduler: runs binds in order */
 	struct skald_scheduler *scheduler;
 
+	/** @bind_ops: operations of binds that are under way, see DRM_SKALD_VM_BIND_OPS_MAX */
+	atomic_t bind_ops;
+
 	/** @bind_lock: keeps arming and pushing of a bind together */
 	struct mutex bind_lock;
 

@@ -30,9 +30,11 @@ extern "C" {
  * 1.0: first version.
  * 1.1: DRM_SKALD_QUERY_CLOCK, DRM_SKALD_QUEUE_KEEP_STAMPS, DRM_IOCTL_SKALD_QUEUE_STAMPS.
  * 1.2: drm_skald_job_stamps.pushed_ns.
+ * 1.3: limits of what one client may take: DRM_SKALD_FILE_VMS_MAX, DRM_SKALD_FILE_QUEUES_MAX,
+ *	DRM_SKALD_QUEUE_JOBS_MAX, DRM_SKALD_VM_BIND_OPS_MAX.
  */
 #define SKALD_DRIVER_MAJOR 1
-#define SKALD_DRIVER_MINOR 2
+#define SKALD_DRIVER_MINOR 3
 
 /**
  * enum drm_skald_ioctl_id - numbers relative to DRM_COMMAND_BASE
@@ -199,12 +201,16 @@ struct drm_skald_bo_mmap_offset {
 	__u64 offset;
 };
 
+/* VMs and queues that one open file may have: others want some as well. */
+#define DRM_SKALD_FILE_VMS_MAX 16
+#define DRM_SKALD_FILE_QUEUES_MAX 64
+
 /**
  * struct drm_skald_vm_create - an address space: a context of the card
  * @flags: 0
  * @vm_id: out: id in this file
  *
- * Errors: EUSERS (the card has no context left).
+ * Errors: EUSERS (the card has no context left, or the file has DRM_SKALD_FILE_VMS_MAX).
  */
 struct drm_skald_vm_create {
 	__u32 flags;
@@ -268,6 +274,8 @@ struct drm_skald_bind_op {
 
 /* Return before it is done; syncs say when. Without it @syncs must be empty. */
 #define DRM_SKALD_VM_BIND_ASYNC (1 << 0)
+/* Operations of a VM that are not done yet; a call may bring half of it. */
+#define DRM_SKALD_VM_BIND_OPS_MAX 131072
 
 /**
  * struct drm_skald_vm_bind - change an address space; all operations or none
@@ -278,7 +286,8 @@ struct drm_skald_bind_op {
  *
  * Binds of one VM take effect in the order of the calls. A range is unmapped from the card before
  * it is released. Errors: ENOSPC (no card memory for page tables), EACCES (writable map of a
- * read-only buffer).
+ * read-only buffer), EBUSY (more than DRM_SKALD_VM_BIND_OPS_MAX operations would be under way: wait
+ * for one).
  */
 struct drm_skald_vm_bind {
 	__u32 vm_id;
@@ -330,8 +339,9 @@ enum drm_skald_priority {
  * @flags: 0 or DRM_SKALD_QUEUE_KEEP_STAMPS
  * @queue_id: out: id in this file
  *
- * Errors: EUSERS (the card has no queue left), EACCES (priority), EBADF (eventfd),
- * ENOTRECOVERABLE (VM banned), EOPNOTSUPP (stamps of a card that makes none).
+ * Errors: EUSERS (the card has no queue left, or the file has DRM_SKALD_FILE_QUEUES_MAX), EACCES
+ * (priority), EBADF (eventfd), ENOTRECOVERABLE (VM banned), EOPNOTSUPP (stamps of a card that makes
+ * none).
  */
 struct drm_skald_queue_create {
 	__u32 vm_id;
@@ -399,6 +409,9 @@ struct drm_skald_job {
 	__u32 flags;
 };
 
+/* Jobs of a queue that have not ended. */
+#define DRM_SKALD_QUEUE_JOBS_MAX 1024
+
 /**
  * struct drm_skald_submit - put jobs into a queue; they run in order
  * @queue_id: id
@@ -408,7 +421,8 @@ struct drm_skald_job {
  *
  * A failed job signals its fences with an error: EIO after a fault, ECANCELED when killed, ETIME
  * by the watchdog. Errors: ENOTRECOVERABLE (VM banned after a fault, see
- * DRM_IOCTL_SKALD_VM_QUERY).
+ * DRM_IOCTL_SKALD_VM_QUERY), EBUSY (the queue would have more than DRM_SKALD_QUEUE_JOBS_MAX jobs
+ * that have not ended: wait for one).
  */
 struct drm_skald_submit {
 	__u32 queue_id;

@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -67,16 +68,27 @@ TEST_F(UapiQueue, HighPriorityNeedsCapSysNice) {
     EXPECT_EQ(status, 0);
 }
 
-TEST_F(UapiQueue, The257thIsEusers) {
-    std::vector<std::uint32_t> queues;
-    std::uint32_t queue;
-    int error = 0;
-    while (queues.size() < 300 && (error = device_.queue_create(context_.vm(), &queue)) == 0)
-        queues.push_back(queue);
-    EXPECT_EQ(error, EUSERS);
-    EXPECT_EQ(queues.size(), 255u);  // and the context's own
-    ASSERT_EQ(device_.queue_destroy(queues[100]), 0);
-    EXPECT_EQ(device_.queue_create(context_.vm(), &queue), 0);
+TEST_F(UapiQueue, AFileHasSixtyFourAtMostAndTheCard256) {
+    std::uint32_t queue = 0;
+    std::vector<std::uint32_t> queues(DRM_SKALD_FILE_QUEUES_MAX - 1);  // and the context's own
+    for (std::uint32_t& id : queues)
+        ASSERT_EQ(device_.queue_create(context_.vm(), &id), 0);
+    EXPECT_EQ(device_.queue_create(context_.vm(), &queue), EUSERS);
+
+    std::vector<std::unique_ptr<Device>> others;
+    std::uint32_t vm = 0;
+    for (int i = 0; i < 3; ++i) {
+        others.push_back(std::make_unique<Device>());
+        ASSERT_EQ(others.back()->vm_create(&vm), 0);
+        for (int n = 0; n < DRM_SKALD_FILE_QUEUES_MAX; ++n)
+            ASSERT_EQ(others.back()->queue_create(vm, &queue), 0);
+    }
+    const Device late;
+    ASSERT_EQ(late.vm_create(&vm), 0);
+    EXPECT_EQ(late.queue_create(vm, &queue), EUSERS);
+    ASSERT_EQ(device_.queue_destroy(queues[50]), 0);
+    EXPECT_EQ(late.queue_create(vm, &queue), 0);
+    EXPECT_EQ(device_.queue_create(context_.vm(), &queue), EUSERS);
 }
 
 TEST_F(UapiQueue, DestroyRejectsPaddingAndUnknownIds) {
@@ -179,6 +191,26 @@ TEST_F(UapiSubmit, SixtyFourJobsRunInOrderThroughARingOfThirtyTwo) {
         ASSERT_EQ(device_.wait_completed(context_.queue(), 64 * round), 0);
         EXPECT_EQ(context_.data(0), 64 * round);
     }
+}
+
+TEST_F(UapiSubmit, AQueueHoldsOnly1024JobsThatHaveNotEnded) {
+    const Program held = Program().wait_semaphore(Context::data_va(9), 1).end();
+    ASSERT_EQ(context_.submit(held), 0);
+    const std::vector<drm_skald_job> jobs(64, context_.load(write_word(0, 1), 1));
+    std::uint64_t submitted = 1;
+    int error = 0;
+    while (!error && submitted <= 2 * DRM_SKALD_QUEUE_JOBS_MAX)
+        if (error = device_.submit(context_.queue(), jobs); !error)
+            submitted += jobs.size();
+    EXPECT_EQ(error, EBUSY);
+    const std::size_t room = DRM_SKALD_QUEUE_JOBS_MAX - submitted;
+    EXPECT_EQ(room, 63u);
+    EXPECT_EQ(device_.submit(context_.queue(), std::span(jobs).first(room)), 0);
+    EXPECT_EQ(device_.submit(context_.queue(), std::span(jobs).first(1)), EBUSY);
+    EXPECT_EQ(context_.query().submitted, DRM_SKALD_QUEUE_JOBS_MAX);
+    context_.data(9) = 1;
+    ASSERT_EQ(device_.wait_completed(context_.queue(), DRM_SKALD_QUEUE_JOBS_MAX), 0);
+    EXPECT_EQ(device_.submit(context_.queue(), jobs), 0);
 }
 
 TEST_F(UapiSubmit, BinarySyncobjInAndOut) {
