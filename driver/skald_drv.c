@@ -333,7 +333,7 @@ static void skald_show_fdinfo(struct drm_printer *p, struct drm_file *file)
 	}
 	mutex_unlock(&sfile->lock);
 
-	/* Of jobs that have ended; jobs that took turns on the engine count in full. */
+	/* Of jobs that have ended. */
 	drm_printf(p, "drm-engine-sequencer:\t%llu ns\n", engine_ns);
 	/* Of the modelled chip. */
 	drm_printf(p, "drm-cycles-sequencer:\t%llu\n", cycles);

@@ -55,17 +55,24 @@ static void skald_queue_end_refused(struct skald_queue *queue, struct skald_job 
 	dma_fence_put(skald_fence_end(fence, job->refused));
 }
 
+/* Of a job whose completion does not tell: it may have shared the engine with others. */
+static u64 skald_queue_guess_engine_ns(struct skald_queue *queue, struct skald_job *job)
+{
+	ktime_t start = ktime_after(queue->last_end, job->start) ? queue->last_end : job->start;
+
+	return ktime_to_ns(ktime_sub(ktime_get(), start));
+}
+
 /* Ends the oldest job on the card, and those behind it that never came there. */
-static void skald_queue_end_job(struct skald_queue *queue, struct skald_job *job, int error)
+static void skald_queue_end_job(struct skald_queue *queue, struct skald_job *job, int error,
+				u64 engine_ns)
 {
 	struct skald_fence *fence = job->fence;
-	ktime_t now = ktime_get();
-	ktime_t start = ktime_after(queue->last_end, job->start) ? queue->last_end : job->start;
 
 	trace_skald_job_end(queue->sdev->base.dev, queue->hw, le64_to_cpu(job->entry.seq), error);
 	queue->sums.completed++;
-	queue->sums.engine_ns += ktime_to_ns(ktime_sub(now, start));
-	queue->last_end = now;
+	queue->sums.engine_ns += engine_ns;
+	queue->last_end = ktime_get();
 	list_del_init(&job->node);
 	skald_watchdog_job_ended(queue->sdev);
 
@@ -88,7 +95,7 @@ static void skald_queue_note_stamps(struct skald_queue *queue, const struct skal
 			  READ_ONCE(vector->time), ktime_get());
 }
 
-static void skald_queue_note_fault(struct skald_queue *queue, const struct skald_completion *cpl)
+static int skald_queue_note_fault(struct skald_queue *queue, const struct skald_completion *cpl)
 {
 	struct skald_fault fault = {
 		.reason = le32_to_cpu(cpl->reason),
@@ -98,7 +105,10 @@ static void skald_queue_note_fault(struct skald_queue *queue, const struct skald
 		.op_index = le32_to_cpu(cpl->op_index),
 	};
 
-	skald_vm_ban(queue->vm, -EIO, &fault);
+	int error = skald_fault_error(&fault);
+
+	skald_vm_ban(queue->vm, error, &fault);
+	return error;
 }
 
 static int skald_queue_job_error(struct skald_queue *queue, const struct skald_completion *cpl)
@@ -108,8 +118,7 @@ static int skald_queue_job_error(struct skald_queue *queue, const struct skald_c
 	case SKALD_JOB_CONTINUE:
 		return 0;
 	case SKALD_JOB_FAULT:
-		skald_queue_note_fault(queue, cpl);
-		return -EIO;
+		return skald_queue_note_fault(queue, cpl);
 	case SKALD_JOB_BANNED:
 		/* By a fault on another queue, whose completion may not have been seen yet. */
 		skald_vm_ban(queue->vm, -EIO, NULL);
@@ -132,6 +141,7 @@ static bool skald_queue_reap(struct skald_queue *queue)
 		struct skald_job *job = list_first_entry(&queue->pending, struct skald_job, node);
 		struct skald_completion *slot;
 		struct skald_completion cpl;
+		u64 engine_ns;
 		int error;
 
 		slot = skald_queue_slot(queue, le64_to_cpu(job->entry.seq));
@@ -151,8 +161,11 @@ static bool skald_queue_reap(struct skald_queue *queue)
 		if (queue->stamps)
 			skald_queue_note_stamps(queue, job);
 
+		engine_ns = SKALD_ABI_MINOR(queue->sdev->fw.abi) >= 2 ?
+			    (u64)le32_to_cpu(cpl.engine_us) * NSEC_PER_USEC :
+			    skald_queue_guess_engine_ns(queue, job);
 		error = skald_queue_job_error(queue, &cpl);
-		skald_queue_end_job(queue, job, error);
+		skald_queue_end_job(queue, job, error, engine_ns);
 		any = true;
 	}
 
@@ -323,7 +336,7 @@ static void skald_queue_cancel(struct skald_queue *queue, int error)
 	skald_queue_reap(queue);
 	while ((job = list_first_entry_or_null(&queue->pending, struct skald_job, node))) {
 		queue->sums.last_status = SKALD_JOB_CANCELLED;
-		skald_queue_end_job(queue, job, error);
+		skald_queue_end_job(queue, job, error, skald_queue_guess_engine_ns(queue, job));
 	}
 	skald_queue_read_progress(queue);
 	spin_unlock(&queue->lock);
@@ -421,6 +434,10 @@ static int skald_queue_hw_create(struct skald_queue *queue,
 						 SKALD_COALESCE_US_DEFAULT,
 		},
 	};
+
+	BUILD_BUG_ON(DRM_SKALD_JOB_MS_MAX != SKALD_JOB_MS_MAX);
+	if (SKALD_ABI_MINOR(queue->sdev->fw.abi) >= 2)
+		mbox.w[SKALD_QC_JOB_MS] = args->max_job_ms;
 
 	return skald_fw_call(queue->sdev, queue->gen, &mbox);
 }
@@ -587,6 +604,8 @@ static int skald_queue_check(struct skald_device *sdev, const struct drm_skald_q
 	if (args->scratch_size > sdev->scratch_max ||
 	    !IS_ALIGNED(args->scratch_size, SKALD_PAGE_SIZE))
 		return -EINVAL;
+	if (args->max_job_ms > DRM_SKALD_JOB_MS_MAX || args->pad)
+		return -EINVAL;
 	if (args->eventfd < -1)
 		return -EBADF;
 	if (args->priority == DRM_SKALD_PRIORITY_HIGH && !capable(CAP_SYS_NICE))
@@ -609,6 +628,8 @@ static struct skald_queue *skald_queue_alloc(struct skald_device *sdev, struct s
 	queue->sdev = sdev;
 	queue->vm = vm;
 	queue->gen = vm->gen;
+	queue->max_budget_ns = (u64)(args->max_job_ms ?: DRM_SKALD_JOB_MS_MAX) *
+			       (NSEC_PER_MSEC / 4 * 3);
 	kref_init(&queue->ref);
 	mutex_init(&queue->submit_lock);
 	spin_lock_init(&queue->lock);

@@ -68,9 +68,7 @@ struct skald_queue_sums {
 	u64 bytes;
 	/** @energy_pj: modelled */
 	u64 energy_pj;
-	/**
-	 * @engine_ns: time between the start of a job, or the end of the one before, and its end
-	 */
+	/** @engine_ns: time in which jobs had the engine */
 	u64 engine_ns;
 	/** @last_status: enum skald_job_status of the last one */
 	u32 last_status;
@@ -103,6 +101,9 @@ struct skald_queue {
 
 	/** @vector_node: in the vector's list, while on the card; under skald_vector.lock */
 	struct list_head vector_node;
+
+	/** @max_budget_ns: time budget of a job at most: some time before the card ends it */
+	u64 max_budget_ns;
 
 	/** @scheduler: hands out jobs in order, as many as the ring holds */
 	struct skald_scheduler *scheduler;

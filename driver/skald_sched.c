@@ -2,11 +2,11 @@
 /*
  * Jobs.
  *
- * The card schedules by itself: its firmware picks among queues by priority, slices time among
- * equals, and keeps a queue in order. What is left for the kernel is to hold a job back until the
- * fences it depends on have signalled, and then to put it into the ring of its queue. So each
- * queue has a drm_gpu_scheduler of its own, with one entity and as many credits as the ring has
- * entries: the scheduler is a dependency tracker and a flow control, nothing more. All schedulers
+ * The card schedules by itself: its firmware picks among queues by priority, slices time among the
+ * contexts of equals, and keeps a queue in order. What is left for the kernel is to hold a job back
+ * until the fences it depends on have signalled, and then to put it into the ring of its queue. So
+ * each queue has a drm_gpu_scheduler of its own, with one entity and as many credits as the ring
+ * has entries: the scheduler is a dependency tracker and a flow control, nothing more. All schedulers
  * share one ordered work queue, because handing over a job is a matter of a microsecond (64 bytes
  * and a doorbell) and each additional worker would only wake up more threads.
  *
@@ -15,9 +15,11 @@
  *
  * No timeout of the scheduler is used. How long a job may take is unknown to the kernel; that it
  * gets on is not: the watchdog (skald_watchdog.c) watches the card's progress counter. Bounded
- * length, which a dma-fence needs, comes from the job's time budget: a program ends at the next
- * token boundary after it, with status CONTINUE, and user space submits the rest. Tokens that
- * come out meanwhile are announced through WAIT_PROGRESS, never through a fence.
+ * length, which a dma-fence needs, comes from the firmware: it ends a job that has had the engine
+ * for longer than its queue allows, and lets every queue that has jobs advance. A good program does
+ * not get that far: it ends at the next token boundary after the job's time budget, with status
+ * CONTINUE, and user space submits the rest. Tokens that come out meanwhile are announced through
+ * WAIT_PROGRESS, never through a fence.
  *
  * Killing is the same path for all: the card ends jobs of a killed context or queue with status
  * CANCELLED, those behind a faulted one with BANNED, within a micro-op's cancel bound of 10 ms;
@@ -164,7 +166,8 @@ static struct skald_job *skald_job_create(struct skald_queue *queue, struct drm_
 	job->entry.program_va = cpu_to_le64(args->program_va);
 	job->entry.args_va = cpu_to_le64(args->args_va);
 	job->entry.profile_va = cpu_to_le64(args->profile_va);
-	job->entry.time_budget = cpu_to_le64(args->time_budget_ns ?: SKALD_TIME_BUDGET_DEFAULT);
+	job->entry.time_budget = cpu_to_le64(min(args->time_budget_ns ?: SKALD_TIME_BUDGET_DEFAULT,
+						 queue->max_budget_ns));
 	job->entry.loop_budget = cpu_to_le64(args->loop_budget);
 	job->entry.program_ops = cpu_to_le32(args->program_ops);
 

@@ -59,6 +59,23 @@ int skald_vm_error(struct skald_vm *vm)
 }
 
 /**
+ * skald_fault_error() - what jobs end with that a fault ends
+ * @fault: fault
+ *
+ * Return: an error.
+ */
+int skald_fault_error(const struct skald_fault *fault)
+{
+	switch (fault->reason) {
+	case SKALD_FAULT_WATCHDOG:
+	case SKALD_FAULT_TIME:
+		return -ETIME;
+	default:
+		return -EIO;
+	}
+}
+
+/**
  * skald_vm_ban() - note the first fault
  * @vm: address space
  * @error: what later jobs end with
@@ -423,7 +440,7 @@ static void skald_vm_ask_fault(struct skald_file *sfile, struct skald_vm *vm)
 	fault.seq = (u64)mbox.w[SKALD_CF_SEQ_HI] << 32 | mbox.w[SKALD_CF_SEQ_LO];
 	fault.op_index = mbox.w[SKALD_CF_OP_INDEX];
 	fault.address = (u64)mbox.w[SKALD_CF_ADDR_HI] << 32 | mbox.w[SKALD_CF_ADDR_LO];
-	skald_vm_ban(vm, fault.reason == SKALD_FAULT_WATCHDOG ? -ETIME : -EIO, &fault);
+	skald_vm_ban(vm, skald_fault_error(&fault), &fault);
 }
 
 /**

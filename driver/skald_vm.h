@@ -121,6 +121,7 @@ void skald_vm_put(struct skald_vm *vm);
 
 bool skald_vm_is_banned(struct skald_vm *vm);
 int skald_vm_error(struct skald_vm *vm);
+int skald_fault_error(const struct skald_fault *fault);
 void skald_vm_ban(struct skald_vm *vm, int error, const struct skald_fault *fault);
 void skald_vm_invalidate(struct skald_vm *vm);
 

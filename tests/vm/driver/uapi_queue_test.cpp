@@ -23,12 +23,15 @@ namespace {
 
 class UapiQueue : public testing::Test {
   protected:
-    int create(auto&& change) {
+    int create(auto&& change, std::uint32_t* id = nullptr) {
         drm_skald_queue_create args{};
         args.vm_id = context_.vm();
         args.eventfd = -1;
         change(args);
-        return device_.call(DRM_IOCTL_SKALD_QUEUE_CREATE, &args);
+        const int error = device_.call(DRM_IOCTL_SKALD_QUEUE_CREATE, &args);
+        if (id)
+            *id = args.queue_id;
+        return error;
     }
     Device device_;
     Context context_{device_};
@@ -39,6 +42,8 @@ TEST_F(UapiQueue, RejectsBadArguments) {
     EXPECT_EQ(create([](auto& a) { a.priority = 3; }), EINVAL);
     EXPECT_EQ(create([](auto& a) { a.scratch_size = 100; }), EINVAL);
     EXPECT_EQ(create([](auto& a) { a.scratch_size = 0x80000000; }), EINVAL);
+    EXPECT_EQ(create([](auto& a) { a.max_job_ms = DRM_SKALD_JOB_MS_MAX + 1; }), EINVAL);
+    EXPECT_EQ(create([](auto& a) { a.pad = 1; }), EINVAL);
     EXPECT_EQ(create([](auto& a) { a.vm_id = 99; }), ENOENT);
     EXPECT_EQ(create([](auto& a) { a.eventfd = 999; }), EBADF);
     EXPECT_EQ(create([](auto& a) { a.eventfd = -2; }), EBADF);
@@ -285,7 +290,7 @@ TEST_F(UapiSubmit, TheLoopBudgetFaults) {
               static_cast<std::uint32_t>(SKALD_FAULT_LOOP_BUDGET));
 }
 
-TEST_F(UapiSubmit, HigherPriorityRunsBesideAJobThatNeverEnds) {
+TEST_F(UapiSubmit, EveryQueueAdvancesBesideAJobThatNeverEnds) {
     std::uint32_t high, equal, low;
     ASSERT_EQ(device_.queue_create(context_.vm(), &high, -1, DRM_SKALD_PRIORITY_HIGH), 0);
     ASSERT_EQ(device_.queue_create(context_.vm(), &equal), 0);
@@ -300,9 +305,24 @@ TEST_F(UapiSubmit, HigherPriorityRunsBesideAJobThatNeverEnds) {
     ASSERT_EQ(device_.submit(equal, {&b, 1}), 0);
     EXPECT_EQ(device_.wait_completed(high, 1), 0);
     EXPECT_EQ(device_.wait_completed(equal, 1), 0);
-    EXPECT_EQ(device_.queue_query(low).completed, 0u);
-    EXPECT_EQ(device_.queue_destroy(context_.queue()), 0);
     EXPECT_EQ(device_.wait_completed(low, 1), 0);
+    EXPECT_EQ(context_.query().completed, 0u);
+}
+
+TEST_F(UapiSubmit, AFenceSignalsThoughItsProgramNeverEnds) {
+    std::uint32_t queue;
+    ASSERT_EQ(create([&](auto& a) { a.max_job_ms = 300; }, &queue), 0);
+    const std::uint32_t fence = device_.syncobj();
+    const drm_skald_sync sync = signal_binary(fence);
+    drm_skald_job job = context_.load(spin());
+    job.loop_budget = job.time_budget_ns = ~0ull;
+    ASSERT_EQ(device_.submit(queue, {&job, 1}, {&sync, 1}), 0);
+    EXPECT_EQ(device_.syncobj_wait(fence, 60000), 0);
+    EXPECT_EQ(device_.syncobj_error(fence), ETIME);
+    const drm_skald_vm_query fault = device_.vm_query(context_.vm());
+    EXPECT_EQ(fault.reason, static_cast<std::uint32_t>(SKALD_FAULT_TIME));
+    EXPECT_EQ(fault.queue_id, queue);
+    EXPECT_EQ(fault.banned, 1u);
 }
 
 // ---- WAIT_PROGRESS ----
