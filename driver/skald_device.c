@@ -389,6 +389,36 @@ void skald_device_schedule_reset(struct skald_device *sdev, u32 gen, const char 
 
 /* ------------------------------------------------------------------------------------------ */
 
+/*
+ * Buffers are mapped for the card when they are bound, and used by both sides from then on: where
+ * the DMA layer copies (swiotlb, as confidential guests have it) or caches must be looked after,
+ * each would see what the other wrote only after a while, or never.
+ */
+static int skald_device_check_dma(struct skald_device *sdev)
+{
+	struct device *dev = sdev->base.dev;
+	struct page *page;
+	dma_addr_t addr;
+	int ret = 0;
+
+	page = alloc_page(GFP_KERNEL);
+	if (!page)
+		return -ENOMEM;
+
+	addr = dma_map_page(dev, page, 0, PAGE_SIZE, DMA_BIDIRECTIONAL);
+	if (dma_mapping_error(dev, addr)) {
+		ret = dev_err_probe(dev, -ENOMEM, "cannot map a page for DMA\n");
+	} else {
+		if (dma_need_sync(dev, addr))
+			ret = dev_err_probe(dev, -EOPNOTSUPP,
+					    "DMA is bounced or not coherent, which this card cannot work with: is it swiotlb=force, or a confidential guest?\n");
+		dma_unmap_page(dev, addr, PAGE_SIZE, DMA_BIDIRECTIONAL);
+	}
+
+	__free_page(page);
+	return ret;
+}
+
 static int skald_device_map(struct skald_device *sdev)
 {
 	struct pci_dev *pdev = skald_pdev(sdev);
@@ -413,8 +443,9 @@ static int skald_device_map(struct skald_device *sdev)
 	ret = dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(64));
 	if (ret)
 		return dev_err_probe(&pdev->dev, ret, "no 64-bit DMA\n");
-	dma_set_max_seg_size(&pdev->dev, UINT_MAX);
-	return 0;
+	dma_set_max_seg_size(&pdev->dev, min_t(size_t, UINT_MAX & PAGE_MASK,
+					       dma_max_mapping_size(&pdev->dev) & PAGE_MASK));
+	return skald_device_check_dma(sdev);
 }
 
 static int skald_device_identify(struct skald_device *sdev)

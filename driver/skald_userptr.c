@@ -149,8 +149,9 @@ struct sg_table *skald_userptr_map_dma(struct skald_bo *bo)
 	if (bo->user.mapped)
 		return &bo->user.sgt;
 
-	ret = sg_alloc_table_from_pages(&bo->user.sgt, bo->user.pages, bo->user.num_pages, 0,
-					bo->user.num_pages << PAGE_SHIFT, GFP_KERNEL);
+	ret = sg_alloc_table_from_pages_segment(&bo->user.sgt, bo->user.pages, bo->user.num_pages,
+						0, bo->user.num_pages << PAGE_SHIFT,
+						dma_get_max_seg_size(sdev->base.dev), GFP_KERNEL);
 	if (ret)
 		return ERR_PTR(ret);
 
