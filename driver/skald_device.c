@@ -521,15 +521,16 @@ static int skald_device_init_sw(struct skald_device *sdev)
 
 /*
  * Stops the card. The generation stays odd: until a reset, or for ever, nothing touches the card.
+ * Calls wait for that, or fail if it is dead until then.
  */
-static void skald_device_halt(struct skald_device *sdev, bool for_ever)
+static void skald_device_halt(struct skald_device *sdev, bool dead)
 {
 	skald_device_pre_reset(sdev);
 	skald_device_stop(sdev);
 	skald_each_queue(sdev, skald_queue_cancel_lost);
 
 	/* Not before it has stopped: who waits frees what the card used. */
-	if (for_ever)
+	if (dead)
 		WRITE_ONCE(sdev->reset.dead, true);
 	wake_up_all(&sdev->reset.wait);
 	skald_irq_enable(sdev);
@@ -556,6 +557,18 @@ int skald_device_resume(struct skald_device *sdev)
 	mutex_lock(&sdev->reset.lock);
 	skald_irq_disable(sdev);
 	return skald_device_post_reset(sdev);
+}
+
+/**
+ * skald_device_error() - the bus has lost the card
+ * @sdev: device
+ *
+ * Nobody knows whether, and how long after this, it comes back: it is dead until
+ * skald_device_resume() or a reset.
+ */
+void skald_device_error(struct skald_device *sdev)
+{
+	skald_device_halt(sdev, true);
 }
 
 /**
@@ -619,6 +632,8 @@ int skald_device_init(struct skald_device *sdev)
 	if (ret)
 		goto err_halt;
 
+	/* What the card is given back after an error of the bus. */
+	pci_save_state(skald_pdev(sdev));
 	sdev->registered = true;
 	drm_info(&sdev->base, "SK1 with %llu MiB, firmware %u.%u.%u\n", sdev->mem_size >> 20,
 		 sdev->fw.version >> 24, (sdev->fw.version >> 16) & 0xff,

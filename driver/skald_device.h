@@ -293,6 +293,7 @@ void skald_device_wait_reset(struct skald_device *sdev, u32 gen);
 int skald_device_gate_enter(struct skald_device *sdev, u32 *gen);
 void skald_device_gate_exit(struct skald_device *sdev);
 
+void skald_device_error(struct skald_device *sdev);
 void skald_device_suspend(struct skald_device *sdev);
 int skald_device_resume(struct skald_device *sdev);
 

@@ -427,7 +427,32 @@ static void skald_reset_done(struct pci_dev *pdev)
 	skald_device_post_reset(pci_get_drvdata(pdev));
 }
 
+static pci_ers_result_t skald_error_detected(struct pci_dev *pdev, pci_channel_state_t state)
+{
+	skald_device_error(pci_get_drvdata(pdev));
+
+	return state == pci_channel_io_perm_failure ? PCI_ERS_RESULT_DISCONNECT :
+						      PCI_ERS_RESULT_NEED_RESET;
+}
+
+/* The link was reset: configuration space is as after power-on. */
+static pci_ers_result_t skald_slot_reset(struct pci_dev *pdev)
+{
+	pci_restore_state(pdev);
+	/* That used it up. */
+	pci_save_state(pdev);
+	return PCI_ERS_RESULT_RECOVERED;
+}
+
+static void skald_error_resume(struct pci_dev *pdev)
+{
+	skald_device_resume(pci_get_drvdata(pdev));
+}
+
 static const struct pci_error_handlers skald_error_handlers = {
+	.error_detected = skald_error_detected,
+	.slot_reset = skald_slot_reset,
+	.resume = skald_error_resume,
 	.reset_prepare = skald_reset_prepare,
 	.reset_done = skald_reset_done,
 };
