@@ -376,15 +376,14 @@ void skald_device_schedule_reset(struct skald_device *sdev, u32 gen, const char 
 {
 	struct skald_reset *reset = &sdev->reset;
 
-	guard(spinlock)(&reset->request_lock);
-
+	spin_lock(&reset->request_lock);
 	/* One that comes late must not take the place of one that is still to be served. */
-	if (!skald_device_is_gen(sdev, gen))
-		return;
-
-	reset->reason = reason;
-	reset->work_gen = gen;
-	queue_work(sdev->recovery_wq, &reset->work);
+	if (skald_device_is_gen(sdev, gen)) {
+		reset->reason = reason;
+		reset->work_gen = gen;
+		queue_work(sdev->recovery_wq, &reset->work);
+	}
+	spin_unlock(&reset->request_lock);
 }
 
 /* ------------------------------------------------------------------------------------------ */

@@ -211,15 +211,15 @@ bool skald_queue_span(struct skald_queue *queue, struct skald_span *span)
 {
 	struct skald_job *job;
 
-	guard(spinlock)(&queue->lock);
-
+	spin_lock(&queue->lock);
 	job = list_first_entry_or_null(&queue->pending, struct skald_job, node);
-	if (!job)
-		return false;
+	if (job) {
+		span->first = le64_to_cpu(job->entry.seq);
+		span->last = queue->seq;
+	}
+	spin_unlock(&queue->lock);
 
-	span->first = le64_to_cpu(job->entry.seq);
-	span->last = queue->seq;
-	return true;
+	return job;
 }
 
 static void skald_queue_write_entry(struct skald_queue *queue, const struct skald_job *job)
@@ -248,15 +248,14 @@ void skald_queue_ring_again(struct skald_queue *queue)
 {
 	struct skald_job *job;
 
-	guard(spinlock)(&queue->lock);
-
-	if (queue->state != SKALD_QUEUE_LIVE)
-		return;
-
-	list_for_each_entry(job, &queue->pending, node)
-		if (!job->refused)
-			skald_queue_write_entry(queue, job);
-	skald_queue_ring(queue);
+	spin_lock(&queue->lock);
+	if (queue->state == SKALD_QUEUE_LIVE) {
+		list_for_each_entry(job, &queue->pending, node)
+			if (!job->refused)
+				skald_queue_write_entry(queue, job);
+		skald_queue_ring(queue);
+	}
+	spin_unlock(&queue->lock);
 }
 
 static int skald_queue_refusal(struct skald_queue *queue)

@@ -6,12 +6,13 @@
  * contexts of equals, and keeps a queue in order. What is left for the kernel is to hold a job back
  * until the fences it depends on have signalled, and then to put it into the ring of its queue. So
  * each queue has a drm_gpu_scheduler of its own, with one entity and as many credits as the ring
- * has entries: the scheduler is a dependency tracker and a flow control, nothing more. All schedulers
- * share one ordered work queue, because handing over a job is a matter of a microsecond (64 bytes
- * and a doorbell) and each additional worker would only wake up more threads.
+ * has entries: the scheduler is a dependency tracker and a flow control, nothing more. All
+ * schedulers share one ordered work queue, because handing over a job is a matter of a microsecond
+ * (64 bytes and a doorbell) and each additional worker would only wake up more threads.
  *
  * A job ends when the card writes its completion; the interrupt thread of the queue's vector
- * finds it there and signals the job's fence. Nothing polls.
+ * finds it there and signals the job's fence. Nothing polls, but that once a second the watchdog
+ * looks for what an interrupt may have failed to say.
  *
  * No timeout of the scheduler is used. How long a job may take is unknown to the kernel; that it
  * gets on is not: the watchdog (skald_watchdog.c) watches the card's progress counter. Bounded
@@ -27,7 +28,8 @@
  * it is reset; then no completions arrive and the driver ends the jobs itself, once the card has
  * stopped (skald_queue_lose(), skald_queue_cancel_lost()). Jobs still waiting for their fences
  * stay in the entity until these signal, hold the queue so long, and fail when their turn comes:
- * their fences keep their order, and nobody waits for them but the last reference.
+ * their fences keep their order (a job that is refused while others of its queue are on the card
+ * ends behind them), and nobody waits for them but the last reference.
  *
  * Locks, outermost first. Fences are owed under those with a star, so that nothing may be allocated
  * under them:
@@ -224,14 +226,16 @@ static int skald_submit_prepare(struct skald_submit *submit, struct skald_queue 
 static int skald_submit_count(struct skald_submit *submit, struct skald_queue *queue)
 {
 	struct skald_queue_sums *sums = &queue->sums;
+	int ret = -EBUSY;
 
-	guard(spinlock)(&queue->lock);
+	spin_lock(&queue->lock);
+	if (sums->submitted - sums->completed + submit->num_jobs <= DRM_SKALD_QUEUE_JOBS_MAX) {
+		sums->submitted += submit->num_jobs;
+		ret = 0;
+	}
+	spin_unlock(&queue->lock);
 
-	if (sums->submitted - sums->completed + submit->num_jobs > DRM_SKALD_QUEUE_JOBS_MAX)
-		return -EBUSY;
-
-	sums->submitted += submit->num_jobs;
-	return 0;
+	return ret;
 }
 
 /* Nothing can fail here. */

@@ -9,8 +9,9 @@
  *
  * Errors common to all calls: EFAULT (bad pointer), EINVAL (bad argument, flag or padding),
  * ENOENT (no such handle or id), ENOMEM (no system memory), ENODEV (card unplugged), EIO (card
- * dead: its reset failed, a later one may succeed), EPROTO (the firmware refused what the driver may ask: they do not fit
- * together), EINTR (signal, where its handler does not restart calls; otherwise the call goes on).
+ * dead: its reset failed, a later one may succeed), EPROTO (the firmware refused what the driver
+ * may ask: they do not fit together), EINTR (signal, where its handler does not restart calls;
+ * otherwise the call goes on).
  * Further errors are listed with each call.
  */
 #ifndef _SKALD_ACCEL_H_
