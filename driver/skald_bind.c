@@ -7,6 +7,7 @@
  * fence is owed and must not allocate, free buffers or take locks that others hold while they
  * allocate.
  */
+#include <linux/completion.h>
 #include <linux/slab.h>
 
 #include <drm/drm_drv.h>
@@ -212,8 +213,10 @@ static int skald_bind_run(struct skald_bind *bind)
 		goto out_unlock;
 	}
 
-	for (u32 i = 0; i < bind->num_ops && !ret; i++)
+	for (u32 i = 0; i < bind->num_ops && !ret; i++) {
 		ret = skald_bind_run_op(bind, &bind->ops[i]);
+		cond_resched();
+	}
 
 	/* Everything was checked and reserved: there is nothing left to fail. */
 	drm_WARN_ON(&vm->sdev->base, ret);
@@ -284,6 +287,7 @@ static void skald_bind_free(struct skald_bind *bind)
 			drm_gem_object_put(bind->ops[i].obj);
 
 	skald_object_sub(sdev, SKALD_OBJECT_BIND, 1);
+	atomic_sub(bind->num_ops, &bind->vm->bind_ops);
 	skald_vm_put(bind->vm);
 	kvfree(bind);
 }
@@ -297,15 +301,18 @@ static struct skald_bind *skald_bind_alloc(struct skald_vm *vm, u32 num_ops)
 {
 	struct skald_bind *bind;
 
-	bind = kvzalloc(struct_size(bind, ops, num_ops), GFP_KERNEL);
+	if (atomic_add_return(num_ops, &vm->bind_ops) > DRM_SKALD_VM_BIND_OPS_MAX) {
+		atomic_sub(num_ops, &vm->bind_ops);
+		return ERR_PTR(-EBUSY);
+	}
+
+	bind = kvzalloc(struct_size(bind, ops, num_ops), GFP_KERNEL_ACCOUNT);
 	if (!bind)
-		return NULL;
+		goto err_uncount;
 
 	bind->fence = skald_fence_alloc();
-	if (!bind->fence) {
-		kvfree(bind);
-		return NULL;
-	}
+	if (!bind->fence)
+		goto err_free;
 
 	bind->num_ops = num_ops;
 	bind->vm = vm;
@@ -316,6 +323,12 @@ static struct skald_bind *skald_bind_alloc(struct skald_vm *vm, u32 num_ops)
 	INIT_WORK(&bind->free_work, skald_bind_free_work);
 	skald_object_add(vm->sdev, SKALD_OBJECT_BIND, 1);
 	return bind;
+
+err_free:
+	kvfree(bind);
+err_uncount:
+	atomic_sub(num_ops, &vm->bind_ops);
+	return ERR_PTR(-ENOMEM);
 }
 
 static int skald_bind_check_range(const struct drm_skald_bind_op *args)
@@ -362,7 +375,7 @@ static int skald_bind_reserve(struct skald_bind *bind, struct skald_bind_op *op)
 	u64 page_size = op->obj ? skald_bo_page_size(to_skald_bo(op->obj)) : 0;
 
 	while (num--) {
-		struct skald_vma *vma = kzalloc(sizeof(*vma), GFP_KERNEL);
+		struct skald_vma *vma = kzalloc(sizeof(*vma), GFP_KERNEL_ACCOUNT);
 
 		if (!vma)
 			return -ENOMEM;
@@ -414,19 +427,19 @@ static struct skald_bind *skald_bind_create(struct skald_vm *vm, struct drm_file
 		return args ? ERR_CAST(args) : ERR_PTR(-EINVAL);
 
 	bind = skald_bind_alloc(vm, array->count);
-	if (!bind)
-		ret = -ENOMEM;
+	if (IS_ERR(bind))
+		goto out_free;
 
 	for (u32 i = 0; i < array->count && !ret; i++)
 		ret = skald_bind_prepare_op(bind, &bind->ops[i], file, &args[i]);
-
-	kvfree(args);
-	if (!ret)
-		return bind;
-
-	if (bind)
+	if (ret) {
 		skald_bind_free(bind);
-	return ERR_PTR(ret);
+		bind = ERR_PTR(ret);
+	}
+
+out_free:
+	kvfree(args);
+	return bind;
 }
 
 /* Queues the bind. On success it belongs to the scheduler. */
@@ -483,6 +496,40 @@ static struct dma_fence *skald_bind_queue(struct skald_vm *vm, struct drm_file *
 }
 
 /**
+ * struct skald_bind_waiter - somebody waits for a bind
+ */
+struct skald_bind_waiter {
+	/** @cb: on the fence */
+	struct dma_fence_cb cb;
+	/** @done: the fence has signalled */
+	struct completion done;
+};
+
+static void skald_bind_waiter_wake(struct dma_fence *fence, struct dma_fence_cb *cb)
+{
+	complete(&container_of(cb, struct skald_bind_waiter, cb)->done);
+}
+
+/*
+ * Only death interrupts this: the bind is queued and cannot be taken back, and a call that is
+ * started again would bind again, over what others may have bound since.
+ */
+static int skald_bind_wait(struct dma_fence *fence)
+{
+	struct skald_bind_waiter waiter;
+	int ret;
+
+	init_completion(&waiter.done);
+	if (!dma_fence_add_callback(fence, &waiter.cb, skald_bind_waiter_wake)) {
+		ret = wait_for_completion_killable(&waiter.done);
+		if (ret && dma_fence_remove_callback(fence, &waiter.cb))
+			return ret;
+	}
+
+	return fence->error;
+}
+
+/**
  * skald_bind_ioctl() - DRM_IOCTL_SKALD_VM_BIND
  * @ddev: device
  * @data: struct drm_skald_vm_bind
@@ -516,12 +563,9 @@ int skald_bind_ioctl(struct drm_device *ddev, void *data, struct drm_file *file)
 	if (IS_ERR(fence))
 		return PTR_ERR(fence);
 
-	/*
-	 * Outside: an unplug ends what this may wait for. If a signal interrupts it, the bind is
-	 * done again, which changes nothing.
-	 */
+	/* Outside: an unplug ends what this may wait for. */
 	if (!(args->flags & DRM_SKALD_VM_BIND_ASYNC))
-		ret = dma_fence_wait(fence, true) ?: fence->error;
+		ret = skald_bind_wait(fence);
 	dma_fence_put(fence);
 	return ret;
 }

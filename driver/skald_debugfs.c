@@ -24,14 +24,19 @@ static struct skald_device *skald_debugfs_device(struct seq_file *m)
 static int skald_debugfs_firmware_log(struct seq_file *m, void *unused)
 {
 	struct skald_device *sdev = skald_debugfs_device(m);
-	int cookie;
+	int cookie, ret;
+	u32 gen;
 
 	if (!drm_dev_enter(&sdev->base, &cookie))
 		return -ENODEV;
 
-	skald_fw_log_show(sdev, m);
+	ret = skald_device_gate_enter(sdev, &gen);
+	if (!ret) {
+		skald_fw_log_show(sdev, m);
+		skald_device_gate_exit(sdev);
+	}
 	drm_dev_exit(cookie);
-	return 0;
+	return ret;
 }
 
 static int skald_debugfs_objects(struct seq_file *m, void *unused)
@@ -57,19 +62,29 @@ static int skald_debugfs_status(struct seq_file *m, void *unused)
 {
 	struct skald_mbox mbox = { .w = { [SKALD_MBOX_W_OPCODE] = SKALD_MBOX_TELEMETRY } };
 	struct skald_device *sdev = skald_debugfs_device(m);
-	int cookie, ret = 0;
+	int cookie, ret;
+	u32 gen;
 
 	if (!drm_dev_enter(&sdev->base, &cookie))
 		return -ENODEV;
 
-	seq_printf(m, "state: %u\n", skald_read(sdev, SKALD_REG_STATUS));
-	seq_printf(m, "heartbeat: %u\n", skald_read(sdev, SKALD_REG_HEARTBEAT));
 	seq_printf(m, "generation: %u\n", READ_ONCE(sdev->reset.gen));
 	seq_printf(m, "resets: %u\n", READ_ONCE(sdev->reset.count));
+	seq_printf(m, "dead: %d\n", READ_ONCE(sdev->reset.dead));
 	seq_printf(m, "jobs on the card: %d\n", atomic_read(&sdev->watchdog.jobs));
 	seq_printf(m, "memory used: %llu of %llu\n", skald_mem_used(sdev), sdev->mem_size);
 
-	ret = skald_fw_call(sdev, READ_ONCE(sdev->reset.gen), &mbox);
+	/* Of a dead card there is no more to tell. */
+	ret = skald_device_gate_enter(sdev, &gen);
+	if (ret) {
+		ret = ret == -EIO ? 0 : ret;
+		goto out_exit;
+	}
+	seq_printf(m, "state: %u\n", skald_read(sdev, SKALD_REG_STATUS));
+	seq_printf(m, "heartbeat: %u\n", skald_read(sdev, SKALD_REG_HEARTBEAT));
+	skald_device_gate_exit(sdev);
+
+	ret = skald_fw_call(sdev, gen, &mbox);
 	if (!ret) {
 		seq_printf(m, "uptime ms: %u\n", mbox.w[SKALD_TM_UPTIME_MS]);
 		seq_printf(m, "busy ms: %u\n", mbox.w[SKALD_TM_BUSY_MS]);
@@ -80,8 +95,10 @@ static int skald_debugfs_status(struct seq_file *m, void *unused)
 		seq_printf(m, "contexts: %u\n", mbox.w[SKALD_TM_CONTEXTS]);
 	}
 
+out_exit:
 	drm_dev_exit(cookie);
-	return ret;
+	/* What a reset interrupts is told as far as it was known. */
+	return ret == -ESTALE ? 0 : ret;
 }
 
 static ssize_t skald_debugfs_log_level_write(struct file *file, const char __user *from,
@@ -90,6 +107,7 @@ static ssize_t skald_debugfs_log_level_write(struct file *file, const char __use
 	struct skald_mbox mbox = { .w = { [SKALD_MBOX_W_OPCODE] = SKALD_MBOX_LOG_LEVEL } };
 	struct skald_device *sdev = file->private_data;
 	int cookie, ret;
+	u32 gen;
 
 	ret = kstrtou32_from_user(from, size, 0, &mbox.w[SKALD_LL_LEVEL]);
 	if (ret)
@@ -97,7 +115,9 @@ static ssize_t skald_debugfs_log_level_write(struct file *file, const char __use
 	if (!drm_dev_enter(&sdev->base, &cookie))
 		return -ENODEV;
 
-	ret = skald_fw_call(sdev, READ_ONCE(sdev->reset.gen), &mbox);
+	ret = skald_device_get_gen(sdev, &gen);
+	if (!ret)
+		ret = skald_fw_call(sdev, gen, &mbox);
 	drm_dev_exit(cookie);
 	return ret ?: size;
 }

@@ -11,6 +11,7 @@
 #include <linux/io.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
+#include <linux/rwsem.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
@@ -65,25 +66,42 @@ struct skald_reset {
 	/** @lock: held from skald_device_pre_reset() to skald_device_post_reset() */
 	struct mutex lock;
 
+	/**
+	 * @gate: held for reading around accesses to the card that nothing else keeps apart from
+	 * resets, see skald_device_gate_enter(), and while card memory is mapped to user space.
+	 * Page faults take it, so user memory must not be touched under it.
+	 */
+	struct rw_semaphore gate;
+
 	/** @gen: the generation; written under @lock, read anywhere */
 	u32 gen;
 
 	/** @count: resets since bind; written under @lock */
 	u32 count;
 
-	/** @dead: the last reset failed, or the driver is unbinding; written under @lock */
+	/**
+	 * @dead: the last reset failed, or the driver is unbinding; written under @lock. The
+	 * generation is odd then, and the card has stopped or lost the bus.
+	 */
 	bool dead;
 
 	/** @wait: woken when @gen changes */
 	wait_queue_head_t wait;
 
-	/** @work: resets a card whose firmware died */
+	/**
+	 * @work: resets the card when somebody asked for it. Calls wait for it inside
+	 * drm_dev_enter(), and drm_dev_unplug() waits for them: so it must go on in the middle of
+	 * an unplug.
+	 */
 	struct work_struct work;
 
-	/** @reason: why @work was queued, a constant string; written before queueing it */
+	/** @request_lock: protects @reason and @work_gen */
+	spinlock_t request_lock;
+
+	/** @reason: why @work was queued, a constant string */
 	const char *reason;
 
-	/** @work_gen: generation that @work has to end; written before queueing it */
+	/** @work_gen: generation that @work has to end */
 	u32 work_gen;
 };
 
@@ -165,7 +183,11 @@ struct skald_device {
 
 	/** @dma_bos: buffers that may hold a DMA mapping */
 	struct {
-		/** @dma_bos.lock: protects the list */
+		/**
+		 * @dma_bos.lock: protects the list. Held while DMA mappings and DMA memory are
+		 * given back, so that an unbind, after which there is no device to give them back
+		 * to, waits for a file that is being closed.
+		 */
 		struct mutex lock;
 		/** @dma_bos.list: struct skald_bo by dma_node */
 		struct list_head list;
@@ -174,8 +196,14 @@ struct skald_device {
 	/** @submit_wq: ordered, hands jobs of all queues to the card */
 	struct workqueue_struct *submit_wq;
 
-	/** @bind_wq: ordered, changes page tables of all VMs; may wait for an INVALIDATE */
+	/**
+	 * @bind_wq: changes page tables, of several VMs at a time; the scheduler of each keeps its
+	 * binds in order. May wait for an INVALIDATE.
+	 */
 	struct workqueue_struct *bind_wq;
+
+	/** @recovery_wq: resets and the watchdog; jobs end through them when all else fails */
+	struct workqueue_struct *recovery_wq;
 
 	/** @registered: user space has seen the device */
 	bool registered;
@@ -202,6 +230,12 @@ struct skald_file {
 
 	/** @queues: struct skald_queue by id */
 	struct xarray queues;
+
+	/** @num_vms: VMs in @vms, or about to be, see DRM_SKALD_FILE_VMS_MAX */
+	atomic_t num_vms;
+
+	/** @num_queues: queues in @queues; under @lock */
+	unsigned int num_queues;
 
 	/** @engine_ns: time that jobs of queues that are gone spent on the card; under @lock */
 	u64 engine_ns;
@@ -240,10 +274,10 @@ static inline void skald_object_sub(struct skald_device *sdev, enum skald_object
 	atomic_long_sub(n, &sdev->objects[what]);
 }
 
-/* True if what was made in generation @gen is still on the card. */
+/* True if what was made in generation @gen is still on the card. Nothing is made in an odd one. */
 static inline bool skald_device_is_gen(struct skald_device *sdev, u32 gen)
 {
-	return READ_ONCE(sdev->reset.gen) == gen;
+	return !(gen & 1) && READ_ONCE(sdev->reset.gen) == gen;
 }
 
 extern struct workqueue_struct *skald_cleanup_wq;
@@ -256,7 +290,10 @@ void skald_device_shutdown(struct skald_device *sdev);
 
 int skald_device_get_gen(struct skald_device *sdev, u32 *gen);
 void skald_device_wait_reset(struct skald_device *sdev, u32 gen);
+int skald_device_gate_enter(struct skald_device *sdev, u32 *gen);
+void skald_device_gate_exit(struct skald_device *sdev);
 
+void skald_device_error(struct skald_device *sdev);
 void skald_device_suspend(struct skald_device *sdev);
 int skald_device_resume(struct skald_device *sdev);
 

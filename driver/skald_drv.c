@@ -23,7 +23,7 @@
 #include "skald_stamps.h"
 #include "skald_vm.h"
 
-/* Ends VMs and queues, one after the other; drained when the module goes. */
+/* Ends VMs, queues and binds, several at a time; drained when the module goes. */
 struct workqueue_struct *skald_cleanup_wq;
 
 /* ---- Queries ------------------------------------------------------------------------------ */
@@ -63,13 +63,22 @@ static int skald_query_device(struct skald_device *sdev, struct drm_skald_query 
 
 static int skald_query_firmware(struct skald_device *sdev, struct drm_skald_query *args)
 {
-	const struct drm_skald_query_firmware info = {
-		.version = sdev->fw.version,
-		.abi = sdev->fw.abi,
-		.heartbeat = skald_read(sdev, SKALD_REG_HEARTBEAT),
-		.resets = READ_ONCE(sdev->reset.count),
-	};
+	struct drm_skald_query_firmware info = {};
+	u32 gen;
+	int ret;
 
+	/* A dead card has no heartbeat; the rest can be told. */
+	ret = skald_device_gate_enter(sdev, &gen);
+	if (!ret) {
+		info.heartbeat = skald_read(sdev, SKALD_REG_HEARTBEAT);
+		skald_device_gate_exit(sdev);
+	} else if (ret != -EIO) {
+		return ret;
+	}
+
+	info.version = sdev->fw.version;
+	info.abi = sdev->fw.abi;
+	info.resets = READ_ONCE(sdev->reset.count);
 	return skald_query_copy(args, &info, sizeof(info));
 }
 
@@ -280,7 +289,7 @@ static int skald_open(struct drm_device *ddev, struct drm_file *file)
 	struct skald_device *sdev = to_skald_device(ddev);
 	struct skald_file *sfile;
 
-	sfile = kzalloc(sizeof(*sfile), GFP_KERNEL);
+	sfile = kzalloc(sizeof(*sfile), GFP_KERNEL_ACCOUNT);
 	if (!sfile)
 		return -ENOMEM;
 
@@ -324,7 +333,7 @@ static void skald_show_fdinfo(struct drm_printer *p, struct drm_file *file)
 	}
 	mutex_unlock(&sfile->lock);
 
-	/* Of jobs that have ended; jobs that took turns on the engine count in full. */
+	/* Of jobs that have ended. */
 	drm_printf(p, "drm-engine-sequencer:\t%llu ns\n", engine_ns);
 	/* Of the modelled chip. */
 	drm_printf(p, "drm-cycles-sequencer:\t%llu\n", cycles);
@@ -347,6 +356,7 @@ static const struct drm_driver skald_driver = {
 	.num_ioctls = ARRAY_SIZE(skald_ioctls),
 	.fops = &skald_fops,
 	.gem_create_object = skald_gem_create_object,
+	.gem_prime_import = skald_gem_prime_import,
 	.gem_prime_import_sg_table = skald_gem_prime_import_sg_table,
 	.name = "skald",
 	.desc = "Skald inference accelerator",
@@ -417,7 +427,32 @@ static void skald_reset_done(struct pci_dev *pdev)
 	skald_device_post_reset(pci_get_drvdata(pdev));
 }
 
+static pci_ers_result_t skald_error_detected(struct pci_dev *pdev, pci_channel_state_t state)
+{
+	skald_device_error(pci_get_drvdata(pdev));
+
+	return state == pci_channel_io_perm_failure ? PCI_ERS_RESULT_DISCONNECT :
+						      PCI_ERS_RESULT_NEED_RESET;
+}
+
+/* The link was reset: configuration space is as after power-on. */
+static pci_ers_result_t skald_slot_reset(struct pci_dev *pdev)
+{
+	pci_restore_state(pdev);
+	/* That used it up. */
+	pci_save_state(pdev);
+	return PCI_ERS_RESULT_RECOVERED;
+}
+
+static void skald_error_resume(struct pci_dev *pdev)
+{
+	skald_device_resume(pci_get_drvdata(pdev));
+}
+
 static const struct pci_error_handlers skald_error_handlers = {
+	.error_detected = skald_error_detected,
+	.slot_reset = skald_slot_reset,
+	.resume = skald_error_resume,
 	.reset_prepare = skald_reset_prepare,
 	.reset_done = skald_reset_done,
 };
@@ -456,7 +491,7 @@ static int __init skald_init(void)
 {
 	int ret;
 
-	skald_cleanup_wq = alloc_workqueue("skald-cleanup", WQ_UNBOUND, 0);
+	skald_cleanup_wq = alloc_workqueue("skald-cleanup", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 	if (!skald_cleanup_wq)
 		return -ENOMEM;
 

@@ -20,7 +20,7 @@ static void skald_scheduler_release(struct kref *ref)
  * skald_scheduler_create() - make a scheduler with one entity
  * @sdev: device
  * @ops: callbacks; run_job must return the job's struct skald_fence in any case
- * @wq: ordered work queue to run in
+ * @wq: work queue to run in
  * @credits: jobs at a time
  * @name: constant
  *
@@ -45,7 +45,7 @@ struct skald_scheduler *skald_scheduler_create(struct skald_device *sdev,
 	struct drm_gpu_scheduler *list;
 	int ret;
 
-	scheduler = kzalloc(sizeof(*scheduler), GFP_KERNEL);
+	scheduler = kzalloc(sizeof(*scheduler), GFP_KERNEL_ACCOUNT);
 	if (!scheduler)
 		return ERR_PTR(-ENOMEM);
 
@@ -113,7 +113,7 @@ static const struct dma_fence_ops skald_fence_ops = {
  */
 struct skald_fence *skald_fence_alloc(void)
 {
-	return kzalloc(sizeof(struct skald_fence), GFP_KERNEL);
+	return kzalloc(sizeof(struct skald_fence), GFP_KERNEL_ACCOUNT);
 }
 
 /**

@@ -144,6 +144,26 @@ int skald_fw_boot(struct skald_device *sdev)
 	return 0;
 }
 
+static int skald_fw_wait_state(struct skald_device *sdev, bool idle)
+{
+	u32 state;
+
+	return read_poll_timeout(skald_read, state, state == SKALD_STATE_IDLE ||
+				 (!idle && state != SKALD_STATE_RESETTING), 50,
+				 SKALD_RESET_TIMEOUT_US, false, sdev, SKALD_REG_STATUS);
+}
+
+/**
+ * skald_fw_settle() - wait while the card is being reset by somebody else
+ * @sdev: device
+ *
+ * Only STATUS means something meanwhile.
+ */
+void skald_fw_settle(struct skald_device *sdev)
+{
+	skald_fw_wait_state(sdev, false);
+}
+
 /**
  * skald_fw_stop() - reset the card and wait until it does nothing any more
  * @sdev: device
@@ -155,14 +175,13 @@ int skald_fw_boot(struct skald_device *sdev)
  */
 int skald_fw_stop(struct skald_device *sdev)
 {
-	u32 state;
 	int ret;
 
 	skald_write(sdev, SKALD_REG_CTRL, SKALD_CTRL_RESET);
-	ret = read_poll_timeout(skald_read, state, state == SKALD_STATE_IDLE, 50,
-				SKALD_RESET_TIMEOUT_US, false, sdev, SKALD_REG_STATUS);
+	ret = skald_fw_wait_state(sdev, true);
 	if (ret)
-		drm_err(&sdev->base, "reset does not end, card is in state %#x\n", state);
+		drm_err(&sdev->base, "reset does not end, card is in state %#x\n",
+			skald_read(sdev, SKALD_REG_STATUS));
 
 	return ret;
 }
@@ -197,6 +216,7 @@ static int skald_fw_wait_response(struct skald_device *sdev, u32 gen)
 {
 	struct skald_fw *fw = &sdev->fw;
 	u32 beat = skald_read(sdev, SKALD_REG_HEARTBEAT), now;
+	const char *reason = "firmware does not answer";
 	unsigned int silent = 0;
 
 	for (unsigned int second = 0; second < SKALD_FW_CALL_SECONDS;) {
@@ -213,12 +233,33 @@ static int skald_fw_wait_response(struct skald_device *sdev, u32 gen)
 		now = skald_read(sdev, SKALD_REG_HEARTBEAT);
 		silent = now == beat ? silent + 1 : 0;
 		beat = now;
-		if (silent >= SKALD_FW_DEAD_SECONDS)
+		/* A card that left the bus reads as ones, hence as busy for ever. */
+		if (skald_read(sdev, SKALD_REG_ID) != SKALD_DEVICE_ID_VALUE) {
+			reason = "card does not answer";
 			break;
+		}
+		if (silent >= SKALD_FW_DEAD_SECONDS) {
+			reason = "firmware has no heartbeat";
+			break;
+		}
 	}
 
-	skald_device_schedule_reset(sdev, gen, silent ? "firmware has no heartbeat" :
-				    "firmware does not answer");
+	skald_device_schedule_reset(sdev, gen, reason);
+	return -ETIMEDOUT;
+}
+
+static int skald_fw_read_response(struct skald_device *sdev, u32 gen, struct skald_mbox *mbox)
+{
+	for (unsigned int i = 0; i < SKALD_MBOX_WORDS; i++)
+		mbox->w[i] = skald_read(sdev, SKALD_REG_MBOX_RSP0 + 4 * i);
+
+	if (mbox->w[SKALD_MBOX_W_TAG] == sdev->fw.tag)
+		return skald_mbox_errno(mbox->w[SKALD_MBOX_W_STATUS]);
+	if (skald_read(sdev, SKALD_REG_ID) == SKALD_DEVICE_ID_VALUE)
+		return -EPROTO;
+
+	/* Not a word of it came from the card. */
+	skald_device_schedule_reset(sdev, gen, "card does not answer");
 	return -ETIMEDOUT;
 }
 
@@ -242,8 +283,11 @@ int skald_fw_call(struct skald_device *sdev, u32 gen, struct skald_mbox *mbox)
 
 	if (!skald_device_is_gen(sdev, gen))
 		return -ESTALE;
-	if (skald_mbox_busy(sdev))
-		return -ETIMEDOUT; /* left behind by a call that gave up; its reset is on the way */
+	if (skald_mbox_busy(sdev)) {
+		/* Left behind by a call that gave up; or the card is gone and reads as ones. */
+		skald_device_schedule_reset(sdev, gen, "mailbox is never free");
+		return -ETIMEDOUT;
+	}
 
 	mbox->w[SKALD_MBOX_W_TAG] = ++fw->tag;
 	reinit_completion(&fw->response);
@@ -254,12 +298,8 @@ int skald_fw_call(struct skald_device *sdev, u32 gen, struct skald_mbox *mbox)
 	skald_write(sdev, SKALD_REG_MBOX_DOORBELL, 1);
 
 	ret = skald_fw_wait_response(sdev, gen);
-	if (!ret) {
-		for (unsigned int i = 0; i < SKALD_MBOX_WORDS; i++)
-			mbox->w[i] = skald_read(sdev, SKALD_REG_MBOX_RSP0 + 4 * i);
-		ret = mbox->w[SKALD_MBOX_W_TAG] == fw->tag ?
-		      skald_mbox_errno(mbox->w[SKALD_MBOX_W_STATUS]) : -EPROTO;
-	}
+	if (!ret)
+		ret = skald_fw_read_response(sdev, gen, mbox);
 
 	trace_skald_mbox(sdev->base.dev, opcode, fw->tag, ret);
 	return ret;
@@ -284,6 +324,23 @@ void skald_fw_died(struct skald_device *sdev, u32 gen)
 {
 	skald_fw_report(sdev, SKALD_STATE_DEAD);
 	skald_device_schedule_reset(sdev, gen, "firmware died");
+}
+
+/**
+ * skald_fw_check_alive() - look whether the firmware died since it booted
+ * @sdev: device
+ */
+void skald_fw_check_alive(struct skald_device *sdev)
+{
+	u32 state, gen;
+
+	if (skald_device_gate_enter(sdev, &gen))
+		return;
+	state = skald_read(sdev, SKALD_REG_STATUS);
+	skald_device_gate_exit(sdev);
+
+	if (state == SKALD_STATE_DEAD)
+		skald_fw_died(sdev, gen);
 }
 
 /**

@@ -63,6 +63,7 @@ struct skald_mbox {
 
 int skald_fw_init(struct skald_device *sdev);
 
+void skald_fw_settle(struct skald_device *sdev);
 int skald_fw_stop(struct skald_device *sdev);
 int skald_fw_boot(struct skald_device *sdev);
 
@@ -70,6 +71,7 @@ int skald_fw_call(struct skald_device *sdev, u32 gen, struct skald_mbox *mbox);
 void skald_fw_abort_call(struct skald_device *sdev);
 
 void skald_fw_died(struct skald_device *sdev, u32 gen);
+void skald_fw_check_alive(struct skald_device *sdev);
 void skald_fw_log_show(struct skald_device *sdev, struct seq_file *m);
 
 #endif

@@ -32,16 +32,50 @@ void skald_bo_track(struct skald_device *sdev, struct skald_bo *bo)
 	list_add_tail(&bo->dma_node, &sdev->dma_bos.list);
 }
 
+static void skald_system_unmap_dma(struct skald_device *sdev, struct skald_bo *bo)
+{
+	struct drm_gem_object *obj = &bo->shmem.base;
+	struct sg_table *sgt;
+
+	dma_resv_lock(obj->resv, NULL);
+	sgt = bo->shmem.sgt;
+	bo->shmem.sgt = NULL;
+	dma_resv_unlock(obj->resv);
+	if (!sgt)
+		return;
+
+	if (drm_gem_is_imported(obj)) {
+		dma_buf_unmap_attachment_unlocked(obj->import_attach, sgt, DMA_BIDIRECTIONAL);
+	} else {
+		dma_unmap_sgtable(sdev->base.dev, sgt, DMA_BIDIRECTIONAL, 0);
+		sg_free_table(sgt);
+		kfree(sgt);
+	}
+}
+
+static void skald_bo_unmap_dma(struct skald_device *sdev, struct skald_bo *bo)
+{
+	lockdep_assert_held(&sdev->dma_bos.lock);
+
+	if (bo->kind == SKALD_BO_USERPTR)
+		skald_userptr_unmap_dma(bo);
+	else
+		skald_system_unmap_dma(sdev, bo);
+}
+
 /**
- * skald_bo_untrack() - undo skald_bo_track()
+ * skald_bo_untrack() - undo skald_bo_track(), and give the DMA mapping back
  * @sdev: device
  * @bo: buffer
  */
 void skald_bo_untrack(struct skald_device *sdev, struct skald_bo *bo)
 {
 	skald_object_sub(sdev, SKALD_OBJECT_BO, 1);
+	if (bo->kind == SKALD_BO_CARD)
+		return;
 
 	guard(mutex)(&sdev->dma_bos.lock);
+	skald_bo_unmap_dma(sdev, bo);
 	list_del_init(&bo->dma_node);
 }
 
@@ -88,7 +122,7 @@ struct skald_bo *skald_bo_alloc(struct skald_device *sdev, enum skald_bo_kind ki
 {
 	struct skald_bo *bo;
 
-	bo = kzalloc(sizeof(*bo), GFP_KERNEL);
+	bo = kzalloc(sizeof(*bo), GFP_KERNEL_ACCOUNT);
 	if (!bo)
 		return NULL;
 
@@ -112,15 +146,22 @@ static vm_fault_t skald_card_fault(struct vm_fault *vmf)
 	vm_fault_t ret = VM_FAULT_SIGBUS;
 	u64 offset;
 	int cookie;
+	u32 gen;
 
+	addr = vmf->address & PAGE_MASK;
 	/* The mapping may cover a part of the buffer: offset of the fault in the buffer. */
 	pgoff = vmf->pgoff - drm_vma_node_start(&obj->vma_node);
 	offset = (u64)pgoff << PAGE_SHIFT;
-	if (offset >= obj->size || !drm_dev_enter(obj->dev, &cookie))
+	if (offset >= obj->size)
 		return VM_FAULT_SIGBUS;
 
+	/* A reset takes the mappings away first; who touches them then waits here for its end. */
+	if (skald_device_gate_enter(sdev, &gen))
+		return VM_FAULT_SIGBUS;
+	if (!drm_dev_enter(obj->dev, &cookie))
+		goto out_gate_exit;
+
 	/* A fault is dear, the memory is there: map what the vma has of this chunk of 2 MiB. */
-	addr = vmf->address & PAGE_MASK;
 	end = min(vma->vm_end, addr + SKALD_BIG_PAGE_SIZE - offset % SKALD_BIG_PAGE_SIZE);
 	for (; addr < end; addr += PAGE_SIZE, offset += PAGE_SIZE) {
 		u64 phys = sdev->mem_start + bo->card.chunk[offset / SKALD_BIG_PAGE_SIZE] +
@@ -132,6 +173,8 @@ static vm_fault_t skald_card_fault(struct vm_fault *vmf)
 	}
 
 	drm_dev_exit(cookie);
+out_gate_exit:
+	skald_device_gate_exit(sdev);
 	/* The faulting page is in; another that is not will fault again. */
 	return addr > (vmf->address & PAGE_MASK) ? VM_FAULT_NOPAGE : ret;
 }
@@ -233,7 +276,7 @@ static int skald_card_populate(struct skald_device *sdev, struct skald_bo *bo)
 	int ret;
 
 	bo->card.chunk = kvmalloc_array(bo->shmem.base.size / SKALD_BIG_PAGE_SIZE,
-					sizeof(*bo->card.chunk), GFP_KERNEL);
+					sizeof(*bo->card.chunk), GFP_KERNEL_ACCOUNT);
 	if (!bo->card.chunk)
 		return -ENOMEM;
 
@@ -255,6 +298,9 @@ static int skald_card_populate(struct skald_device *sdev, struct skald_bo *bo)
 		if (ret)
 			return ret;
 		ret = skald_card_zero(sdev, bo, gen);
+		/* A command without an answer may be at work until the card has stopped. */
+		if (ret == -ETIMEDOUT || ret == -ESTALE)
+			skald_device_wait_reset(sdev, gen);
 	} while (!skald_device_is_gen(sdev, gen));
 
 	return ret ? -EIO : 0;
@@ -315,7 +361,7 @@ struct drm_gem_object *skald_gem_create_object(struct drm_device *ddev, size_t s
 {
 	struct skald_bo *bo;
 
-	bo = kzalloc(sizeof(*bo), GFP_KERNEL);
+	bo = kzalloc(sizeof(*bo), GFP_KERNEL_ACCOUNT);
 	if (!bo)
 		return ERR_PTR(-ENOMEM);
 
@@ -324,6 +370,43 @@ struct drm_gem_object *skald_gem_create_object(struct drm_device *ddev, size_t s
 	INIT_LIST_HEAD(&bo->card.blocks);
 	bo->shmem.base.funcs = &skald_system_funcs;
 	return &bo->shmem.base;
+}
+
+/**
+ * skald_gem_prime_import() - &drm_driver.gem_prime_import
+ * @ddev: device
+ * @dmabuf: what to import
+ *
+ * Return: buffer or an error.
+ */
+struct drm_gem_object *skald_gem_prime_import(struct drm_device *ddev, struct dma_buf *dmabuf)
+{
+	struct drm_gem_object *obj;
+	int cookie;
+
+	/* It is mapped for the card at once: not behind the back of an unbind. */
+	if (!drm_dev_enter(ddev, &cookie))
+		return ERR_PTR(-ENODEV);
+
+	obj = drm_gem_prime_import(ddev, dmabuf);
+	drm_dev_exit(cookie);
+	return obj;
+}
+
+/* What others map need not be what the card can map. */
+static int skald_gem_check_table(struct sg_table *sgt, u64 size)
+{
+	struct scatterlist *sg;
+	unsigned int i;
+	u64 total = 0;
+
+	for_each_sgtable_dma_sg(sgt, sg, i) {
+		if (!IS_ALIGNED(sg_dma_address(sg) | sg_dma_len(sg), SKALD_PAGE_SIZE))
+			return -EINVAL;
+		total += sg_dma_len(sg);
+	}
+
+	return total < PAGE_ALIGN(size) ? -EINVAL : 0;
 }
 
 /**
@@ -339,6 +422,11 @@ skald_gem_prime_import_sg_table(struct drm_device *ddev, struct dma_buf_attachme
 				struct sg_table *sgt)
 {
 	struct drm_gem_object *obj;
+	int ret;
+
+	ret = skald_gem_check_table(sgt, attach->dmabuf->size);
+	if (ret)
+		return ERR_PTR(ret);
 
 	obj = drm_gem_shmem_prime_import_sg_table(ddev, attach, sgt);
 	if (!IS_ERR(obj))
@@ -375,10 +463,13 @@ int skald_bo_create(struct skald_device *sdev, struct drm_file *file, u32 flags,
 		    u32 *handle)
 {
 	bool card = flags == DRM_SKALD_BO_CARD;
-	u64 page = card ? SKALD_BIG_PAGE_SIZE : SKALD_PAGE_SIZE;
+	u64 page = card ? SKALD_BIG_PAGE_SIZE : PAGE_SIZE;
 	u64 rounded = ALIGN(*size, page);
 	struct skald_bo *bo;
 	int ret;
+
+	/* The card's pages of system memory are parts of the kernel's. */
+	BUILD_BUG_ON(PAGE_SIZE % SKALD_PAGE_SIZE || SKALD_BIG_PAGE_SIZE % PAGE_SIZE);
 
 	/* The sum wraps near 2^64. */
 	if (!*size || rounded < *size)
@@ -411,27 +502,6 @@ struct sg_table *skald_bo_map_dma(struct skald_bo *bo)
 	return drm_gem_shmem_get_pages_sgt(&bo->shmem);
 }
 
-static void skald_system_unmap_dma(struct skald_device *sdev, struct skald_bo *bo)
-{
-	struct drm_gem_object *obj = &bo->shmem.base;
-	struct sg_table *sgt;
-
-	dma_resv_lock(obj->resv, NULL);
-	sgt = bo->shmem.sgt;
-	bo->shmem.sgt = NULL;
-	dma_resv_unlock(obj->resv);
-	if (!sgt)
-		return;
-
-	if (drm_gem_is_imported(obj)) {
-		dma_buf_unmap_attachment_unlocked(obj->import_attach, sgt, DMA_BIDIRECTIONAL);
-	} else {
-		dma_unmap_sgtable(sdev->base.dev, sgt, DMA_BIDIRECTIONAL, 0);
-		sg_free_table(sgt);
-		kfree(sgt);
-	}
-}
-
 /**
  * skald_gem_unmap_dma_all() - take system memory from a card that is going away
  * @sdev: device, unplugged and stopped
@@ -444,12 +514,8 @@ void skald_gem_unmap_dma_all(struct skald_device *sdev)
 
 	guard(mutex)(&sdev->dma_bos.lock);
 
-	list_for_each_entry(bo, &sdev->dma_bos.list, dma_node) {
-		if (bo->kind == SKALD_BO_USERPTR)
-			skald_userptr_unmap_dma(bo);
-		else
-			skald_system_unmap_dma(sdev, bo);
-	}
+	list_for_each_entry(bo, &sdev->dma_bos.list, dma_node)
+		skald_bo_unmap_dma(sdev, bo);
 }
 
 /**

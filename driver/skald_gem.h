@@ -11,6 +11,7 @@
 
 #include <drm/drm_gem_shmem_helper.h>
 
+struct dma_buf;
 struct dma_buf_attachment;
 struct drm_file;
 struct drm_printer;
@@ -86,6 +87,7 @@ static inline bool skald_bo_is_readonly(const struct skald_bo *bo)
 }
 
 struct drm_gem_object *skald_gem_create_object(struct drm_device *ddev, size_t size);
+struct drm_gem_object *skald_gem_prime_import(struct drm_device *ddev, struct dma_buf *dmabuf);
 struct drm_gem_object *
 skald_gem_prime_import_sg_table(struct drm_device *ddev, struct dma_buf_attachment *attach,
 				struct sg_table *sgt);

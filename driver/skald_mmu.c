@@ -70,12 +70,12 @@ static struct skald_table *skald_table_alloc(struct skald_device *sdev, bool inn
 	struct skald_table *table;
 	int ret = -ENOMEM;
 
-	table = kzalloc(sizeof(*table), GFP_KERNEL);
+	table = kzalloc(sizeof(*table), GFP_KERNEL_ACCOUNT);
 	if (!table)
 		return ERR_PTR(-ENOMEM);
 
 	if (inner) {
-		table->inner = kvzalloc(sizeof(*table->inner), GFP_KERNEL);
+		table->inner = kvzalloc(sizeof(*table->inner), GFP_KERNEL_ACCOUNT);
 		if (!table->inner)
 			goto err_free;
 	}
@@ -168,31 +168,38 @@ void skald_mmu_map_card(struct skald_mmu *mmu, struct skald_mmu_change *change, 
  * @change: memory reserved for this range with a page size of 4 KiB
  * @va: page aligned
  * @size: page aligned; nothing is mapped there
- * @sgt: DMA mapping of the buffer
+ * @sgt: DMA mapping of the buffer, all of it in whole pages of the card
  * @offset: where in the buffer to begin, page aligned
  * @flags: SKALD_PTE_WRITE or 0
+ *
+ * Pages are the card's here, whatever the kernel's are.
  */
 void skald_mmu_map_host(struct skald_mmu *mmu, struct skald_mmu_change *change, u64 va, u64 size,
 			struct sg_table *sgt, u64 offset, u64 flags)
 {
 	struct skald_table *table = NULL;
-	struct sg_dma_page_iter iter;
+	struct scatterlist *sg;
 	u64 end = va + size;
+	unsigned int i;
 
 	flags |= SKALD_PTE_VALID | SKALD_PTE_LEAF | SKALD_PTE_HOST;
 
-	for_each_sgtable_dma_page(sgt, &iter, offset >> PAGE_SHIFT) {
-		unsigned int index = skald_level_index(va, 0);
+	for_each_sgtable_dma_sg(sgt, sg, i) {
+		u64 len = sg_dma_len(sg);
 
+		for (; offset < len && va < end; offset += SKALD_PAGE_SIZE) {
+			unsigned int index = skald_level_index(va, 0);
+
+			if (!table || !index)
+				table = skald_mmu_walk(mmu, change, va, 0);
+
+			skald_table_write(mmu, table, index, (sg_dma_address(sg) + offset) | flags);
+			table->used++;
+			va += SKALD_PAGE_SIZE;
+		}
 		if (va >= end)
 			return;
-		if (!table || !index)
-			table = skald_mmu_walk(mmu, change, va, 0);
-
-		skald_table_write(mmu, table, index,
-				  sg_page_iter_dma_address(&iter) | flags);
-		table->used++;
-		va += SKALD_PAGE_SIZE;
+		offset -= len;
 	}
 }
 

@@ -40,22 +40,49 @@ static void skald_queue_read_progress(struct skald_queue *queue)
 		queue->progress = le64_to_cpu(READ_ONCE(page->progress));
 }
 
-/* Ends the oldest job on the card. */
-static void skald_queue_end_job(struct skald_queue *queue, struct skald_job *job, int error)
+static void skald_queue_note_refused(struct skald_queue *queue, int error)
+{
+	queue->sums.completed++;
+	queue->sums.last_status = error == -ECANCELED ? SKALD_JOB_CANCELLED : SKALD_JOB_BANNED;
+}
+
+static void skald_queue_end_refused(struct skald_queue *queue, struct skald_job *job)
 {
 	struct skald_fence *fence = job->fence;
-	ktime_t now = ktime_get();
+
+	skald_queue_note_refused(queue, job->refused);
+	list_del_init(&job->node);
+	dma_fence_put(skald_fence_end(fence, job->refused));
+}
+
+/* Of a job whose completion does not tell: it may have shared the engine with others. */
+static u64 skald_queue_guess_engine_ns(struct skald_queue *queue, struct skald_job *job)
+{
 	ktime_t start = ktime_after(queue->last_end, job->start) ? queue->last_end : job->start;
+
+	return ktime_to_ns(ktime_sub(ktime_get(), start));
+}
+
+/* Ends the oldest job on the card, and those behind it that never came there. */
+static void skald_queue_end_job(struct skald_queue *queue, struct skald_job *job, int error,
+				u64 engine_ns)
+{
+	struct skald_fence *fence = job->fence;
 
 	trace_skald_job_end(queue->sdev->base.dev, queue->hw, le64_to_cpu(job->entry.seq), error);
 	queue->sums.completed++;
-	queue->sums.engine_ns += ktime_to_ns(ktime_sub(now, start));
-	queue->last_end = now;
+	queue->sums.engine_ns += engine_ns;
+	queue->last_end = ktime_get();
 	list_del_init(&job->node);
 	skald_watchdog_job_ended(queue->sdev);
 
 	/* The job may be gone once its fence has signalled. */
 	dma_fence_put(skald_fence_end(fence, error));
+
+	/* Fences of a queue signal in order, whatever becomes of the jobs. */
+	while ((job = list_first_entry_or_null(&queue->pending, struct skald_job, node)) &&
+	       job->refused)
+		skald_queue_end_refused(queue, job);
 }
 
 static void skald_queue_note_stamps(struct skald_queue *queue, const struct skald_job *job)
@@ -68,7 +95,7 @@ static void skald_queue_note_stamps(struct skald_queue *queue, const struct skal
 			  READ_ONCE(vector->time), ktime_get());
 }
 
-static void skald_queue_note_fault(struct skald_queue *queue, const struct skald_completion *cpl)
+static int skald_queue_note_fault(struct skald_queue *queue, const struct skald_completion *cpl)
 {
 	struct skald_fault fault = {
 		.reason = le32_to_cpu(cpl->reason),
@@ -78,7 +105,10 @@ static void skald_queue_note_fault(struct skald_queue *queue, const struct skald
 		.op_index = le32_to_cpu(cpl->op_index),
 	};
 
-	skald_vm_ban(queue->vm, -EIO, &fault);
+	int error = skald_fault_error(&fault);
+
+	skald_vm_ban(queue->vm, error, &fault);
+	return error;
 }
 
 static int skald_queue_job_error(struct skald_queue *queue, const struct skald_completion *cpl)
@@ -88,8 +118,7 @@ static int skald_queue_job_error(struct skald_queue *queue, const struct skald_c
 	case SKALD_JOB_CONTINUE:
 		return 0;
 	case SKALD_JOB_FAULT:
-		skald_queue_note_fault(queue, cpl);
-		return -EIO;
+		return skald_queue_note_fault(queue, cpl);
 	case SKALD_JOB_BANNED:
 		/* By a fault on another queue, whose completion may not have been seen yet. */
 		skald_vm_ban(queue->vm, -EIO, NULL);
@@ -112,6 +141,7 @@ static bool skald_queue_reap(struct skald_queue *queue)
 		struct skald_job *job = list_first_entry(&queue->pending, struct skald_job, node);
 		struct skald_completion *slot;
 		struct skald_completion cpl;
+		u64 engine_ns;
 		int error;
 
 		slot = skald_queue_slot(queue, le64_to_cpu(job->entry.seq));
@@ -131,8 +161,11 @@ static bool skald_queue_reap(struct skald_queue *queue)
 		if (queue->stamps)
 			skald_queue_note_stamps(queue, job);
 
+		engine_ns = SKALD_ABI_MINOR(queue->sdev->fw.abi) >= 2 ?
+			    (u64)le32_to_cpu(cpl.engine_us) * NSEC_PER_USEC :
+			    skald_queue_guess_engine_ns(queue, job);
 		error = skald_queue_job_error(queue, &cpl);
-		skald_queue_end_job(queue, job, error);
+		skald_queue_end_job(queue, job, error, engine_ns);
 		any = true;
 	}
 
@@ -152,19 +185,77 @@ static void skald_queue_notify(struct skald_queue *queue)
  */
 void skald_queue_service(struct skald_queue *queue)
 {
-	u64 before;
 	bool news;
 
 	spin_lock(&queue->lock);
-	before = queue->progress;
 	/* First the jobs: progress is complete before the end of the job that made it. */
 	news = skald_queue_reap(queue);
 	skald_queue_read_progress(queue);
-	news |= queue->progress != before;
+	/* Calls read the progress too, but wake nobody: what they have seen may still be news. */
+	news |= queue->progress != queue->announced;
+	queue->announced = queue->progress;
 	spin_unlock(&queue->lock);
 
 	if (news)
 		skald_queue_notify(queue);
+}
+
+/**
+ * skald_queue_span() - which jobs are on the card?
+ * @queue: queue
+ * @span: out
+ *
+ * Return: false if there are none.
+ */
+bool skald_queue_span(struct skald_queue *queue, struct skald_span *span)
+{
+	struct skald_job *job;
+
+	spin_lock(&queue->lock);
+	job = list_first_entry_or_null(&queue->pending, struct skald_job, node);
+	if (job) {
+		span->first = le64_to_cpu(job->entry.seq);
+		span->last = queue->seq;
+	}
+	spin_unlock(&queue->lock);
+
+	return job;
+}
+
+static void skald_queue_write_entry(struct skald_queue *queue, const struct skald_job *job)
+{
+	u64 slot = (le64_to_cpu(job->entry.seq) - 1) % SKALD_QUEUE_JOBS;
+
+	memcpy_toio(queue->sdev->mem_io + queue->ring + slot * sizeof(job->entry), &job->entry,
+		    sizeof(job->entry));
+}
+
+static void skald_queue_ring(struct skald_queue *queue)
+{
+	/* Entries must have left the write-combining buffers before the doorbell. */
+	wmb();
+	writel(lower_32_bits(queue->seq),
+	       queue->sdev->doorbells + queue->hw * SKALD_DOORBELL_STRIDE);
+}
+
+/**
+ * skald_queue_ring_again() - the card may have missed a job: tell it once more
+ * @queue: queue
+ *
+ * Of what the card knows it reads nothing again.
+ */
+void skald_queue_ring_again(struct skald_queue *queue)
+{
+	struct skald_job *job;
+
+	spin_lock(&queue->lock);
+	if (queue->state == SKALD_QUEUE_LIVE) {
+		list_for_each_entry(job, &queue->pending, node)
+			if (!job->refused)
+				skald_queue_write_entry(queue, job);
+		skald_queue_ring(queue);
+	}
+	spin_unlock(&queue->lock);
 }
 
 static int skald_queue_refusal(struct skald_queue *queue)
@@ -186,36 +277,35 @@ static int skald_queue_refusal(struct skald_queue *queue)
  * @queue: queue, its ring not full
  * @job: job, its fence started
  *
+ * A job that cannot run ends after those before it.
+ *
  * Return: 0, or why the job cannot run; then it has ended, and its fence is the caller's to signal.
  */
 int skald_queue_start_job(struct skald_queue *queue, struct skald_job *job)
 {
-	struct skald_device *sdev = queue->sdev;
-	u64 slot;
 	int ret;
 
 	spin_lock(&queue->lock);
 	ret = skald_queue_refusal(queue);
-	if (ret) {
-		queue->sums.completed++;
-		queue->sums.last_status = ret == -ECANCELED ? SKALD_JOB_CANCELLED :
-							      SKALD_JOB_BANNED;
+	if (ret && list_empty(&queue->pending)) {
+		skald_queue_note_refused(queue, ret);
 		goto out_unlock;
 	}
 
-	slot = queue->seq % SKALD_QUEUE_JOBS;
+	dma_fence_get(&job->fence->base);
+	list_add_tail(&job->node, &queue->pending);
+	if (ret) {
+		job->refused = ret;
+		ret = 0;
+		goto out_unlock;
+	}
+
 	queue->seq++;
 	job->entry.seq = cpu_to_le64(queue->seq);
 	job->start = ktime_get();
-	dma_fence_get(&job->fence->base);
-	list_add_tail(&job->node, &queue->pending);
-	skald_watchdog_job_started(sdev);
-
-	memcpy_toio(sdev->mem_io + queue->ring + slot * sizeof(job->entry), &job->entry,
-		    sizeof(job->entry));
-	/* The entry must have left the write-combining buffers before the doorbell. */
-	wmb();
-	writel(lower_32_bits(queue->seq), sdev->doorbells + queue->hw * SKALD_DOORBELL_STRIDE);
+	skald_watchdog_job_started(queue->sdev);
+	skald_queue_write_entry(queue, job);
+	skald_queue_ring(queue);
 
 out_unlock:
 	spin_unlock(&queue->lock);
@@ -238,14 +328,14 @@ void skald_queue_lose(struct skald_queue *queue)
 
 static void skald_queue_cancel(struct skald_queue *queue, int error)
 {
-	struct skald_job *job, *tmp;
+	struct skald_job *job;
 
 	spin_lock(&queue->lock);
 	/* What the card has ended before it stopped has ended. */
 	skald_queue_reap(queue);
-	list_for_each_entry_safe(job, tmp, &queue->pending, node) {
+	while ((job = list_first_entry_or_null(&queue->pending, struct skald_job, node))) {
 		queue->sums.last_status = SKALD_JOB_CANCELLED;
-		skald_queue_end_job(queue, job, error);
+		skald_queue_end_job(queue, job, error, skald_queue_guess_engine_ns(queue, job));
 	}
 	skald_queue_read_progress(queue);
 	spin_unlock(&queue->lock);
@@ -291,6 +381,9 @@ static void skald_queue_free_ring(struct skald_queue *queue)
 {
 	struct skald_device *sdev = queue->sdev;
 	void *page;
+
+	/* An unbind that finds nothing to free waits until it has been freed. */
+	guard(mutex)(&sdev->dma_bos.lock);
 
 	spin_lock(&queue->lock);
 	skald_queue_read_progress(queue);
@@ -341,6 +434,10 @@ static int skald_queue_hw_create(struct skald_queue *queue,
 		},
 	};
 
+	BUILD_BUG_ON(DRM_SKALD_JOB_MS_MAX != SKALD_JOB_MS_MAX);
+	if (SKALD_ABI_MINOR(queue->sdev->fw.abi) >= 2)
+		mbox.w[SKALD_QC_JOB_MS] = args->max_job_ms;
+
 	return skald_fw_call(queue->sdev, queue->gen, &mbox);
 }
 
@@ -371,9 +468,10 @@ static void skald_queue_close(struct skald_queue *queue)
 	spin_unlock(&queue->lock);
 
 	skald_queue_hw_destroy(queue);
-	skald_irq_del_queue(queue);
 	skald_queue_cancel(queue, -ECANCELED);
+	/* As long as it holds DMA memory an unbind has to find it. */
 	skald_queue_free_ring(queue);
+	skald_irq_del_queue(queue);
 	ida_free(&queue->sdev->queues, queue->hw);
 }
 
@@ -505,6 +603,8 @@ static int skald_queue_check(struct skald_device *sdev, const struct drm_skald_q
 	if (args->scratch_size > sdev->scratch_max ||
 	    !IS_ALIGNED(args->scratch_size, SKALD_PAGE_SIZE))
 		return -EINVAL;
+	if (args->max_job_ms > DRM_SKALD_JOB_MS_MAX || args->pad)
+		return -EINVAL;
 	if (args->eventfd < -1)
 		return -EBADF;
 	if (args->priority == DRM_SKALD_PRIORITY_HIGH && !capable(CAP_SYS_NICE))
@@ -520,13 +620,15 @@ static struct skald_queue *skald_queue_alloc(struct skald_device *sdev, struct s
 	struct skald_queue *queue;
 	int ret;
 
-	queue = kzalloc(sizeof(*queue), GFP_KERNEL);
+	queue = kzalloc(sizeof(*queue), GFP_KERNEL_ACCOUNT);
 	if (!queue)
 		return ERR_PTR(-ENOMEM);
 
 	queue->sdev = sdev;
 	queue->vm = vm;
 	queue->gen = vm->gen;
+	queue->max_budget_ns = (u64)(args->max_job_ms ?: DRM_SKALD_JOB_MS_MAX) *
+			       (NSEC_PER_MSEC / 4 * 3);
 	kref_init(&queue->ref);
 	mutex_init(&queue->submit_lock);
 	spin_lock_init(&queue->lock);
@@ -535,7 +637,7 @@ static struct skald_queue *skald_queue_alloc(struct skald_device *sdev, struct s
 	INIT_WORK(&queue->free_work, skald_queue_free_work);
 
 	if (args->flags & DRM_SKALD_QUEUE_KEEP_STAMPS) {
-		queue->stamps = kvzalloc(sizeof(*queue->stamps), GFP_KERNEL);
+		queue->stamps = kvzalloc(sizeof(*queue->stamps), GFP_KERNEL_ACCOUNT);
 		if (!queue->stamps) {
 			ret = -ENOMEM;
 			goto err_free;
@@ -593,7 +695,7 @@ static int skald_queue_open(struct skald_queue *queue, const struct drm_skald_qu
 	if (!ret)
 		return 0;
 
-	if (ret == -ETIMEDOUT)
+	if (ret == -ETIMEDOUT || ret == -ESTALE)
 		skald_device_wait_reset(sdev, queue->gen);
 	skald_irq_del_queue(queue);
 	skald_queue_free_ring(queue);
@@ -627,6 +729,10 @@ int skald_queue_create(struct skald_file *sfile, struct drm_skald_queue_create *
 	if (!vm)
 		return -ENOENT;
 
+	ret = -EUSERS;
+	if (sfile->num_queues >= DRM_SKALD_FILE_QUEUES_MAX)
+		goto err_vm_put;
+
 	ret = -ENOTRECOVERABLE;
 	if (skald_vm_is_banned(vm))
 		goto err_vm_put;
@@ -644,13 +750,15 @@ int skald_queue_create(struct skald_file *sfile, struct drm_skald_queue_create *
 	}
 
 	/* Reserve first: once others can find the queue it has to know its number. */
-	ret = xa_alloc(&sfile->queues, &queue->id, NULL, xa_limit_31b, GFP_KERNEL);
+	ret = xa_alloc(&sfile->queues, &queue->id, NULL, xa_limit_31b,
+		       GFP_KERNEL_ACCOUNT);
 	if (ret) {
 		skald_queue_close(queue);
 		skald_queue_put(queue);
 		return ret;
 	}
 	xa_store(&sfile->queues, queue->id, queue, GFP_KERNEL);
+	sfile->num_queues++;
 	vm->num_queues++;
 	args->queue_id = queue->id;
 	return 0;
@@ -665,6 +773,7 @@ static void skald_queue_end(struct skald_file *sfile, struct skald_queue *queue)
 	lockdep_assert_held(&sfile->lock);
 
 	xa_erase(&sfile->queues, queue->id);
+	sfile->num_queues--;
 	queue->vm->num_queues--;
 	skald_queue_close(queue);
 	sfile->engine_ns += queue->sums.engine_ns;

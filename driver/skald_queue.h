@@ -43,6 +43,16 @@ enum skald_queue_state {
 };
 
 /**
+ * struct skald_span - the jobs of a queue that are on the card
+ */
+struct skald_span {
+	/** @first: number of the oldest */
+	u64 first;
+	/** @last: number of the youngest */
+	u64 last;
+};
+
+/**
  * struct skald_queue_sums - sums over ended jobs
  */
 struct skald_queue_sums {
@@ -58,9 +68,7 @@ struct skald_queue_sums {
 	u64 bytes;
 	/** @energy_pj: modelled */
 	u64 energy_pj;
-	/**
-	 * @engine_ns: time between the start of a job, or the end of the one before, and its end
-	 */
+	/** @engine_ns: time in which jobs had the engine */
 	u64 engine_ns;
 	/** @last_status: enum skald_job_status of the last one */
 	u32 last_status;
@@ -94,6 +102,9 @@ struct skald_queue {
 	/** @vector_node: in the vector's list, while on the card; under skald_vector.lock */
 	struct list_head vector_node;
 
+	/** @max_budget_ns: time budget of a job at most: some time before the card ends it */
+	u64 max_budget_ns;
+
 	/** @scheduler: hands out jobs in order, as many as the ring holds */
 	struct skald_scheduler *scheduler;
 
@@ -106,7 +117,10 @@ struct skald_queue {
 	/** @state: may jobs be given to the card? */
 	enum skald_queue_state state;
 
-	/** @pending: struct skald_job by node, on the card, oldest first */
+	/**
+	 * @pending: struct skald_job by node, oldest first: on the card, but for those that were
+	 * refused while others were. These are never first.
+	 */
 	struct list_head pending;
 
 	/** @seq: number of the last job given to the card */
@@ -121,8 +135,11 @@ struct skald_queue {
 	/** @page_dma: the same, as the card reaches it */
 	dma_addr_t page_dma;
 
-	/** @progress: last progress seen in @page */
+	/** @progress: last progress seen in @page, whoever looked */
 	u64 progress;
+
+	/** @announced: progress that waiters were last woken for */
+	u64 announced;
 
 	/** @last_end: when the last job ended */
 	ktime_t last_end;
@@ -156,6 +173,8 @@ void skald_queue_put(struct skald_queue *queue);
 
 int skald_queue_start_job(struct skald_queue *queue, struct skald_job *job);
 void skald_queue_service(struct skald_queue *queue);
+bool skald_queue_span(struct skald_queue *queue, struct skald_span *span);
+void skald_queue_ring_again(struct skald_queue *queue);
 void skald_queue_lose(struct skald_queue *queue);
 void skald_queue_cancel_lost(struct skald_queue *queue);
 void skald_queue_unplug_all(struct skald_device *sdev);

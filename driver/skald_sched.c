@@ -2,22 +2,25 @@
 /*
  * Jobs.
  *
- * The card schedules by itself: its firmware picks among queues by priority, slices time among
- * equals, and keeps a queue in order. What is left for the kernel is to hold a job back until the
- * fences it depends on have signalled, and then to put it into the ring of its queue. So each
- * queue has a drm_gpu_scheduler of its own, with one entity and as many credits as the ring has
- * entries: the scheduler is a dependency tracker and a flow control, nothing more. All schedulers
- * share one ordered work queue, because handing over a job is a matter of a microsecond (64 bytes
- * and a doorbell) and each additional worker would only wake up more threads.
+ * The card schedules by itself: its firmware picks among queues by priority, slices time among the
+ * contexts of equals, and keeps a queue in order. What is left for the kernel is to hold a job back
+ * until the fences it depends on have signalled, and then to put it into the ring of its queue. So
+ * each queue has a drm_gpu_scheduler of its own, with one entity and as many credits as the ring
+ * has entries: the scheduler is a dependency tracker and a flow control, nothing more. All
+ * schedulers share one ordered work queue, because handing over a job is a matter of a microsecond
+ * (64 bytes and a doorbell) and each additional worker would only wake up more threads.
  *
  * A job ends when the card writes its completion; the interrupt thread of the queue's vector
- * finds it there and signals the job's fence. Nothing polls.
+ * finds it there and signals the job's fence. Nothing polls, but that once a second the watchdog
+ * looks for what an interrupt may have failed to say.
  *
  * No timeout of the scheduler is used. How long a job may take is unknown to the kernel; that it
  * gets on is not: the watchdog (skald_watchdog.c) watches the card's progress counter. Bounded
- * length, which a dma-fence needs, comes from the job's time budget: a program ends at the next
- * token boundary after it, with status CONTINUE, and user space submits the rest. Tokens that
- * come out meanwhile are announced through WAIT_PROGRESS, never through a fence.
+ * length, which a dma-fence needs, comes from the firmware: it ends a job that has had the engine
+ * for longer than its queue allows, and lets every queue that has jobs advance. A good program does
+ * not get that far: it ends at the next token boundary after the job's time budget, with status
+ * CONTINUE, and user space submits the rest. Tokens that come out meanwhile are announced through
+ * WAIT_PROGRESS, never through a fence.
  *
  * Killing is the same path for all: the card ends jobs of a killed context or queue with status
  * CANCELLED, those behind a faulted one with BANNED, within a micro-op's cancel bound of 10 ms;
@@ -25,16 +28,28 @@
  * it is reset; then no completions arrive and the driver ends the jobs itself, once the card has
  * stopped (skald_queue_lose(), skald_queue_cancel_lost()). Jobs still waiting for their fences
  * stay in the entity until these signal, hold the queue so long, and fail when their turn comes:
- * their fences keep their order, and nobody waits for them but the last reference.
+ * their fences keep their order (a job that is refused while others of its queue are on the card
+ * ends behind them), and nobody waits for them but the last reference.
  *
- * Locks, outermost first:
+ * Locks, outermost first. Fences are owed under those with a star, so that nothing may be allocated
+ * under them:
  *
  *	skald_file.lock		making and ending VMs and queues of a file
  *	skald_queue.submit_lock	arming and pushing jobs
- *	skald_vector.lock	queues of a vector
- *	skald_queue.lock	state, ring, jobs on the card
- *	skald_vm.fault_lock	first fault
- *	fence locks
+ *	skald_vm.bind_lock	arming and pushing binds
+ *	skald_reset.lock *	one reset at a time
+ *	skald_vm.lock *		mappings and page table; only tried by the watchdog, which a reset
+ *				waits for
+ *	skald_fw.lock *		one mailbox command at a time
+ *	skald_device.dma_bos.lock	giving DMA memory back
+ *	skald_mem.lock		card memory
+ *	skald_reset.gate	register accesses, page faults
+ *	skald_device.clock_lock	halves of the clock
+ *	skald_vector.lock *	queues of a vector
+ *	skald_queue.lock *	state, ring, jobs on the card
+ *	skald_vm.fault_lock *	first fault
+ *	skald_reset.request_lock *	who asked for a reset, and why
+ *	fence locks *
  */
 #include <linux/slab.h>
 
@@ -140,7 +155,7 @@ static struct skald_job *skald_job_create(struct skald_queue *queue, struct drm_
 	if (ret)
 		return ERR_PTR(ret);
 
-	job = kzalloc(sizeof(*job), GFP_KERNEL);
+	job = kzalloc(sizeof(*job), GFP_KERNEL_ACCOUNT);
 	if (!job)
 		return ERR_PTR(-ENOMEM);
 
@@ -153,7 +168,8 @@ static struct skald_job *skald_job_create(struct skald_queue *queue, struct drm_
 	job->entry.program_va = cpu_to_le64(args->program_va);
 	job->entry.args_va = cpu_to_le64(args->args_va);
 	job->entry.profile_va = cpu_to_le64(args->profile_va);
-	job->entry.time_budget = cpu_to_le64(args->time_budget_ns ?: SKALD_TIME_BUDGET_DEFAULT);
+	job->entry.time_budget = cpu_to_le64(min(args->time_budget_ns ?: SKALD_TIME_BUDGET_DEFAULT,
+						 queue->max_budget_ns));
 	job->entry.loop_budget = cpu_to_le64(args->loop_budget);
 	job->entry.program_ops = cpu_to_le32(args->program_ops);
 
@@ -206,14 +222,27 @@ static int skald_submit_prepare(struct skald_submit *submit, struct skald_queue 
 	return ret ?: skald_syncs_add_waits(&submit->syncs, &submit->jobs[0]->base);
 }
 
+/* Counts the jobs as submitted, unless the queue has too many that have not ended. */
+static int skald_submit_count(struct skald_submit *submit, struct skald_queue *queue)
+{
+	struct skald_queue_sums *sums = &queue->sums;
+	int ret = -EBUSY;
+
+	spin_lock(&queue->lock);
+	if (sums->submitted - sums->completed + submit->num_jobs <= DRM_SKALD_QUEUE_JOBS_MAX) {
+		sums->submitted += submit->num_jobs;
+		ret = 0;
+	}
+	spin_unlock(&queue->lock);
+
+	return ret;
+}
+
 /* Nothing can fail here. */
 static void skald_submit_push(struct skald_submit *submit, struct skald_queue *queue)
 {
 	struct dma_fence *fence;
 
-	spin_lock(&queue->lock);
-	queue->sums.submitted += submit->num_jobs;
-	spin_unlock(&queue->lock);
 	atomic64_add(submit->num_jobs, &queue->sdev->stats.submissions);
 
 	mutex_lock(&queue->submit_lock);
@@ -261,6 +290,8 @@ static int skald_submit(struct skald_queue *queue, struct drm_file *file,
 		goto out_free;
 
 	ret = skald_submit_prepare(submit, queue, file, &args->jobs);
+	if (!ret)
+		ret = skald_submit_count(submit, queue);
 	if (ret)
 		skald_submit_abort(submit);
 	else

@@ -28,8 +28,11 @@ struct skald_job {
 	/** @queue: queue, with a reference */
 	struct skald_queue *queue;
 
-	/** @node: in skald_queue.pending, while on the card; with a reference of @fence */
+	/** @node: in skald_queue.pending, from its turn to its end; with a reference of @fence */
 	struct list_head node;
+
+	/** @refused: 0, or why it is not on the card and ends when those before it have ended */
+	int refused;
 
 	/** @fence: end of the job; started when its turn comes */
 	struct skald_fence *fence;

@@ -111,20 +111,29 @@ int skald_stamps_query(struct skald_file *sfile, struct drm_skald_queue_stamps *
  * @sdev: device, entered
  * @clock: out
  *
- * Return: 0 or -EOPNOTSUPP.
+ * Return: 0, -EOPNOTSUPP, -EIO if the card is dead, -ERESTARTSYS.
  */
 int skald_stamps_clock(struct skald_device *sdev, struct drm_skald_query_clock *clock)
 {
+	u32 gen;
+	int ret;
+
 	if (!(sdev->caps & SKALD_CAP_STAMPS))
 		return -EOPNOTSUPP;
 
-	/* Reading LO latches HI: one reader at a time. */
-	guard(mutex)(&sdev->clock_lock);
+	ret = skald_device_gate_enter(sdev, &gen);
+	if (ret)
+		return ret;
 
+	/* Reading LO latches HI: one reader at a time. */
+	mutex_lock(&sdev->clock_lock);
 	clock->before_ns = ktime_get_ns();
 	clock->card_ns = skald_read(sdev, SKALD_REG_CLOCK_LO);
 	/* The latch has the card's time by now; HI may take as long as it wants. */
 	clock->after_ns = ktime_get_ns();
 	clock->card_ns |= (u64)skald_read(sdev, SKALD_REG_CLOCK_HI) << 32;
+	mutex_unlock(&sdev->clock_lock);
+
+	skald_device_gate_exit(sdev);
 	return 0;
 }

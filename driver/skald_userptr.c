@@ -54,7 +54,6 @@ static void skald_userptr_free(struct drm_gem_object *obj)
 	struct skald_bo *bo = to_skald_bo(obj);
 
 	skald_bo_untrack(sdev, bo);
-	skald_userptr_unmap_dma(bo);
 	skald_userptr_release(sdev, bo, bo->user.num_pages);
 }
 
@@ -67,7 +66,7 @@ static const struct drm_gem_object_funcs skald_userptr_funcs = {
 static int skald_userptr_pin(struct skald_device *sdev, struct skald_bo *bo, u64 addr,
 			     unsigned long num)
 {
-	bo->user.pages = kvmalloc_array(num, sizeof(*bo->user.pages), GFP_KERNEL);
+	bo->user.pages = kvmalloc_array(num, sizeof(*bo->user.pages), GFP_KERNEL_ACCOUNT);
 	if (!bo->user.pages)
 		return -ENOMEM;
 
@@ -150,8 +149,9 @@ struct sg_table *skald_userptr_map_dma(struct skald_bo *bo)
 	if (bo->user.mapped)
 		return &bo->user.sgt;
 
-	ret = sg_alloc_table_from_pages(&bo->user.sgt, bo->user.pages, bo->user.num_pages, 0,
-					bo->user.num_pages << PAGE_SHIFT, GFP_KERNEL);
+	ret = sg_alloc_table_from_pages_segment(&bo->user.sgt, bo->user.pages, bo->user.num_pages,
+						0, bo->user.num_pages << PAGE_SHIFT,
+						dma_get_max_seg_size(sdev->base.dev), GFP_KERNEL);
 	if (ret)
 		return ERR_PTR(ret);
 
@@ -167,8 +167,7 @@ struct sg_table *skald_userptr_map_dma(struct skald_bo *bo)
 
 /**
  * skald_userptr_unmap_dma() - undo skald_userptr_map_dma()
- * @bo: buffer, not used by the card any more; skald_device.dma_bos.lock held, or nobody else
- *	knows it
+ * @bo: buffer, not used by the card any more; skald_device.dma_bos.lock held
  */
 void skald_userptr_unmap_dma(struct skald_bo *bo)
 {

@@ -59,6 +59,23 @@ int skald_vm_error(struct skald_vm *vm)
 }
 
 /**
+ * skald_fault_error() - what jobs end with that a fault ends
+ * @fault: fault
+ *
+ * Return: an error.
+ */
+int skald_fault_error(const struct skald_fault *fault)
+{
+	switch (fault->reason) {
+	case SKALD_FAULT_WATCHDOG:
+	case SKALD_FAULT_TIME:
+		return -ETIME;
+	default:
+		return -EIO;
+	}
+}
+
+/**
  * skald_vm_ban() - note the first fault
  * @vm: address space
  * @error: what later jobs end with
@@ -249,7 +266,7 @@ static struct skald_vm *skald_vm_alloc(struct skald_device *sdev)
 	struct skald_vm *vm;
 	int ret;
 
-	vm = kzalloc(sizeof(*vm), GFP_KERNEL);
+	vm = kzalloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);
 	if (!vm)
 		return ERR_PTR(-ENOMEM);
 
@@ -303,14 +320,7 @@ err_free:
 	return ERR_PTR(ret);
 }
 
-/**
- * skald_vm_create() - make an address space and its context
- * @sfile: whose; device entered
- * @id: out: number in the file
- *
- * Return: 0, -EUSERS if the card has no context left, or an error.
- */
-int skald_vm_create(struct skald_file *sfile, u32 *id)
+static int skald_vm_make(struct skald_file *sfile, u32 *id)
 {
 	struct skald_device *sdev = sfile->sdev;
 	struct skald_vm *vm;
@@ -332,15 +342,37 @@ int skald_vm_create(struct skald_file *sfile, u32 *id)
 		if (!ret)
 			break;
 
+		/* A command without an answer may be at work until the card has stopped. */
+		if (ret == -ETIMEDOUT || ret == -ESTALE)
+			skald_device_wait_reset(sdev, gen);
 		ida_free(&sdev->contexts, vm->ctx);
 		skald_vm_free(vm);
-		if (ret != -ESTALE)
-			return ret == -ETIMEDOUT ? -EIO : ret;
+		if (ret != -ESTALE && ret != -ETIMEDOUT)
+			return ret;
 	}
 
-	ret = xa_alloc(&sfile->vms, id, vm, xa_limit_31b, GFP_KERNEL);
+	ret = xa_alloc(&sfile->vms, id, vm, xa_limit_31b, GFP_KERNEL_ACCOUNT);
 	if (ret)
 		skald_vm_put(vm);
+
+	return ret;
+}
+
+/**
+ * skald_vm_create() - make an address space and its context
+ * @sfile: whose; device entered
+ * @id: out: number in the file
+ *
+ * Return: 0, -EUSERS if the card has no context left or the file has too many, or an error.
+ */
+int skald_vm_create(struct skald_file *sfile, u32 *id)
+{
+	int ret = -EUSERS;
+
+	if (atomic_inc_return(&sfile->num_vms) <= DRM_SKALD_FILE_VMS_MAX)
+		ret = skald_vm_make(sfile, id);
+	if (ret)
+		atomic_dec(&sfile->num_vms);
 
 	return ret;
 }
@@ -365,6 +397,7 @@ int skald_vm_destroy(struct skald_file *sfile, u32 id)
 		return -EBUSY;
 
 	xa_erase(&sfile->vms, id);
+	atomic_dec(&sfile->num_vms);
 	/* At once, not when the last bind lets go: the context is free when this returns. */
 	skald_vm_close(vm);
 	skald_vm_put(vm);
@@ -395,6 +428,10 @@ static void skald_vm_ask_fault(struct skald_file *sfile, struct skald_vm *vm)
 	};
 	struct skald_fault fault = {};
 
+	/* The number may be another's once the context is gone. */
+	guard(mutex)(&vm->lock);
+	if (vm->closed)
+		return;
 	if (skald_fw_call(vm->sdev, vm->gen, &mbox) || !mbox.w[SKALD_CF_REASON])
 		return;
 
@@ -403,7 +440,7 @@ static void skald_vm_ask_fault(struct skald_file *sfile, struct skald_vm *vm)
 	fault.seq = (u64)mbox.w[SKALD_CF_SEQ_HI] << 32 | mbox.w[SKALD_CF_SEQ_LO];
 	fault.op_index = mbox.w[SKALD_CF_OP_INDEX];
 	fault.address = (u64)mbox.w[SKALD_CF_ADDR_HI] << 32 | mbox.w[SKALD_CF_ADDR_LO];
-	skald_vm_ban(vm, fault.reason == SKALD_FAULT_WATCHDOG ? -ETIME : -EIO, &fault);
+	skald_vm_ban(vm, skald_fault_error(&fault), &fault);
 }
 
 /**

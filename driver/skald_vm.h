@@ -85,6 +85,9 @@ struct skald_vm {
 	/** @scheduler: runs binds in order */
 	struct skald_scheduler *scheduler;
 
+	/** @bind_ops: operations of binds that are under way, see DRM_SKALD_VM_BIND_OPS_MAX */
+	atomic_t bind_ops;
+
 	/** @bind_lock: keeps arming and pushing of a bind together */
 	struct mutex bind_lock;
 
@@ -118,6 +121,7 @@ void skald_vm_put(struct skald_vm *vm);
 
 bool skald_vm_is_banned(struct skald_vm *vm);
 int skald_vm_error(struct skald_vm *vm);
+int skald_fault_error(const struct skald_fault *fault);
 void skald_vm_ban(struct skald_vm *vm, int error, const struct skald_fault *fault);
 void skald_vm_invalidate(struct skald_vm *vm);
 

@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Watchdog. The engine's progress counter moves with every retired micro-op and inside long ones;
- * a job that does not move it over several samples hangs, and its context is killed. Where several
- * queues take turns the counter moves for all of them; then the firmware is asked how far each
- * preempted job has got, and one that had turns but retired nothing hangs. Time alone proves
- * nothing: the card may be slow.
+ * Watchdog. Each second in which there are jobs on the card it asks: does every one of them get on?
+ *
+ * - The engine is busy: its progress counter moves with every retired micro-op and inside long
+ *   ones. A job that does not move it over several samples hangs, and its context is killed. Where
+ *   several queues take turns the counter moves for all of them; then the firmware is asked how
+ *   far each preempted job has got, and one that had turns but retired nothing hangs.
+ * - The engine is idle, and stays so: something got lost. An interrupt: completions are looked at
+ *   anyway. A doorbell: it is written again. A completion: the card is reset, for what it may have
+ *   written elsewhere nobody knows. The firmware: the question is not answered, which resets.
+ * - The heartbeat stands still: the firmware is asked to answer.
+ *
+ * Time alone proves nothing: the card may be slow.
  */
 #include <skald/fault.h>
 
@@ -63,8 +70,14 @@ static void skald_watchdog_kill(struct skald_device *sdev, struct skald_queue *q
 	struct skald_fault fault = {};
 	int ret;
 
-	if (!skald_watchdog_hung_job(queue, &fault))
+	/*
+	 * The number is another's once the context is gone. Whoever holds the lock may wait for a
+	 * reset, and a reset waits for the watchdog: then there will be another sample, or a reset.
+	 */
+	if (!mutex_trylock(&queue->vm->lock))
 		return;
+	if (queue->vm->closed || !skald_watchdog_hung_job(queue, &fault))
+		goto out_unlock;
 
 	drm_warn(&sdev->base, "no progress: killing context %u, job %llu of queue %u hangs\n",
 		 queue->vm->ctx, fault.seq, queue->hw);
@@ -74,43 +87,46 @@ static void skald_watchdog_kill(struct skald_device *sdev, struct skald_queue *q
 	ret = skald_fw_call(sdev, queue->gen, &mbox);
 	if (ret && ret != -ESTALE && ret != -ETIMEDOUT)
 		skald_device_schedule_reset(sdev, queue->gen, "firmware keeps a hung job");
+
+out_unlock:
+	mutex_unlock(&queue->vm->lock);
 }
 
-/* True if the queue has a job on the card; then it is kept, and @seq is the job's number. */
-static bool skald_watchdog_get_busy(struct skald_queue *queue, u64 *seq)
+/* Asks the firmware about a queue. One that does not answer is reset; then there is no answer. */
+static bool skald_watchdog_ask(struct skald_queue *queue, struct skald_mbox *mbox)
 {
-	struct skald_job *job;
+	struct skald_span span;
+	int ret;
 
-	spin_lock(&queue->lock);
-	job = list_first_entry_or_null(&queue->pending, struct skald_job, node);
-	if (job)
-		*seq = le64_to_cpu(job->entry.seq);
-	spin_unlock(&queue->lock);
-
-	if (job)
-		skald_queue_get(queue);
-	return job;
-}
-
-static void skald_watchdog_compare(struct skald_queue *queue, u64 seq)
-{
-	struct skald_mbox mbox = {
+	*mbox = (struct skald_mbox) {
 		.w = {
 			[SKALD_MBOX_W_OPCODE] = SKALD_MBOX_QUEUE_STATUS,
 			[SKALD_QC_QUEUE] = queue->hw,
 		},
 	};
+	ret = skald_fw_call(queue->sdev, queue->gen, mbox);
+	/* Its number is given back only after it has left the card. */
+	if (ret && skald_queue_span(queue, &span) && ret != -ESTALE && ret != -ETIMEDOUT)
+		skald_device_schedule_reset(queue->sdev, queue->gen,
+					    "firmware does not know a queue");
+	return !ret;
+}
+
+/* Does the queue get on when it has a turn? Of a running job only the next preemption tells. */
+static void skald_watchdog_compare(struct skald_queue *queue, u64 seq,
+				   const struct skald_mbox *mbox)
+{
 	struct skald_watchdog_mark *mark = &queue->watchdog;
-	struct skald_watchdog_mark now = { .seq = seq };
+	struct skald_watchdog_mark now = *mark;
 
-	if (skald_fw_call(queue->sdev, queue->gen, &mbox))
-		return;
-	/* Of a running job only the next preemption tells. */
-	if (mbox.w[SKALD_QS_STATE] != SKALD_QSTATE_PREEMPTED)
+	if (mbox->w[SKALD_QS_STATE] != SKALD_QSTATE_PREEMPTED)
 		return;
 
-	now.slices = mbox.w[SKALD_QS_SLICES];
-	now.micro_ops = (u64)mbox.w[SKALD_QS_MICRO_OPS_HI] << 32 | mbox.w[SKALD_QS_MICRO_OPS_LO];
+	now.seq = seq;
+	now.stalls = 0;
+	now.slices = mbox->w[SKALD_QS_SLICES];
+	now.micro_ops = (u64)mbox->w[SKALD_QS_MICRO_OPS_HI] << 32 |
+			mbox->w[SKALD_QS_MICRO_OPS_LO];
 	if (now.seq == mark->seq && now.micro_ops == mark->micro_ops) {
 		now.stalls = mark->stalls + (now.slices != mark->slices);
 		if (now.stalls >= SKALD_WATCHDOG_STALLS) {
@@ -121,12 +137,65 @@ static void skald_watchdog_compare(struct skald_queue *queue, u64 seq)
 	*mark = now;
 }
 
+/* Its oldest job has not ended, and for several samples nothing has been done about it. */
+static void skald_watchdog_lost(struct skald_queue *queue, u64 seq, bool ended)
+{
+	struct skald_watchdog_mark *mark = &queue->watchdog;
+	struct skald_device *sdev = queue->sdev;
+
+	if (ended) {
+		skald_device_schedule_reset(sdev, queue->gen, "a completion was lost");
+	} else if (mark->rung_seq != seq) {
+		drm_warn(&sdev->base, "queue %u: job %llu does not begin, ringing again\n",
+			 queue->hw, seq);
+		mark->rung_seq = seq;
+		skald_queue_ring_again(queue);
+	} else {
+		skald_device_schedule_reset(sdev, queue->gen, "a job does not begin");
+	}
+}
+
+static void skald_watchdog_queue(struct skald_queue *queue, const struct skald_span *span,
+				 bool idle)
+{
+	struct skald_watchdog_mark *mark = &queue->watchdog;
+	struct skald_mbox mbox;
+	struct skald_span now;
+	bool ended;
+
+	if (mark->lost_seq != span->first)
+		mark->lost = 0;
+	mark->lost_seq = span->first;
+
+	/* A job that is alone and runs is the engine's affair, and has no turns. */
+	if (!idle && atomic_read(&queue->sdev->watchdog.jobs) == 1) {
+		mark->lost = 0;
+		return;
+	}
+
+	if (!skald_watchdog_ask(queue, &mbox))
+		return;
+	/* The answer took its time. */
+	if (!skald_queue_span(queue, &now) || now.first != span->first)
+		return;
+
+	ended = (s32)(mbox.w[SKALD_QS_HEAD] - lower_32_bits(span->first)) >= 0;
+	if (!ended && !idle && (s32)(mbox.w[SKALD_QS_TAIL] - lower_32_bits(span->last)) >= 0) {
+		mark->lost = 0;
+		skald_watchdog_compare(queue, span->first, &mbox);
+	} else if (++mark->lost >= SKALD_WATCHDOG_STALLS) {
+		mark->lost = 0;
+		skald_watchdog_lost(queue, span->first, ended);
+	}
+}
+
 /* Looks at each queue of a vector that has a job on the card, in the order of their numbers. */
-static void skald_watchdog_vector(struct skald_device *sdev, struct skald_vector *vector)
+static void skald_watchdog_vector(struct skald_device *sdev, struct skald_vector *vector,
+				  bool idle)
 {
 	struct skald_queue *queue, *next;
+	struct skald_span span;
 	s64 last = -1;
-	u64 seq = 0;
 
 	do {
 		next = NULL;
@@ -134,14 +203,20 @@ static void skald_watchdog_vector(struct skald_device *sdev, struct skald_vector
 		list_for_each_entry(queue, &vector->queues, vector_node)
 			if (queue->hw > last && (!next || queue->hw < next->hw))
 				next = queue;
+		queue = NULL;
 		if (next) {
 			last = next->hw;
-			queue = skald_watchdog_get_busy(next, &seq) ? next : NULL;
+			/* Its interrupt may have been lost. */
+			skald_queue_service(next);
+			if (skald_queue_span(next, &span)) {
+				skald_queue_get(next);
+				queue = next;
+			}
 		}
 		spin_unlock(&vector->lock);
 
-		if (next && queue) {
-			skald_watchdog_compare(queue, seq);
+		if (queue) {
+			skald_watchdog_queue(queue, &span, idle);
 			skald_queue_put(queue);
 		}
 	} while (next);
@@ -155,15 +230,17 @@ static u64 skald_watchdog_progress(struct skald_device *sdev)
 	return (u64)skald_read(sdev, SKALD_REG_PROGRESS_HI) << 32 | lo;
 }
 
-static void skald_watchdog_sample(struct skald_device *sdev)
+/* Sees whether the engine hangs. True if it did nothing since the sample before. */
+static bool skald_watchdog_engine(struct skald_device *sdev)
 {
 	struct skald_watchdog *wd = &sdev->watchdog;
 	bool busy = skald_read(sdev, SKALD_REG_ENGINE_STATE);
 	u32 hw = skald_read(sdev, SKALD_REG_ENGINE_QUEUE);
 	u64 progress = skald_watchdog_progress(sdev);
+	bool still = progress == wd->progress;
 	struct skald_queue *queue;
 
-	if (!busy || progress != wd->progress || hw != wd->queue)
+	if (!busy || !still || hw != wd->queue)
 		wd->stalls = 0;
 	else
 		wd->stalls++;
@@ -171,33 +248,66 @@ static void skald_watchdog_sample(struct skald_device *sdev)
 	wd->queue = hw;
 	trace_skald_watchdog(sdev->base.dev, hw, progress, wd->stalls);
 
-	if (wd->stalls < SKALD_WATCHDOG_STALLS)
+	if (wd->stalls >= SKALD_WATCHDOG_STALLS) {
+		wd->stalls = 0;
+		queue = skald_watchdog_find(sdev, hw);
+		if (queue) {
+			skald_watchdog_kill(sdev, queue);
+			skald_queue_put(queue);
+		}
+	}
+
+	return !busy && still;
+}
+
+/* Sees whether the firmware lives. What has no answer resets the card. */
+static void skald_watchdog_firmware(struct skald_device *sdev, u32 gen)
+{
+	struct skald_mbox mbox = { .w = { [SKALD_MBOX_W_OPCODE] = SKALD_MBOX_PING } };
+	u32 beat = skald_read(sdev, SKALD_REG_HEARTBEAT);
+	struct skald_watchdog *wd = &sdev->watchdog;
+	int ret;
+
+	wd->silent = beat == wd->beat ? wd->silent + 1 : 0;
+	wd->beat = beat;
+	if (wd->silent < SKALD_WATCHDOG_STALLS)
 		return;
 
-	wd->stalls = 0;
-	queue = skald_watchdog_find(sdev, hw);
-	if (queue) {
-		skald_watchdog_kill(sdev, queue);
-		skald_queue_put(queue);
+	wd->silent = 0;
+	ret = skald_fw_call(sdev, gen, &mbox);
+	if (ret && ret != -ESTALE && ret != -ETIMEDOUT)
+		skald_device_schedule_reset(sdev, gen, "firmware does not answer a ping");
+}
+
+static void skald_watchdog_sample(struct skald_device *sdev, u32 gen)
+{
+	bool idle;
+
+	/* Of a card that left the bus every register is ones. */
+	if (skald_read(sdev, SKALD_REG_ID) != SKALD_DEVICE_ID_VALUE) {
+		skald_device_schedule_reset(sdev, gen, "card does not answer");
+		return;
 	}
+
+	idle = skald_watchdog_engine(sdev);
+	skald_watchdog_firmware(sdev, gen);
+	for (unsigned int i = 1; i < sdev->irq.num; i++)
+		skald_watchdog_vector(sdev, &sdev->irq.vectors[i], idle);
 }
 
 static void skald_watchdog_work(struct work_struct *work)
 {
 	struct skald_device *sdev = container_of(to_delayed_work(work), struct skald_device,
 						 watchdog.work);
+	u32 gen = READ_ONCE(sdev->reset.gen);
 
 	/* A reset stops this work before it touches the card. */
-	if (READ_ONCE(sdev->reset.gen) & 1)
+	if (gen & 1)
 		return;
 
-	skald_watchdog_sample(sdev);
-	/* A job that is alone has no turns. */
-	if (atomic_read(&sdev->watchdog.jobs) > 1)
-		for (unsigned int i = 1; i < sdev->irq.num; i++)
-			skald_watchdog_vector(sdev, &sdev->irq.vectors[i]);
+	skald_watchdog_sample(sdev, gen);
 	if (atomic_read(&sdev->watchdog.jobs))
-		queue_delayed_work(system_wq, &sdev->watchdog.work, SKALD_WATCHDOG_PERIOD);
+		queue_delayed_work(sdev->recovery_wq, &sdev->watchdog.work, SKALD_WATCHDOG_PERIOD);
 }
 
 /**
@@ -208,7 +318,7 @@ void skald_watchdog_job_started(struct skald_device *sdev)
 {
 	/* Does nothing if it is queued already. */
 	if (atomic_inc_return(&sdev->watchdog.jobs) == 1)
-		queue_delayed_work(system_wq, &sdev->watchdog.work, SKALD_WATCHDOG_PERIOD);
+		queue_delayed_work(sdev->recovery_wq, &sdev->watchdog.work, SKALD_WATCHDOG_PERIOD);
 }
 
 /**
@@ -228,6 +338,7 @@ void skald_watchdog_stop(struct skald_device *sdev)
 {
 	cancel_delayed_work_sync(&sdev->watchdog.work);
 	sdev->watchdog.stalls = 0;
+	sdev->watchdog.silent = 0;
 }
 
 /**

@@ -27,15 +27,30 @@ struct skald_watchdog {
 	/** @queue: ENGINE_QUEUE register at the last sample */
 	u32 queue;
 
-	/** @stalls: samples in a row without a change */
+	/** @beat: HEARTBEAT register at the last sample */
+	u32 beat;
+
+	/** @stalls: samples in a row in which the engine was busy and nothing changed */
 	unsigned int stalls;
+
+	/** @silent: samples in a row without a beat */
+	unsigned int silent;
 };
 
 /**
- * struct skald_watchdog_mark - where a queue was when it was last seen preempted
+ * struct skald_watchdog_mark - where a queue was when it was last looked at
  */
 struct skald_watchdog_mark {
-	/** @seq: number of its oldest job */
+	/** @lost_seq: its oldest job, when something seemed to be lost */
+	u64 lost_seq;
+
+	/** @lost: samples in a row in which it seemed so, of the same job */
+	unsigned int lost;
+
+	/** @rung_seq: its oldest job when the doorbell was written again */
+	u64 rung_seq;
+
+	/** @seq: its oldest job, when it was last seen preempted; this and the rest are of then */
 	u64 seq;
 
 	/** @micro_ops: retired by it */

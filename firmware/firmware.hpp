@@ -10,7 +10,7 @@
 
 namespace skald::fw {
 
-inline constexpr u32 kVersion = 1u << 24 | 1u << 16;  // major << 24 | minor << 16 | patch
+inline constexpr u32 kVersion = 1u << 24 | 2u << 16;  // major << 24 | minor << 16 | patch
 
 class Firmware {
   public:

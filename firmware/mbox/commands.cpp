@@ -14,7 +14,7 @@ struct Command {
 
 constexpr Command kCommands[] = {
     {SKALD_MBOX_PING, SKALD_MBOX_W_TAG, &Commands::ping, nullptr},
-    {SKALD_MBOX_QUEUE_CREATE, SKALD_QC_COALESCE_US, &Commands::queue_create, nullptr},
+    {SKALD_MBOX_QUEUE_CREATE, SKALD_QC_JOB_MS, &Commands::queue_create, nullptr},
     {SKALD_MBOX_QUEUE_DESTROY, SKALD_QC_QUEUE, &Commands::queue_destroy,
      &Commands::finish_queue_destroy},
     {SKALD_MBOX_QUEUE_STATUS, SKALD_QC_QUEUE, &Commands::queue_status, nullptr},

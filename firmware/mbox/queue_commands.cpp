@@ -36,7 +36,10 @@ u32 bad_word(const Words& in) {
         return SKALD_QC_PRIORITY;
     }
     const u32 scratch = in[SKALD_QC_SCRATCH];
-    return scratch % SKALD_PAGE_SIZE != 0 || scratch > SKALD_SCRATCH_MAX ? SKALD_QC_SCRATCH : 0;
+    if (scratch % SKALD_PAGE_SIZE != 0 || scratch > SKALD_SCRATCH_MAX) {
+        return SKALD_QC_SCRATCH;
+    }
+    return in[SKALD_QC_JOB_MS] > SKALD_JOB_MS_MAX ? SKALD_QC_JOB_MS : 0;
 }
 
 }  // namespace
@@ -68,6 +71,8 @@ Answer Commands::queue_create(const Words& in, Words&) {
     queue.priority = static_cast<u8>(in[SKALD_QC_PRIORITY]);
     queue.ring_log2 = static_cast<u8>(in[SKALD_QC_RING_LOG2]);
     queue.ring = join(in[SKALD_QC_RING_LO], in[SKALD_QC_RING_HI]);
+    const u32 job_ms = in[SKALD_QC_JOB_MS];
+    queue.job_us_max = u64{job_ms != 0 ? job_ms : SKALD_JOB_MS_MAX} * 1000;
     ++contexts_[context].queues;
     log_debug("queue %u created: context %u, priority %u, %u entries", id, context, queue.priority,
               queue.entries());

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A queue as the firmware sees it: where its ring is, how far it got, and what it may still use of
-// its time slice.
+// A queue as the firmware sees it: where its ring is, how far it got, and how long its job has had
+// the engine.
 #pragma once
 
 #include "firmware/hw.hpp"
@@ -10,19 +10,18 @@
 
 namespace skald::fw {
 
-inline constexpr u32 kSliceUs = 10000;
-
 struct Queue {
     bool exists = false;
     bool preempted = false;  // the job after `completed` has started and waits to go on
     u8 priority = SKALD_FW_PRIO_NORMAL;
     u8 ring_log2 = 0;
     u16 context = 0;
-    u32 tail = 0;       // entries the driver has written, modulo 2^32
-    u64 completed = 0;  // sequence number of the last completion
-    u64 ring = 0;       // card memory offset
-    u32 slices = 0;     // launches and resumes
-    u32 slice_left_us = kSliceUs;
+    u32 tail = 0;          // entries the driver has written, modulo 2^32
+    u64 completed = 0;     // sequence number of the last completion
+    u64 ring = 0;          // card memory offset
+    u32 slices = 0;        // launches and resumes
+    u64 job_us = 0;        // engine time of the job after `completed`, up to its last preemption
+    u64 job_us_max = 0;    // what it may have
     hw::Result partial{};  // counters of the preempted job
 
     [[nodiscard]] u32 entries() const { return 1u << ring_log2; }

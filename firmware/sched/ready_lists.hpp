@@ -49,14 +49,19 @@ class ReadyLists {
         }
     }
 
-    // The queue whose turn it is, or kNone.
-    [[nodiscard]] u16 first() const {
-        for (const u16 head : heads_) {
-            if (head != kNone) {
-                return head;
+    [[nodiscard]] bool empty(u32 priority) const { return heads_[priority] == kNone; }
+
+    // Of the queues of a priority the one for which turn() is lowest, among equals the first, or
+    // kNone.
+    template <typename Turn>
+    [[nodiscard]] u16 next(u32 priority, const Turn& turn) const {
+        u16 best = heads_[priority];
+        for (u16 id = best; id != kNone; id = next_[id]) {
+            if (turn(id) < turn(best)) {
+                best = id;
             }
         }
-        return kNone;
+        return best;
     }
 
   private:

@@ -36,32 +36,107 @@ void Scheduler::rung(u32 id, u32 tail) {
         complete_pending(id, SKALD_JOB_BANNED);
         return;
     }
-    ready_.push_back(id, queue.priority);
+    make_ready(id, false);
 }
 
 void Scheduler::schedule() {
     if (stopped_) {
         return;
     }
-    const u16 next = ready_.first();
-    if (next == ReadyLists::kNone) {
-        return;
-    }
     if (!idle()) {
-        const u8 mine = queues_[running_].priority;
-        const u8 theirs = queues_[next].priority;
-        if (!preempting_ && !cancelling_ &&
-            (theirs < mine || (theirs == mine && slice_is_over()))) {
+        if (stopping()) {
+            return;
+        }
+        if (hw::now_us() >= time_out()) {
+            overtime_ = true;
+            hw::cancel();
+            return;
+        }
+        if (must_yield()) {
             preempting_ = true;
             hw::preempt();
         }
         return;
     }
-    for (u16 id = next; id != ReadyLists::kNone; id = ready_.first()) {
-        ready_.remove(id);
-        if (start(id)) {
+    for (Choice next = choose(); next.queue != ReadyLists::kNone; next = choose()) {
+        ready_.remove(next.queue);
+        if (start(next.queue)) {
+            aged_ = next.aged;
             return;
         }
+    }
+}
+
+// Whoever is above at once; an equal, and one that has waited for long, at the end of the slice.
+// One that itself runs because of its age gets its slice undisturbed.
+bool Scheduler::must_yield() const {
+    const u32 own = queues_[running_].priority;
+    const bool over = hw::now_us() >= slice_end();
+    for (u32 level = 0; level < SKALD_FW_PRIO_COUNT; ++level) {
+        if (ready_.empty(level)) {
+            continue;
+        }
+        if ((level < own && !aged_) || (over && (level <= own || has_waited(level)))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool Scheduler::has_waited(u32 level) const {
+    return hw::now_us() - served_us_[level] >= kAgeUs;
+}
+
+u16 Scheduler::next_of(u32 level) const {
+    return ready_.next(level, [this](u16 id) { return turn_of(id).last; });
+}
+
+Scheduler::Choice Scheduler::choose() const {
+    Choice choice;
+    u64 since = ~0ull;
+    for (u32 level = 0; level < SKALD_FW_PRIO_COUNT; ++level) {
+        if (ready_.empty(level)) {
+            continue;
+        }
+        if (choice.queue == ReadyLists::kNone) {
+            choice.queue = next_of(level);
+        } else if (has_waited(level) && served_us_[level] < since) {
+            since = served_us_[level];
+            choice = {next_of(level), true};
+        }
+    }
+    return choice;
+}
+
+Turn& Scheduler::turn_of(u32 id) {
+    const Queue& queue = queues_[id];
+    return contexts_[queue.context].turns[queue.priority];
+}
+
+const Turn& Scheduler::turn_of(u32 id) const {
+    const Queue& queue = queues_[id];
+    return contexts_[queue.context].turns[queue.priority];
+}
+
+u64 Scheduler::slice_end() const {
+    return started_us_ + turn_of(running_).slice_left_us;
+}
+
+u64 Scheduler::time_out() const {
+    const Queue& queue = queues_[running_];
+    const u64 left = queue.job_us < queue.job_us_max ? queue.job_us_max - queue.job_us : 0;
+    return started_us_ + left;
+}
+
+void Scheduler::make_ready(u32 id, bool first) {
+    const u8 priority = queues_[id].priority;
+    if (ready_.empty(priority)) {
+        served_us_[priority] = hw::now_us();
+    }
+    if (first) {
+        ready_.push_front(id, priority);
+    } else {
+        ready_.push_back(id, priority);
     }
 }
 
@@ -77,11 +152,12 @@ bool Scheduler::start(u32 id) {
             fault(id, faulted(SKALD_FAULT_RING_ENTRY));
             return false;
         }
+        queue.job_us = 0;
         hw::launch(job_of(id, entry));
     }
     running_ = static_cast<u16>(id);
-    started_us_ = hw::now_us();
-    preempting_ = cancelling_ = false;
+    started_us_ = served_us_[queue.priority] = hw::now_us();
+    aged_ = preempting_ = cancelling_ = overtime_ = false;
     ++queue.slices;
     return true;
 }
@@ -95,10 +171,13 @@ void Scheduler::engine_ended() {
     Queue& queue = queues_[id];
     const u64 ran_us = hw::now_us() - started_us_;
     telemetry_.busy_us += ran_us;
+    Turn& turn = turn_of(id);
     running_ = ReadyLists::kNone;
-    queue.slice_left_us = ran_us < queue.slice_left_us ? queue.slice_left_us - low(ran_us) : 0;
+    aged_ = false;
+    queue.job_us += ran_us;
+    turn.slice_left_us = ran_us < turn.slice_left_us ? turn.slice_left_us - low(ran_us) : 0;
 
-    if (result.status == SKALD_CORE_PREEMPTED && !cancelling_) {
+    if (result.status == SKALD_CORE_PREEMPTED && !cancelling_ && !overtime_) {
         ++telemetry_.preemptions;
         queue.preempted = true;
         queue.partial = result;
@@ -108,6 +187,11 @@ void Scheduler::engine_ended() {
     if (result.status == SKALD_CORE_PREEMPTED) {
         result.status = SKALD_JOB_CANCELLED;
     }
+    if (overtime_ && result.status == SKALD_JOB_CANCELLED) {
+        result.status = SKALD_JOB_FAULT;
+        result.reason = SKALD_FAULT_TIME;
+    }
+    overtime_ = false;
     if (kill_reason_ != SKALD_FAULT_NONE) {
         contexts_[queue.context].ban({kill_reason_, id, queue.next_seq(), result.op_index, 0});
         kill_reason_ = SKALD_FAULT_NONE;
@@ -125,20 +209,17 @@ void Scheduler::engine_ended() {
     cancelling_ = false;
 }
 
-// Whoever used up a slice goes to the end of the line with a new one; others keep their turn.
+// Whoever used up a slice goes to the end of the line, and the context gets a new one; others keep
+// their turn.
 void Scheduler::put_back(u32 id) {
     Queue& queue = queues_[id];
-    const bool spent = queue.slice_left_us == 0;
-    if (spent || !queue.has_work()) {
-        queue.slice_left_us = kSliceUs;
-    }
-    if (!queue.has_work()) {
-        return;
-    }
+    Turn& turn = turn_of(id);
+    const bool spent = turn.slice_left_us == 0;
     if (spent) {
-        ready_.push_back(id, queue.priority);
-    } else {
-        ready_.push_front(id, queue.priority);
+        turn = {.slice_left_us = kSliceUs, .last = ++slices_};
+    }
+    if (queue.has_work()) {
+        make_ready(id, !spent);
     }
 }
 
@@ -148,6 +229,7 @@ void Scheduler::complete(u32 id, const hw::Result& result) {
     record.status = result.status;
     record.reason = result.reason;
     record.op_index = result.op_index;
+    record.engine_us = queue.job_us < ~0u ? low(queue.job_us) : ~0u;
     record.address = result.address;
     record.micro_ops = result.micro_ops;
     record.cycles = result.cycles;
@@ -156,6 +238,7 @@ void Scheduler::complete(u32 id, const hw::Result& result) {
     record.seq = queue.next_seq();
     hw::post_completion(id, record);
     ++queue.completed;
+    queue.job_us = 0;
     ++telemetry_.jobs;
     log_debug("queue %u job %llu: status %u, %llu micro-ops", id, record.seq, result.status,
               result.micro_ops);
@@ -176,7 +259,6 @@ void Scheduler::complete_pending(u32 id, u32 status) {
         }
         complete(id, result);
     }
-    queue.slice_left_us = kSliceUs;
 }
 
 void Scheduler::end_all_of(u32 context, u32 status) {
@@ -200,6 +282,7 @@ void Scheduler::fault(u32 id, const hw::Result& result) {
 
 void Scheduler::cancel_running() {
     cancelling_ = true;
+    overtime_ = false;
     hw::cancel();
 }
 
@@ -240,17 +323,22 @@ bool Scheduler::stop_all() {
     return true;
 }
 
-bool Scheduler::slice_is_over() const {
-    return hw::now_us() - started_us_ >= queues_[running_].slice_left_us;
-}
-
 u64 Scheduler::deadline() const {
-    const u16 next = ready_.first();
-    if (idle() || preempting_ || cancelling_ || next == ReadyLists::kNone ||
-        queues_[next].priority != queues_[running_].priority) {
+    if (idle() || stopping()) {
         return hw::kNever;
     }
-    return started_us_ + queues_[running_].slice_left_us;
+    u64 when = time_out();
+    for (u32 level = 0; level < SKALD_FW_PRIO_COUNT; ++level) {
+        if (ready_.empty(level)) {
+            continue;
+        }
+        u64 turn = slice_end();
+        if (level > queues_[running_].priority && turn < served_us_[level] + kAgeUs) {
+            turn = served_us_[level] + kAgeUs;
+        }
+        when = turn < when ? turn : when;
+    }
+    return when;
 }
 
 u64 Scheduler::busy_us() const {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Decides which queue the engine works for. Strict priority between the three levels; equals take
-// turns in slices of kSliceUs, which a queue may spend on several short jobs or on a part of a long
-// one. A queue of higher priority preempts at once, and the preempted one keeps its turn and the
-// rest of its slice.
+// Decides which queue the engine works for. Priority between the three levels; of equals contexts
+// take turns in slices of kSliceUs, which one may spend on several short jobs or on a part of a
+// long one. A queue of higher priority preempts at once, and the preempted one keeps its turn and
+// the rest of its slice. A level that has had nothing for kAgeUs gets one slice, whoever is above:
+// every queue that can run advances. A job that has had the engine for longer than its queue allows
+// faults.
 #pragma once
 
 #include "firmware/sched/context.hpp"
@@ -12,6 +14,8 @@
 #include "skald/fault.h"
 
 namespace skald::fw {
+
+inline constexpr u64 kAgeUs = 500000;
 
 class Scheduler {
   public:
@@ -43,24 +47,43 @@ class Scheduler {
     [[nodiscard]] u64 busy_us() const;
 
   private:
+    // Who runs next if something has to, or nobody; and whether only because of age.
+    struct Choice {
+        u16 queue = ReadyLists::kNone;
+        bool aged = false;
+    };
+    [[nodiscard]] Choice choose() const;
+    [[nodiscard]] u16 next_of(u32 level) const;
+    [[nodiscard]] bool has_waited(u32 level) const;
+    [[nodiscard]] bool must_yield() const;
+    [[nodiscard]] Turn& turn_of(u32 queue);
+    [[nodiscard]] const Turn& turn_of(u32 queue) const;
+    [[nodiscard]] u64 slice_end() const;
+    [[nodiscard]] u64 time_out() const;
+    void make_ready(u32 queue, bool first);
     [[nodiscard]] bool start(u32 queue);
     void put_back(u32 queue);
+    [[nodiscard]] bool stopping() const { return preempting_ || cancelling_ || overtime_; }
     void complete(u32 queue, const hw::Result& result);
     void complete_pending(u32 queue, u32 status);
     void end_all_of(u32 context, u32 status);
     void fault(u32 queue, const hw::Result& result);
     void cancel_running();
-    [[nodiscard]] bool slice_is_over() const;
 
     Contexts& contexts_;
     Queues& queues_;
     ReadyLists ready_;
     Telemetry telemetry_{};
+    u64 slices_ = 0;  // used up, by whomever
+    // When a queue of the level last began to run, or began to wait in an empty list.
+    u64 served_us_[SKALD_FW_PRIO_COUNT]{};
 
     u16 running_ = ReadyLists::kNone;
     u64 started_us_ = 0;
+    bool aged_ = false;  // it runs because it waited for long, and until its slice is over
     bool preempting_ = false;
     bool cancelling_ = false;
+    bool overtime_ = false;  // it has been told to stop, and faults TIME then
     bool stopped_ = false;
     u32 kill_reason_ = SKALD_FAULT_NONE;
 };

@@ -49,6 +49,8 @@ std::string_view fault_reason_text(std::uint32_t reason) {
             return "no progress, stopped by the driver's watchdog";
         case SKALD_FAULT_TABLE:
             return "corrupt page table";
+        case SKALD_FAULT_TIME:
+            return "used more engine time than its queue allows";
         case SKALD_FAULT_HOST_MEMORY:
             return "the card may take no more of the host's memory";
         default:

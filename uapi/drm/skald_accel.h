@@ -9,8 +9,9 @@
  *
  * Errors common to all calls: EFAULT (bad pointer), EINVAL (bad argument, flag or padding),
  * ENOENT (no such handle or id), ENOMEM (no system memory), ENODEV (card unplugged), EIO (card
- * dead, reset failed), EPROTO (the firmware refused what the driver may ask: they do not fit
- * together), EINTR (signal, where its handler does not restart calls; otherwise the call goes on).
+ * dead: its reset failed, a later one may succeed), EPROTO (the firmware refused what the driver
+ * may ask: they do not fit together), EINTR (signal, where its handler does not restart calls;
+ * otherwise the call goes on).
  * Further errors are listed with each call.
  */
 #ifndef _SKALD_ACCEL_H_
@@ -30,9 +31,12 @@ extern "C" {
  * 1.0: first version.
  * 1.1: DRM_SKALD_QUERY_CLOCK, DRM_SKALD_QUEUE_KEEP_STAMPS, DRM_IOCTL_SKALD_QUEUE_STAMPS.
  * 1.2: drm_skald_job_stamps.pushed_ns.
+ * 1.3: limits of what one client may take: DRM_SKALD_FILE_VMS_MAX, DRM_SKALD_FILE_QUEUES_MAX,
+ *	DRM_SKALD_QUEUE_JOBS_MAX, DRM_SKALD_VM_BIND_OPS_MAX; what a job may take:
+ *	drm_skald_queue_create.max_job_ms.
  */
 #define SKALD_DRIVER_MAJOR 1
-#define SKALD_DRIVER_MINOR 2
+#define SKALD_DRIVER_MINOR 3
 
 /**
  * enum drm_skald_ioctl_id - numbers relative to DRM_COMMAND_BASE
@@ -56,8 +60,9 @@ enum drm_skald_ioctl_id {
 
 /**
  * struct drm_skald_array - an array in user memory
- * @stride: bytes of one element as user space knows it; shorter elements are zero-extended, longer
- *	ones must end in zeros
+ * @stride: bytes of one element as user space knows it, at least those of the element's first
+ *	version (EINVAL); what the kernel knows beyond it counts as zero, what it does not know
+ *	must be zero
  * @count: number of elements
  * @array: pointer to the first
  */
@@ -190,7 +195,9 @@ struct drm_skald_bo_userptr {
  * @flags: 0
  * @offset: out: pass it to mmap() of the device file
  *
- * Errors: EOPNOTSUPP (userptr).
+ * Who touches mapped card memory in the middle of a reset waits for its end; the content is as
+ * before. While the card is dead, and once it is unplugged, that is SIGBUS. Errors: EOPNOTSUPP
+ * (userptr).
  */
 struct drm_skald_bo_mmap_offset {
 	__u32 handle;
@@ -198,12 +205,16 @@ struct drm_skald_bo_mmap_offset {
 	__u64 offset;
 };
 
+/* VMs and queues that one open file may have: others want some as well. */
+#define DRM_SKALD_FILE_VMS_MAX 16
+#define DRM_SKALD_FILE_QUEUES_MAX 64
+
 /**
  * struct drm_skald_vm_create - an address space: a context of the card
  * @flags: 0
  * @vm_id: out: id in this file
  *
- * Errors: EUSERS (the card has no context left).
+ * Errors: EUSERS (the card has no context left, or the file has DRM_SKALD_FILE_VMS_MAX).
  */
 struct drm_skald_vm_create {
 	__u32 flags;
@@ -267,6 +278,8 @@ struct drm_skald_bind_op {
 
 /* Return before it is done; syncs say when. Without it @syncs must be empty. */
 #define DRM_SKALD_VM_BIND_ASYNC (1 << 0)
+/* Operations of a VM that are not done yet; a call may bring half of it. */
+#define DRM_SKALD_VM_BIND_OPS_MAX 131072
 
 /**
  * struct drm_skald_vm_bind - change an address space; all operations or none
@@ -277,7 +290,8 @@ struct drm_skald_bind_op {
  *
  * Binds of one VM take effect in the order of the calls. A range is unmapped from the card before
  * it is released. Errors: ENOSPC (no card memory for page tables), EACCES (writable map of a
- * read-only buffer).
+ * read-only buffer), EBUSY (more than DRM_SKALD_VM_BIND_OPS_MAX operations would be under way: wait
+ * for one).
  */
 struct drm_skald_vm_bind {
 	__u32 vm_id;
@@ -317,6 +331,8 @@ enum drm_skald_priority {
 /* Keep stamps of the last DRM_SKALD_STAMPS_KEPT jobs for DRM_IOCTL_SKALD_QUEUE_STAMPS. */
 #define DRM_SKALD_QUEUE_KEEP_STAMPS (1 << 0)
 #define DRM_SKALD_STAMPS_KEPT 256
+/* Engine time of a job in ms, at most. */
+#define DRM_SKALD_JOB_MS_MAX 600000
 
 /**
  * struct drm_skald_queue_create - a queue of jobs in an address space
@@ -328,9 +344,17 @@ enum drm_skald_priority {
  * @eventfd: eventfd that is signalled with every progress wake-up and end of a job, or -1
  * @flags: 0 or DRM_SKALD_QUEUE_KEEP_STAMPS
  * @queue_id: out: id in this file
+ * @max_job_ms: engine time of a job, DRM_SKALD_JOB_MS_MAX at most; 0: that. A job that has had the
+ *	engine for longer is ended between two micro-ops with ETIME, and bans its VM: fences do
+ *	not stay open for ever, whatever a program does. Since 1.3
+ * @pad: 0
  *
- * Errors: EUSERS (the card has no queue left), EACCES (priority), EBADF (eventfd),
- * ENOTRECOVERABLE (VM banned), EOPNOTSUPP (stamps of a card that makes none).
+ * Of queues that have jobs the priority decides; of equals VMs take turns, however many queues they
+ * have. A queue of a lower priority gets a small share even where higher ones never rest.
+ *
+ * Errors: EUSERS (the card has no queue left, or the file has DRM_SKALD_FILE_QUEUES_MAX), EACCES
+ * (priority), EBADF (eventfd), ENOTRECOVERABLE (VM banned), EOPNOTSUPP (stamps of a card that makes
+ * none).
  */
 struct drm_skald_queue_create {
 	__u32 vm_id;
@@ -341,6 +365,8 @@ struct drm_skald_queue_create {
 	__s32 eventfd;
 	__u32 flags;
 	__u32 queue_id;
+	__u32 max_job_ms;
+	__u32 pad;
 };
 
 /**
@@ -383,7 +409,7 @@ struct drm_skald_queue_query {
  * @args_va: argument block of 512 bytes, 64-byte aligned
  * @profile_va: 0, or struct skald_profile per micro-op (skald/ring.h), 64-byte aligned
  * @time_budget_ns: the job ends with CONTINUE at the next token boundary after this; 0: the
- *	default of 1 s
+ *	default of 1 s; at most three quarters of the queue's max_job_ms
  * @loop_budget: backward branches allowed; 0: the card's default
  * @program_ops: micro-ops, 1..65536
  * @flags: 0
@@ -398,6 +424,9 @@ struct drm_skald_job {
 	__u32 flags;
 };
 
+/* Jobs of a queue that have not ended. */
+#define DRM_SKALD_QUEUE_JOBS_MAX 1024
+
 /**
  * struct drm_skald_submit - put jobs into a queue; they run in order
  * @queue_id: id
@@ -406,8 +435,10 @@ struct drm_skald_job {
  * @syncs: waits apply to the first job, signals to the last; at most 1024
  *
  * A failed job signals its fences with an error: EIO after a fault, ECANCELED when killed, ETIME
- * by the watchdog. Errors: ENOTRECOVERABLE (VM banned after a fault, see
- * DRM_IOCTL_SKALD_VM_QUERY).
+ * by the watchdog or after max_job_ms. Fences of a queue signal in order, also those of jobs that
+ * do not run. Errors: ENOTRECOVERABLE (VM banned after a fault, see
+ * DRM_IOCTL_SKALD_VM_QUERY), EBUSY (the queue would have more than DRM_SKALD_QUEUE_JOBS_MAX jobs
+ * that have not ended: wait for one).
  */
 struct drm_skald_submit {
 	__u32 queue_id;
@@ -534,7 +565,7 @@ SKALD_UAPI_SIZE(struct drm_skald_sync, 16);
 SKALD_UAPI_SIZE(struct drm_skald_bind_op, 32);
 SKALD_UAPI_SIZE(struct drm_skald_vm_bind, 40);
 SKALD_UAPI_SIZE(struct drm_skald_vm_query, 40);
-SKALD_UAPI_SIZE(struct drm_skald_queue_create, 32);
+SKALD_UAPI_SIZE(struct drm_skald_queue_create, 40);
 SKALD_UAPI_SIZE(struct drm_skald_queue_destroy, 8);
 SKALD_UAPI_SIZE(struct drm_skald_queue_query, 64);
 SKALD_UAPI_SIZE(struct drm_skald_job, 48);

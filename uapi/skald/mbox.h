@@ -57,7 +57,10 @@ enum {
 	SKALD_QC_SCRATCH = 11,       /* bytes, a multiple of 4 KiB, at most SKALD_SCRATCH_MAX; may be 0 */
 	SKALD_QC_COALESCE_TOKENS = 12, /* progress interrupt after so many tokens ... */
 	SKALD_QC_COALESCE_US = 13,   /* ... or so long after the last one, whichever is first; 0 0: every token */
+	SKALD_QC_JOB_MS = 14,        /* firmware ABI 1.2: engine time of a job, SKALD_JOB_MS_MAX at most; 0: that */
 };
+/* A job that has had the engine for longer faults TIME at its next micro-op boundary. */
+#define SKALD_JOB_MS_MAX 600000u
 
 enum skald_fw_priority {
 	SKALD_FW_PRIO_HIGH = 0,

@@ -39,8 +39,9 @@
 /*
  * Mailbox commands and firmware behaviour.
  * 1.1: MEM_CLEAR, LOG_LEVEL
+ * 1.2: JOB_MS of QUEUE_CREATE, SKALD_FAULT_TIME, skald_completion.engine_us; turns by context, and nobody waits for ever
  */
-#define SKALD_FW_ABI SKALD_ABI(1, 1)
+#define SKALD_FW_ABI SKALD_ABI(1, 2)
 
 /*
  * X(name, offset, access, reset value, writable bits, meaning)

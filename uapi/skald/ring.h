@@ -48,7 +48,7 @@ struct skald_completion {
 	__le32 status;    /* enum skald_job_status */
 	__le32 reason;    /* enum skald_fault_reason */
 	__le32 op_index;  /* micro-op at which the job ended */
-	__le32 reserved;
+	__le32 engine_us; /* firmware ABI 1.2: how long the job had the engine, at most 2^32 - 1; 0: it did not run */
 	__le64 address;   /* faulting virtual address, else 0 */
 	__le64 micro_ops; /* retired by this job */
 	__le64 cycles;    /* modelled, by the cost formulas of the ISA */

@@ -30,8 +30,8 @@ class JobsTest : public CardTest {
 TEST_F(JobsTest, FirmwareBootsAndAnnouncesItself) {
     boot();
     EXPECT_EQ(driver->reg(SKALD_REG_FW_ABI), SKALD_FW_ABI);
-    EXPECT_EQ(driver->reg(SKALD_REG_FW_VERSION), 1u << 24 | 1u << 16);
-    EXPECT_NE(driver->log_text().find("skald-fw 1.1.0"), std::string::npos) << driver->log_text();
+    EXPECT_EQ(driver->reg(SKALD_REG_FW_VERSION), 1u << 24 | 2u << 16);
+    EXPECT_NE(driver->log_text().find("skald-fw 1.2.0"), std::string::npos) << driver->log_text();
 }
 
 TEST_F(JobsTest, AJobCompletesWithItsCountersAndOneInterrupt) {

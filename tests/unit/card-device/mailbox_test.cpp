@@ -70,7 +70,7 @@ TEST_F(MailboxTest, UnknownCommandsAreToldFromInvalidOnes) {
 TEST_F(MailboxTest, UnusedWordsMustBeZero) {
     boot_with_context();
     const std::pair<std::uint32_t, std::uint32_t> first_unused[] = {
-        {SKALD_MBOX_PING, 2},           {SKALD_MBOX_QUEUE_CREATE, 14},
+        {SKALD_MBOX_PING, 2},           {SKALD_MBOX_QUEUE_CREATE, 15},
         {SKALD_MBOX_QUEUE_DESTROY, 3},  {SKALD_MBOX_QUEUE_STATUS, 3},
         {SKALD_MBOX_CTX_CREATE, 5},     {SKALD_MBOX_CTX_DESTROY, 3},
         {SKALD_MBOX_CTX_INVALIDATE, 3}, {SKALD_MBOX_CTX_KILL, 4},
@@ -110,6 +110,8 @@ TEST_F(MailboxTest, QueueCreateNamesTheWordThatIsOutOfRange) {
         {SKALD_QC_SCRATCH, 24},
         {SKALD_QC_SCRATCH, 4095},
         {SKALD_QC_SCRATCH, 4096 + 2048},
+        {SKALD_QC_JOB_MS, SKALD_JOB_MS_MAX + 1},
+        {SKALD_QC_JOB_MS, ~0u},
     };
     for (const auto& [word, value] : bad) {
         Words w = queue_words(0);

@@ -47,11 +47,169 @@ TEST_F(SchedulerTest, HigherPriorityPreemptsOnceAndAtOnce) {
         << "the engine's sums, not added up again";
 }
 
-TEST_F(SchedulerTest, LowerPriorityNeverPreempts) {
+TEST_F(SchedulerTest, LowerPriorityWaits) {
     submit(1);
     submit(3);
     pass(10 * kSliceUs);
     EXPECT_EQ(hw.engine, (Moves{"launch 1"}));
+}
+
+TEST_F(SchedulerTest, ALevelThatWaitedForLongGetsOneSlice) {
+    submit(1);
+    pass(kSliceUs);
+    submit(3);
+    pass(kAgeUs - 1);
+    EXPECT_EQ(hw.engine, (Moves{"launch 1"}));
+    pass(1);
+    EXPECT_EQ(hw.engine.back(), "preempt");
+    end(SKALD_CORE_PREEMPTED);
+    EXPECT_EQ(hw.engine.back(), "launch 3") << "though 1 is above it";
+    pass(kSliceUs - 1);
+    EXPECT_EQ(hw.engine.back(), "launch 3") << "its slice is its own";
+    pass(1);
+    EXPECT_EQ(hw.engine.back(), "preempt");
+    end(SKALD_CORE_PREEMPTED);
+    EXPECT_EQ(hw.engine.back(), "resume 1");
+    pass(kAgeUs);
+    end(SKALD_CORE_PREEMPTED);
+    EXPECT_EQ(hw.engine.back(), "resume 3") << "again and again";
+}
+
+TEST_F(SchedulerTest, EveryLevelAdvancesBelowOneThatIsNeverIdle) {
+    submit(0);
+    submit(1);
+    submit(3);
+    int normal = 0, low = 0;
+    for (int n = 0; n < 500; ++n) {
+        pass(kSliceUs);
+        if (hw.engine.back() == "preempt") {
+            end(SKALD_CORE_PREEMPTED);
+        }
+        normal += hw.engine.back().ends_with(" 1");
+        low += hw.engine.back().ends_with(" 3");
+    }
+    EXPECT_GE(normal, 5);
+    EXPECT_GE(low, 5);
+    EXPECT_LE(normal + low, 25) << "and the highest has nearly all";
+}
+
+TEST_F(SchedulerTest, AgeDoesNotKeepAHigherOneWaiting) {
+    submit(1);
+    submit(3);
+    pass(kAgeUs - 1);
+    submit(0);
+    EXPECT_EQ(hw.engine.back(), "preempt");
+    end(SKALD_CORE_PREEMPTED);
+    EXPECT_EQ(hw.engine.back(), "launch 0");
+}
+
+TEST_F(SchedulerTest, ContextsTakeTurnsHoweverManyQueuesTheyHave) {
+    context(1);
+    queue(10, SKALD_FW_PRIO_NORMAL, 1);
+    for (const u32 id : {4, 5, 6}) {
+        queue(id);
+    }
+    for (const u32 id : {1, 2, 4, 5, 6, 10}) {
+        submit(id);
+    }
+    int others = 0;
+    Moves seen;
+    for (int n = 0; n < 20; ++n) {
+        const std::string& now = hw.engine.back();
+        others += now.ends_with(" 10");
+        seen.push_back(now);
+        pass(kSliceUs);
+        end(SKALD_CORE_PREEMPTED);
+    }
+    EXPECT_EQ(others, 10) << testing::PrintToString(seen);
+}
+
+TEST_F(SchedulerTest, ContextsOfShortAndOfLongJobsGetTheSame) {
+    context(1);
+    queue(10, SKALD_FW_PRIO_NORMAL, 1);
+    submit(1);
+    submit(2);
+    submit(10);
+    u64 long_us = 0, all_us = 0;
+    for (int n = 0; n < 400; ++n) {
+        const std::string now = hw.engine.back();
+        const bool is_long = now.ends_with(" 10");
+        pass(kSliceUs / 4);
+        all_us += kSliceUs / 4;
+        long_us += is_long ? kSliceUs / 4 : 0;
+        if (hw.engine.back() == "preempt") {
+            end(SKALD_CORE_PREEMPTED);
+        } else if (!is_long) {
+            end(SKALD_JOB_DONE);
+            submit(now.ends_with(" 1") ? 1 : 2);
+        }
+    }
+    EXPECT_GE(long_us * 100, all_us * 40);
+    EXPECT_LE(long_us * 100, all_us * 60);
+}
+
+TEST_F(SchedulerTest, AJobThatHasHadItsEngineTimeFaults) {
+    context(1);
+    ASSERT_EQ(command({SKALD_MBOX_QUEUE_CREATE, 0, 10, 1, ring_of(10), 0, 5, 0x1000, 0, 1,
+                       SKALD_FW_PRIO_NORMAL, 0, 0, 0, 50}),
+              SKALD_MBOX_OK);
+    submit(10, 2);
+    pass(20000);
+    submit(0);  // takes the engine: time in which the job does not run does not count
+    end(SKALD_CORE_PREEMPTED);
+    pass(70000);
+    end(SKALD_JOB_DONE);
+    EXPECT_EQ(hw.engine.back(), "resume 10");
+    pass(29999);
+    EXPECT_EQ(hw.engine.back(), "resume 10");
+    pass(1);
+    EXPECT_EQ(hw.engine.back(), "cancel");
+    end(SKALD_JOB_CANCELLED, 77);
+    ASSERT_EQ(hw.completions.size(), 3u);
+    EXPECT_EQ(hw.completions[0].record.engine_us, 70000u);
+    const skald_completion& late = hw.completions[1].record;
+    EXPECT_EQ(late.status, SKALD_JOB_FAULT);
+    EXPECT_EQ(late.reason, SKALD_FAULT_TIME);
+    EXPECT_EQ(late.engine_us, 50000u);
+    EXPECT_EQ(late.micro_ops, 77u);
+    EXPECT_EQ(hw.completions[2].record.status, SKALD_JOB_BANNED);
+    EXPECT_EQ(hw.completions[2].record.engine_us, 0u);
+    ASSERT_EQ(command({SKALD_MBOX_CTX_FAULT, 0, 1}), SKALD_MBOX_OK);
+    EXPECT_EQ(hw.response[SKALD_CF_REASON], SKALD_FAULT_TIME);
+    submit(1);
+    EXPECT_EQ(hw.engine.back(), "launch 1");
+}
+
+TEST_F(SchedulerTest, AJobThatEndsWhileItIsBeingStoppedForItsTimeHasEnded) {
+    context(1);
+    ASSERT_EQ(command({SKALD_MBOX_QUEUE_CREATE, 0, 10, 1, ring_of(10), 0, 5, 0x1000, 0, 1,
+                       SKALD_FW_PRIO_NORMAL, 0, 0, 0, 50}),
+              SKALD_MBOX_OK);
+    submit(10, 2);
+    pass(50000);
+    EXPECT_EQ(hw.engine.back(), "cancel");
+    end(SKALD_JOB_DONE);
+    EXPECT_EQ(hw.completions[0].record.status, SKALD_JOB_DONE);
+    EXPECT_EQ(hw.engine.back(), "launch 10");
+    pass(10000);
+    EXPECT_EQ(hw.engine.back(), "launch 10") << "with time of its own";
+}
+
+TEST_F(SchedulerTest, WithoutAnotherWishTheLongestTimeHolds) {
+    submit(1);
+    for (u64 us = 0; us + 1000000 < SKALD_JOB_MS_MAX * 1000ull; us += 1000000) {
+        pass(1000000);
+    }
+    EXPECT_EQ(hw.engine, (Moves{"launch 1"}));
+    pass(1000000);
+    EXPECT_EQ(hw.engine.back(), "cancel");
+}
+
+TEST_F(SchedulerTest, MoreThanTheLongestTimeIsInvalid) {
+    EXPECT_EQ(command({SKALD_MBOX_QUEUE_CREATE, 0, 10, 0, ring_of(10), 0, 5, 0x1000, 0, 1,
+                       SKALD_FW_PRIO_NORMAL, 0, 0, 0, SKALD_JOB_MS_MAX + 1}),
+              SKALD_MBOX_INVALID);
+    EXPECT_EQ(hw.response[2], static_cast<u32>(SKALD_QC_JOB_MS));
 }
 
 TEST_F(SchedulerTest, AnEqualWaitsForTheEndOfTheSlice) {

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <libdrm/drm.h>
+#include <linux/pci_regs.h>
 #include <linux/sync_file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -62,6 +63,21 @@ std::string device_node() {
             return node;
     }
     return {};
+}
+
+CommandOff::CommandOff(std::uint16_t bits)
+    : config_(::open((card_sysfs() + "/config").c_str(), O_RDWR | O_CLOEXEC)) {
+    EXPECT_TRUE(config_);
+    EXPECT_EQ(::pread(config_.get(), &command_, sizeof(command_), PCI_COMMAND), 2);
+    set(static_cast<std::uint16_t>(command_ & ~bits));
+}
+
+CommandOff::~CommandOff() {
+    set(command_);
+}
+
+void CommandOff::set(std::uint16_t value) const {
+    EXPECT_EQ(::pwrite(config_.get(), &value, sizeof(value), PCI_COMMAND), 2);
 }
 
 bool wait_for_node() {
@@ -272,6 +288,16 @@ Fd Device::sync_file(std::uint32_t handle) const {
     args.fd = -1;
     EXPECT_EQ(call(DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, &args), 0);
     return Fd(args.fd);
+}
+
+std::uint64_t Device::syncobj_signalled_ns(std::uint32_t handle) const {
+    const Fd file = sync_file(handle);
+    sync_fence_info fence{};
+    sync_file_info info{};
+    info.num_fences = 1;
+    info.sync_fence_info = reinterpret_cast<std::uint64_t>(&fence);
+    EXPECT_EQ(::ioctl(file.get(), SYNC_IOC_FILE_INFO, &info), 0);
+    return fence.timestamp_ns;
 }
 
 int Device::syncobj_error(std::uint32_t handle) const {

@@ -44,6 +44,21 @@ std::string read_file(const std::string& path);
 // Waits until the device node is there; false after some seconds.
 bool wait_for_node();
 
+// Bits of the card's PCI command register off for as long as it lives: without PCI_COMMAND_MEMORY
+// the card has as good as fallen off the bus, without PCI_COMMAND_MASTER all it sends is lost.
+class CommandOff {
+  public:
+    explicit CommandOff(std::uint16_t bits);
+    ~CommandOff();
+    CommandOff(const CommandOff&) = delete;
+    CommandOff& operator=(const CommandOff&) = delete;
+
+  private:
+    void set(std::uint16_t value) const;
+    Fd config_;
+    std::uint16_t command_ = 0;
+};
+
 struct Mapping {
     Mapping() = default;
     Mapping(void* address, std::size_t bytes) : address_(address), bytes_(bytes) {}
@@ -118,6 +133,8 @@ class Device {
     Fd sync_file(std::uint32_t handle) const;
     // What the fence of a signalled syncobj ended with: 0 or an errno.
     int syncobj_error(std::uint32_t handle) const;
+    // When it signalled, CLOCK_MONOTONIC.
+    std::uint64_t syncobj_signalled_ns(std::uint32_t handle) const;
 
   private:
     Fd fd_;

@@ -167,6 +167,28 @@ TEST_F(Module, AnOpenFileSurvivesAnUnbindWithEnodev) {
     device.close();
 }
 
+TEST_F(Module, FilesMayBeClosedWhileTheDriverIsUnbound) {
+    for (int round = 0; round < 10; ++round) {
+        std::vector<std::unique_ptr<Device>> devices;
+        std::vector<std::unique_ptr<Context>> contexts;
+        for (int i = 0; i < 8; ++i) {
+            devices.push_back(std::make_unique<Device>());
+            contexts.push_back(std::make_unique<Context>(*devices.back()));
+            std::uint32_t system;
+            ASSERT_EQ(devices.back()->bo_create(kBig, DRM_SKALD_BO_SYSTEM, &system), 0);
+            ASSERT_EQ(devices.back()->map_va(contexts.back()->vm(), system, 0x100000, kBig), 0);
+        }
+        std::thread closer([&] {
+            contexts.clear();
+            devices.clear();
+        });
+        unbind();
+        closer.join();
+        bind();
+        expect_works();
+    }
+}
+
 TEST_F(Module, CardMemoryThatIsGoneIsSigbus) {
     const pid_t child = ::fork();
     ASSERT_GE(child, 0);
@@ -211,27 +233,7 @@ TEST_F(Module, UnplugInMidJobAndRescan) {
     expect_works();
 }
 
-// The card's memory decoding off, as if it had fallen off the bus.
-class Decoding {
-  public:
-    Decoding() : config_(::open((card_sysfs() + "/config").c_str(), O_RDWR | O_CLOEXEC)) {
-        EXPECT_TRUE(config_);
-        EXPECT_EQ(::pread(config_.get(), &command_, sizeof(command_), PCI_COMMAND), 2);
-        set(command_ & ~PCI_COMMAND_MEMORY);
-    }
-    ~Decoding() { set(command_); }
-    Decoding(const Decoding&) = delete;
-    Decoding& operator=(const Decoding&) = delete;
-
-  private:
-    void set(std::uint16_t value) const {
-        EXPECT_EQ(::pwrite(config_.get(), &value, sizeof(value), PCI_COMMAND), 2);
-    }
-    Fd config_;
-    std::uint16_t command_ = 0;
-};
-
-TEST_F(Module, ACardThatFellOffTheBusIsDeadUntilItIsBoundAgain) {
+TEST_F(Module, ACardThatFellOffTheBusIsDeadAndWorksWhenItIsBoundAgain) {
     Device device;
     auto context = std::make_unique<Context>(device);
     const std::uint32_t fence = device.syncobj();
@@ -240,20 +242,22 @@ TEST_F(Module, ACardThatFellOffTheBusIsDeadUntilItIsBoundAgain) {
     ASSERT_TRUE(wait_word(*context, 0, 1));
     KernelLog log;
     {
-        const Decoding off;
+        const CommandOff off(PCI_COMMAND_MEMORY);
         write_file(card_sysfs() + "/reset", "1");
     }
     const std::vector<std::string> errors = log.errors();
     ASSERT_EQ(errors.size(), 2u);
     EXPECT_NE(errors[0].find("card does not answer, its ID reads"), std::string::npos) << errors[0];
-    EXPECT_NE(errors[1].find("the card is dead until it is bound again"), std::string::npos)
+    EXPECT_NE(errors[1].find("the card is dead until it is reset or bound again"),
+              std::string::npos)
         << errors[1];
     // What was under way has ended, what is new is refused, what needs no card still works.
     EXPECT_EQ(device.syncobj_wait(fence, 0), 0);
     EXPECT_EQ(device.syncobj_error(fence), EIO);
     std::uint32_t id = 0;
     EXPECT_EQ(device.vm_create(&id), EIO);
-    EXPECT_EQ(context->submit(write_word(0, 1)), ENOTRECOVERABLE);
+    const drm_skald_job job{kBase, kBase + kArgs, 0, 0, 0, 1, 0};
+    EXPECT_EQ(device.submit(context->queue(), {&job, 1}), ENOTRECOVERABLE);
     drm_skald_query_firmware firmware{};
     EXPECT_EQ(device.query(DRM_SKALD_QUERY_FIRMWARE, &firmware, sizeof(firmware)), 0);
     context.reset();
@@ -261,6 +265,55 @@ TEST_F(Module, ACardThatFellOffTheBusIsDeadUntilItIsBoundAgain) {
     unbind();
     bind();
     expect_works();
+}
+
+TEST_F(Module, AnUnbindDoesNotWaitForACallThatWaitsForAResetOfALostCard) {
+    Device device;
+    auto context = std::make_unique<Context>(device);
+    int destroyed = -1;
+    {
+        const CommandOff off(PCI_COMMAND_MEMORY);
+        std::thread call([&] { destroyed = device.queue_destroy(context->queue()); });
+        ::usleep(20000);  // let it be inside; it may be late as well
+        unbind();
+        call.join();
+    }
+    EXPECT_TRUE(destroyed == 0 || destroyed == ENODEV) << destroyed;
+    context.reset();
+    device.close();
+    bind();
+    expect_works();
+}
+
+TEST_F(Module, ClosingTheFileOfALostCardEndsAndAResetBringsItBack) {
+    {
+        Device device;
+        auto context = std::make_unique<Context>(device);
+        const CommandOff off(PCI_COMMAND_MEMORY);
+        context.reset();  // its mapping holds the file
+        device.close();
+    }
+    write_file(card_sysfs() + "/reset", "1");
+    expect_works();
+}
+
+TEST_F(Module, AResetThatSucceedsRevivesADeadCard) {
+    Device device;
+    auto old = std::make_unique<Context>(device);
+    {
+        const CommandOff off(PCI_COMMAND_MEMORY);
+        write_file(card_sysfs() + "/reset", "1");
+    }
+    std::uint32_t id = 0;
+    ASSERT_EQ(device.vm_create(&id), EIO);
+    write_file(card_sysfs() + "/reset", "1");
+    // In the same file: nothing has to be opened or bound again. Only what was on the card is lost.
+    Context context(device);
+    EXPECT_EQ(context.run(write_word(0, 0x600d)), 0);
+    EXPECT_EQ(context.data(0), 0x600du);
+    EXPECT_EQ(old->submit(write_word(0, 1)), ENOTRECOVERABLE);
+    EXPECT_NE(device.firmware().heartbeat, 0u);
+    old.reset();
 }
 
 // ---- Firmware ----
@@ -303,6 +356,8 @@ class Firmware : public Module {
         std::memcpy(image.data() + offset, &value, sizeof(value));
         return image;
     }
+    // The image with a hash that fits what it says.
+    static std::vector<std::uint8_t> hashed(std::vector<std::uint8_t> image);
     std::vector<std::uint8_t> image_;
 };
 
@@ -375,6 +430,39 @@ TEST_F(Firmware, TooLargeIsNamed) {
     std::vector<std::uint8_t> image = image_;
     image.resize(3 * kMiB);
     expect_refused(image, "firmware skald/skald_fw.bin is too large: 3145728 bytes");
+}
+
+std::vector<std::uint8_t> Firmware::hashed(std::vector<std::uint8_t> image) {
+    const std::string file = "/tmp/hashed";
+    constexpr std::size_t kHash = offsetof(skald_fw_header, sha256);
+    std::ofstream(file, std::ios::binary)
+        .write(reinterpret_cast<const char*>(image.data()), kHash)
+        .write(reinterpret_cast<const char*>(image.data() + sizeof(skald_fw_header)),
+               static_cast<std::streamsize>(image.size() - sizeof(skald_fw_header)));
+    EXPECT_EQ(command("sha256sum " + file + " >" + file + ".sum"), 0);
+    const std::string hex = read_file(file + ".sum");
+    for (std::size_t i = 0; i < 32; ++i)
+        image[kHash + i] = static_cast<std::uint8_t>(std::stoul(hex.substr(2 * i, 2), nullptr, 16));
+    return image;
+}
+
+TEST_F(Firmware, OneThatTrapsAtBootIsRefusedAHundredTimes) {
+    skald_fw_header header{};
+    std::memcpy(&header, image_.data(), sizeof(header));
+    std::vector<std::uint8_t> image = image_;
+    // No instruction is all zeros.
+    const std::size_t entry = sizeof(header) + header.entry - header.load_addr;
+    std::memset(image.data() + entry, 0, 4);
+    unbind();
+    install(hashed(image));
+    for (int i = 0; i < 100; ++i) {
+        KernelLog log;
+        EXPECT_THROW(bind(), std::runtime_error);
+        const std::vector<std::string> errors = log.errors();
+        ASSERT_EQ(errors.size(), 1u);
+        ASSERT_NE(errors[0].find("firmware died: TRAP, mcause 0x2 at pc"), std::string::npos)
+            << errors[0];
+    }
 }
 
 }  // namespace

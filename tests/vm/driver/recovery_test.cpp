@@ -2,13 +2,16 @@
 // What goes wrong stays with whom it belongs to: faults, hangs, killed processes, resets of the
 // card.
 #include <fcntl.h>
+#include <linux/pci_regs.h>
 #include <linux/sync_file.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <filesystem>
 #include <string_view>
 #include <thread>
 #include <vector>
@@ -198,6 +201,54 @@ TEST(Watchdog, FindsAHangingJobBesideABusyOne) {
               static_cast<std::uint32_t>(SKALD_FAULT_WATCHDOG));
     EXPECT_EQ(device.vm_query(busy.vm()).banned, 0u);
     EXPECT_EQ(busy.query().completed, 0u);
+}
+
+TEST(Watchdog, AJobWhoseDoorbellWasLostRunsAfterAll) {
+    const Device device;
+    Context context(device);
+    const drm_skald_job job = context.load(write_word(0, 0x600d));
+    {
+        const CommandOff off(PCI_COMMAND_MEMORY);
+        ASSERT_EQ(device.submit(context.queue(), {&job, 1}), 0);
+    }
+    ASSERT_EQ(device.wait_completed(context.queue(), 1, 60000), 0);
+    EXPECT_EQ(context.query().last_status, static_cast<std::uint32_t>(SKALD_JOB_DONE));
+    EXPECT_EQ(context.data(0), 0x600du);
+}
+
+TEST(Watchdog, ACompletionThatWasLostEndsItsJobWithEio) {
+    const Device device;
+    Context context(device);
+    const std::uint32_t done = device.syncobj();
+    const drm_skald_sync sync = signal_binary(done);
+    ASSERT_EQ(context.submit(announce_and(Program().wait_semaphore(Context::data_va(9), 1).end()),
+                             0, {&sync, 1}),
+              0);
+    ASSERT_TRUE(wait_word(context, 0, 1));
+    {
+        const CommandOff off(PCI_COMMAND_MASTER);
+        context.data(9) = 1;
+        ASSERT_EQ(device.syncobj_wait(done, 100000), 0);
+    }
+    EXPECT_EQ(device.syncobj_error(done), EIO);
+    EXPECT_EQ(context.submit(write_word(0, 1), 1), ENOTRECOVERABLE);
+    expect_works();
+}
+
+TEST(Watchdog, ACardThatFellOffTheBusInMidJobEndsItWithEio) {
+    const Device device;
+    Context context(device);
+    const std::uint32_t done = device.syncobj();
+    const drm_skald_sync sync = signal_binary(done);
+    ASSERT_EQ(context.submit(announce_and(spin()), 0, {&sync, 1}), 0);
+    ASSERT_TRUE(wait_word(context, 0, 1));
+    {
+        const CommandOff off(PCI_COMMAND_MEMORY);
+        ASSERT_EQ(device.syncobj_wait(done, 100000), 0);
+    }
+    EXPECT_EQ(device.syncobj_error(done), EIO);
+    write_file(card_sysfs() + "/reset", "1");
+    expect_works();
 }
 
 TEST(Watchdog, LeavesJobsThatTakeTurnsAlone) {
@@ -432,6 +483,103 @@ TEST(Reset, CardMemoryKeepsItsContent) {
     map.at<std::uint64_t>(4096) = 0x1234;
     flr();
     EXPECT_EQ(map.at<std::uint64_t>(4096), 0x1234u);
+}
+
+TEST(Reset, FencesOfAQueueSignalInOrderThoughItRefusesJobs) {
+    // On each queue a job that never ends, and behind it one job after the other, until the reset
+    // is noticed: some come too late for the card and too early to be refused by SUBMIT.
+    constexpr std::size_t kQueues = 16, kJobs = 31;
+    for (int round = 0; round < 8; ++round) {
+        const Device device;
+        const Context context(device);
+        std::vector<std::uint32_t> queues(kQueues);
+        std::vector<std::vector<std::uint32_t>> fences(kQueues);
+        const drm_skald_job held = context.load(hang(), 0),
+                            quick = context.load(write_word(0, 1), 1);
+        const auto submit = [&](std::size_t n, const drm_skald_job& job) {
+            const std::uint32_t fence = device.syncobj();
+            const drm_skald_sync sync = signal_binary(fence);
+            const int error = device.submit(queues[n], {&job, 1}, {&sync, 1});
+            if (!error)
+                fences[n].push_back(fence);
+            return error;
+        };
+        for (std::size_t n = 0; n < kQueues; ++n) {
+            ASSERT_EQ(device.queue_create(context.vm(), &queues[n]), 0);
+            ASSERT_EQ(submit(n, held), 0);
+        }
+        std::thread resetting(flr);
+        bool open = true;
+        for (std::size_t job = 1; job < kJobs && open; ++job)
+            for (std::size_t n = 0; n < kQueues && open; ++n)
+                open = submit(n, quick) == 0;
+        resetting.join();
+        for (const auto& of_queue : fences) {
+            std::uint64_t before = 0;
+            for (const std::uint32_t fence : of_queue) {
+                ASSERT_EQ(device.syncobj_wait(fence, 20000), 0);
+                const std::uint64_t when = device.syncobj_signalled_ns(fence);
+                EXPECT_GE(when, before);
+                before = when;
+            }
+        }
+        for (const auto& of_queue : fences)
+            for (const std::uint32_t fence : of_queue)
+                EXPECT_EQ(device.syncobj_error(fence), EIO);
+        ASSERT_FALSE(HasFailure()) << round;
+    }
+}
+
+TEST(Reset, QueriesNeverLookAtACardThatIsBeingReset) {
+    const Device device;
+    const auto card = std::filesystem::path(card_sysfs()).filename().string();
+    const std::string status = "/sys/kernel/debug/accel/" + card + "/status";
+    std::atomic<int> queries = 0, bad = 0;
+    {
+        // Without decoding, and while the card resets, registers read as ones or as zeros.
+        const std::jthread firmware([&](const std::stop_token& stop) {
+            for (; !stop.stop_requested(); ++queries)
+                bad += device.firmware().heartbeat == ~0u;
+        });
+        const std::jthread clock([&](const std::stop_token& stop) {
+            for (; !stop.stop_requested(); ++queries) {
+                drm_skald_query_clock now{};
+                bad += device.query(DRM_SKALD_QUERY_CLOCK, &now, sizeof(now)) != 0 ||
+                       now.card_ns == 0 || now.card_ns >> 32 == ~0u;
+            }
+        });
+        const std::jthread debugfs([&](const std::stop_token& stop) {
+            for (; !stop.stop_requested(); ++queries)
+                bad += read_file(status).find("state: 3\n") == std::string::npos;
+        });
+        for (int i = 0; i < 3; ++i)
+            flr();
+    }
+    EXPECT_EQ(bad, 0) << "of " << queries;
+    EXPECT_GT(queries, 0);
+}
+
+TEST(Reset, WritesToCardMemoryInTheMiddleOfAResetAreNotLost) {
+    const Device device;
+    std::uint32_t handle;
+    ASSERT_EQ(device.bo_create(kBig, DRM_SKALD_BO_CARD, &handle), 0);
+    const Mapping map = device.map(handle, kBig);
+    std::atomic<int> lost = 0;
+    std::atomic<std::uint64_t> written = 0;
+    {
+        const std::jthread writer([&](const std::stop_token& stop) {
+            for (std::uint64_t i = 1; !stop.stop_requested(); ++i) {
+                volatile std::uint64_t& word = map.at<std::uint64_t>(i * 8 % kBig);
+                word = i;
+                lost += word != i;
+                written = i;
+            }
+        });
+        for (int i = 0; i < 3; ++i)
+            flr();
+    }
+    EXPECT_EQ(lost, 0) << "of " << written;
+    EXPECT_GT(written, 0u);
 }
 
 TEST(Reset, AWaiterIsToldDuringAReset) {

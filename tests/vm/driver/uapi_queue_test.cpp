@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -22,12 +23,15 @@ namespace {
 
 class UapiQueue : public testing::Test {
   protected:
-    int create(auto&& change) {
+    int create(auto&& change, std::uint32_t* id = nullptr) {
         drm_skald_queue_create args{};
         args.vm_id = context_.vm();
         args.eventfd = -1;
         change(args);
-        return device_.call(DRM_IOCTL_SKALD_QUEUE_CREATE, &args);
+        const int error = device_.call(DRM_IOCTL_SKALD_QUEUE_CREATE, &args);
+        if (id)
+            *id = args.queue_id;
+        return error;
     }
     Device device_;
     Context context_{device_};
@@ -38,6 +42,8 @@ TEST_F(UapiQueue, RejectsBadArguments) {
     EXPECT_EQ(create([](auto& a) { a.priority = 3; }), EINVAL);
     EXPECT_EQ(create([](auto& a) { a.scratch_size = 100; }), EINVAL);
     EXPECT_EQ(create([](auto& a) { a.scratch_size = 0x80000000; }), EINVAL);
+    EXPECT_EQ(create([](auto& a) { a.max_job_ms = DRM_SKALD_JOB_MS_MAX + 1; }), EINVAL);
+    EXPECT_EQ(create([](auto& a) { a.pad = 1; }), EINVAL);
     EXPECT_EQ(create([](auto& a) { a.vm_id = 99; }), ENOENT);
     EXPECT_EQ(create([](auto& a) { a.eventfd = 999; }), EBADF);
     EXPECT_EQ(create([](auto& a) { a.eventfd = -2; }), EBADF);
@@ -67,16 +73,27 @@ TEST_F(UapiQueue, HighPriorityNeedsCapSysNice) {
     EXPECT_EQ(status, 0);
 }
 
-TEST_F(UapiQueue, The257thIsEusers) {
-    std::vector<std::uint32_t> queues;
-    std::uint32_t queue;
-    int error = 0;
-    while (queues.size() < 300 && (error = device_.queue_create(context_.vm(), &queue)) == 0)
-        queues.push_back(queue);
-    EXPECT_EQ(error, EUSERS);
-    EXPECT_EQ(queues.size(), 255u);  // and the context's own
-    ASSERT_EQ(device_.queue_destroy(queues[100]), 0);
-    EXPECT_EQ(device_.queue_create(context_.vm(), &queue), 0);
+TEST_F(UapiQueue, AFileHasSixtyFourAtMostAndTheCard256) {
+    std::uint32_t queue = 0;
+    std::vector<std::uint32_t> queues(DRM_SKALD_FILE_QUEUES_MAX - 1);  // and the context's own
+    for (std::uint32_t& id : queues)
+        ASSERT_EQ(device_.queue_create(context_.vm(), &id), 0);
+    EXPECT_EQ(device_.queue_create(context_.vm(), &queue), EUSERS);
+
+    std::vector<std::unique_ptr<Device>> others;
+    std::uint32_t vm = 0;
+    for (int i = 0; i < 3; ++i) {
+        others.push_back(std::make_unique<Device>());
+        ASSERT_EQ(others.back()->vm_create(&vm), 0);
+        for (int n = 0; n < DRM_SKALD_FILE_QUEUES_MAX; ++n)
+            ASSERT_EQ(others.back()->queue_create(vm, &queue), 0);
+    }
+    const Device late;
+    ASSERT_EQ(late.vm_create(&vm), 0);
+    EXPECT_EQ(late.queue_create(vm, &queue), EUSERS);
+    ASSERT_EQ(device_.queue_destroy(queues[50]), 0);
+    EXPECT_EQ(late.queue_create(vm, &queue), 0);
+    EXPECT_EQ(device_.queue_create(context_.vm(), &queue), EUSERS);
 }
 
 TEST_F(UapiQueue, DestroyRejectsPaddingAndUnknownIds) {
@@ -181,6 +198,26 @@ TEST_F(UapiSubmit, SixtyFourJobsRunInOrderThroughARingOfThirtyTwo) {
     }
 }
 
+TEST_F(UapiSubmit, AQueueHoldsOnly1024JobsThatHaveNotEnded) {
+    const Program held = Program().wait_semaphore(Context::data_va(9), 1).end();
+    ASSERT_EQ(context_.submit(held), 0);
+    const std::vector<drm_skald_job> jobs(64, context_.load(write_word(0, 1), 1));
+    std::uint64_t submitted = 1;
+    int error = 0;
+    while (!error && submitted <= 2 * DRM_SKALD_QUEUE_JOBS_MAX)
+        if (error = device_.submit(context_.queue(), jobs); !error)
+            submitted += jobs.size();
+    EXPECT_EQ(error, EBUSY);
+    const std::size_t room = DRM_SKALD_QUEUE_JOBS_MAX - submitted;
+    EXPECT_EQ(room, 63u);
+    EXPECT_EQ(device_.submit(context_.queue(), std::span(jobs).first(room)), 0);
+    EXPECT_EQ(device_.submit(context_.queue(), std::span(jobs).first(1)), EBUSY);
+    EXPECT_EQ(context_.query().submitted, DRM_SKALD_QUEUE_JOBS_MAX);
+    context_.data(9) = 1;
+    ASSERT_EQ(device_.wait_completed(context_.queue(), DRM_SKALD_QUEUE_JOBS_MAX), 0);
+    EXPECT_EQ(device_.submit(context_.queue(), jobs), 0);
+}
+
 TEST_F(UapiSubmit, BinarySyncobjInAndOut) {
     const std::uint32_t first = device_.syncobj(), second = device_.syncobj();
     const drm_skald_sync one[] = {signal_binary(first)};
@@ -253,7 +290,7 @@ TEST_F(UapiSubmit, TheLoopBudgetFaults) {
               static_cast<std::uint32_t>(SKALD_FAULT_LOOP_BUDGET));
 }
 
-TEST_F(UapiSubmit, HigherPriorityRunsBesideAJobThatNeverEnds) {
+TEST_F(UapiSubmit, EveryQueueAdvancesBesideAJobThatNeverEnds) {
     std::uint32_t high, equal, low;
     ASSERT_EQ(device_.queue_create(context_.vm(), &high, -1, DRM_SKALD_PRIORITY_HIGH), 0);
     ASSERT_EQ(device_.queue_create(context_.vm(), &equal), 0);
@@ -268,9 +305,24 @@ TEST_F(UapiSubmit, HigherPriorityRunsBesideAJobThatNeverEnds) {
     ASSERT_EQ(device_.submit(equal, {&b, 1}), 0);
     EXPECT_EQ(device_.wait_completed(high, 1), 0);
     EXPECT_EQ(device_.wait_completed(equal, 1), 0);
-    EXPECT_EQ(device_.queue_query(low).completed, 0u);
-    EXPECT_EQ(device_.queue_destroy(context_.queue()), 0);
     EXPECT_EQ(device_.wait_completed(low, 1), 0);
+    EXPECT_EQ(context_.query().completed, 0u);
+}
+
+TEST_F(UapiSubmit, AFenceSignalsThoughItsProgramNeverEnds) {
+    std::uint32_t queue;
+    ASSERT_EQ(create([&](auto& a) { a.max_job_ms = 300; }, &queue), 0);
+    const std::uint32_t fence = device_.syncobj();
+    const drm_skald_sync sync = signal_binary(fence);
+    drm_skald_job job = context_.load(spin());
+    job.loop_budget = job.time_budget_ns = ~0ull;
+    ASSERT_EQ(device_.submit(queue, {&job, 1}, {&sync, 1}), 0);
+    EXPECT_EQ(device_.syncobj_wait(fence, 60000), 0);
+    EXPECT_EQ(device_.syncobj_error(fence), ETIME);
+    const drm_skald_vm_query fault = device_.vm_query(context_.vm());
+    EXPECT_EQ(fault.reason, static_cast<std::uint32_t>(SKALD_FAULT_TIME));
+    EXPECT_EQ(fault.queue_id, queue);
+    EXPECT_EQ(fault.banned, 1u);
 }
 
 // ---- WAIT_PROGRESS ----
@@ -328,6 +380,43 @@ TEST_F(UapiProgress, TokensWakeAWaiterBeforeTheJobEnds) {
     EXPECT_EQ(wait.completed, 0u);
     context_.data(50) = 1;
     EXPECT_EQ(device_.wait_completed(context_.queue(), 1), 0);
+}
+
+TEST_F(UapiProgress, AWaiterIsWokenThoughOthersReadTheProgressFirst) {
+    // One token, on command, before the test lets the job end: there is one wake-up to lose.
+    const Program token = tokens(context_, 1);
+    Program program;
+    program.wait_semaphore(Context::data_va(49), 1);
+    for (const isa::MicroOp& op : token.ops().first(token.size() - 2))
+        program.raw(op);
+    program.wait_semaphore(Context::data_va(50), 1).end();
+
+    std::vector<std::jthread> readers;
+    for (int i = 0; i < 2; ++i)
+        readers.emplace_back([&](const std::stop_token& stop) {
+            while (!stop.stop_requested())
+                (void)context_.query();
+        });
+    for (std::uint64_t round = 0; round < 30; ++round) {
+        (void)tokens(context_, 1);
+        context_.data(49) = 0;
+        context_.data(50) = 0;
+        ASSERT_EQ(context_.submit(program), 0);
+        drm_skald_wait_progress wait{};
+        wait.queue_id = context_.queue();
+        wait.seen = wait.seen_completed = round;
+        int error = -1;
+        std::thread waiter([&] { error = device_.wait_progress(wait, 20000); });
+        ::usleep(5000);
+        context_.data(49) = 1;
+        waiter.join();
+        EXPECT_EQ(error, 0);
+        EXPECT_EQ(wait.progress, round + 1);
+        EXPECT_EQ(wait.completed, round) << "woken by the end of the job, not by the token";
+        context_.data(50) = 1;
+        ASSERT_EQ(device_.wait_completed(context_.queue(), round + 1), 0);
+        ASSERT_FALSE(HasFailure()) << round;
+    }
 }
 
 TEST_F(UapiProgress, TokensLieInTheRingBeforeTheyAreCounted) {

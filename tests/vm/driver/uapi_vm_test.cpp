@@ -2,6 +2,7 @@
 // Address spaces: creation, VM_BIND in all its forms, VM_QUERY.
 #include <cerrno>
 #include <cstring>
+#include <memory>
 #include <vector>
 
 #include "context.hpp"
@@ -44,16 +45,31 @@ TEST(UapiVm, IdsBelongToTheFile) {
 }
 
 TEST(UapiVm, The65thContextIsEusersAndADestroyedOneIsFreeAtOnce) {
-    const Device device;
+    std::vector<std::unique_ptr<Device>> devices;
     std::vector<std::uint32_t> vms(64);
+    for (std::size_t i = 0; i < vms.size(); ++i) {
+        if (i % DRM_SKALD_FILE_VMS_MAX == 0)
+            devices.push_back(std::make_unique<Device>());
+        ASSERT_EQ(devices.back()->vm_create(&vms[i]), 0);
+    }
+    std::uint32_t extra;
+    const Device other;
+    EXPECT_EQ(other.vm_create(&extra), EUSERS);
+    ASSERT_EQ(devices[1]->vm_destroy(vms[17]), 0);
+    EXPECT_EQ(other.vm_create(&extra), 0);
+    EXPECT_EQ(devices[1]->vm_create(&vms[17]), EUSERS);
+}
+
+TEST(UapiVm, AFileHasSixteenContextsAtMost) {
+    const Device device, other;
+    std::vector<std::uint32_t> vms(DRM_SKALD_FILE_VMS_MAX);
     for (std::uint32_t& vm : vms)
         ASSERT_EQ(device.vm_create(&vm), 0);
     std::uint32_t extra;
     EXPECT_EQ(device.vm_create(&extra), EUSERS);
-    const Device other;
-    EXPECT_EQ(other.vm_create(&extra), EUSERS);
-    ASSERT_EQ(device.vm_destroy(vms[17]), 0);
-    EXPECT_EQ(device.vm_create(&vms[17]), 0);
+    EXPECT_EQ(other.vm_create(&extra), 0);
+    ASSERT_EQ(device.vm_destroy(vms[3]), 0);
+    EXPECT_EQ(device.vm_create(&vms[3]), 0);
     EXPECT_EQ(device.vm_create(&extra), EUSERS);
 }
 
@@ -341,6 +357,33 @@ TEST_F(UapiBind, SyncAndAsyncKeepTheOrderOfTheCalls) {
     ASSERT_EQ(device_.bind(context_.vm(), {&first, 1}, DRM_SKALD_VM_BIND_ASYNC, {&wait, 1}), 0);
     ASSERT_EQ(map(card_, 0x400000, kBig, kBig), 0);
     EXPECT_EQ(read(0x400000), 2u);
+}
+
+TEST_F(UapiBind, BindsThatWaitAreBoundedAndHoldNobodyElseUp) {
+    // A job that has not ended holds all of these back.
+    const std::uint32_t gate = device_.syncobj(), done = device_.syncobj();
+    const drm_skald_sync open = signal_binary(gate), wait = wait_binary(gate);
+    ASSERT_EQ(context_.submit(spin(), 0, {&open, 1}), 0);
+    const std::vector<drm_skald_bind_op> ops(
+        16384, drm_skald_bind_op{DRM_SKALD_BIND_UNMAP, 0, 0, 0x400000, kBig});
+    const auto bind = [&] {
+        return device_.bind(context_.vm(), ops, DRM_SKALD_VM_BIND_ASYNC, {&wait, 1});
+    };
+    for (std::size_t n = 0; n < DRM_SKALD_VM_BIND_OPS_MAX; n += ops.size())
+        ASSERT_EQ(bind(), 0) << n;
+    EXPECT_EQ(bind(), EBUSY);
+    Context other(device_);
+    EXPECT_EQ(device_.map_va(other.vm(), card_, 0x400000, kBig), 0);
+    ASSERT_EQ(device_.queue_destroy(context_.queue()), 0);
+    // One more than may be under way is taken once one of them is done.
+    const drm_skald_sync last = signal_binary(done);
+    int error = EBUSY;
+    for (const std::int64_t deadline = monotonic_ns() + 20000000000;
+         error == EBUSY && monotonic_ns() < deadline;)
+        error = device_.bind(context_.vm(), std::span(ops).first(1), DRM_SKALD_VM_BIND_ASYNC,
+                             {&last, 1});
+    EXPECT_EQ(error, 0);
+    EXPECT_EQ(device_.syncobj_wait(done, 20000), 0);
 }
 
 TEST_F(UapiBind, HoldsWhileAJobRuns) {
