@@ -56,7 +56,7 @@ endif
 setup: ## packages and the guest's kernel, nothing built
 	@$(MAKE) stage-kernel
 
-test: ## all checks and tests; ends with one line of counts. SUITES="lint host sanitized fuzz qtest vm threads": only those
+test: ## all checks and tests; ends with one line of counts. SUITES="lint host sanitized fuzz qtest package vm threads": only those
 	@tests/run-all.sh $(SUITES)
 
 lint: ## formatters, checkpatch, sparse, clang-tidy over everything: some minutes more than in test
@@ -70,6 +70,14 @@ fuzz: export SKALD_FUZZ_TIME = $(or $(value TIME),60)
 
 bench: build ## speed, beside llama-bench where there is one: BENCH= REPEATS= LLAMA_BENCH=, see tests/bench
 	@tests/bench/run.sh
+
+install: stage-programs stage-firmware ## programs, library, module source, udev rule, manual: DESTDIR= PREFIX=/usr/local
+	@tools/package/install.sh
+install: export DESTDIR ?=
+install: export PREFIX ?= /usr/local
+
+deb: stage-programs stage-firmware stage-qemu ## the same and QEMU with the card as Debian packages, in build/deb/
+	@tools/package/deb.sh
 
 clean: ## remove build/; what is cached outside stays (see tools/setup)
 	rm -rf $(BUILD)
@@ -124,4 +132,4 @@ stage-fuzz: stage-packages
 	@$(SETUP)/host.sh fuzz "building the fuzz targets with clang, ASan and UBSan" fuzz \
 		-DCMAKE_C_COMPILER=clang-19 -DCMAKE_CXX_COMPILER=clang++-19 -DSKALD_SANITIZE=address,undefined -DSKALD_FUZZ=ON
 
-.PHONY: help run shell build setup test lint fuzz bench clean $(shell sed -n 's/^\(stage-[a-z-]*\):.*/\1/p' Makefile)
+.PHONY: help run shell build setup test lint fuzz bench install deb clean $(shell sed -n 's/^\(stage-[a-z-]*\):.*/\1/p' Makefile)

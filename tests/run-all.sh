@@ -7,7 +7,7 @@
 . "$(dirname "$0")/../tools/setup/lib.sh"
 
 RESULTS=$SKALD_BUILD/test-results
-ALL=(lint host sanitized fuzz qtest vm)
+ALL=(lint host sanitized fuzz qtest package vm)
 MORE=(threads)
 
 export SKALD_QEMU=$SKALD_BUILD/qemu/qemu-system-x86_64
@@ -37,6 +37,10 @@ suite_threads() { make_stages stage-threads stage-firmware && host_tests host-th
 suite_qtest() {
     make_stages stage-host stage-qemu stage-firmware &&
         "$SKALD_BUILD/host/test-bin/skald_qtest" --gtest_output="xml:$RESULTS/qtest.xml"
+}
+suite_package() {
+    make_stages stage-host deb &&
+        "$SKALD_ROOT/tests/package/run" --build "$SKALD_BUILD" --results "$RESULTS"
 }
 suite_vm() {
     local stages=(stage-host stage-guest stage-qemu)

@@ -1,15 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "container/container.hpp"
 
-#include <fcntl.h>
 #include <sodium.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstring>
 #include <utility>
 
@@ -48,49 +43,15 @@ const char* name_of(ct::SectionType type) {
     return nullptr;
 }
 
-struct Mapping {
-    std::span<const std::byte> all;
-    std::span<const std::byte> content;
-    int file;
-};
-
 // A disk that holds a container is as long as the container says, up to its last sector.
-std::span<const std::byte> content_of_disk(std::span<const std::byte> disk) {
+std::span<const std::byte> content_of(const MappedFile& file) {
     ct::FileHeader header;
-    if (disk.size() < sizeof header)
-        return disk;
-    std::memcpy(&header, disk.data(), sizeof header);
-    return header.magic == ct::kMagic && header.file_size <= disk.size()
-               ? disk.first(header.file_size)
-               : disk;
-}
-
-// Shared, though never written: pages of a private mapping are copied when the card's driver pins
-// them.
-Mapping map(const std::string& name) {
-    const auto failed = [&](const char* what, int error) {
-        throw ContainerError(name + ": cannot " + what + ": " + std::strerror(error));
-    };
-    const int fd = ::open(name.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        failed("open", errno);
-    struct stat status{};
-    const bool known = ::fstat(fd, &status) == 0;
-    const bool disk = known && S_ISBLK(status.st_mode);
-    const off_t size = disk ? ::lseek(fd, 0, SEEK_END) : status.st_size;
-    const bool has_content = known && (disk || S_ISREG(status.st_mode)) && size > 0;
-    void* data = MAP_FAILED;
-    if (has_content)
-        data = ::mmap(nullptr, static_cast<std::size_t>(size), PROT_READ, MAP_SHARED, fd, 0);
-    const int error = errno;
-    if (data == MAP_FAILED)
-        ::close(fd);
-    if (!has_content)
-        throw ContainerError(name + ": is not a file with content");
-    if (data == MAP_FAILED)
-        failed("map", error);
-    const std::span all(static_cast<const std::byte*>(data), static_cast<std::size_t>(size));
-    return {all, disk ? content_of_disk(all) : all, fd};
+    if (!file.is_disk() || file.bytes().size() < sizeof header)
+        return file.bytes();
+    file.read_at(0, std::as_writable_bytes(std::span(&header, 1)));
+    return header.magic == ct::kMagic && header.file_size <= file.bytes().size()
+               ? file.bytes().first(header.file_size)
+               : file.bytes();
 }
 
 template <std::size_t N>
@@ -106,15 +67,14 @@ std::span<const T> records(std::span<const std::byte> bytes) {
 }  // namespace
 
 Container::Container(const std::filesystem::path& path, Verify verify) : name_(path.string()) {
-    const Mapping mapping = map(name_);
-    mapped_ = mapping.all;
-    bytes_ = mapping.content;
-    file_ = mapping.file;
     try {
+        file_ = std::make_unique<MappedFile>(name_);
+        bytes_ = content_of(*file_);
+        if (bytes_.empty())
+            reject("is not a file with content");
         read(verify);
-    } catch (...) {
-        unmap();
-        throw;
+    } catch (const FileError& error) {
+        throw ContainerError(error.what());
     }
 }
 
@@ -123,43 +83,25 @@ Container::Container(std::string name, std::span<const std::byte> bytes, Verify 
     read(verify);
 }
 
-Container::~Container() {
-    unmap();
-}
-
-void Container::unmap() {
-    if (!mapped_.empty())
-        ::munmap(const_cast<std::byte*>(mapped_.data()), mapped_.size());
-    if (file_ >= 0)
-        ::close(file_);
-}
-
-Container::Container(Container&& other) noexcept
-    : name_(std::move(other.name_)),
-      bytes_(std::exchange(other.bytes_, {})),
-      mapped_(std::exchange(other.mapped_, {})),
-      file_(std::exchange(other.file_, -1)),
-      header_(other.header_),
-      model_(other.model_),
-      weights_section_(other.weights_section_),
-      program_(other.program_),
-      weights_(other.weights_),
-      tokenizer_(other.tokenizer_),
-      weights_offset_(other.weights_offset_),
-      tensors_(other.tensors_),
-      notes_(other.notes_),
-      chat_(other.chat_) {}
-
-Container& Container::operator=(Container&& other) noexcept {
-    if (this != &other) {
-        this->~Container();
-        new (this) Container(std::move(other));
-    }
-    return *this;
-}
+Container::~Container() = default;
+Container::Container(Container&& other) noexcept = default;
+Container& Container::operator=(Container&& other) noexcept = default;
 
 void Container::reject(const std::string& what) const {
     throw ContainerError(name_ + ": " + what);
+}
+
+std::span<const std::byte> Container::steady(std::uint64_t offset, std::uint64_t bytes) {
+    if (!file_ || bytes == 0)
+        return bytes_.subspan(offset, bytes);
+    const std::uint64_t whole = isa::ceil_div(bytes, ct::kSectionAlign) * ct::kSectionAlign;
+    std::unique_ptr<std::byte, Free> copy(
+        static_cast<std::byte*>(std::aligned_alloc(ct::kSectionAlign, whole)));
+    if (!copy)
+        reject("there is no memory for " + text(bytes) + " bytes at " + text(offset));
+    std::memset(copy.get() + bytes, 0, whole - bytes);
+    file_->read_at(offset, {copy.get(), bytes});
+    return {copies_.emplace_back(std::move(copy)).get(), bytes};
 }
 
 void Container::read(Verify verify) {
@@ -181,7 +123,7 @@ void Container::read(Verify verify) {
 void Container::check_header() {
     if (bytes_.size() < sizeof(ct::FileHeader))
         reject("is " + text(bytes_.size()) + " bytes long, shorter than a header");
-    header_ = reinterpret_cast<const ct::FileHeader*>(bytes_.data());
+    header_ = reinterpret_cast<const ct::FileHeader*>(steady(0, sizeof *header_).data());
     const ct::FileHeader& h = *header_;
     if (h.magic != ct::kMagic)
         reject("is not a compiled model (byte 0: wrong magic)");
@@ -201,12 +143,12 @@ void Container::check_header() {
         reject("byte 64: reserved bytes of the header are not zero");
 }
 
-std::span<const ct::Section> Container::read_table() const {
+std::span<const ct::Section> Container::read_table() {
     const std::size_t table_bytes = header_->n_sections * sizeof(ct::Section);
     const std::size_t table_end = sizeof(ct::FileHeader) + table_bytes;
     if (table_end > bytes_.size())
         reject("ends inside the section table");
-    const auto raw = bytes_.subspan(sizeof(ct::FileHeader), table_bytes);
+    const auto raw = steady(sizeof(ct::FileHeader), table_bytes);
     std::array<unsigned char, crypto_hash_sha256_BYTES> hash;
     crypto_hash_sha256(hash.data(), reinterpret_cast<const unsigned char*>(raw.data()), raw.size());
     if (std::memcmp(hash.data(), header_->content_hash, hash.size()) != 0)
@@ -231,21 +173,22 @@ std::span<const ct::Section> Container::read_table() const {
     return table;
 }
 
-void Container::check_hash(const ct::Section& section, const char* what) const {
+void Container::check_hash(const ct::Section& section, std::span<const std::byte> content) const {
     std::array<unsigned char, crypto_hash_sha256_BYTES> hash;
-    crypto_hash_sha256(hash.data(),
-                       reinterpret_cast<const unsigned char*>(bytes_.data()) + section.offset,
-                       section.bytes);
+    crypto_hash_sha256(hash.data(), reinterpret_cast<const unsigned char*>(content.data()),
+                       content.size());
     if (std::memcmp(hash.data(), section.sha256, hash.size()) != 0)
-        reject(std::string("the ") + what + " section (byte " + text(section.offset) +
-               ") is corrupted: wrong hash");
+        reject(std::string("the ") + name_of(section.type) + " section (byte " +
+               text(section.offset) + ") is corrupted: wrong hash");
 }
 
 void Container::take(const ct::Section& section) {
     const char* what = name_of(section.type);
     if (!what)
         return;  // of a later minor version
-    const auto content = bytes_.subspan(section.offset, section.bytes);
+    const bool weights = section.type == ct::SectionType::Weights;
+    const auto content = weights ? bytes_.subspan(section.offset, section.bytes)
+                                 : steady(section.offset, section.bytes);
     const auto once = [&](bool already) {
         if (already)
             reject(std::string("has two ") + what + " sections");
@@ -255,8 +198,8 @@ void Container::take(const ct::Section& section) {
             (exactly_one && content.size() != unit))
             reject(std::string("the ") + what + " section has " + text(content.size()) + " bytes");
     };
-    if (section.type != ct::SectionType::Weights)
-        check_hash(section, what);
+    if (!weights)
+        check_hash(section, content);
     switch (section.type) {
         case ct::SectionType::Model:
             once(model_ != nullptr);
@@ -341,7 +284,15 @@ void Container::check_model() const {
 }
 
 void Container::verify_weights() const {
-    check_hash(*weights_section_, name_of(ct::SectionType::Weights));
+    const auto verify = [&] { check_hash(*weights_section_, weights_); };
+    try {
+        if (file_)
+            checked(*file_, verify);
+        else
+            verify();
+    } catch (const FileError& error) {
+        throw ContainerError(error.what());
+    }
 }
 
 std::string Container::content_hash() const {

@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: MIT
-// A compiled model, `.skald`, mapped and validated (uapi/skald/container.hpp). Everything handed
-// out points into the mapping and lives as long as the Container; sections begin at multiples of
-// 4096 and are little-endian, read in place.
+// A compiled model, `.skald`, open and validated (uapi/skald/container.hpp). Everything handed out
+// lives as long as the Container; sections begin at multiples of 4096 and are little-endian. Of a
+// file the weights are mapped, since they are large, and everything else is read into memory.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
+#include <memory>
 #include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "files/mapped_file.hpp"
 #include "skald/container.hpp"
 #include "skald/isa.hpp"
 
@@ -30,7 +34,7 @@ class Container {
         kWeights,  // everything
     };
 
-    // Maps the file, or the disk (/dev/vda) whose first bytes are one, and checks it: structure,
+    // Opens the file, or the disk (/dev/vda) whose first bytes are one, and checks it: structure,
     // sizes, versions, hashes, and that the model's figures are possible. Throws ContainerError.
     explicit Container(const std::filesystem::path& path, Verify verify = Verify::kQuick);
 
@@ -45,6 +49,7 @@ class Container {
     const container::FileHeader& header() const { return *header_; }
     const container::ModelInfo& model() const { return *model_; }
     std::span<const isa::MicroOp> program() const { return program_; }
+    // Of a file that may fail: what is made of them counts after file()->check().
     std::span<const std::byte> weights() const { return weights_; }
     std::uint64_t weights_offset() const { return weights_offset_; }  // in the file
     std::span<const std::byte> tokenizer() const { return tokenizer_; }
@@ -55,25 +60,30 @@ class Container {
     std::string_view chat() const { return chat_; }    // likewise
     std::string content_hash() const;                  // 64 hexadecimal digits
     const std::string& name() const { return name_; }
-    int file() const { return file_; }  // a descriptor of ours, for reading; -1: bytes in memory
+    const MappedFile* file() const { return file_.get(); }  // null: bytes in memory
 
     // Throws ContainerError if the weights are not those that were compiled.
     void verify_weights() const;
 
   private:
+    struct Free {
+        void operator()(std::byte* memory) const { std::free(memory); }
+    };
+
     [[noreturn]] void reject(const std::string& what) const;
-    void unmap();
+    // Bytes that stay what they are: in place, or a copy of those of the file, at a whole page.
+    std::span<const std::byte> steady(std::uint64_t offset, std::uint64_t bytes);
     void read(Verify verify);
     void check_header();
-    std::span<const container::Section> read_table() const;
+    std::span<const container::Section> read_table();
     void take(const container::Section& section);
     void check_model() const;
-    void check_hash(const container::Section& section, const char* what) const;
+    void check_hash(const container::Section& section, std::span<const std::byte> content) const;
 
     std::string name_;
-    std::span<const std::byte> bytes_;
-    std::span<const std::byte> mapped_;  // by us; empty: the bytes are the caller's
-    int file_ = -1;                      // what is mapped
+    std::unique_ptr<MappedFile> file_;  // null: the bytes are the caller's
+    std::span<const std::byte> bytes_;  // all; of a file they may turn into zeros
+    std::vector<std::unique_ptr<std::byte, Free>> copies_;
 
     const container::FileHeader* header_ = nullptr;
     const container::ModelInfo* model_ = nullptr;

@@ -37,6 +37,24 @@ std::vector<drm_skald_sync> to_uapi(std::span<const SyncPoint> points) {
     return syncs;
 }
 
+// What people can do about it.
+const char* advice_on_open(int error) {
+    switch (error) {
+        case EACCES:
+            return ": its users are the group that it belongs to (ls -l), mostly render";
+        case EMFILE:
+            return ": this process may have no more (ulimit -n)";
+        case ENOENT:
+            return ": the driver has the card, but /dev does not show it";
+        default:
+            return "";
+    }
+}
+
+// The driver has no other reason for this one.
+constexpr const char* kGone =
+    "the card is gone: it was unplugged, or its driver was unbound (ENODEV)";
+
 }  // namespace
 
 DrmDevice::DrmDevice(Os& os, const std::string& path)
@@ -49,8 +67,10 @@ DrmDevice::~DrmDevice() = default;
 
 int DrmDevice::open_node() const {
     const int fd = os_.open(path_.c_str(), O_RDWR);
-    if (fd < 0)
-        throw system_error(-fd, fmt::format("cannot open {}", path_));
+    if (fd < 0) {
+        const Error error = system_error(-fd, fmt::format("cannot open {}", path_));
+        throw Error(std::string(error.what()) + advice_on_open(-fd), -fd);
+    }
     return fd;
 }
 
@@ -72,10 +92,15 @@ void DrmDevice::check_driver() {
                     EPROTO);
 }
 
+Error DrmDevice::failed(int code, std::string_view what) const {
+    return code == ENODEV ? Error(fmt::format("{}: {}", path_, kGone), code)
+                          : system_error(code, fmt::format("{}: {}", path_, what));
+}
+
 void DrmDevice::call(unsigned long request, void* argument, const char* what) {
     const int result = os_.ioctl(file_.fd(), request, argument);
     if (result < 0)
-        throw system_error(-result, fmt::format("{}: {}", path_, what));
+        throw failed(-result, what);
 }
 
 template <class T>
@@ -104,9 +129,8 @@ NewBuffer DrmDevice::create_buffer(BufferKind kind, std::uint64_t bytes) {
     args.flags = kind == BufferKind::kCard ? DRM_SKALD_BO_CARD : DRM_SKALD_BO_SYSTEM;
     const int result = os_.ioctl(file_.fd(), DRM_IOCTL_SKALD_BO_CREATE, &args);
     if (result < 0)
-        throw system_error(-result,
-                           fmt::format("{}: cannot allocate {} bytes of {} memory", path_, bytes,
-                                       kind == BufferKind::kCard ? "card" : "system"));
+        throw failed(-result, fmt::format("cannot allocate {} bytes of {} memory", bytes,
+                                          kind == BufferKind::kCard ? "card" : "system"));
     return {BufferId{args.handle}, args.size};
 }
 
@@ -132,8 +156,7 @@ std::span<std::byte> DrmDevice::map_buffer(BufferId id, std::uint64_t bytes) {
     const int result =
         os_.mmap(bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file_.fd(), args.offset, &address);
     if (result < 0)
-        throw system_error(-result,
-                           fmt::format("{}: cannot map a buffer of {} bytes", path_, bytes));
+        throw failed(-result, fmt::format("cannot map a buffer of {} bytes", bytes));
     return {static_cast<std::byte*>(address), bytes};
 }
 
@@ -208,7 +231,7 @@ Progress DrmDevice::wait_progress(QueueId id, Progress seen, std::int64_t deadli
     args.timeout_ns = deadline_ns;
     const int result = os_.ioctl(file_.fd(), DRM_IOCTL_SKALD_WAIT_PROGRESS, &args);
     if (result < 0 && result != -ETIME)
-        throw system_error(-result, fmt::format("{}: cannot wait for a queue", path_));
+        throw failed(-result, "cannot wait for a queue");
     return {args.progress, args.completed};
 }
 
@@ -234,7 +257,7 @@ SyncobjId DrmDevice::create_syncobj() {
     std::uint32_t handle = 0;
     const int result = os_.syncobj_create(file_.fd(), &handle);
     if (result < 0)
-        throw system_error(-result, fmt::format("{}: cannot create a syncobj", path_));
+        throw failed(-result, "cannot create a syncobj");
     return SyncobjId{handle};
 }
 
@@ -248,17 +271,15 @@ bool DrmDevice::wait_syncobj(SyncobjId id, std::uint64_t point, std::int64_t dea
     if (result == -ETIME)
         return false;
     if (result < 0)
-        throw system_error(-result, fmt::format("{}: cannot wait for a syncobj", path_));
+        throw failed(-result, "cannot wait for a syncobj");
     return true;
 }
 
 std::unique_ptr<Device> open_card(Os& os, int index) {
-    const std::vector<CardNode> cards = os.cards();
+    const CardList list = os.cards();
+    const std::vector<CardNode>& cards = list.nodes;
     if (cards.empty())
-        throw Error(
-            "no Skald card found: is the skald driver loaded (lsmod) and the card there "
-            "(lspci -d 1234:5ca1)?",
-            ENODEV);
+        throw Error(no_card_text(list), list.error != 0 ? list.error : ENODEV);
     if (index == kFirstCard)
         return std::make_unique<DrmDevice>(os, cards.front().path);
     std::string known;

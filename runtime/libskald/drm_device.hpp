@@ -6,9 +6,11 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "libskald/device.hpp"
+#include "libskald/error.hpp"
 
 namespace skald::rt {
 
@@ -72,6 +74,8 @@ class DrmDevice final : public Device {
     template <class T>
     T query(std::uint32_t type, const char* what);
     void call(unsigned long request, void* argument, const char* what);
+    // errno of a call in words.
+    [[nodiscard]] Error failed(int code, std::string_view what) const;
 
     Os& os_;
     std::string path_;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The system calls themselves: libc, libdrm, libudev.
+// The system calls themselves: libc, libdrm.
 #include <fcntl.h>
-#include <libudev.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -9,33 +8,13 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstdint>
-#include <cstring>
 #include <ctime>
-#include <memory>
-#include <string_view>
-#include <utility>
 
 #include "libskald/os.hpp"
 
 namespace skald::rt {
 namespace {
-
-template <auto Unref>
-struct Release {
-    template <class T>
-    void operator()(T* object) const {
-        Unref(object);
-    }
-};
-using Udev = std::unique_ptr<udev, Release<udev_unref>>;
-using UdevEnumerate = std::unique_ptr<udev_enumerate, Release<udev_enumerate_unref>>;
-using UdevDevice = std::unique_ptr<udev_device, Release<udev_device_unref>>;
-
-std::string_view text_or_empty(const char* text) {
-    return text == nullptr ? "" : text;
-}
 
 int result(int returned) {
     return returned < 0 ? -errno : returned;
@@ -108,42 +87,7 @@ class LinuxOs final : public Os {
         return drmSyncobjTimelineWait(fd, &handle, &point, 1, deadline_ns, flags, nullptr);
     }
 
-    std::vector<CardNode> cards() override {
-        std::vector<CardNode> found;
-        const Udev context(udev_new());
-        if (!context)
-            return found;
-        const UdevEnumerate list(udev_enumerate_new(context.get()));
-        if (!list || udev_enumerate_add_match_subsystem(list.get(), "accel") < 0 ||
-            udev_enumerate_scan_devices(list.get()) < 0)
-            return found;
-        for (udev_list_entry* entry = udev_enumerate_get_list_entry(list.get()); entry != nullptr;
-             entry = udev_list_entry_get_next(entry)) {
-            const char* path = udev_list_entry_get_name(entry);
-            const UdevDevice device(
-                udev_device_new_from_syspath(context.get(), path == nullptr ? "" : path));
-            if (device)
-                add_card(device.get(), found);
-        }
-        std::sort(found.begin(), found.end(),
-                  [](const CardNode& a, const CardNode& b) { return a.index < b.index; });
-        return found;
-    }
-
-  private:
-    static void add_card(udev_device* device, std::vector<CardNode>& found) {
-        udev_device* parent = udev_device_get_parent_with_subsystem_devtype(device, "pci", nullptr);
-        if (parent == nullptr || text_or_empty(udev_device_get_driver(parent)) != "skald")
-            return;
-        CardNode node;
-        node.path = text_or_empty(udev_device_get_devnode(device));
-        node.pci_address = text_or_empty(udev_device_get_sysname(parent));
-        const std::string_view number = text_or_empty(udev_device_get_sysnum(device));
-        const auto parsed =
-            std::from_chars(number.data(), number.data() + number.size(), node.index);
-        if (!node.path.empty() && parsed.ec == std::errc())
-            found.push_back(std::move(node));
-    }
+    CardList cards() override { return list_cards("/sys"); }
 };
 
 }  // namespace

@@ -19,7 +19,7 @@ struct ModelImage {
     const container::ModelInfo& info;
     std::span<const isa::MicroOp> program;
     std::span<const std::byte> weights;
-    // Where else the weights are: a disk that is faster read than mapped.
+    // Where the weights are mapped from, if they are.
     FileRange weights_file{};
 };
 

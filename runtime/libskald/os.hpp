@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Every system call that concerns a card, behind one seam that tests can fake; plain files are read
-// and written without it. No policy here: each method is one call (through libdrm or libudev where
-// those have it).
+// and written without it. No policy here: each method is one call (through libdrm where that has
+// it).
 #pragma once
 
 #include <poll.h>
@@ -9,17 +9,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <string>
-#include <vector>
+#include "libskald/card_list.hpp"
 
 namespace skald::rt {
-
-// A card as udev lists it.
-struct CardNode {
-    std::string path;         // "/dev/accel/accel0"
-    std::string pci_address;  // "0000:01:00.0"
-    unsigned index = 0;       // N of accelN
-};
 
 // Failures come back as -errno; open and eventfd give a descriptor, poll the number that is ready,
 // the others 0. Calls that only a signal interrupted are repeated, except poll. Deadlines are
@@ -48,8 +40,7 @@ class Os {
     virtual int syncobj_wait(int fd, std::uint32_t handle, std::uint64_t point,
                              std::int64_t deadline_ns) = 0;
 
-    // Cards bound to the skald driver, in the order of their index.
-    virtual std::vector<CardNode> cards() = 0;
+    virtual CardList cards() = 0;
 };
 
 // The real one. Stateless.

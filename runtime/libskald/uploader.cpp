@@ -2,8 +2,6 @@
 // The pipeline around the copies.
 #include "libskald/uploader.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -17,20 +15,6 @@ std::uint64_t whole_pages(std::uint64_t bytes, std::uint64_t page) {
     return (bytes + page - 1) / page * page;
 }
 
-// False: not all of it is there, or it cannot be read.
-bool read_at(int fd, std::uint64_t offset, std::span<std::byte> to) {
-    while (!to.empty()) {
-        const ssize_t got = ::pread(fd, to.data(), to.size(), static_cast<off_t>(offset));
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return false;
-        to = to.subspan(static_cast<std::size_t>(got));
-        offset += static_cast<std::uint64_t>(got);
-    }
-    return true;
-}
-
 }  // namespace
 
 void Uploader::copy(std::uint64_t destination_va, std::span<const std::byte> source,
@@ -38,9 +22,16 @@ void Uploader::copy(std::uint64_t destination_va, std::span<const std::byte> sou
     for (Slot& slot : slots_)
         if (slot.va == 0)
             slot.va = space_.reserve(kWindowBytes, space_.device().info().system_page_size);
-    // The windows alone have more pages than a small source.
-    if (source.size() < kFileWindowBytes || !copy_file(destination_va, source.size(), file))
-        copy_mapped(destination_va, source);
+    try {
+        // The windows alone have more pages than a small source.
+        if (file.file == nullptr || !file.by_reads || source.size() < kFileWindowBytes ||
+            !copy_file(destination_va, source.size(), file))
+            copy_mapped(destination_va, source);
+        if (file.file != nullptr)
+            file.file->check();
+    } catch (const FileError& error) {
+        throw Error(error.what(), error.code());
+    }
 }
 
 void Uploader::copy_mapped(std::uint64_t destination_va, std::span<const std::byte> source) {
@@ -60,16 +51,17 @@ void Uploader::copy_mapped(std::uint64_t destination_va, std::span<const std::by
 }
 
 bool Uploader::copy_file(std::uint64_t destination_va, std::uint64_t bytes, const FileRange& file) {
-    bool good = file.fd >= 0;
+    bool good = true;
     for (std::uint64_t at = 0, turn = 0; good && at < bytes; turn++) {
         const std::uint64_t window = std::min(kFileWindowBytes, bytes - at);
         const std::size_t index = turn % kSlots;
         Slot& slot = slots_[index];
         jobs_.wait(index);
-        good =
-            pin_read_window(slot) && read_at(file.fd, file.offset + at, {slot.read.get(), window});
-        if (good)
+        good = pin_read_window(slot);
+        if (good) {
+            file.file->read_at(file.offset + at, {slot.read.get(), window});
             jobs_.start(index, destination_va + at, slot.va, window);
+        }
         at += window;
     }
     for (std::size_t index = 0; index < kSlots; index++) {

@@ -10,16 +10,18 @@
 #include <memory>
 #include <span>
 
+#include "files/mapped_file.hpp"
 #include "libskald/address_space.hpp"
 #include "libskald/buffer.hpp"
 #include "libskald/copy_jobs.hpp"
 
 namespace skald::rt {
 
-// Bytes of a file that are the source of an upload, too.
+// Bytes of a mapped file that are the source of an upload.
 struct FileRange {
-    int fd = -1;  // none
+    const MappedFile* file = nullptr;  // none: memory that cannot fail
     std::uint64_t offset = 0;
+    bool by_reads = true;  // quicker than through the mapping, but where that is copied at once
 };
 
 class Uploader {
@@ -31,7 +33,8 @@ class Uploader {
 
     // Returns when the bytes are there; any number, at any address on either side. Whole pages of
     // the source are read by the card in place if the driver allows, anything else goes through a
-    // buffer. file: has the same bytes. Throws what Queue does.
+    // buffer. file: where `source` is mapped from. Throws what Queue does, and Error where the file
+    // cannot be read.
     void copy(std::uint64_t destination_va, std::span<const std::byte> source,
               const FileRange& file = {});
 
@@ -50,7 +53,7 @@ class Uploader {
     };
 
     void copy_mapped(std::uint64_t destination_va, std::span<const std::byte> source);
-    // False: not or not wholly copied; no job is left then.
+    // False: windows cannot be pinned; nothing was copied then.
     [[nodiscard]] bool copy_file(std::uint64_t destination_va, std::uint64_t bytes,
                                  const FileRange& file);
     [[nodiscard]] bool pin_read_window(Slot& slot);

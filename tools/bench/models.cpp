@@ -30,10 +30,7 @@ class ModelBench {
         const Record record = describe(container, device_, options_.card.local);
         const Traffic traffic(container.model(), container.tensors());
         progress_.show(fmt::format("{}: loading", container.name()));
-        rt::ModelImage image{container.model(), container.program(), container.weights()};
-        if (!options_.card.local)
-            image.weights_file = {container.file(), container.weights_offset()};
-        rt::Model model(device_, image);
+        rt::Model model(device_, local::image_of(container, options_.card));
         for (const Case& test : cases_of(fitted_to(container.model(), options_)))
             run(test, model, traffic, record);
     }

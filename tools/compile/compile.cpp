@@ -223,6 +223,7 @@ CompileReport compile(Model& model, const CompileOptions& options,
     std::uint64_t done = 0;
     out.begin_section(ct::SectionType::Weights);
     image.write(thread_count(options), [&](std::span<const std::byte> bytes) {
+        model.check();
         out.write(bytes);
         done += bytes.size();
         if (options.progress)
@@ -243,6 +244,7 @@ CompileReport compile(Model& model, const CompileOptions& options,
     report.micro_ops = p.program.size();
     const std::string text = notes(model, options, report);
     write_section(out, ct::SectionType::Notes, std::span(text.data(), text.size()));
+    model.check();
     out.commit();
     report.file_bytes = out.size();
     report.content_hash = out.content_hash();

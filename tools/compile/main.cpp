@@ -20,8 +20,8 @@
 #include "console/standard_streams.hpp"
 #include "container/container.hpp"
 #include "error.hpp"
+#include "input/file_bytes.hpp"
 #include "input/json.hpp"
-#include "input/mapped_file.hpp"
 #include "model/family.hpp"
 #include "passes/weight_formats.hpp"
 #include "progress_bar.hpp"
@@ -88,13 +88,12 @@ void print_report(const CompileReport& r) {
 
 Calibration calibration_by(const std::filesystem::path& text, const Model& model,
                            unsigned threads) {
-    const MappedFile file(text);
-    const auto* characters = reinterpret_cast<const char*>(file.bytes().data());
+    const FileBytes file(text);
     std::optional<Calibration> calibration;
     try {
         ProgressBar bar;
         calibration = calibrate(
-            model, {characters, file.bytes().size()}, threads,
+            model, file.text(), threads,
             [&](std::uint64_t done, std::uint64_t total) { bar.show(done, total, "the text"); });
     } catch (const CompileError& e) {
         fail("{}: {}", text.string(), e.what());
@@ -170,8 +169,7 @@ CompileReport compile_with_bar(Model& model, CompileOptions& options,
 std::string check_text(const std::string& argument) {
     if (!argument.starts_with('@'))
         return argument;
-    const MappedFile file(argument.substr(1));
-    return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
+    return std::string(FileBytes(argument.substr(1)).text());
 }
 
 checking::Report check_with_bar(Model& model, CompileOptions options,
@@ -215,6 +213,7 @@ void compile_and_print(const Arguments& args, Model& model, CompileOptions& opti
     std::optional<checking::Report> checked;
     if (args.check)
         checked = check_with_bar(model, options, out, text);
+    model.check();
     if (checked && !checked->whole_text)
         console::say(
             "llm-compile: --check: the text is longer than {} tokens, the rest of it is "
@@ -258,16 +257,7 @@ void print_families(bool json) {
             "forms\nonly some have been.\n");
 }
 
-void run(const Arguments& args) {
-    if (args.list)
-        return print_families(args.json);
-    if (is_container(args.model)) {
-        check_container(args);
-        fmt::print("{}", disassemble(rt::Container(args.model).program()));
-        return;
-    }
-    Model model = args.random.empty() ? load_model(args.model, args.lora)
-                                      : load_random(args.random, args.seed);
+void compile_model(const Arguments& args, Model& model) {
     for (const std::string& remark : model.tokenizer.remarks)
         console::say("llm-compile: {}\n", remark);
     CompileOptions options = options_of(args);
@@ -291,6 +281,19 @@ void run(const Arguments& args) {
     say_context(args, p.graph.context);
     if (args.disasm)
         fmt::print("{}", disassemble(p.program));
+}
+
+void run(const Arguments& args) {
+    if (args.list)
+        return print_families(args.json);
+    if (is_container(args.model)) {
+        check_container(args);
+        fmt::print("{}", disassemble(rt::Container(args.model).program()));
+        return;
+    }
+    Model model = args.random.empty() ? load_model(args.model, args.lora)
+                                      : load_random(args.random, args.seed);
+    rt::checked(model, [&] { compile_model(args, model); });
 }
 
 std::string pass_names() {

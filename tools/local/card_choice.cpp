@@ -55,4 +55,11 @@ std::unique_ptr<rt::Device> open_card(rt::Os& os, const CardChoice& choice,
     return open_local_card(os, options);
 }
 
+rt::ModelImage image_of(const rt::Container& container, const CardChoice& choice) {
+    return {container.model(),
+            container.program(),
+            container.weights(),
+            {container.file(), container.weights_offset(), !choice.local}};
+}
+
 }  // namespace skald::local

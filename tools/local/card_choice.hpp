@@ -7,7 +7,9 @@
 #include <memory>
 #include <string>
 
+#include "container/container.hpp"
 #include "libskald/device.hpp"
+#include "libskald/model.hpp"
 
 namespace skald::local {
 
@@ -26,5 +28,8 @@ void add_card_options(CLI::App& app, CardChoice& choice);
 // weight_bytes: of the largest model that a local card has to hold. Throws rt::Error.
 [[nodiscard]] std::unique_ptr<rt::Device> open_card(rt::Os& os, const CardChoice& choice,
                                                     std::uint64_t weight_bytes);
+
+// What such a card is given of a compiled model.
+[[nodiscard]] rt::ModelImage image_of(const rt::Container& container, const CardChoice& choice);
 
 }  // namespace skald::local

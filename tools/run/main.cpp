@@ -35,10 +35,7 @@ int run(const Options& options, Startup startup) {
     const std::unique_ptr<rt::Device> device =
         local::open_card(rt::linux_os(), options.card, container.weights().size());
     startup.card_ns = now_ns();
-    rt::ModelImage image{container.model(), container.program(), container.weights()};
-    if (!options.card.local)  // there the mapping is copied at once
-        image.weights_file = {container.file(), container.weights_offset()};
-    rt::Model model(*device, image);
+    rt::Model model(*device, local::image_of(container, options.card));
     startup.uploaded_ns = now_ns();
     const Loaded loaded{model, tokenizer,
                         rt::PromptCacheKey::of(container.header(), container.model()), startup,

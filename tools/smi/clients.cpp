@@ -28,6 +28,14 @@ std::string_view trim(std::string_view text) {
     return text.substr(first, text.find_last_not_of(" \t\n") - first + 1);
 }
 
+// A process may call itself anything.
+std::string printable(std::string_view text) {
+    std::string out(text);
+    std::ranges::replace_if(
+        out, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; }, '?');
+    return out;
+}
+
 template <class T>
 bool parse_number(std::string_view text, T& value) {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -98,7 +106,7 @@ std::vector<Client> find_clients(const fs::path& proc, pid_t self) {
             if (!client || !seen.insert({pid, client->pci_address, client->id}).second)
                 continue;
             client->pid = pid;
-            client->name = trim(read_file(process.path() / "comm"));
+            client->name = printable(trim(read_file(process.path() / "comm")));
             clients.push_back(std::move(*client));
         }
     }

@@ -20,7 +20,8 @@ struct Client {
     std::uint64_t id = 0;     // of the open file; descriptors that share it count once
     std::uint64_t card_bytes = 0;
     std::uint64_t system_bytes = 0;
-    std::uint64_t engine_ns = 0;
+    std::uint64_t engine_ns = 0;        // of jobs that ended
+    std::optional<double> utilisation;  // percent of the engine; see utilisation.hpp
 };
 
 // One fdinfo file; nothing if it is not an open file of the skald driver.

@@ -66,7 +66,7 @@ pollfd Pump::source_poll() const {
 }
 
 pollfd Pump::sink_poll() const {
-    const bool wanted = begin_ != end_ && !broken_;
+    const bool wanted = begin_ != end_ && !sink_broken();
     return {wanted ? sink_ : -1, POLLOUT, 0};
 }
 
@@ -74,7 +74,7 @@ void Pump::step(short source_events, short sink_events) {
     fresh_ = 0;
     if ((source_events & kReadable) != 0) {
         take();
-        if (kind_ == Sink::kNonblocking || broken_)
+        if (kind_ == Sink::kNonblocking || sink_broken())
             give();
     } else if ((sink_events & kWritable) != 0) {
         give();
@@ -101,17 +101,17 @@ void Pump::give() {
         const std::size_t rest = end_ - begin_;
         const std::size_t size =
             kind_ == Sink::kShared ? std::min<std::size_t>(rest, PIPE_BUF) : rest;
-        const ssize_t count =
-            broken_ ? static_cast<ssize_t>(rest) : ::write(sink_, buffer_.data() + begin_, size);
+        const ssize_t count = sink_broken() ? static_cast<ssize_t>(rest)
+                                            : ::write(sink_, buffer_.data() + begin_, size);
         if (count < 0) {
             if (would_wait(errno))
                 return;
-            broken_ = true;  // from here on the stream is read to its end and dropped
+            sink_error_ = errno;  // from here on the stream is read to its end and dropped
             continue;
         }
         begin_ += static_cast<std::size_t>(count);
         moved_ += static_cast<std::uint64_t>(count);
-        if (kind_ == Sink::kShared && !broken_)
+        if (kind_ == Sink::kShared && !sink_broken())
             return;
     }
 }

@@ -82,7 +82,8 @@ class Pump {
     void limit(std::uint64_t total) { limit_ = total; }  // the stream ends after this many bytes
     std::uint64_t moved() const { return moved_; }
     bool source_ended() const { return ended_ || taken_ >= limit_; }
-    bool sink_broken() const { return broken_; }
+    bool sink_broken() const { return sink_error_ != 0; }
+    int sink_error() const { return sink_error_; }  // errno; EPIPE: the reader went away
     // Nothing more will come out of it.
     bool done() const { return source_ended() && begin_ == end_; }
 
@@ -101,7 +102,7 @@ class Pump {
     std::uint64_t moved_ = 0;
     std::uint64_t limit_ = UINT64_MAX;
     bool ended_ = false;
-    bool broken_ = false;
+    int sink_error_ = 0;
 };
 
 }  // namespace skald::vm

@@ -2,7 +2,10 @@
 #include "container/container.hpp"
 
 #include <gtest/gtest.h>
+#include <stdlib.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <initializer_list>
 #include <random>
@@ -222,6 +225,79 @@ TEST(Container, SaysThatAFileIsMissingOrEmpty) {
     EXPECT_THROW(Container(std::filesystem::path("/nonexistent/x.skald")), ContainerError);
     EXPECT_THROW(Container(std::filesystem::path("/dev/null")), ContainerError);
     EXPECT_THROW(Container(std::filesystem::path("/tmp")), ContainerError);
+}
+
+// A container of a file; the file can be cut while it is open.
+class ContainerFile : public testing::Test {
+  protected:
+    ContainerFile() : path_(testing::TempDir() + "skald-container-XXXXXX") {
+        image_.layout();
+        const auto bytes = image_.bytes();
+        const int fd = ::mkstemp(path_.data());
+        EXPECT_EQ(::write(fd, bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
+        ::close(fd);
+    }
+    ~ContainerFile() override { ::unlink(path_.c_str()); }
+    void cut(std::uint64_t bytes) const {
+        EXPECT_EQ(::truncate(path_.c_str(), static_cast<off_t>(bytes)), 0);
+    }
+    std::string unreadable() const {
+        return "cannot read " + path_ + ": Input/output error: the file became shorter meanwhile";
+    }
+
+    Image image_;
+    std::string path_;
+};
+
+TEST_F(ContainerFile, HasWhatTheSameBytesInMemoryHave) {
+    const Pages pages(image_.bytes());
+    const Container memory("memory", pages.bytes()), file(path_, Container::Verify::kWeights);
+    EXPECT_TRUE(std::ranges::equal(file.weights(), memory.weights()));
+    EXPECT_TRUE(std::ranges::equal(file.tokenizer(), memory.tokenizer()));
+    EXPECT_TRUE(std::ranges::equal(std::as_bytes(file.program()), std::as_bytes(memory.program())));
+    EXPECT_EQ(file.notes(), memory.notes());
+    EXPECT_EQ(file.content_hash(), memory.content_hash());
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(file.program().data()) % ct::kSectionAlign, 0u);
+    ASSERT_NE(file.file(), nullptr);
+    std::vector<std::byte> read(file.weights().size());
+    file.file()->read_at(file.weights_offset(), read);
+    EXPECT_TRUE(std::ranges::equal(read, file.weights()));
+}
+
+TEST_F(ContainerFile, KeepsAllButTheWeightsWhenTheFileGoes) {
+    const Container c(path_);
+    const std::string hash = c.content_hash();
+    cut(0);
+    EXPECT_EQ(c.model().vocabulary, 100u);
+    EXPECT_EQ(c.program().size(), 2u);
+    EXPECT_EQ(c.notes(), "xx");
+    EXPECT_EQ(c.content_hash(), hash);
+    EXPECT_NO_THROW(c.file()->check());
+}
+
+TEST_F(ContainerFile, SaysThatItCannotBeReadAndNotThatItIsCorrupted) {
+    const Container c(path_);
+    cut(c.weights_offset());
+    try {
+        c.verify_weights();
+        ADD_FAILURE() << "weights that are gone were verified";
+    } catch (const ContainerError& error) {
+        EXPECT_EQ(error.what(), unreadable());
+    }
+}
+
+TEST(Container, AnEmptyFileAndAFolderAreNamed) {
+    const auto error_of = [](const char* path) {
+        try {
+            const Container c(path);
+        } catch (const ContainerError& error) {
+            return std::string(error.what());
+        }
+        return std::string();
+    };
+    EXPECT_EQ(error_of("/proc/self/mem"), "/proc/self/mem: is not a file with content");
+    EXPECT_EQ(error_of("/tmp"), "/tmp: is not a regular file");
+    EXPECT_EQ(error_of("/none.skald"), "/none.skald: cannot open: No such file or directory");
 }
 
 }  // namespace

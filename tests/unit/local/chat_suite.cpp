@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // llm-run --chat and --messages as a user has them, from a pipe and on a terminal.
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -219,6 +220,28 @@ TEST_F(OnTerminal, TheSecondCtrlCAtAnEmptyLineEnds) {
     run.type("\x03");
     EXPECT_EQ(run.wait(), kDone) << run.screen();
     EXPECT_TRUE(run.is_cooked());
+}
+
+// The conversation comes from a pipe and is read once the model is open: in between the model's
+// file loses its second half.
+TEST(Chat, AModelThatCannotBeReadAnyMoreIsNamed) {
+    const fs::path folder = scratch_folder();
+    const std::string model = folder / "skald-cut.skald", pipe = folder / "skald-cut.pipe";
+    fs::copy_file(chat_model(), model, fs::copy_options::overwrite_existing);
+    fs::remove(pipe);
+    ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+    Process run(command(model, {"--messages", pipe}));
+    std::ofstream conversation(pipe);  // waits for the reader
+    fs::resize_file(model, fs::file_size(model) / 2);
+    conversation << R"([{"role": "user", "content": "Go"}])";
+    conversation.close();
+    const Finished done = run.wait();
+    EXPECT_EQ(done.status, kFailed);
+    EXPECT_EQ(done.out, "");
+    EXPECT_EQ(done.err, "llm-run: cannot read " + model +
+                            ": Input/output error: the file became shorter meanwhile\n");
+    fs::remove(model);
+    fs::remove(pipe);
 }
 
 }  // namespace

@@ -39,7 +39,10 @@ struct LoadedModel {
     LoadedModel(rt::Device& device, const char* name = kDefaultModel.model)
         : container(data_file(name)),
           tokenizer(container.tokenizer()),
-          model(device, {container.model(), container.program(), container.weights()}) {}
+          model(device, {container.model(),
+                         container.program(),
+                         container.weights(),
+                         {container.file(), container.weights_offset()}}) {}
 
     rt::Container container;
     rt::Tokenizer tokenizer;

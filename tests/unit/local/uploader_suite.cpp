@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <ostream>
 #include <random>
 #include <span>
@@ -68,21 +69,24 @@ INSTANTIATE_TEST_SUITE_P(Sizes, Upload,
 class SourceFile {
   public:
     SourceFile(std::span<const std::byte> bytes, std::uint64_t offset)
-        : path_(testing::TempDir() + "skald-upload-XXXXXX"), fd_(mkstemp(path_.data())) {
+        : path_(testing::TempDir() + "skald-upload-XXXXXX") {
+        const int fd = mkstemp(path_.data());
         const auto size = static_cast<ssize_t>(bytes.size());
-        EXPECT_EQ(pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset)), size);
+        EXPECT_EQ(pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset)), size);
+        close(fd);
+        mapped_.emplace(path_);
     }
-    ~SourceFile() {
-        close(fd_);
-        unlink(path_.c_str());
-    }
+    ~SourceFile() { unlink(path_.c_str()); }
     SourceFile(const SourceFile&) = delete;
     SourceFile& operator=(const SourceFile&) = delete;
-    [[nodiscard]] int fd() const { return fd_; }
+    [[nodiscard]] const rt::MappedFile& mapped() const { return *mapped_; }
+    void shorten(std::uint64_t bytes) const {
+        EXPECT_EQ(truncate(path_.c_str(), static_cast<off_t>(bytes)), 0);
+    }
 
   private:
     std::string path_;
-    int fd_;
+    std::optional<rt::MappedFile> mapped_;
 };
 
 class UploadOfAFile : public JobTest {
@@ -119,15 +123,34 @@ class UploadOfAFile : public JobTest {
 
 TEST_F(UploadOfAFile, TakesTheBytesOfTheFile) {
     const SourceFile file(in_file_, kOffset);
-    expect_arrives({file.fd(), kOffset}, in_file_);
+    expect_arrives({&file.mapped(), kOffset}, in_file_);
 }
 
-TEST_F(UploadOfAFile, TakesThoseInMemoryWhereTheFileCannotBeRead) {
-    const SourceFile shorter{std::span(in_file_).first(kBytes - 1), kOffset};
-    expect_arrives({shorter.fd(), kOffset}, in_memory_);
-    const int closed = dup(shorter.fd());
-    close(closed);
-    expect_arrives({closed, kOffset}, in_memory_);
+TEST_F(UploadOfAFile, TakesThoseMappedWhereThatIsWanted) {
+    const SourceFile file(in_file_, kOffset);
+    expect_arrives({&file.mapped(), kOffset, false}, in_memory_);
+}
+
+TEST_F(UploadOfAFile, SaysThatItCannotBeReadAndLeavesTheCardToTheNext) {
+    for (const bool by_reads : {true, false}) {
+        const SourceFile file(in_file_, kOffset);
+        const auto source = file.mapped().bytes().subspan(kOffset);
+        rt::AddressSpace space(*device);
+        rt::Buffer card = rt::Buffer::card(*device, kBytes);
+        const rt::Binding binding(space, card);
+        file.shorten(kOffset + kBytes / 2);
+        try {
+            rt::Uploader(space).copy(binding.va(), source, {&file.mapped(), kOffset, by_reads});
+            ADD_FAILURE() << "half a file was taken, by reads: " << by_reads;
+        } catch (const rt::Error& error) {
+            EXPECT_EQ(error.code(), EIO);
+            EXPECT_EQ(std::string(error.what()),
+                      "cannot read " + file.mapped().name() +
+                          ": Input/output error: the file became shorter meanwhile");
+        }
+        rt::Uploader(space).copy(binding.va(), in_memory_);
+        EXPECT_TRUE(std::ranges::equal(card.map().first(kBytes), in_memory_));
+    }
 }
 
 TEST_F(JobTest, AnUploaderCanBeUsedAgain) {

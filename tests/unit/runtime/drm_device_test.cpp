@@ -62,18 +62,53 @@ TEST_F(DrmDeviceTest, NamesTheCardsThereAreWhenAnIndexIsMissing) {
     EXPECT_TRUE(contains(error, "0, 3")) << error.what();
 }
 
-TEST_F(DrmDeviceTest, SaysWhatToLookAtWhenThereIsNoCard) {
+TEST_F(DrmDeviceTest, SaysWhyThereIsNoCard) {
     os.nodes.clear();
-    const Error error = error_of([&] { (void)rt::open_card(os); });
+    Error error = error_of([&] { (void)rt::open_card(os); });
     EXPECT_EQ(error.code(), ENODEV);
-    EXPECT_TRUE(contains(error, "lsmod")) << error.what();
+    EXPECT_TRUE(contains(error, "none on the PCI bus")) << error.what();
+    os.strays = {{"0000:01:00.0", "", 64u << 20}};
+    error = error_of([&] { (void)rt::open_card(os); });
+    EXPECT_EQ(error.code(), ENODEV);
+    EXPECT_TRUE(contains(error, "0000:01:00.0 cannot be used")) << error.what();
+    os.unreadable = "/sys/bus/pci/devices";
+    error = error_of([&] { (void)rt::open_card(os); });
+    EXPECT_EQ(error.code(), EMFILE);
+    EXPECT_TRUE(contains(error, "/sys/bus/pci/devices: Too many open files")) << error.what();
 }
 
-TEST_F(DrmDeviceTest, SaysWhichNodeCannotBeOpened) {
-    os.fail_call["open"] = EACCES;
-    const Error error = error_of([&] { (void)rt::open_card(os); });
-    EXPECT_EQ(error.code(), EACCES);
-    EXPECT_STREQ(error.what(), "cannot open /dev/accel/accel0: Permission denied (EACCES)");
+TEST_F(DrmDeviceTest, SaysWhichNodeCannotBeOpenedAndWhatToDo) {
+    const auto error_with = [&](int code) {
+        os.fail_call["open"] = code;
+        Error error = error_of([&] { (void)rt::open_card(os); });
+        EXPECT_EQ(error.code(), code);
+        EXPECT_TRUE(contains(error, "cannot open /dev/accel/accel0: ")) << error.what();
+        return error;
+    };
+    EXPECT_TRUE(
+        contains(error_with(EACCES), "Permission denied (EACCES): its users are the group"));
+    EXPECT_TRUE(contains(error_with(EMFILE), "Too many open files (EMFILE)"));
+    EXPECT_TRUE(contains(error_with(EMFILE), "ulimit -n"));
+    EXPECT_TRUE(contains(error_with(ENOENT), "/dev does not show it"));
+    EXPECT_STREQ(error_with(EBUSY).what(),
+                 "cannot open /dev/accel/accel0: Device or resource busy (EBUSY)");
+}
+
+TEST_F(DrmDeviceTest, SaysThatTheCardIsGoneWhateverWasAskedOfIt) {
+    const auto device = rt::open_card(os);
+    for (const unsigned long request : {DRM_IOCTL_SKALD_QUERY, DRM_IOCTL_SKALD_BO_CREATE}) {
+        os.fail_ioctl[request] = ENODEV;
+        const Error error = error_of([&] {
+            if (request == DRM_IOCTL_SKALD_QUERY)
+                (void)device->usage();
+            else
+                (void)rt::Buffer::card(*device, 1);
+        });
+        EXPECT_EQ(error.code(), ENODEV);
+        EXPECT_STREQ(error.what(),
+                     "/dev/accel/accel0: the card is gone: it was unplugged, or its driver was "
+                     "unbound (ENODEV)");
+    }
 }
 
 TEST_F(DrmDeviceTest, RefusesANodeOfAnotherDriver) {

@@ -3,6 +3,7 @@
 // demand.
 #pragma once
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -37,10 +38,15 @@ class FakeOs final : public rt::Os {
     int syncobj_destroy(int fd, std::uint32_t handle) override;
     int syncobj_wait(int fd, std::uint32_t handle, std::uint64_t point,
                      std::int64_t deadline_ns) override;
-    std::vector<rt::CardNode> cards() override { return nodes; }
+    rt::CardList cards() override {
+        return {nodes, strays, driver_loaded, unreadable, unreadable.empty() ? 0 : EMFILE};
+    }
 
     // What the machine looks like.
     std::vector<rt::CardNode> nodes = {{"/dev/accel/accel0", "0000:01:00.0", 0}};
+    std::vector<rt::StrayCard> strays;
+    bool driver_loaded = true;
+    std::string unreadable;  // not empty: too many open files to look at that
     std::string driver = "skald";
     int driver_major = SKALD_DRIVER_MAJOR;
     drm_skald_query_device device{};

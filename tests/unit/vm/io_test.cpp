@@ -102,7 +102,22 @@ TEST_P(PumpTest, DropsWhatAGoneReaderCannotTake) {
     for (int i = 0; i < 10 && !pump_.done(); ++i)
         turn();
     EXPECT_TRUE(pump_.sink_broken());
+    EXPECT_EQ(pump_.sink_error(), EPIPE);
     EXPECT_TRUE(pump_.done());
+}
+
+TEST_P(PumpTest, TellsASinkThatIsFullFromAReaderThatWentAway) {
+    const Fd full(::open("/dev/full", O_WRONLY));
+    Pump pump(from_.read.get(), full.get(), GetParam());
+    put(from_.write.get(), pattern(10000));
+    from_.write.reset();
+    for (int i = 0; i < 10 && !pump.done(); ++i) {
+        pollfd polls[] = {pump.source_poll(), pump.sink_poll()};
+        ASSERT_GT(::poll(polls, 2, 0), 0);
+        pump.step(polls[0].revents, polls[1].revents);
+    }
+    EXPECT_TRUE(pump.done());
+    EXPECT_EQ(pump.sink_error(), ENOSPC);
 }
 
 TEST_P(PumpTest, ShowsWhatTheLastStepRead) {

@@ -78,5 +78,53 @@ TEST_F(LogFile, HearsWhyInitGaveUp) {
     EXPECT_FALSE(log.trouble());
 }
 
+// As Linux 6.12 says it.
+constexpr const char* kMemoryReport =
+    "[    9.1] llm-run invoked oom-killer: gfp_mask=0x140cca(GFP_HIGHUSER_MOVABLE|__GFP_COMP), "
+    "order=0, oom_score_adj=0\n"
+    "[    9.1] CPU: 0 UID: 0 PID: 57 Comm: llm-run Not tainted 6.12.95 #1\n"
+    "[    9.1] Call Trace:\n"
+    "[    9.1]  <TASK>\n"
+    "[    9.1]  dump_stack_lvl+0x64/0x80\n"
+    "[    9.1] Mem-Info:\n"
+    "[    9.1] active_anon:1 inactive_anon:2 isolated_anon:0\n"
+    "[    9.2] Out of memory: Killed process 57 (llm-run) total-vm:2096kB, anon-rss:1kB\n";
+
+TEST_F(LogFile, MemoryThatRunsOutIsNoTroubleOfTheKernelAndNamesWhoWasKilled) {
+    KernelLog log(path_);
+    EXPECT_FALSE(log.killed());
+    log.append(bytes(kMemoryReport));
+    EXPECT_FALSE(log.trouble()) << *log.trouble();
+    EXPECT_EQ(log.killed(), "llm-run (process 57)");
+    log.append(bytes("[   10.0] Call Trace:\n"));
+    EXPECT_TRUE(log.trouble());
+}
+
+TEST_F(LogFile, APanicForMemoryIsTrouble) {
+    KernelLog log(path_);
+    log.append(
+        bytes("[ 9.1] init invoked oom-killer: gfp_mask=0x1, order=0, oom_score_adj=0\n"
+              "[ 9.1] Call Trace:\n[ 9.1] Mem-Info:\n"
+              "[ 9.2] Kernel panic - not syncing: System is deadlocked on memory\n"));
+    EXPECT_EQ(log.trouble(), "[ 9.2] Kernel panic - not syncing: System is deadlocked on memory");
+    EXPECT_FALSE(log.killed());
+}
+
+TEST_F(LogFile, HearsOfAKillByTheLimitOfAGroup) {
+    KernelLog log(path_);
+    log.append(
+        bytes("[ 9.2] Memory cgroup out of memory: Killed process 8 (a b) total-vm:1kB\n"
+              "[ 9.3] mytool: is out of memory: Killed process 9 (x)\n"));
+    EXPECT_EQ(log.killed(), "a b (process 8)");
+}
+
+TEST_F(LogFile, HearsTheGuestGoToSleep) {
+    KernelLog log(path_);
+    log.append(bytes("[ 9.2] PM: hibernation: Registered nosave memory\n"));
+    EXPECT_FALSE(log.suspended());
+    log.append(bytes("[ 9.3] PM: suspend entry (s2idle)\n"));
+    EXPECT_TRUE(log.suspended());
+}
+
 }  // namespace
 }  // namespace skald::vm

@@ -191,6 +191,45 @@ TEST(SmiInGuest, ShowsTheCardAndItsClients) {
     EXPECT_LE(cards[0]["memory_used"], cards[0]["memory_total"]);
 }
 
+std::string smi(const Words& options) {
+    Words words = {"skald-smi", "--format=csv,noheader,nounits"};
+    words.insert(words.end(), options.begin(), options.end());
+    const Finished done = run(words);
+    EXPECT_EQ(done.status, 0) << done.err;
+    return done.out;
+}
+
+TEST(SmiInGuest, AnswersQueriesForFieldsOfCardsAndClients) {
+    HeldRun held;
+    EXPECT_EQ(smi({"--query-card=index,name,status,clients"}), "0, Skald SK1, ok, 1\n");
+    const std::string clients = smi({"--query-clients=name,pid"});
+    EXPECT_TRUE(clients.starts_with("llm-run, ")) << clients;
+    EXPECT_EQ(std::ranges::count(clients, '\n'), 1) << clients;
+    const Finished lines = run({"skald-smi", "--json", "-l", "0.1", "-c", "3"});
+    EXPECT_EQ(std::ranges::count(lines.out, '\n'), 3) << lines.out;
+}
+
+TEST(SmiInGuest, ShowsThatACardIsBusyAndThatItIsNot) {
+    EXPECT_EQ(smi({"--query-card=utilisation"}), "0.0\n");
+    Process busy({"llm-bench", "-m", model(), "-p", "0", "-n", "200", "-r", "1000", "-o", "csv"});
+    while (smi({"--query-clients=engine.time"}) == "")
+        continue;
+    // Jobs end once a second: a look must be longer.
+    const std::string looks = smi({"--query-card=utilisation", "-l", "3", "-c", "2"});
+    EXPECT_GT(std::stod(last_line(looks)), 0) << looks;
+    busy.signal(SIGKILL);
+    static_cast<void>(busy.wait());
+}
+
+TEST(SmiInGuest, ResetsACardThatWorksOnAndCountsIt) {
+    const int before = std::stoi(smi({"--query-card=resets"}));
+    const Finished done = run({"skald-smi", "--reset", "0"});
+    EXPECT_EQ(done.status, 0) << done.err;
+    EXPECT_TRUE(done.out.starts_with("card 0 (")) << done.out;
+    EXPECT_EQ(std::stoi(smi({"--query-card=resets"})), before + 1);
+    EXPECT_EQ(run(command(kGreedy200)).status, 0);
+}
+
 TEST(SmiInGuest, HasNoClientsWhenNobodyIsThere) {
     const json cards = json::parse(run({"skald-smi", "--json"}).out)["cards"];
     ASSERT_EQ(cards.size(), 1u);

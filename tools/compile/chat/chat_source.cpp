@@ -6,9 +6,9 @@
 #include <optional>
 
 #include "error.hpp"
+#include "input/file_bytes.hpp"
 #include "input/gguf.hpp"
 #include "input/json.hpp"
-#include "input/mapped_file.hpp"
 
 namespace skald::compiler {
 namespace {
@@ -22,7 +22,7 @@ std::optional<Json> maybe_json(const fs::path& path) {
     std::error_code ignored;
     if (!fs::exists(path, ignored))
         return std::nullopt;
-    const MappedFile file(path);
+    const FileBytes file(path);
     return parse_json_object(file.name(), file.bytes());
 }
 
@@ -30,8 +30,7 @@ std::string read_file(const fs::path& path) {
     std::error_code ignored;
     if (fs::is_regular_file(path, ignored) && fs::file_size(path, ignored) == 0)
         return {};
-    const MappedFile file(path);
-    return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
+    return std::string(FileBytes(path).text());
 }
 
 rt::ChatSection::Texts jinja_files(const fs::path& folder) {

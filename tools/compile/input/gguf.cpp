@@ -110,6 +110,11 @@ Gguf::Gguf(const fs::path& path) : parts_(open_parts(path)) {
                      it->second.part->file.name());
 }
 
+void Gguf::check() const {
+    for (const GgufPart& part : parts_)
+        part.file.check();
+}
+
 std::string Gguf::name() const {
     const std::string last = fs::path(file()).filename().string();
     const std::string suffix = part_suffix(0, parts_.size());

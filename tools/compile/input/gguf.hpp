@@ -15,11 +15,12 @@
 #include <vector>
 
 #include "input/gguf_part.hpp"
+#include "input/input_files.hpp"
 #include "input/tensor.hpp"
 
 namespace skald::compiler {
 
-class Gguf {
+class Gguf : public InputFiles {
   public:
     // `path`: the file, or any part of a split one; the others are opened too.
     explicit Gguf(const std::filesystem::path& path);
@@ -55,6 +56,7 @@ class Gguf {
     std::vector<std::string> tensor_names() const;
     std::string name() const;  // of the file, without the ending and the number of a part
     const std::string& file() const { return parts_.front().file.name(); }
+    void check() const override;
 
   private:
     struct Place {

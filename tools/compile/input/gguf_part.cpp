@@ -259,7 +259,7 @@ class Parser {
 }  // namespace
 
 GgufPart::GgufPart(const std::filesystem::path& path) : file(path) {
-    Parser(*this).run();
+    rt::checked(file, [&] { Parser(*this).run(); });
 }
 
 // Names of the tensor types that are not read, for the message that says so.

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
-// A file mapped for reading: models are larger than what a compiler should hold in memory.
+// A file mapped for reading: models are larger than what a compiler should hold in memory. What is
+// small is better read, see file_bytes.hpp.
 #pragma once
 
 #include <cstddef>
 #include <filesystem>
 #include <span>
 #include <string>
+
+#include "files/mapped_file.hpp"
 
 namespace skald::compiler {
 
@@ -14,17 +17,15 @@ class MappedFile {
     // Throws CompileError if the file cannot be opened or mapped, or is only a Git LFS pointer. An
     // empty file maps to no bytes.
     explicit MappedFile(const std::filesystem::path& path);
-    ~MappedFile();
-    MappedFile(MappedFile&& other) noexcept;
-    MappedFile& operator=(MappedFile&& other) noexcept;
 
-    std::span<const std::byte> bytes() const { return {data_, size_}; }
-    const std::string& name() const { return name_; }
+    // Zeros where the file cannot be read: what is made of them counts after check().
+    std::span<const std::byte> bytes() const { return file_.bytes(); }
+    const std::string& name() const { return file_.name(); }
+    // Throws CompileError if something could not be read so far.
+    void check() const;
 
   private:
-    std::string name_;
-    const std::byte* data_ = nullptr;
-    std::size_t size_ = 0;
+    rt::MappedFile file_;
 };
 
 }  // namespace skald::compiler

@@ -8,6 +8,7 @@
 
 #include "error.hpp"
 #include "input/byte_reader.hpp"
+#include "input/file_bytes.hpp"
 #include "input/json.hpp"
 
 namespace skald::compiler {
@@ -67,6 +68,10 @@ std::span<const std::byte> read_data(const JsonObject& entry, std::span<const st
 
 void SafeTensors::add_file(const fs::path& path) {
     const MappedFile& file = files_.emplace_back(path);
+    rt::checked(file, [&] { read_tensors(file); });
+}
+
+void SafeTensors::read_tensors(const MappedFile& file) {
     ByteReader in(file.name(), file.bytes());
     const auto header_bytes = in.get<std::uint64_t>("the header length");
     const auto header_text = in.take(header_bytes, "the header");
@@ -118,7 +123,7 @@ SafeTensors SafeTensors::open_folder(const fs::path& folder, std::string_view st
 }
 
 void SafeTensors::add_shards(const fs::path& index) {
-    const MappedFile file(index);
+    const FileBytes file(index);
     const Json json = parse_json_object(file.name(), file.bytes());
     const JsonObject map = JsonObject(file.name(), "", json).object("weight_map");
     const fs::path folder = index.parent_path();
@@ -146,6 +151,11 @@ void SafeTensors::add_shards(const fs::path& index) {
         if (it->second.file != (folder / name).string())
             map.reject(tensor, fmt::format("is not in {}, but in {}", name, it->second.file));
     }
+}
+
+void SafeTensors::check() const {
+    for (const MappedFile& file : files_)
+        file.check();
 }
 
 const Tensor* SafeTensors::find(const std::string& name) const {

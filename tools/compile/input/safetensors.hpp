@@ -31,6 +31,9 @@ class SafeTensors {
 
     std::vector<std::string> names() const;
 
+    // Throws if something in a file could not be read so far.
+    void check() const;
+
   private:
     struct Entry {
         Tensor tensor;
@@ -38,6 +41,7 @@ class SafeTensors {
     };
 
     void add_file(const std::filesystem::path& path);
+    void read_tensors(const MappedFile& file);
     void add_shards(const std::filesystem::path& index);
 
     std::vector<MappedFile> files_;

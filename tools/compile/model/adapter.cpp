@@ -5,7 +5,7 @@
 
 #include "error.hpp"
 #include "input/checkpoint_folder.hpp"
-#include "input/mapped_file.hpp"
+#include "input/file_bytes.hpp"
 
 namespace skald::compiler {
 namespace {
@@ -13,7 +13,7 @@ namespace {
 constexpr std::string_view kPrefix = "base_model.model.";
 
 Json read(const std::filesystem::path& path) {
-    const MappedFile file(path);
+    const FileBytes file(path);
     return parse_json_object(file.name(), file.bytes());
 }
 

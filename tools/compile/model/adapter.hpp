@@ -26,6 +26,9 @@ class Adapter {
     // Throws CompileError naming a tensor of the adapter that no weight asked for.
     void refuse_unused() const;
 
+    // Throws CompileError if something in its files could not be read so far.
+    void check() const { tensors_.check(); }
+
   private:
     double scale_of(const std::string& module, std::uint64_t rank) const;
     const Tensor* take(const std::string& name);

@@ -4,13 +4,13 @@
 #include <algorithm>
 
 #include "error.hpp"
-#include "input/mapped_file.hpp"
+#include "input/file_bytes.hpp"
 
 namespace skald::compiler {
 namespace {
 
 Json read(const std::filesystem::path& path) {
-    const MappedFile file(path);
+    const FileBytes file(path);
     return parse_json_object(file.name(), file.bytes());
 }
 

@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "error.hpp"
+#include "input/file_bytes.hpp"
 #include "input/json.hpp"
-#include "input/mapped_file.hpp"
 #include "model/config_file.hpp"
 
 namespace skald::compiler {
@@ -28,7 +28,7 @@ void read_generation(const std::filesystem::path& folder, ModelConfig& c) {
     std::error_code ignored;
     if (!std::filesystem::exists(path, ignored))
         return;
-    const MappedFile file(path);
+    const FileBytes file(path);
     const Json json = parse_json_object(file.name(), file.bytes());
     const JsonObject g(file.name(), "", json);
     if (g.has("eos_token_id"))

@@ -46,7 +46,7 @@ Model load_gguf(const std::filesystem::path& file) {
     m.config.name = name ? *name : gguf->name();
     skip_harmless(*gguf, architecture);
     Source source(*gguf, architecture);
-    m.spec = describe(*family, source);
+    m.spec = rt::checked(*gguf, [&] { return describe(*family, source); });
     m.tokenizer = load_gguf_tokenizer(*gguf);
     m.config.eos_ids = m.tokenizer.eos_ids;
     if (m.tokenizer.bos_id != tokenizer::kNoToken)

@@ -5,7 +5,7 @@
 
 #include "error.hpp"
 #include "input/checkpoint_folder.hpp"
-#include "input/mapped_file.hpp"
+#include "input/file_bytes.hpp"
 #include "input/safetensors.hpp"
 #include "model/adapter.hpp"
 #include "model/config_file.hpp"
@@ -44,7 +44,14 @@ void merge(std::vector<std::uint32_t>& ids, const std::vector<std::uint32_t>& mo
             ids.push_back(id);
 }
 
-struct Files {
+struct Files : InputFiles {
+    explicit Files(SafeTensors all) : tensors(std::move(all)) {}
+    void check() const override {
+        tensors.check();
+        if (adapter != nullptr)
+            adapter->check();
+    }
+
     SafeTensors tensors;
     std::unique_ptr<Adapter> adapter;  // null: there is none
 };
@@ -54,7 +61,7 @@ Model load(const fs::path& folder, const char* stem, const JsonObject& config, c
     if (!family.needs.empty())
         fail("{}: {} models are not supported: the card lacks {}", folder.string(), family.name,
              family.needs);
-    auto files = std::make_shared<Files>(Files{SafeTensors::open_folder(folder, stem), {}});
+    auto files = std::make_shared<Files>(SafeTensors::open_folder(folder, stem));
     if (!lora.empty())
         files->adapter = std::make_unique<Adapter>(lora);
     Model m;
@@ -68,7 +75,7 @@ Model load(const fs::path& folder, const char* stem, const JsonObject& config, c
     if (adapter != nullptr)
         source.adapt(
             [adapter](const std::string& name, const Expr& e) { return adapter->apply(name, e); });
-    m.spec = describe(family, source);
+    m.spec = rt::checked(*files, [&] { return describe(family, source); });
     if (adapter != nullptr)
         adapter->refuse_unused();
     return m;
@@ -96,7 +103,7 @@ Model load_hugging_face(const fs::path& folder, const fs::path& lora) {
         if (const ConfigFile file(folder / "config.json"); !file.family().needs.empty())
             return load(folder, "model", file.config(), file.family(), lora);
     if (model_in(folder) == Checkpoint::kMistral) {
-        const MappedFile params(folder / "params.json");
+        const FileBytes params(folder / "params.json");
         const Json json = parse_json_object(params.name(), params.bytes());
         const JsonObject config(params.name(), "", json);
         Model m = load(folder, "consolidated", config, family_of_name("mistral-native"), lora);

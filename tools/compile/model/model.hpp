@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "input/input_files.hpp"
 #include "model/model_config.hpp"
 #include "model/spec.hpp"
 #include "tokenizer/spec.hpp"
@@ -17,9 +18,15 @@ struct Model {
     ModelConfig config;
     DecoderSpec spec;
     rt::TokenizerSpec tokenizer;
-    std::shared_ptr<const void> files;  // keeps what the weights point into
+    std::shared_ptr<const InputFiles> files;  // what the weights point into; null: memory
     // Of random models, in the order in which they were asked for.
     std::vector<const Tensor*> random_tensors{};
+
+    // Throws CompileError if a file could not be read: what was computed then came of zeros.
+    void check() const {
+        if (files)
+            files->check();
+    }
 };
 
 // A Hugging Face folder (or Mistral's own) or a GGUF file, told apart by what is there. `lora`, if

@@ -68,9 +68,9 @@ std::uint64_t seed_of(std::string_view name, std::uint64_t seed) {
 }
 
 // Made when they are asked for.
-class RandomTensors {
+class RandomTensors : public InputFiles {
   public:
-    RandomTensors(std::uint64_t seed) : seed_(seed), ones_(isa::kMaxK, 1.0f) {}
+    explicit RandomTensors(std::uint64_t seed) : seed_(seed), ones_(isa::kMaxK, 1.0f) {}
 
     const Tensor* make(const std::string& name, std::span<const std::uint64_t> shape) {
         const auto [it, added] = tensors_.try_emplace(name);
@@ -96,6 +96,7 @@ class RandomTensors {
     }
 
     const std::vector<const Tensor*>& order() const { return order_; }
+    void check() const override {}
 
   private:
     std::uint64_t seed_;

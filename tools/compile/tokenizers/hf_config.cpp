@@ -5,7 +5,7 @@
 #include <charconv>
 
 #include "error.hpp"
-#include "input/mapped_file.hpp"
+#include "input/file_bytes.hpp"
 #include "tokenizers/end_of_turn.hpp"
 
 namespace skald::compiler {
@@ -152,7 +152,7 @@ void apply_hf_config(const fs::path& folder, const JsonObject& file, HfVocabular
         std::error_code ignored;
         if (!fs::exists(folder / name, ignored))
             return;
-        const MappedFile mapped(folder / name);
+        const FileBytes mapped(folder / name);
         const Json json = parse_json_object(mapped.name(), mapped.bytes());
         read(JsonObject(mapped.name(), "", json));
     };

@@ -2,8 +2,8 @@
 #include "tokenizers/hf_tokenizer.hpp"
 
 #include "error.hpp"
+#include "input/file_bytes.hpp"
 #include "input/json.hpp"
-#include "input/mapped_file.hpp"
 #include "tokenizer/byte_level.hpp"
 #include "tokenizers/end_of_turn.hpp"
 #include "tokenizers/hf_config.hpp"
@@ -45,7 +45,7 @@ rt::TokenizerSpec load_hf_tokenizer(const std::filesystem::path& path) {
     if (!std::filesystem::exists(path, ignored))
         fail("{}: no such file; a folder needs its tokenizer as tokenizer.json (or tekken.json)",
              path.string());
-    const MappedFile file(path);
+    const FileBytes file(path);
     const Json json = parse_json_object(file.name(), file.bytes());
     const JsonObject object(file.name(), "", json);
     Spec spec;

@@ -12,7 +12,7 @@
 
 #include "error.hpp"
 #include "input/json.hpp"
-#include "input/mapped_file.hpp"
+#include "input/file_bytes.hpp"
 #include "tokenizer/byte_level.hpp"
 #include "tokenizer/regex.hpp"
 #include "tokenizers/end_of_turn.hpp"
@@ -214,7 +214,7 @@ class Reader {
 }  // namespace
 
 rt::TokenizerSpec load_tekken_tokenizer(const std::filesystem::path& path) {
-    const MappedFile file(path);
+    const FileBytes file(path);
     const Json json = parse_json_object(file.name(), file.bytes());
     const JsonObject object(file.name(), "", json);
     Spec spec = Reader(object).read();

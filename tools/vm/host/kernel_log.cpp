@@ -70,8 +70,35 @@ void KernelLog::append(std::span<const std::uint8_t> bytes) {
     }
 }
 
+// Memory that runs out is no fault of the kernel, though it shows where it was asked for:
+//   llm-run invoked oom-killer: gfp_mask=...
+//   Call Trace: ...
+//   Mem-Info: ...
+//   Out of memory: Killed process 57 (llm-run) total-vm:...
+void KernelLog::hear_of_memory(std::string_view says) {
+    if (says.find(" invoked oom-killer: ") != std::string_view::npos)
+        memory_report_ = true;
+    else if (says.starts_with("Mem-Info:"))
+        memory_report_ = false;
+    constexpr std::string_view kOfAll = "Out of memory: Killed process ";
+    constexpr std::string_view kOfGroup = "Memory cgroup out of memory: Killed process ";
+    const bool of_all = says.starts_with(kOfAll);
+    if (killed_ || (!of_all && !says.starts_with(kOfGroup)))
+        return;
+    const std::string_view who = says.substr(of_all ? kOfAll.size() : kOfGroup.size());
+    const auto open = who.find(" ("), close = who.find(')');
+    if (open != std::string_view::npos && close != std::string_view::npos && close > open)
+        killed_ = std::string(who.substr(open + 2, close - open - 2)) + " (process " +
+                  std::string(who.substr(0, open)) + ")";
+}
+
 void KernelLog::line(std::string_view text) {
-    if (!trouble_ && is_trouble(text))
+    const std::string_view says = without_stamp(text);
+    hear_of_memory(says);
+    suspended_ = suspended_ || says.starts_with("PM: suspend entry") ||
+                 says.starts_with("PM: hibernation: hibernation entry");
+    const bool of_report = memory_report_ && says.starts_with("Call Trace:");
+    if (!trouble_ && is_trouble(text) && !of_report)
         trouble_ = std::string(text);
     const auto at = text.find(kInit);
     if (at != std::string_view::npos)

@@ -24,15 +24,23 @@ class KernelLog {
     const std::optional<std::string>& trouble() const { return trouble_; }
     // The last line that our init wrote: why it gave up, when it did.
     const std::optional<std::string>& init_says() const { return init_says_; }
+    // The first program that was killed because memory ran out: "llm-run (process 57)".
+    const std::optional<std::string>& killed() const { return killed_; }
+    // The guest went to sleep, or tried what it would do then.
+    bool suspended() const { return suspended_; }
 
   private:
     void line(std::string_view text);
+    void hear_of_memory(std::string_view says);
 
     std::ofstream file_;
     std::string pending_;
     bool any_ = false;
     std::optional<std::string> trouble_;
     std::optional<std::string> init_says_;
+    std::optional<std::string> killed_;
+    bool memory_report_ = false;  // amid the lines about memory that ran out
+    bool suspended_ = false;
 };
 
 // Whether a line of the kernel's log, its time stamp included, is such a sign.

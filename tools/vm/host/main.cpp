@@ -75,6 +75,8 @@ int run(const Options& options) {
         Session session(options, logs.path());
         outcome = session.run();
     }
+    for (const std::string& remark : outcome.remarks)
+        say(remark);
     if (outcome.trouble.empty())
         return outcome.status;
     std::vector<std::string> reasons;

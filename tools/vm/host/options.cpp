@@ -17,6 +17,7 @@ using console::whole_number;
 
 constexpr const char* kFooter = R"(
 Exit status: the command's own (128 + n if signal n ended it), or
+  122  its output could not be written: a full disk, an error of the medium
   123  the guest failed: kernel oops or warning, hang, or an end before the command's
   124  the time given with --timeout ran out
   125  nothing was run: a bad option, a missing file, QEMU did not start

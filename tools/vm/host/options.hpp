@@ -13,6 +13,7 @@
 namespace skald::vm {
 
 // Exit statuses of skald-vm itself; every other one is the command's.
+inline constexpr int kOutputLost = 122;   // what the command wrote could not be written here
 inline constexpr int kGuestFailed = 123;  // kernel oops or warning, hang, early exit
 inline constexpr int kTimedOut = 124;     // --timeout ran out, as timeout(1) has it
 inline constexpr int kCannotRun = 125;    // nothing was run: bad option, missing file, no QEMU

@@ -8,9 +8,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <string_view>
+#include <utility>
+
+#include "console/standard_streams.hpp"
 
 extern char** environ;
 
@@ -124,6 +129,18 @@ void Session::hear_console() {
         console_open_ = false;
     if (log_.trouble() && !trouble_since_)
         trouble_since_ = Clock::now();
+    tell_of_sleep();
+}
+
+// At once: what touches a share from then on waits for ever, and signs of life go on.
+void Session::tell_of_sleep() {
+    if (sleep_told_ || !log_.suspended() || options_.shares.empty())
+        return;
+    sleep_told_ = true;
+    console::say(
+        "skald-vm: the guest goes to sleep: Linux does not wake its shared directories (9p over "
+        "virtio), so that what uses one hangs; --disk survives{}\n",
+        raw_ ? "\r" : "");
 }
 
 void Session::hear_guest() {
@@ -186,6 +203,7 @@ void Session::finish_streams() {
         stdin_told_ = true;
         send(encode_number(MessageType::kStdinEnd, in_.moved()));
     }
+    // As a pipe without a reader has it; what was lost for another reason is told at the end.
     if (out_.sink_broken() && !pipe_told_ && state_ == State::kRunning) {
         pipe_told_ = true;
         send(encode_number(MessageType::kSignal, SIGPIPE));
@@ -274,6 +292,17 @@ void Session::end(int status, std::string trouble) {
 
 // A kernel that complained makes a failure of everything but a failure that is one already.
 Outcome Session::verdict(Outcome outcome) const {
+    for (const auto& [pump, stream] : {std::pair(&out_, "output"), std::pair(&err_, "error")})
+        if (const int error = pump->sink_error(); error != 0 && error != EPIPE) {
+            outcome.remarks.push_back(fmt::format("standard {}: {}", stream, std::strerror(error)));
+            if (outcome.status < kOutputLost || outcome.status > kCannotRun)
+                outcome.status = kOutputLost;
+        }
+    if (const auto& killed = log_.killed())
+        outcome.remarks.push_back(fmt::format(
+            "the guest ran out of memory, and its kernel killed {}; --memory gives it more than "
+            "{} MiB",
+            *killed, options_.memory_mib));
     const auto& trouble = log_.trouble();
     if (trouble && !options_.allow_warnings && outcome.status != kCannotRun) {
         outcome.status = kGuestFailed;

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "vm/host/kernel_log.hpp"
 #include "vm/host/options.hpp"
@@ -17,10 +18,12 @@
 
 namespace skald::vm {
 
-// How it came out: the status to exit with and, where something went wrong, a sentence.
+// How it came out: the status to exit with and, where the guest went wrong, a sentence, to which
+// the logs have more to say.
 struct Outcome {
     int status = 0;
     std::string trouble;
+    std::vector<std::string> remarks{};  // sentences of their own
 };
 
 class Session {
@@ -50,6 +53,7 @@ class Session {
     // Ends the session with this outcome; the first one stands.
     void end(int status, std::string trouble = {});
     Outcome verdict(Outcome outcome) const;
+    void tell_of_sleep();
 
     const Options& options_;
     bool terminal_;
@@ -67,6 +71,7 @@ class Session {
     bool console_open_ = true;
     bool stdin_told_ = false;
     bool pipe_told_ = false;
+    bool sleep_told_ = false;
     std::optional<ExitReport> report_;
     std::optional<Outcome> outcome_;
     std::optional<Clock::time_point> interrupted_;

@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: MIT
-// skald-smi against a fake kernel and a /proc of our own.
+// Who has a card open, by a /proc of our own.
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
 
-#include "fake_os.hpp"
 #include "smi/clients.hpp"
-#include "smi/status.hpp"
 
 namespace skald::test {
 namespace {
@@ -71,38 +67,10 @@ TEST(SmiClients, CountsAnOpenFileOnceAndNotItself) {
     EXPECT_EQ(clients[0].name, "llm-run");
 }
 
-TEST(SmiStatus, ListsCardsWithTheirClients) {
-    FakeOs os;
-    os.usage.mem_used = 5u << 20;
-    smi::Client client;
-    client.pid = 20;
-    client.name = "llm-run";
-    client.pci_address = "0000:01:00.0";
-    smi::Client elsewhere = client;
-    elsewhere.pci_address = "0000:09:00.0";
-    const auto cards = smi::read_status(os, {client, elsewhere});
-    ASSERT_EQ(cards.size(), 1u);
-    const std::string table = smi::table(cards);
-    EXPECT_NE(table.find("5 / 256 MiB"), std::string::npos) << table;
-    EXPECT_NE(table.find("1.2.3"), std::string::npos) << table;
-    const auto json = nlohmann::json::parse(smi::json_text(cards));
-    EXPECT_EQ(json["cards"][0]["memory_used"], 5u << 20);
-    ASSERT_EQ(json["cards"][0]["clients"].size(), 1u);
-    EXPECT_EQ(json["cards"][0]["clients"][0]["pid"], 20);
-    EXPECT_TRUE(os.nothing_left());
-}
-
-TEST(SmiStatus, ACardThatCannotBeAskedSaysWhy) {
-    FakeOs os;
-    os.nodes.push_back({"/dev/accel/accel1", "0000:02:00.0", 1});
-    os.fail_call["open"] = EACCES;
-    const auto cards = smi::read_status(os, {});
-    ASSERT_EQ(cards.size(), 2u);
-    EXPECT_NE(cards[0].error.find("EACCES"), std::string::npos);
-    EXPECT_TRUE(cards[1].error.empty());
-    const auto json = nlohmann::json::parse(smi::json_text(cards));
-    EXPECT_TRUE(json["cards"][0].contains("error"));
-    EXPECT_FALSE(json["cards"][1].contains("error"));
+TEST(SmiClients, ANameThatWouldConfuseATerminalIsMadeHarmless) {
+    const ProcFolder proc;
+    proc.add(20, "a\033[2Jb\tc", 4, kFdinfo);
+    EXPECT_EQ(smi::find_clients(proc.path(), 3).at(0).name, "a?[2Jb?c");
 }
 
 }  // namespace
