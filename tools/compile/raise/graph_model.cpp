@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+#include "raise/graph_model.hpp"
+
+#include <algorithm>
+
+#include "error.hpp"
+#include "import/import.hpp"
+#include "input/json.hpp"
+#include "input/mapped_file.hpp"
+#include "model/config_file.hpp"
+#include "model/generation.hpp"
+#include "raise/raise.hpp"
+#include "tokenizers/hf_tokenizer.hpp"
+
+namespace skald::compiler {
+namespace {
+
+namespace fs = std::filesystem;
+
+void merge(std::vector<std::uint32_t>& ids, const std::vector<std::uint32_t>& more) {
+    for (const std::uint32_t id : more)
+        if (std::ranges::find(ids, id) == ids.end())
+            ids.push_back(id);
+}
+
+// A graph says nothing of how long a sequence the model was trained for, nor which tokens end one.
+// config.json beside the tokenizer may.
+void read_config(const fs::path& folder, Model& m) {
+    std::error_code ignored;
+    const fs::path path = folder / "config.json";
+    if (!fs::exists(path, ignored))
+        return;
+    const MappedFile file(path);
+    const Json json = parse_json_object(file.name(), file.bytes());
+    const JsonObject config(file.name(), "", json);
+    std::vector<JsonObject> objects{config};
+    if (const auto text = config.maybe_object("text_config"))
+        objects.insert(objects.begin(), *text);
+    for (const JsonObject& o : objects) {
+        if (m.config.architecture.empty())
+            m.config.architecture = o.maybe_string("model_type").value_or("");
+        if (m.config.eos_ids.empty())
+            m.config.eos_ids = token_ids(o, "eos_token_id");
+        if (const auto bos = o.maybe_uint("bos_token_id"); bos && !m.config.bos_id) {
+            if (*bos > 0xffffffffu)
+                o.reject("bos_token_id", "is too large");
+            m.config.bos_id = static_cast<std::uint32_t>(*bos);
+        }
+        for (const char* key : {"max_position_embeddings", "n_positions"})
+            if (const auto n = o.maybe_uint(key); n && *n > 0 && *n < m.spec.longest)
+                m.spec.context = m.spec.longest = static_cast<std::uint32_t>(*n);
+    }
+}
+
+}  // namespace
+
+bool is_graph(const fs::path& path) {
+    return graphs::is_graph_file(path);
+}
+
+Model load_graph(const fs::path& path, const GraphOptions& options) {
+    auto graph = std::make_shared<graphs::TensorGraph>(graphs::import_graph(path));
+    if (options.imported)
+        options.imported(graphs::to_string(*graph));
+    raising::Raised raised = raising::raise(*graph);
+    if (options.raised) {
+        std::string text;
+        for (const std::string& line : raised.explained)
+            text += line + "\n";
+        options.raised(text);
+    }
+    Model m;
+    m.files = graph;
+    m.spec = std::move(raised.spec);
+    m.config.source = path.string();
+    m.config.name = path.stem().string();
+    check(m.spec, path.string());
+    fs::path folder = options.tokenizer;
+    if (folder.empty())
+        folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+    read_config(folder, m);
+    read_generation(folder, m.config);
+    if (m.config.architecture.empty())
+        m.config.architecture = "graph";
+    std::error_code ignored;
+    if (!fs::exists(folder / "tokenizer.json", ignored))
+        fail("{}: there is no tokenizer.json; --tokenizer DIR says where the model's tokenizer is",
+             folder.string());
+    check(m.config, m.spec.vocabulary);
+    m.tokenizer = load_hf_tokenizer(folder / "tokenizer.json");
+    std::vector<std::uint32_t> ends = m.config.eos_ids;
+    merge(ends, m.tokenizer.eos_ids);
+    m.tokenizer.eos_ids = std::move(ends);
+    fit_tokenizer(m);
+    return m;
+}
+
+std::vector<std::string> explain_graph(const fs::path& path) {
+    return raising::raise(graphs::import_graph(path)).explained;
+}
+
+}  // namespace skald::compiler

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+// The front end for graphs: ONNX and .pt2 files, with tokenizer and configuration from a folder.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "model/model.hpp"
+
+namespace skald::compiler {
+
+struct GraphOptions {
+    std::filesystem::path tokenizer{};  // a folder; empty: the one that the graph lies in
+    std::function<void(const std::string&)> imported{}, raised{};  // what there is, as text
+};
+
+bool is_graph(const std::filesystem::path& path);
+
+// Throws CompileError.
+Model load_graph(const std::filesystem::path& path, const GraphOptions& options = {});
+
+// What was recognised as what, a line each.
+std::vector<std::string> explain_graph(const std::filesystem::path& path);
+
+}  // namespace skald::compiler
