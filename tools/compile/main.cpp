@@ -144,11 +144,12 @@ CompileOptions options_of(const Arguments& args) {
 
 // Where a model's templates are.
 std::filesystem::path chat_of(const Arguments& args) {
-    if (!is_graph(args.model))
+    const auto graph = graph_at(args.model);
+    if (!graph)
         return args.model;
     if (!args.tokenizer.empty())
         return args.tokenizer;
-    return args.model.has_parent_path() ? args.model.parent_path() : ".";
+    return graph->has_parent_path() ? graph->parent_path() : ".";
 }
 
 // A template that was asked for must be good; one that comes with the model is left out if not.
@@ -275,25 +276,28 @@ bool dumps(const Arguments& args, std::string_view what) {
 Model load_graph_of(const Arguments& args) {
     GraphOptions options;
     options.tokenizer = args.tokenizer;
+    const std::filesystem::path path = *graph_at(args.model);
     if (dumps(args, "import"))
         options.imported = [](const std::string& text) { fmt::print("-- import\n{}", text); };
     if (dumps(args, "raise"))
         options.raised = [](const std::string& text) { fmt::print("-- raise\n{}", text); };
-    return load_graph(args.model, options);
+    return load_graph(path, options);
 }
 
 Model load(const Arguments& args) {
     if (!args.random.empty())
         return load_random(args.random, args.seed);
-    Model model = is_graph(args.model) ? load_graph_of(args) : load_model(args.model, args.lora);
-    return model;
+    return graph_at(args.model) ? load_graph_of(args) : load_model(args.model, args.lora);
 }
 
 void run(const Arguments& args) {
     if (args.list)
         return print_families(args.json);
     if (!args.explain.empty()) {
-        for (const std::string& line : explain_graph(args.explain))
+        const auto graph = graph_at(args.explain);
+        if (!graph)
+            fail("{}: is no ONNX or .pt2 file, nor a folder with one", args.explain.string());
+        for (const std::string& line : explain_graph(*graph))
             fmt::print("{}\n", line);
         return;
     }
@@ -359,6 +363,10 @@ void check_source(Arguments& args) {
         throw CLI::ValidationError("MODEL", "one model is needed: MODEL or --random CONFIG.json");
     if (!args.lora.empty() && !args.random.empty())
         throw CLI::ValidationError("--lora", "needs MODEL: random weights have no adapters");
+    if (!args.lora.empty() && graph_at(args.model))
+        throw CLI::ValidationError("--lora", "an adapter is merged into a checkpoint, not a graph");
+    if (!args.tokenizer.empty() && (args.model.empty() || !graph_at(args.model)))
+        throw CLI::ValidationError("--tokenizer", "is of graphs; checkpoints have their own");
     if (args.gguf.empty())
         return;
     if (args.random.empty())
@@ -407,7 +415,7 @@ void check_outputs(const Arguments& args) {
 void check_dump(const Arguments& args) {
     for (const std::string& name : args.dump) {
         const bool known = name == "build" ||
-                           (is_graph(args.model) && (name == "import" || name == "raise")) ||
+                           (graph_at(args.model) && (name == "import" || name == "raise")) ||
                            std::any_of(kPasses.begin(), kPasses.end(),
                                        [&](const Pass& pass) { return pass.name == name; });
         if (!known)

@@ -617,6 +617,15 @@ void add_others(Table& t) {
             in.push_back(n.value("bias"));
         n.results = {n.make("skald.Linear", std::move(in))};
     };
+    t["scaled_dot_product_attention.default"] = [](AtenNode& n) {
+        AtenNode::Attributes a{{"is_causal", Int{n.flag("is_causal", false)}}};
+        if (n.has("scale"))
+            a.emplace("scale", n.number("scale", 0));
+        std::vector<Id> in{n.value("query"), n.value("key"), n.value("value")};
+        if (n.has("attn_mask"))
+            in.push_back(n.value("attn_mask"));
+        n.results = {n.make("Attention", std::move(in), std::move(a))};
+    };
     t["addmm.default"] = addmm;
     t["grouped_mm_fallback.default"] = [](AtenNode& n) {
         n.results = {

@@ -19,9 +19,12 @@ std::vector<T> chosen(const std::vector<T>& all, std::span<const std::int64_t> f
     return out;
 }
 
+// What is made of others may not be much larger than a mask of some thousand positions.
+constexpr std::int64_t kMostMade = std::int64_t{1} << 25, kMostSymbols = std::int64_t{1} << 24;
+
 void check_size(const Shape& shape) {
-    if (count(shape) > kMostElements)
-        fail("a tensor of {} has more than {} elements", to_string(shape), kMostElements);
+    if (count(shape) > kMostMade)
+        fail("a tensor of {} has more than {} elements", to_string(shape), kMostMade);
 }
 
 // The matrices of a weight as one, row after row.
@@ -57,6 +60,9 @@ Value moved(const Value& v, Shape shape, std::span<const std::int64_t> from, dou
     if (v.is_unknown())
         return out;
     if (v.is_symbolic()) {
+        if (static_cast<std::int64_t>(from.size()) > kMostSymbols)
+            fail("a tensor of {} has more than {} elements that depend on tokens",
+                 to_string(out.shape), kMostSymbols);
         const Symbols& s = v.symbols();
         auto moved = std::make_shared<Symbols>();
         moved->reserve(from.size());

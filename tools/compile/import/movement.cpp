@@ -121,6 +121,12 @@ Values transpose(const Call& c) {
     return {transposed(v, order)};
 }
 
+Values dropout(const Call& c) {
+    if (c.has(2) && c.integer(2) != 0)
+        fail("it is exported for training");
+    return identity(c);
+}
+
 // A dimension of -1 stays, as PyTorch has it.
 Values expand(const Call& c) {
     const Value& v = c.in(0);
@@ -297,7 +303,7 @@ Values trilu(const Call& c) {
 
 void add_movement(std::vector<Operator>& t) {
     t.push_back({"Identity", 1, 1, identity});
-    t.push_back({"Dropout", 1, 3, identity, {"ratio", "seed"}});
+    t.push_back({"Dropout", 1, 3, dropout, {"ratio", "seed"}});
     t.push_back({"Reshape", 1, 2, reshape, {"allowzero", "shape"}});
     t.push_back({"Flatten", 1, 1, flatten, {"axis"}});
     t.push_back({"Squeeze", 1, 2, squeeze, {"axes", "lenient"}});

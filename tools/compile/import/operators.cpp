@@ -95,8 +95,9 @@ Algebra& Call::algebra() const {
 std::span<const Operator> operators() {
     static const std::vector<Operator> table = [] {
         std::vector<Operator> all;
-        for (const auto add : {add_movement, add_making, add_arithmetic, add_reductions,
-                               add_products, add_indexing, add_layers})
+        for (const auto add :
+             {add_movement, add_making, add_arithmetic, add_reductions, add_products, add_indexing,
+              add_layers, add_attention, add_quantised})
             add(all);
         return all;
     }();

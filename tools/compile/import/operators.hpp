@@ -73,5 +73,7 @@ void add_reductions(std::vector<Operator>& table);
 void add_products(std::vector<Operator>& table);
 void add_indexing(std::vector<Operator>& table);
 void add_layers(std::vector<Operator>& table);
+void add_attention(std::vector<Operator>& table);
+void add_quantised(std::vector<Operator>& table);
 
 }  // namespace skald::compiler::graphs

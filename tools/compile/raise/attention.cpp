@@ -36,6 +36,7 @@ class AttentionPattern {
         h.v_dim = static_cast<std::uint32_t>(v_.shape.back());
         if (!find_values(h) || !find_queries_and_keys(h))
             return {};
+        note_cached(h.v_dim);
         h.scale = capped_.scale * q_factor_ * k_factor_;
         h.soft_cap = capped_.cap;
         if (const auto it = r_.masks().find(scores_id_); it != r_.masks().end())
@@ -150,6 +151,20 @@ class AttentionPattern {
         return true;
     }
 
+    void note_cached(std::uint32_t v_dim) {
+        auto keys = std::make_shared<Symbols>(), values = std::make_shared<Symbols>();
+        for (std::uint32_t g = 0; g < kv_heads_; ++g)
+            for (std::uint32_t s = 0; s < scores_.m; ++s) {
+                for (std::uint32_t i = 0; i < scores_.k; ++i)
+                    keys->copy(k(), k_at(g * each_, s, i));
+                for (std::uint32_t i = 0; i < v_dim; ++i)
+                    values->copy(v_.symbols(),
+                                 (std::size_t{g * each_} * scores_.m + s) * v_dim + i);
+            }
+        r_.cached_.push_back(std::move(keys));
+        r_.cached_.push_back(std::move(values));
+    }
+
     bool find_values(Heads& h) {
         const Symbols& v = v_.symbols();
         const std::uint32_t dim = h.v_dim, m = scores_.m;
@@ -182,8 +197,10 @@ class AttentionPattern {
     bool is_past(const Symbols& s, std::size_t at, std::uint32_t g, std::uint32_t position,
                  std::uint32_t i, std::uint32_t dim) {
         const auto t = s.terms(at);
+        // Keys and values may lie in one, one behind the other.
+        const std::uint32_t whole = kv_heads_ * past_ * dim;
         if (t.size() != 1 || r_.as<Past>(t[0].base) == nullptr || t[0].factor != 1 ||
-            s.constant(at) != 0 || t[0].index != (g * past_ + position) * dim + i)
+            s.constant(at) != 0 || t[0].index % whole != (g * past_ + position) * dim + i)
             return no("what is read of the cache is changed, or not all of it");
         return true;
     }
@@ -205,6 +222,9 @@ class AttentionPattern {
                 for (std::uint32_t i = 0; i < dim; ++i)
                     if (!is_past(k(), k_at(g * each_, s, i), g, s, i, dim))
                         return false;
+        // At positions behind a cache angles are looked at elsewhere.
+        if (past_ != 0)
+            return true;
         const auto a = turned(queries, heads_, "queries"), b = turned(keys, kv_heads_, "keys");
         if (!a || !b)
             return false;

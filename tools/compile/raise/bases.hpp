@@ -74,6 +74,11 @@ struct Activated {              // function(gate) * up, or function(gate)
     std::optional<BaseId> up;
 };
 
+struct Clipped {  // kept within +-limit
+    BaseId of = 0;
+    double limit = 0;
+};
+
 struct MaskSource {
     std::optional<std::uint32_t> origin;  // value of the graph
     std::optional<Value::Causal> causal;
@@ -126,8 +131,8 @@ struct Past {  // a cache that came in
     std::uint32_t input = 0;
 };
 
-using What = std::variant<Ids, Lookup, Positions, Product, Centred, Normed, Sum, Activated, Heads,
-                          Mixture, Function, Reduced, Scores, Softmax, Past>;
+using What = std::variant<Ids, Lookup, Positions, Product, Centred, Normed, Sum, Activated, Clipped,
+                          Heads, Mixture, Function, Reduced, Scores, Softmax, Past>;
 
 struct Base {
     What what;

@@ -171,6 +171,20 @@ bool is_square(const Formula& f) {
            });
 }
 
+std::optional<double> clip_of(const Formula& f) {
+    if (f.variables().size() != 1)
+        return {};
+    const auto at = [&](double x) { return f(std::span<const double>(&x, 1)); };
+    const double limit = at(1e30);
+    if (!(limit > 0) || !(limit < 1e6))
+        return {};
+    const bool same = std::ranges::all_of(kSamples, [&](double x) {
+        const double y = limit * x / 4;
+        return at(y) == std::clamp(y, -limit, limit);
+    });
+    return same ? std::optional(limit) : std::nullopt;
+}
+
 std::optional<Capped> capped(const Formula& f) {
     if (f.variables().size() != 1)
         return {};

@@ -60,6 +60,8 @@ struct Normalising {
 std::optional<Normalising> normalising(const Formula& f, std::size_t x, std::size_t m);
 
 bool is_square(const Formula& f);
+// min(max(x, -limit), limit)
+std::optional<double> clip_of(const Formula& f);
 
 // f(s) = scale * s, or cap * tanh(scale * s / cap)
 struct Capped {

@@ -54,8 +54,25 @@ void read_config(const fs::path& folder, Model& m) {
 
 }  // namespace
 
-bool is_graph(const fs::path& path) {
-    return graphs::is_graph_file(path);
+std::optional<fs::path> graph_at(const fs::path& path) {
+    std::error_code ignored;
+    if (!fs::is_directory(path, ignored))
+        return graphs::is_graph_file(path) ? std::optional(path) : std::nullopt;
+    // Written by ONNX Runtime GenAI's model builder.
+    if (const fs::path config = path / "genai_config.json"; fs::exists(config, ignored)) {
+        const MappedFile file(config);
+        const Json json = parse_json_object(file.name(), file.bytes());
+        const JsonObject decoder =
+            JsonObject(file.name(), "", json).object("model").object("decoder");
+        const fs::path name = decoder.string("filename");
+        if (name.has_parent_path() || !graphs::is_graph_file(name))
+            decoder.reject("filename", "is no ONNX file in this folder");
+        return path / name;
+    }
+    const fs::path model = path / "model.onnx";
+    const bool checkpoint = fs::exists(path / "model.safetensors", ignored) ||
+                            fs::exists(path / "model.safetensors.index.json", ignored);
+    return !checkpoint && fs::exists(model, ignored) ? std::optional(model) : std::nullopt;
 }
 
 Model load_graph(const fs::path& path, const GraphOptions& options) {

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,10 @@ struct GraphOptions {
     std::function<void(const std::string&)> imported{}, raised{};  // what there is, as text
 };
 
-bool is_graph(const std::filesystem::path& path);
+// The graph that `path` is, or that the folder has (as genai_config.json says, or model.onnx) where
+// there is no checkpoint; nothing if there is none. Throws CompileError for a broken
+// genai_config.json.
+std::optional<std::filesystem::path> graph_at(const std::filesystem::path& path);
 
 // Throws CompileError.
 Model load_graph(const std::filesystem::path& path, const GraphOptions& options = {});

@@ -245,6 +245,8 @@ class Describer {
 
     // What a product reads, below a norm of its outputs.
     BaseId input_of(BaseId id) const {
+        if (const auto* c = r_.as<Clipped>(id))
+            id = c->of;
         if (const auto* n = r_.as<Normed>(id))
             id = n->of;
         const auto* p = r_.as<Product>(id);
@@ -308,9 +310,13 @@ class Describer {
         for (const BaseId id : {h.q, h.k, h.v})
             if (input_of(id) != p.reads)
                 refuse(id, "queries, keys and values do not read the same");
-        std::tie(a.q, a.q_norm) = projected(h.q);
-        std::tie(a.k, a.k_norm) = projected(h.k);
-        a.v = linear(h.v, 1);
+        std::tie(a.q, a.q_norm) = projected(unclipped(h.q, a.clip));
+        std::tie(a.k, a.k_norm) = projected(unclipped(h.k, a.clip));
+        a.v = linear(unclipped(h.v, a.clip), 1);
+        const bool all = r_.as<Clipped>(h.q) != nullptr && r_.as<Clipped>(h.k) != nullptr &&
+                         r_.as<Clipped>(h.v) != nullptr;
+        if (a.clip != 0 && !all)
+            refuse(h.q, "some of queries, keys and values are clipped, and some are not");
         a.o = linear(p.out, o.factor * factor);
         if (!h.frequencies.empty())
             a.rotary = table(h);
@@ -322,6 +328,17 @@ class Describer {
                         seen.window != 0 ? fmt::format(" window {}", seen.window) : ""),
             o.of);
         return a;
+    }
+
+    // What is clipped; all that are have one limit.
+    BaseId unclipped(BaseId id, float& limit) {
+        const auto* c = r_.as<Clipped>(id);
+        if (c == nullptr)
+            return id;
+        if (limit != 0 && limit != narrow(c->limit))
+            refuse(id, "queries, keys and values are clipped at different limits");
+        limit = narrow(c->limit);
+        return c->of;
     }
 
     std::pair<Linear, Norm> projected(BaseId id) {

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "raise/raise.hpp"
 
+#include <algorithm>
+
 #include "error.hpp"
+#include "raise/caches.hpp"
 
 namespace skald::compiler::raising {
 namespace {
@@ -26,7 +29,15 @@ Raised raise(const graphs::TensorGraph& g) {
         try {
             const auto values =
                 graphs::evaluate(g, roles.symbols({0, tokens}, recogniser), {roles.logits()}, how);
-            return describe(recogniser, values.at(roles.logits()), g, roles);
+            Raised out = describe(recogniser, values.at(roles.logits()), g, roles);
+            if (roles.has_cache())
+                check_cache(g, roles, recogniser.tables(), tokens);
+            if (const auto rows = positions_there_are(g, roles)) {
+                out.spec.longest =
+                    static_cast<std::uint32_t>(std::min<std::int64_t>(out.spec.longest, *rows));
+                out.spec.context = std::min(out.spec.context, out.spec.longest);
+            }
+            return out;
         } catch (const TooFewTokens& few) {
             if (roles.fixed_tokens())
                 fail("{}: {} tokens at once are too few to see each expert", g.file, tokens);

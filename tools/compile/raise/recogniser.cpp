@@ -38,6 +38,10 @@ Symbolic Recogniser::symbols_of(const Value& v) {
 }
 
 Value Recogniser::atoms(BaseId base, const Shape& shape) const {
+    constexpr std::int64_t kMost = std::int64_t{1} << 24;
+    if (graphs::count(shape) > kMost)
+        fail("a tensor of {} has more than {} elements that depend on tokens",
+             graphs::to_string(shape), kMost);
     auto s = std::make_shared<Symbols>();
     const auto n = static_cast<std::uint32_t>(graphs::count(shape));
     s->reserve(n);
@@ -106,6 +110,10 @@ void Recogniser::note_masks(Scalar op, std::span<const Value> arguments) {
 
 Value Recogniser::pointwise(Scalar op, std::span<const Value> given) {
     note_masks(op, given);
+    if (op == Scalar::kMul)
+        for (const Value& v : given)
+            if (v.known() && v.origin && v.size() > 1)
+                tables_.insert(*v.origin);
     std::vector<Value> a(given.begin(), given.end());
     Shape shape;
     for (const Value& v : a)
@@ -145,6 +153,10 @@ Value Recogniser::pointwise(Scalar op, std::span<const Value> given) {
         default:
             break;
     }
+    // Every position sees itself, so no softmax is one of nothing.
+    if (op == Scalar::kIsNaN)
+        return Value::bools(
+            shape, std::vector<std::int64_t>(static_cast<std::size_t>(graphs::count(shape)), 0));
     if (graphs::is_comparison(op))
         fail("what depends on tokens is compared ({})", graphs::name_of(op));
     for (Value& v : a)
@@ -153,7 +165,31 @@ Value Recogniser::pointwise(Scalar op, std::span<const Value> given) {
     if (op == Scalar::kMul || op == Scalar::kDiv)
         if (auto norm = as_norm(y))
             return *std::move(norm);
+    if (op == Scalar::kMin || op == Scalar::kMax)
+        if (auto clipped = as_clipped(y))
+            return *std::move(clipped);
     return y;
+}
+
+// Rows, each element kept within limits.
+std::optional<Value> Recogniser::as_clipped(const Value& y) {
+    const auto u = uniform(y.symbols());
+    const auto limit = u ? clip_of(u->formula) : std::nullopt;
+    if (!limit)
+        return {};
+    const BaseId of = u->formula.variables()[0].base;
+    if (!bases_[of].in_rows())
+        return {};
+    const BaseId id = add(Clipped{of, *limit}, bases_[of].rows, bases_[of].width,
+                          fmt::format("clipped {} {:a}", of, *limit));
+    auto s = std::make_shared<Symbols>();
+    for (std::size_t i = 0; i < y.symbols().size(); ++i) {
+        const Term& t = u->variables[0]->terms(i)[0];
+        if (t.base != of)
+            return {};
+        s->atom(id, t.index);
+    }
+    return symbolic(y.shape, std::move(s));
 }
 
 Value Recogniser::function(Scalar op, std::span<const Value> arguments) {

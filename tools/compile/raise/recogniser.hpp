@@ -6,6 +6,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -79,6 +80,10 @@ class Recogniser : public graphs::Algebra {
 
     BaseId sum(std::vector<Sum::Leaf> leaves);
     const std::map<BaseId, std::vector<MaskSource>>& masks() const { return masks_; }
+    // Values of the graph that depend on lengths and by which something is multiplied: angles.
+    const std::set<std::uint32_t>& tables() const { return tables_; }
+    // Keys and values of all positions as attention read them, [head][position][dim].
+    const std::vector<Symbolic>& cached() const { return cached_; }
     // Why the last attempt to understand something failed.
     const std::string& nearest() const { return nearest_; }
 
@@ -99,6 +104,8 @@ class Recogniser : public graphs::Algebra {
     Value function(Scalar op, std::span<const Value> arguments);
     void note_masks(Scalar op, std::span<const Value> arguments);
     std::optional<BaseId> scores_below(const Symbols& s) const;
+
+    std::optional<Value> as_clipped(const Value& y);
 
     // norms.cpp
     std::optional<Value> as_norm(const Value& y);
@@ -123,6 +130,8 @@ class Recogniser : public graphs::Algebra {
     std::vector<Base> bases_;
     std::map<std::string, BaseId> keys_;
     std::map<BaseId, std::vector<MaskSource>> masks_;
+    std::set<std::uint32_t> tables_;
+    std::vector<Symbolic> cached_;
     std::string path_, nearest_;
 };
 

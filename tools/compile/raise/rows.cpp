@@ -97,6 +97,12 @@ std::optional<BaseId> Recogniser::columns(BaseId of, std::span<const std::uint32
         q.bias = picked(p->bias, columns);
         return add(std::move(q), b.rows, width, key);
     }
+    if (const auto* c = std::get_if<Clipped>(&b.what)) {
+        const auto source = this->columns(c->of, columns);
+        if (!source)
+            return {};
+        return add(Clipped{*source, c->limit}, b.rows, width, key);
+    }
     if (const auto* n = std::get_if<Normed>(&b.what)) {
         if (width % n->group != 0)
             return {};
