@@ -25,6 +25,7 @@
 #include "model/family.hpp"
 #include "passes/weight_formats.hpp"
 #include "progress_bar.hpp"
+#include "raise/graph_model.hpp"
 
 namespace skald::compiler {
 namespace {
@@ -32,7 +33,7 @@ namespace {
 constexpr int kFailed = 1, kUsage = 2;
 
 struct Arguments {
-    std::filesystem::path model, out, random, calibrate, lora, chat_template;
+    std::filesystem::path model, out, random, calibrate, lora, chat_template, tokenizer, explain;
     std::optional<std::string> check;  // a text, or @FILE
     std::uint64_t seed = 1;
     std::vector<std::string> gguf;  // file, then perhaps a type
@@ -140,9 +141,19 @@ CompileOptions options_of(const Arguments& args) {
     return options;
 }
 
+// Where a model's templates are.
+std::filesystem::path chat_of(const Arguments& args) {
+    const auto graph = graph_at(args.model);
+    if (!graph)
+        return args.model;
+    if (!args.tokenizer.empty())
+        return args.tokenizer;
+    return graph->has_parent_path() ? graph->parent_path() : ".";
+}
+
 // A template that was asked for must be good; one that comes with the model is left out if not.
 std::string chat_section(const Arguments& args, const Model& model) {
-    rt::ChatSection chat = read_chat(args.model, model.tokenizer);
+    rt::ChatSection chat = read_chat(chat_of(args), model.tokenizer);
     if (!args.chat_template.empty())
         chat.templates = {{"default", read_template(args.chat_template)}};
     else
@@ -257,6 +268,27 @@ void print_families(bool json) {
             "forms\nonly some have been.\n");
 }
 
+bool dumps(const Arguments& args, std::string_view what) {
+    return std::ranges::find(args.dump, what) != args.dump.end();
+}
+
+Model load_graph_of(const Arguments& args) {
+    GraphOptions options;
+    options.tokenizer = args.tokenizer;
+    const std::filesystem::path path = *graph_at(args.model);
+    if (dumps(args, "import"))
+        options.imported = [](const std::string& text) { fmt::print("-- import\n{}", text); };
+    if (dumps(args, "raise"))
+        options.raised = [](const std::string& text) { fmt::print("-- raise\n{}", text); };
+    return load_graph(path, options);
+}
+
+Model load(const Arguments& args) {
+    if (!args.random.empty())
+        return load_random(args.random, args.seed);
+    return graph_at(args.model) ? load_graph_of(args) : load_model(args.model, args.lora);
+}
+
 void compile_model(const Arguments& args, Model& model) {
     for (const std::string& remark : model.tokenizer.remarks)
         console::say("llm-compile: {}\n", remark);
@@ -266,7 +298,7 @@ void compile_model(const Arguments& args, Model& model) {
         options.calibration = calibration_by(args.calibrate, model, thread_count(options));
     }
     options.after_pass = [&](std::string_view pass, const ir::Graph& graph) {
-        if (std::find(args.dump.begin(), args.dump.end(), pass) != args.dump.end())
+        if (dumps(args, pass))
             fmt::print("-- after {}\n{}", pass, ir::to_string(graph));
     };
     if (!args.gguf.empty()) {
@@ -286,13 +318,20 @@ void compile_model(const Arguments& args, Model& model) {
 void run(const Arguments& args) {
     if (args.list)
         return print_families(args.json);
+    if (!args.explain.empty()) {
+        const auto graph = graph_at(args.explain);
+        if (!graph)
+            fail("{}: is no ONNX or .pt2 file, nor a folder with one", args.explain.string());
+        for (const std::string& line : explain_graph(*graph))
+            fmt::print("{}\n", line);
+        return;
+    }
     if (is_container(args.model)) {
         check_container(args);
         fmt::print("{}", disassemble(rt::Container(args.model).program()));
         return;
     }
-    Model model = args.random.empty() ? load_model(args.model, args.lora)
-                                      : load_random(args.random, args.seed);
+    Model model = load(args);
     rt::checked(model, [&] { compile_model(args, model); });
 }
 
@@ -327,6 +366,10 @@ void check_source(Arguments& args) {
         throw CLI::ValidationError("MODEL", "one model is needed: MODEL or --random CONFIG.json");
     if (!args.lora.empty() && !args.random.empty())
         throw CLI::ValidationError("--lora", "needs MODEL: random weights have no adapters");
+    if (!args.lora.empty() && graph_at(args.model))
+        throw CLI::ValidationError("--lora", "an adapter is merged into a checkpoint, not a graph");
+    if (!args.tokenizer.empty() && (args.model.empty() || !graph_at(args.model)))
+        throw CLI::ValidationError("--tokenizer", "is of graphs; checkpoints have their own");
     if (args.gguf.empty())
         return;
     if (args.random.empty())
@@ -374,9 +417,10 @@ void check_outputs(const Arguments& args) {
 
 void check_dump(const Arguments& args) {
     for (const std::string& name : args.dump) {
-        const bool known =
-            name == "build" || std::any_of(kPasses.begin(), kPasses.end(),
-                                           [&](const Pass& pass) { return pass.name == name; });
+        const bool known = name == "build" ||
+                           (graph_at(args.model) && (name == "import" || name == "raise")) ||
+                           std::any_of(kPasses.begin(), kPasses.end(),
+                                       [&](const Pass& pass) { return pass.name == name; });
         if (!known)
             throw CLI::ValidationError("--dump",
                                        name + " is not a pass; there are " + pass_names());
@@ -406,12 +450,22 @@ void check_results(const Arguments& args) {
 
 Arguments parse(CLI::App& app, int argc, char** argv) {
     Arguments args;
-    app.add_option("MODEL", args.model,
-                   "Hugging Face folder or GGUF file; with --disasm also a compiled model")
+    app.add_option(
+           "MODEL", args.model,
+           "Hugging Face folder, GGUF file, or graph (.onnx, .pt2); with --disasm also a compiled "
+           "model")
         ->check(console::file_name());
     app.add_option("--lora", args.lora,
                    "folder of a LoRA adapter (adapter_config.json, adapter_model.safetensors) that "
                    "is merged into the weights of MODEL")
+        ->check(console::file_name());
+    app.add_option("--tokenizer", args.tokenizer,
+                   "folder with the tokenizer of an ONNX or .pt2 file, and with what else is known "
+                   "of the model (config.json, generation_config.json, chat template); default: "
+                   "the folder that the file is in")
+        ->check(console::file_name());
+    app.add_option("--explain", args.explain,
+                   "an ONNX or .pt2 file: print what is recognised in it as what, and stop")
         ->check(console::file_name());
     app.add_flag("--list", args.list, "the families of models that can be compiled, and stop");
     auto* random = app.add_option("--random", args.random,
@@ -490,7 +544,7 @@ Arguments parse(CLI::App& app, int argc, char** argv) {
         "  llm-compile folder -o model.skald --chat-template chat.jinja\n"
         "  llm-compile --random config.json -o random.skald --write-gguf random.gguf q8_0");
     app.parse(argc, argv);
-    if (args.list)
+    if (args.list || !args.explain.empty())
         return args;
     parse_weights(args);
     check_dump(args);

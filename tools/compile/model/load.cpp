@@ -4,7 +4,6 @@
 #include "model/model.hpp"
 
 namespace skald::compiler {
-namespace {
 
 // Every row of the embedding gets a piece: models are padded, and an id the tokenizer does not know
 // may still be the most likely one.
@@ -15,8 +14,6 @@ void fit_tokenizer(Model& model) {
              model.config.source, pieces.size(), model.spec.vocabulary);
     pieces.resize(model.spec.vocabulary, {"", tokenizer::PieceKind::kUnused, 0});
 }
-
-}  // namespace
 
 Model load_model(const std::filesystem::path& path, const std::filesystem::path& lora) {
     namespace fs = std::filesystem;

@@ -33,6 +33,9 @@ struct Model {
 // not empty: the folder of an adapter to be merged. Throws CompileError.
 Model load_model(const std::filesystem::path& path, const std::filesystem::path& lora = {});
 
+// Fills the vocabulary up to the rows of the embedding. Throws CompileError if it is larger.
+void fit_tokenizer(Model& model);
+
 Model load_hugging_face(const std::filesystem::path& folder,
                         const std::filesystem::path& lora = {});
 Model load_gguf(const std::filesystem::path& file);

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: MIT
+// .pt2 files of torch.export: a zip with the graph as JSON and weights as they are.
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include "error.hpp"
+#include "import/aten.hpp"
+#include "import/constants.hpp"
+#include "import/import.hpp"
+#include "import/layout.hpp"
+#include "import/zip_archive.hpp"
+
+namespace skald::compiler::graphs {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kModel = "models/model.json";
+
+class Reader {
+  public:
+    explicit Reader(const fs::path& path) : zip_(std::make_shared<ZipArchive>(path)) {
+        g_.file = path.string();
+        g_.files = zip_;
+    }
+
+    TensorGraph run() {
+        folder_ = zip_->folder_of(kModel);
+        const std::string name = folder_ + std::string(kModel);
+        const Json json = parse_json_object(where(name), zip_->get(name));
+        const JsonObject model(where(name), "", json);
+        constexpr std::uint64_t kSchema = 8;
+        if (const auto version = model.object("schema_version").uint("major"); version != kSchema)
+            fail("{}: is of schema {}, {} is supported", g_.file, version, kSchema);
+        g_.producer = "torch " + model.maybe_string("torch_version").value_or("");
+        g_.opset = 17;
+        const JsonObject module = model.object("graph_module");
+        const JsonObject graph = module.object("graph");
+        read_weights("data/weights/model_weights_config.json");
+        read_weights("data/constants/model_constants_config.json");
+        const JsonObject signature = module.object("signature");
+        for (const JsonObject& spec : signature.objects("input_specs"))
+            add_input(spec, graph);
+        for (const JsonObject& node : graph.objects("nodes"))
+            add_node(node);
+        for (const JsonObject& spec : signature.objects("output_specs"))
+            add_output(spec);
+        if (g_.outputs.empty())
+            fail("{}: has no outputs", g_.file);
+        return std::move(g_);
+    }
+
+  private:
+    std::string where(const std::string& entry) const { return g_.file + ": " + entry; }
+
+    // Names of weights and buffers, and where each lies.
+    void read_weights(std::string_view config) {
+        const std::string name = folder_ + std::string(config);
+        const auto* bytes = zip_->find(name);
+        if (bytes == nullptr)
+            return;
+        const Json json = parse_json_object(where(name), *bytes);
+        const JsonObject file(where(name), "", json);
+        const JsonObject all = file.object("config");
+        const std::string folder = name.substr(0, name.rfind('/') + 1);
+        for (const std::string& weight : all.keys())
+            weights_.emplace(weight, read_weight(weight, all.object(weight), folder));
+    }
+
+    Value read_weight(const std::string& name, const JsonObject& entry, const std::string& folder) {
+        const std::string place = fmt::format("{}: tensor {}", g_.file, name);
+        if (entry.maybe_bool("use_pickle").value_or(false))
+            fail("{}: is pickled, which is not read", place);
+        const JsonObject meta = entry.object("tensor_meta");
+        Tensor& t = g_.tensors.emplace_back();
+        t.name = name;
+        t.type = torch_type(static_cast<std::int64_t>(meta.uint("dtype")), place);
+        t.shape = numbers(meta, "sizes", place);
+        const std::vector<std::uint64_t> strides = numbers(meta, "strides", place);
+        const bool swapped = is_transposed(t.shape, strides);
+        if (swapped)
+            std::swap(t.shape[0], t.shape[1]);
+        else if (!is_contiguous(t.shape, strides))
+            fail("{}: its elements are neither in order nor transposed", place);
+        const auto bytes = tensor_bytes(t.type, t.shape);
+        const std::uint64_t offset =
+            meta.has("storage_offset") ? number(*meta.find("storage_offset"), place) : 0;
+        const auto data = zip_->get(folder + entry.string("path_name"));
+        const std::uint64_t size = info_of(t.type).block_bytes;
+        if (!bytes || offset > data.size() / size || *bytes > data.size() - offset * size)
+            fail("{}: has {} bytes from element {} on, fewer than {} needs", place, data.size(),
+                 offset, compiler::to_string(t.shape));
+        t.data = data.subspan(offset * size, *bytes);
+        const Value v = constant_of(t);
+        if (!swapped)
+            return v;
+        constexpr std::array<std::int64_t, 2> kSwapped{1, 0};
+        return transposed(v, kSwapped);
+    }
+
+    static std::uint64_t number(const Json& v, const std::string& place) {
+        if (v.is_object() && v.contains("as_int") && v["as_int"].is_number_unsigned())
+            return v["as_int"].get<std::uint64_t>();
+        if (v.is_number_unsigned())
+            return v.get<std::uint64_t>();
+        fail("{}: a size is no number", place);
+    }
+
+    static std::vector<std::uint64_t> numbers(const JsonObject& o, std::string_view key,
+                                              const std::string& place) {
+        std::vector<std::uint64_t> out;
+        for (const Json& v : o.array(key))
+            out.push_back(number(v, place));
+        return out;
+    }
+
+    static bool is_contiguous(const std::vector<std::uint64_t>& shape,
+                              const std::vector<std::uint64_t>& strides) {
+        if (strides.size() != shape.size())
+            return false;
+        std::uint64_t step = 1;
+        for (std::size_t d = shape.size(); d-- > 0;) {
+            if (shape[d] != 1 && strides[d] != step)
+                return false;
+            step *= std::max<std::uint64_t>(shape[d], 1);
+        }
+        return true;
+    }
+
+    static bool is_transposed(const std::vector<std::uint64_t>& shape,
+                              const std::vector<std::uint64_t>& strides) {
+        return shape.size() == 2 && strides.size() == 2 && shape[0] > 1 && shape[1] > 1 &&
+               strides[0] == 1 && strides[1] == shape[0];
+    }
+
+    Id define(const std::string& name) {
+        const Id id = g_.add_value(name);
+        if (!names_.emplace(name, id).second)
+            fail("{}: the name {} is used twice", g_.file, name);
+        return id;
+    }
+
+    Id find(const std::string& name) const {
+        const auto it = names_.find(name);
+        if (it == names_.end())
+            fail("{}: {} is used before it is made", g_.file, name);
+        return it->second;
+    }
+
+    void add_input(const JsonObject& spec, const JsonObject& graph) {
+        for (const auto& [kind, key] : {std::pair("parameter", "parameter_name"),
+                                        {"buffer", "buffer_name"},
+                                        {"tensor_constant", "tensor_constant_name"}})
+            if (const auto o = spec.maybe_object(kind)) {
+                const std::string name = o->object("arg").string("name");
+                const std::string weight = o->string(key);
+                const auto it = weights_.find(weight);
+                if (it == weights_.end())
+                    fail("{}: the {} {} has no data", g_.file, kind, weight);
+                const Id id = define(name);
+                g_.names[id] = weight;
+                g_.constants.emplace(id, it->second);
+                return;
+            }
+        const auto user = spec.maybe_object("user_input");
+        if (!user)
+            fail("{}: an input is neither a tensor of the model nor of its user", g_.file);
+        const JsonObject arg = user->object("arg");
+        const auto tensor = arg.maybe_object("as_tensor");
+        if (!tensor) {
+            if (arg.has("as_none") || arg.has("as_bool") || arg.has("as_int"))
+                return;  // fixed when it was exported
+            fail("{}: an input is no tensor", g_.file);
+        }
+        Input input;
+        const std::string name = tensor->string("name");
+        input.value = define(name);
+        const JsonObject meta = graph.object("tensor_values").object(name);
+        const DType type = torch_type(static_cast<std::int64_t>(meta.uint("dtype")),
+                                      fmt::format("{}: input {}", g_.file, name));
+        input.element = info_of(type).weights  ? Element::kFloat
+                        : type == DType::kBool ? Element::kBool
+                                               : Element::kInt;
+        for (const JsonObject& size : meta.objects("sizes"))
+            input.shape.push_back(
+                size.has("as_int") ? Dimension{static_cast<std::int64_t>(size.uint("as_int")), ""}
+                                   : Dimension{-1, size.object("as_expr").string("expr_str")});
+        g_.inputs.push_back(std::move(input));
+    }
+
+    // The last module that it is in, and its name.
+    static std::string path_of(const JsonObject& node, const std::string& target) {
+        std::string path;
+        if (const auto metadata = node.maybe_object("metadata"))
+            if (const auto stack = metadata->maybe_string("nn_module_stack")) {
+                const std::string last = stack->substr(stack->rfind(';') + 1);
+                const auto begin = last.find(','), end = last.rfind(',');
+                if (begin != std::string::npos && end > begin)
+                    path = last.substr(begin + 1, end - begin - 1);
+            }
+        const auto name = node.maybe_string("name");
+        return fmt::format("{}{}{}", path, path.empty() ? "" : "/", name ? *name : target);
+    }
+
+    void add_node(const JsonObject& node) {
+        const std::string target = node.string("target");
+        if (is_assertion(target))
+            return;
+        const std::string path = path_of(node, target);
+        const auto* lower = lowering_of(target);
+        if (lower == nullptr)
+            fail("{}: {}: the operator {} is not supported", g_.file, path, target);
+        AtenNode n(g_, node, path, [&](const std::string& name) { return find(name); });
+        (*lower)(n);
+        std::vector<std::string> names;
+        for (const JsonObject& output : node.objects("outputs"))
+            output_names(output, names);
+        if (names.size() > n.results.size())
+            fail("{}: {}: has {} outputs, {} were expected", g_.file, path, names.size(),
+                 n.results.size());
+        for (std::size_t i = 0; i < names.size(); ++i) {
+            if (names[i].empty())
+                continue;
+            if (!names_.emplace(names[i], n.results[i]).second)
+                fail("{}: the name {} is used twice", g_.file, names[i]);
+            g_.names[n.results[i]] = names[i];
+        }
+        replace_in_place(node, target, n);
+    }
+
+    static void output_names(const JsonObject& output, std::vector<std::string>& names) {
+        if (const auto tensor = output.maybe_object("as_tensor"))
+            names.push_back(tensor->string("name"));
+        for (const JsonObject& tensor : output.objects("as_tensors"))
+            names.push_back(tensor.string("name"));
+        for (const char* kind : {"as_sym_int", "as_sym_float", "as_sym_bool"})
+            if (const auto symbol = output.maybe_object(kind))
+                names.push_back(symbol->maybe_string("as_name").value_or(""));
+    }
+
+    // What an operator in place changed has the new value from here on.
+    void replace_in_place(const JsonObject& node, const std::string& target, const AtenNode& n) {
+        const auto dot = target.rfind('.');
+        if (dot == std::string::npos || dot == 0 || target[dot - 1] != '_' ||
+            (dot > 1 && target[dot - 2] == '_') || n.results.empty())
+            return;
+        for (const JsonObject& input : node.objects("inputs"))
+            if (const auto arg = input.maybe_object("arg"))
+                if (const auto tensor = arg->maybe_object("as_tensor")) {
+                    names_[tensor->string("name")] = n.results.front();
+                    return;
+                }
+    }
+
+    void add_output(const JsonObject& spec) {
+        const auto user = spec.maybe_object("user_output");
+        if (!user)
+            fail("{}: an output changes a tensor of the model, which is not supported", g_.file);
+        if (const auto tensor = user->object("arg").maybe_object("as_tensor"))
+            g_.outputs.push_back(find(tensor->string("name")));
+    }
+
+    std::shared_ptr<ZipArchive> zip_;
+    TensorGraph g_;
+    std::string folder_;
+    std::map<std::string, Value> weights_;
+    std::map<std::string, Id> names_;
+};
+
+}  // namespace
+
+TensorGraph read_pt2(const fs::path& path) {
+    return Reader(path).run();
+}
+
+}  // namespace skald::compiler::graphs

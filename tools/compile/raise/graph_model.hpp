@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+// The front end for graphs: ONNX and .pt2 files, with tokenizer and configuration from a folder.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/model.hpp"
+
+namespace skald::compiler {
+
+struct GraphOptions {
+    std::filesystem::path tokenizer{};  // a folder; empty: the one that the graph lies in
+    std::function<void(const std::string&)> imported{}, raised{};  // what there is, as text
+};
+
+// The graph that `path` is, or that the folder has (as genai_config.json says, or model.onnx) where
+// there is no checkpoint; nothing if there is none. Throws CompileError for a broken
+// genai_config.json.
+std::optional<std::filesystem::path> graph_at(const std::filesystem::path& path);
+
+// Throws CompileError.
+Model load_graph(const std::filesystem::path& path, const GraphOptions& options = {});
+
+// What was recognised as what, a line each.
+std::vector<std::string> explain_graph(const std::filesystem::path& path);
+
+}  // namespace skald::compiler

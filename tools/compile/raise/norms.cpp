@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: MIT
+// Norms: x times 1 / sqrt(mean of squares + eps), with or without the mean taken off before, and
+// what they and products are multiplied with and added to by column.
+#include <algorithm>
+#include <cmath>
+
+#include "error.hpp"
+#include "raise/recogniser.hpp"
+
+namespace skald::compiler::raising {
+
+namespace {
+
+std::string list(std::span<const double> numbers) {
+    std::string text;
+    for (const double x : numbers)
+        text += fmt::format(" {:a}", x);
+    return text;
+}
+
+}  // namespace
+
+// Whether number `at` of the means is over the group of columns that `of` lies in.
+bool Recogniser::covers_group(const Reduced& mean, std::uint32_t at, const Atom& of, bool squared) {
+    const Base& b = bases_[of.base];
+    const std::uint32_t group = mean.group;
+    if (!b.in_rows() || b.width % group != 0)
+        return false;
+    const std::uint32_t first = of.index / group * group;
+    for (std::uint32_t i = 0; i < group; ++i) {
+        const std::size_t element = std::size_t{at} * group + i;
+        const Formula f = formula(*mean.of, element);
+        if (f.variables().size() != 1 || f.variables()[0] != Atom{of.base, first + i})
+            return false;
+        const double probe = 3;
+        if (squared ? (i == 0 ? !is_square(f) : f(std::span(&probe, 1)) != 9)
+                    : f(std::span(&probe, 1)) != 3)
+            return false;
+    }
+    return true;
+}
+
+std::optional<Value> Recogniser::as_centred(const Value& y) {
+    const Symbols& s = y.symbols();
+    if (s.size() == 0 || s.terms(0).size() != 2)
+        return {};
+    const auto* mean = as<Reduced>(s.terms(0)[1].base);
+    const Base& x = bases_[s.terms(0)[0].base];
+    if (mean == nullptr || mean->kind != graphs::Reduction::kMean || !x.in_rows())
+        return {};
+    const BaseId of = s.terms(0)[0].base, by = s.terms(0)[1].base;
+    std::vector<bool> checked(mean->of->size() / mean->group);
+    auto out = std::make_shared<Symbols>();
+    out->reserve(s.size());
+    const BaseId id = add(Centred{of, mean->group}, x.rows, x.width,
+                          fmt::format("centred {} {}", of, mean->group));
+    for (std::size_t i = 0; i < s.size(); ++i) {
+        const auto t = s.terms(i);
+        if (t.size() != 2 || s.constant(i) != 0 || t[0].base != of || t[1].base != by ||
+            t[0].factor != 1 || t[1].factor != -1)
+            return {};
+        mean = as<Reduced>(by);
+        const Atom atom{of, t[0].index};
+        if (!checked[t[1].index] && !covers_group(*mean, t[1].index, atom, false))
+            return {};
+        checked[t[1].index] = true;
+        out->atom(id, t[0].index);
+    }
+    return symbolic(y.shape, std::move(out));
+}
+
+std::optional<Value> Recogniser::as_norm(const Value& y) {
+    const Symbols& s = y.symbols();
+    const Formula first = formula(s, 0);
+    if (first.variables().size() != 2)
+        return {};
+    const std::size_t m = as<Reduced>(first.variables()[0].base) != nullptr ? 0 : 1, x = 1 - m;
+    const BaseId by = first.variables()[m].base, of = first.variables()[x].base;
+    if (as<Reduced>(by) == nullptr || as<Reduced>(by)->kind != graphs::Reduction::kMean ||
+        !bases_[of].in_rows())
+        return {};
+    const auto how = normalising(first, x, m);
+    if (!how)
+        return {};
+    const Reduced mean = *as<Reduced>(by);
+    std::vector<std::optional<std::uint32_t>> group_of(mean.of->size() / mean.group);
+    const auto* centred = as<Centred>(of);
+    const BaseId from = centred != nullptr ? centred->of : of;
+    if (centred != nullptr && centred->group != mean.group)
+        return {};
+    const Base& b = bases_[of];
+    const BaseId id =
+        add(Normed{from, centred != nullptr, how->eps, mean.group, {}, {}}, b.rows, b.width,
+            fmt::format("norm {} {} {:a} {}", from, centred != nullptr, how->eps, mean.group));
+    auto out = std::make_shared<Symbols>();
+    out->reserve(s.size());
+    for (std::size_t i = 0; i < s.size(); ++i) {
+        const Formula f = formula(s, i);
+        if (!f.alike(first))
+            return {};
+        const Atom a = f.variables()[x], over = f.variables()[m];
+        if (a.base != of || over.base != by)
+            return {};
+        auto& group = group_of[over.index];
+        if (!group) {
+            if (!covers_group(mean, over.index, a, true))
+                return {};
+            group = a.index / mean.group;
+        } else if (*group != a.index / mean.group) {
+            return {};
+        }
+        out->term({id, a.index, how->factor});
+        out->end();
+    }
+    return symbolic(y.shape, std::move(out));
+}
+
+Value Recogniser::norm(const Value& x, bool centred, double eps) {
+    const Symbols& s = x.symbols();
+    const auto group = static_cast<std::uint32_t>(x.shape.back());
+    const auto first = first_base(s);
+    if (!first || !bases_[*first].in_rows() || bases_[*first].width % group != 0)
+        fail("what is normed is not understood");
+    const Base b = bases_[*first];
+    const BaseId id = add(Normed{*first, centred, eps, group, {}, {}}, b.rows, b.width,
+                          fmt::format("norm {} {} {:a} {}", *first, centred, eps, group));
+    auto out = std::make_shared<Symbols>();
+    out->reserve(s.size());
+    for (std::size_t i = 0; i < s.size(); ++i) {
+        const auto t = s.terms(i);
+        if (t.size() != 1 || t[0].base != *first || t[0].factor != 1 || s.constant(i) != 0 ||
+            t[0].index % group != i % group ||
+            t[0].index / group != s.terms(i - i % group)[0].index / group)
+            fail("what is normed is not rows of one thing");
+        out->atom(id, t[0].index);
+    }
+    return symbolic(x.shape, std::move(out));
+}
+
+namespace {
+
+// By column of a base what `numbers` are, if they are the same in all rows.
+std::optional<std::vector<double>> by_column(const Symbols& s, const Value& numbers, BaseId base,
+                                             std::uint32_t width, double otherwise) {
+    const graphs::Floats all = numbers.numbers();
+    std::vector<double> out(width, otherwise);
+    std::vector<bool> seen(width);
+    for (std::size_t i = 0; i < s.size(); ++i) {
+        const auto t = s.terms(i);
+        if (t.size() != 1 || t[0].base != base || t[0].factor != 1 || s.constant(i) != 0)
+            return {};
+        const double x = all->size() == 1 ? all->front() : (*all)[i];
+        const std::uint32_t c = t[0].index % width;
+        if (seen[c] && out[c] != x)
+            return {};
+        seen[c] = true;
+        out[c] = x;
+    }
+    return out;
+}
+
+Symbolic renamed(const Symbols& s, BaseId base) {
+    auto out = std::make_shared<Symbols>();
+    out->reserve(s.size());
+    for (std::size_t i = 0; i < s.size(); ++i)
+        out->atom(base, s.terms(i)[0].index);
+    return out;
+}
+
+}  // namespace
+
+std::optional<Value> Recogniser::with_gain(const Value& x, const Value& factor) {
+    const auto first = first_base(x.symbols());
+    if (!first || as<Normed>(*first) == nullptr || bases_[*first].rows < 2)
+        return {};
+    const Base b = bases_[*first];
+    const auto factors = by_column(x.symbols(), factor, *first, b.width, 1);
+    if (!factors)
+        return {};
+    Normed n = std::get<Normed>(b.what);
+    if (n.gain.empty())
+        n.gain.assign(b.width, 1);
+    for (std::size_t c = 0; c < n.gain.size(); ++c)
+        n.gain[c] *= (*factors)[c];
+    for (std::size_t c = 0; c < n.bias.size(); ++c)
+        n.bias[c] *= (*factors)[c];
+    const std::string key = fmt::format("gained {} {}", *first, list(n.gain));
+    const BaseId id = add(std::move(n), b.rows, b.width, key);
+    return symbolic(x.shape, renamed(x.symbols(), id));
+}
+
+std::optional<Value> Recogniser::with_bias(const Value& x, const Value& addend) {
+    const auto first = first_base(x.symbols());
+    if (!first || bases_[*first].rows < 2 ||
+        (as<Normed>(*first) == nullptr && as<Product>(*first) == nullptr))
+        return {};
+    const Base b = bases_[*first];
+    auto bias = by_column(x.symbols(), addend, *first, b.width, 0);
+    if (!bias)
+        return {};
+    What what = b.what;
+    auto& own = std::holds_alternative<Normed>(what) ? std::get<Normed>(what).bias
+                                                     : std::get<Product>(what).bias;
+    for (std::size_t c = 0; c < own.size(); ++c)
+        (*bias)[c] += own[c];
+    own = *std::move(bias);
+    const std::string key = fmt::format("biased {} {}", *first, list(own));
+    const BaseId id = add(std::move(what), b.rows, b.width, key);
+    return symbolic(x.shape, renamed(x.symbols(), id));
+}
+
+}  // namespace skald::compiler::raising
