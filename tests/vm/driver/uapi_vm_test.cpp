@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Address spaces: creation, VM_BIND in all its forms, VM_QUERY.
+#include <pthread.h>
+#include <unistd.h>
+
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <memory>
+#include <thread>
 #include <vector>
 
 #include "context.hpp"
@@ -356,6 +361,42 @@ TEST_F(UapiBind, SyncAndAsyncKeepTheOrderOfTheCalls) {
     const drm_skald_bind_op first{DRM_SKALD_BIND_MAP, card_, 0, 0x400000, kBig};
     ASSERT_EQ(device_.bind(context_.vm(), {&first, 1}, DRM_SKALD_VM_BIND_ASYNC, {&wait, 1}), 0);
     ASSERT_EQ(map(card_, 0x400000, kBig, kBig), 0);
+    EXPECT_EQ(read(0x400000), 2u);
+}
+
+TEST_F(UapiBind, ASignalDoesNotDoABindTwice) {
+    // A job that has not ended holds two binds of one place back, first ours, then another's.
+    const std::uint32_t gate = device_.syncobj(), done = device_.syncobj();
+    const drm_skald_sync open = signal_binary(gate), wait = wait_binary(gate),
+                         last = signal_binary(done);
+    const Mapping card = device_.map(card_, 2 * kBig);
+    card.at<std::uint64_t>(0) = 1;
+    card.at<std::uint64_t>(kBig) = 2;
+    std::uint32_t held;
+    ASSERT_EQ(device_.queue_create(context_.vm(), &held), 0);
+    const drm_skald_job job = context_.load(spin(), 1);
+    ASSERT_EQ(device_.submit(held, {&job, 1}, {&open, 1}), 0);
+    const drm_skald_bind_op nothing{DRM_SKALD_BIND_UNMAP, 0, 0, 0x800000, kBig};
+    ASSERT_EQ(device_.bind(context_.vm(), {&nothing, 1}, DRM_SKALD_VM_BIND_ASYNC, {&wait, 1}), 0);
+
+    struct sigaction restart{}, before{};
+    restart.sa_handler = [](int) {};
+    restart.sa_flags = SA_RESTART;
+    ASSERT_EQ(::sigaction(SIGUSR1, &restart, &before), 0);
+    int error = -1;
+    std::thread binder([&] { error = map(card_, 0x400000, kBig, 0); });
+    ::usleep(100000);  // it waits by now; if it does not, nothing is tried, and nothing fails
+    const drm_skald_bind_op op{DRM_SKALD_BIND_MAP, card_, kBig, 0x400000, kBig};
+    EXPECT_EQ(device_.bind(context_.vm(), {&op, 1}, DRM_SKALD_VM_BIND_ASYNC, {&last, 1}), 0);
+    for (int i = 0; i < 20; ++i) {
+        ::pthread_kill(binder.native_handle(), SIGUSR1);
+        ::usleep(1000);
+    }
+    EXPECT_EQ(device_.queue_destroy(held), 0);
+    binder.join();
+    EXPECT_EQ(error, 0);
+    EXPECT_EQ(device_.syncobj_wait(done, 20000), 0);
+    EXPECT_EQ(::sigaction(SIGUSR1, &before, nullptr), 0);
     EXPECT_EQ(read(0x400000), 2u);
 }
 

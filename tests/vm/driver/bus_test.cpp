@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+// What bus and platform do to the card: errors of the link, DMA that is bounced, sleep. Each suite
+// needs a machine of its own, see table.ini.
+#include <fcntl.h>
+#include <linux/pci_regs.h>
+#include <sys/klog.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "context.hpp"
+
+namespace skald::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string kernel_log() {
+    constexpr int kReadAll = 3, kBufferSize = 10;
+    std::string text(static_cast<std::size_t>(::klogctl(kBufferSize, nullptr, 0)), '\0');
+    const int bytes = ::klogctl(kReadAll, text.data(), static_cast<int>(text.size()));
+    text.resize(static_cast<std::size_t>(bytes > 0 ? bytes : 0));
+    return text;
+}
+
+void expect_works(const Device& device) {
+    Context context(device);
+    EXPECT_EQ(context.run(write_word(0, 0x600d)), 0);
+    EXPECT_EQ(context.data(0), 0x600du);
+}
+
+// ---- swiotlb=force ----
+
+TEST(Bounced, TheCardIsRefusedWithASentence) {
+    EXPECT_TRUE(fs::exists("/sys/module/skald"));
+    EXPECT_FALSE(fs::exists(card_sysfs() + "/driver"));
+    EXPECT_NE(kernel_log().find("DMA is bounced or not coherent, which this card cannot work with"),
+              std::string::npos);
+}
+
+// ---- pcie_ports=native ----
+
+// As the kernel's aer_inject module wants it.
+struct AerError {
+    std::uint8_t bus, device, function;
+    std::uint32_t uncorrectable, correctable, header[4], domain;
+};
+
+// Of the port above the card; the link is reset for it, if it is fatal.
+void inject(std::uint32_t uncorrectable) {
+    const std::string port = fs::canonical(card_sysfs()).parent_path().filename();
+    unsigned domain = 0, bus = 0, device = 0, function = 0;
+    ASSERT_EQ(std::sscanf(port.c_str(), "%x:%x:%x.%x", &domain, &bus, &device, &function), 4);
+    const AerError error{static_cast<std::uint8_t>(bus),
+                         static_cast<std::uint8_t>(device),
+                         static_cast<std::uint8_t>(function),
+                         uncorrectable,
+                         0,
+                         {},
+                         domain};
+    ASSERT_EQ(std::system("modprobe aer_inject"), 0);
+    const Fd file(::open("/dev/aer_inject", O_WRONLY | O_CLOEXEC));
+    ASSERT_TRUE(file);
+    ASSERT_EQ(::write(file.get(), &error, sizeof(error)), static_cast<ssize_t>(sizeof(error)));
+}
+
+TEST(Aer, AFatalErrorOfTheLinkLosesContextsAndNothingElse) {
+    constexpr std::uint32_t kDataLinkProtocolError = 1u << 4;
+    const Device device;
+    for (int round = 0; round < 3; ++round) {
+        const std::uint32_t resets = device.firmware().resets;
+        auto lost = std::make_unique<Context>(device);
+        const std::uint32_t fence = device.syncobj();
+        const drm_skald_sync sync = signal_binary(fence);
+        ASSERT_EQ(lost->submit(announce_and(spin()), 0, {&sync, 1}), 0);
+        ASSERT_TRUE(wait_word(*lost, 0, 1));
+        ASSERT_NO_FATAL_FAILURE(inject(kDataLinkProtocolError));
+        EXPECT_EQ(device.syncobj_wait(fence, 60000), 0);
+        EXPECT_EQ(device.syncobj_error(fence), EIO);
+        for (const std::int64_t deadline = monotonic_ns() + 60000000000;
+             device.firmware().resets == resets && monotonic_ns() < deadline;)
+            ::usleep(10000);
+        EXPECT_EQ(device.firmware().resets, resets + 1);
+        EXPECT_EQ(device.queue_destroy(lost->queue()), 0);
+        // In the same file.
+        expect_works(device);
+        ASSERT_FALSE(HasFailure()) << round;
+    }
+}
+
+// ---- sleep ----
+
+void sleep_and_wake() {
+    write_file("/sys/power/pm_test", "devices");
+    write_file("/sys/power/state", "freeze");
+    write_file("/sys/power/pm_test", "none");
+}
+
+TEST(Suspend, ACardWorksAfterwards) {
+    const Device device;
+    const Context lost(device);
+    sleep_and_wake();
+    expect_works(device);
+}
+
+TEST(Suspend, ADeadCardIsWholeOrDeadAfterwards) {
+    const Device device;
+    {
+        const CommandOff off(PCI_COMMAND_MEMORY);
+        write_file(card_sysfs() + "/reset", "1");
+    }
+    std::uint32_t vm = 0;
+    ASSERT_EQ(device.vm_create(&vm), EIO);
+    sleep_and_wake();
+    // Without bus mastering it would take a job and never say that it has ended.
+    if (const int error = device.vm_create(&vm))
+        EXPECT_EQ(error, EIO);
+    else
+        expect_works(device);
+}
+
+}  // namespace
+}  // namespace skald::test
