@@ -39,7 +39,7 @@ suite_qtest() {
         "$SKALD_BUILD/host/test-bin/skald_qtest" --gtest_output="xml:$RESULTS/qtest.xml"
 }
 suite_package() {
-    make_stages stage-host deb &&
+    make_stages stage-kernel stage-host deb &&
         "$SKALD_ROOT/tests/package/run" --build "$SKALD_BUILD" --results "$RESULTS"
 }
 suite_vm() {

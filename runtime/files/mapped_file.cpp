@@ -27,6 +27,7 @@ MappedFile::MappedFile(std::string name)
     int error = ::fstat(fd_, &status) != 0 ? errno : 0;
     disk_ = S_ISBLK(status.st_mode);
     if (error == 0 && (disk_ || S_ISREG(status.st_mode))) {
+        ::fcntl(fd_, F_SETFL, 0);  // that was for the pipe: reads wait
         const off_t size = disk_ ? ::lseek(fd_, 0, SEEK_END) : status.st_size;
         if (size > 0) {
             mapping_ = GuardedMapping(fd_, static_cast<std::size_t>(size));

@@ -21,7 +21,10 @@ Card::Card(const rt::Container& container, unsigned threads) : container_(contai
 
 void Card::read(std::span<const isa::MicroOp> program, std::span<const rt::TokenId> ids,
                 std::size_t floats_per_row, std::uint64_t mode, const OnStep& on_step) {
-    rt::Model model(*device_, {container_.model(), program, container_.weights()});
+    rt::Model model(*device_, {container_.model(),
+                               program,
+                               container_.weights(),
+                               {container_.file(), container_.weights_offset(), false}});
     const container::ModelInfo& info = model.info();
     const auto chunk = static_cast<std::uint32_t>(
         std::min<std::size_t>({info.max_rows, info.max_selected, ids.size()}));
