@@ -33,6 +33,9 @@ class CallbackPorts final : public HostMemory, public InterruptSink, public Cloc
         return c_.dma_store64(c_.opaque, to.value, value);
     }
     void raise(unsigned vector) override { c_.raise_irq(c_.opaque, vector); }
+    void raise_again(unsigned vector) override {
+        (c_.raise_irq_again != nullptr ? c_.raise_irq_again : c_.raise_irq)(c_.opaque, vector);
+    }
     [[nodiscard]] std::uint64_t now_ns() const override { return c_.now_ns(c_.opaque); }
 
     [[nodiscard]] Hooks hooks() const {
@@ -54,6 +57,9 @@ class CallbackPorts final : public HostMemory, public InterruptSink, public Cloc
                 c.memory_dirtied(c.opaque, static_cast<std::uint64_t>(range.data() - memory),
                                  range.size());
             };
+        }
+        if (c_.removed) {
+            hooks.removed = [c = c_](bool gone) { c.removed(c.opaque, gone); };
         }
         hooks.thread_enter = bind(c_.thread_enter);
         hooks.thread_exit = bind(c_.thread_exit);
@@ -103,6 +109,9 @@ CardOptions options_of(const skald_card_config& config) {
     if (config.simd != nullptr && !parse_simd(config.simd, options.simd)) {
         throw std::invalid_argument(std::string("unknown SIMD path '") + config.simd +
                                     "': auto, scalar, avx2, avx512 and amx exist");
+    }
+    if (config.faults != nullptr) {
+        options.faults = parse_fault_plan(config.faults);
     }
     return options;
 }
@@ -183,6 +192,25 @@ void skald_card_pause_end(skald_card* card) noexcept {
 
 void skald_card_track_writes(skald_card* card, bool on) noexcept {
     card->card.track_writes(on);
+}
+
+bool skald_card_set_faults(skald_card* card, const char* plan, char* error,
+                           std::size_t error_size) noexcept {
+    try {
+        card->card.set_faults(parse_fault_plan(plan));
+        return true;
+    } catch (const std::exception& e) {
+        std::snprintf(error, error_size, "%s", e.what());
+        return false;
+    }
+}
+
+char* skald_card_fault_tally(skald_card* card) noexcept {
+    try {
+        return strdup(to_text(card->card.fault_tally()).c_str());
+    } catch (const std::exception&) {
+        return nullptr;
+    }
 }
 
 void* skald_card_save(skald_card* card, std::size_t* bytes, char* error,

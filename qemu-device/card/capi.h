@@ -4,8 +4,8 @@
  *
  * Threads: every function may be called from any thread, and none waits for a job except
  * skald_card_destroy(), which waits at most for the cancel bound of a micro-op (10 ms). Callbacks
- * come from the card's own threads and, for log, raise_irq and reset_done, also from inside a call.
- * They must not wait for a lock that is held around calls into the card.
+ * come from the card's own threads and, for log, raise_irq, reset_done and removed, also from
+ * inside a call. They must not wait for a lock that is held around calls into the card.
  */
 #ifndef SKALD_CARD_CAPI_H
 #define SKALD_CARD_CAPI_H
@@ -59,6 +59,10 @@ struct skald_card_callbacks {
     /* First and last thing on each thread that calls dma_*. */
     void (*thread_enter)(void* opaque);
     void (*thread_exit)(void* opaque);
+    /* Faults on purpose: a vector of which one message more is to be sent (NULL: raise_irq); the
+     * card has left its bus, or is back, from inside a call. */
+    void (*raise_irq_again)(void* opaque, unsigned vector);
+    void (*removed)(void* opaque, bool gone);
 };
 
 struct skald_card_config {
@@ -67,6 +71,7 @@ struct skald_card_config {
     const char* simd;     /* NULL or "auto", "scalar", "avx2", "avx512", "amx" */
     unsigned threads;     /* that compute, the engine's own included; 0: one per processor */
     uint64_t host_memory; /* bytes that guests can make the card take besides; 0: 512 MiB */
+    const char* faults;   /* on purpose, as card/faults/README.md has them; NULL or "": none */
 };
 
 /* NULL on failure, with a sentence in error (zero-terminated, cut to error_size bytes). The card is
@@ -105,6 +110,15 @@ void skald_card_pause_end(struct skald_card* card) SKALD_CARD_NOEXCEPT;
 
 /* See memory_dirtied. When it begins in the middle of a job, all of card memory is told once. */
 void skald_card_track_writes(struct skald_card* card, bool on) SKALD_CARD_NOEXCEPT;
+
+/* Faults on purpose, from here on instead of those before; "": none. False for a plan that is not
+ * one, with a sentence in error, and nothing has changed. A card that had left its bus is back, as
+ * after a reset. */
+bool skald_card_set_faults(struct skald_card* card, const char* plan, char* error,
+                           size_t error_size) SKALD_CARD_NOEXCEPT;
+/* How often each class of the plan had a chance and happened, as "irq-lost:chances=400:hits=3;...".
+ * To be given to free(); NULL without memory. */
+char* skald_card_fault_tally(struct skald_card* card) SKALD_CARD_NOEXCEPT;
 
 /* All that a paused card is, except card memory. save: the bytes, to be given back to
  * skald_card_snapshot_free(); NULL on failure. load, into a card that is paused and was reset:

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
-// What may be chosen about a card. No choice changes a result, only how fast it comes.
+// What may be chosen about a card. But for faults on purpose, no choice changes a result, only how
+// fast it comes.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string_view>
+
+#include "card/faults/plan.hpp"
 
 namespace skald::card {
 
@@ -18,6 +21,7 @@ struct CardOptions {
     // Bytes of host memory, besides card memory, that guests can make this card ask for: one half
     // for the scratch of all queues, one half for what a micro-op needs. kHostMemoryLeast at least.
     std::uint64_t host_memory = kHostMemoryDefault;
+    FaultPlan faults;  // from the beginning; see Card::set_faults()
 
     static constexpr std::uint64_t kHostMemoryDefault = 512ull << 20;
     static constexpr std::uint64_t kHostMemoryLeast = 32ull << 20;

@@ -33,6 +33,8 @@ class InterruptSink {
   public:
     virtual ~InterruptSink() = default;
     virtual void raise(unsigned vector) = 0;
+    // A second message of its own, even where the first has not been sent yet: a fault on purpose.
+    virtual void raise_again(unsigned vector) { raise(vector); }
 };
 
 // Monotonic nanoseconds; stands still while a VM is stopped.
@@ -57,6 +59,9 @@ struct Hooks {
     // The card has written to this range of card memory, or may have: of what jobs write only told
     // while Card::track_writes() is on. Called by the card's threads, with no card lock held.
     std::function<void(std::span<const std::byte> range)> dirtied;
+    // The card has left its bus, or is back: a fault on purpose. From inside a call, with no card
+    // lock held.
+    std::function<void(bool gone)> removed;
 };
 
 }  // namespace skald::card

@@ -39,20 +39,27 @@ static void skald_irq_send(SkaldState *s, unsigned vector)
     }
 }
 
-/* With the BQL, and guarded against what the message may be aimed at */
-static void skald_irq_bh(void *opaque)
+static void skald_irq_send_all(SkaldState *s, uint32_t vectors)
 {
-    SkaldState *s = opaque;
-    uint32_t vectors;
-
-    if (!runstate_is_running()) {
-        return; /* skald_irq_resume() comes back */
-    }
-    vectors = qatomic_xchg(&s->irq, 0);
     while (vectors) {
         skald_irq_send(s, ctz32(vectors));
         vectors &= vectors - 1;
     }
+}
+
+/* With the BQL, and guarded against what the message may be aimed at */
+static void skald_irq_bh(void *opaque)
+{
+    SkaldState *s = opaque;
+    uint32_t again;
+
+    if (!runstate_is_running()) {
+        return; /* skald_irq_resume() comes back */
+    }
+    /* In this order: what is to come again has been requested before. */
+    again = qatomic_xchg(&s->irq_again, 0);
+    skald_irq_send_all(s, qatomic_xchg(&s->irq, 0));
+    skald_irq_send_all(s, again);
 }
 
 static bool skald_irq_send_now(SkaldState *s)
@@ -81,9 +88,19 @@ void skald_irq_raise(void *opaque, unsigned vector)
     }
 }
 
+void skald_irq_raise_again(void *opaque, unsigned vector)
+{
+    SkaldState *s = opaque;
+
+    assert(vector < SKALD_NUM_VECTORS);
+    qatomic_or(&s->irq_again, 1u << vector);
+    qemu_bh_schedule(s->irq_bh);
+}
+
 void skald_irq_drop(SkaldState *s)
 {
     qatomic_set(&s->irq, 0);
+    qatomic_set(&s->irq_again, 0);
 }
 
 void skald_irq_resume(SkaldState *s)

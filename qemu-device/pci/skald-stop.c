@@ -127,6 +127,9 @@ void skald_config_write(PCIDevice *dev, uint32_t addr, uint32_t value,
 {
     SkaldState *s = SKALD(dev);
 
+    if (s->gone) {
+        return;
+    }
     pci_default_write_config(dev, addr, value, len);
     if (ranges_overlap(addr, len, PCI_COMMAND, 2) ||
         ranges_overlap(addr, len, dev->pm_cap + PCI_PM_CTRL, 2)) {

@@ -141,6 +141,7 @@ static bool skald_card_init(SkaldState *s, Error **errp)
         .simd = s->simd,
         .threads = s->threads,
         .host_memory = s->host_memory,
+        .faults = s->fault,
     };
     const struct skald_card_callbacks callbacks = {
         .opaque = s,
@@ -156,6 +157,8 @@ static bool skald_card_init(SkaldState *s, Error **errp)
         .memory_dirtied = skald_memory_dirtied,
         .thread_enter = skald_thread_enter,
         .thread_exit = skald_thread_exit,
+        .raise_irq_again = skald_irq_raise_again,
+        .removed = skald_removed,
     };
     sigset_t all, old;
     char error[256];
@@ -226,6 +229,7 @@ static void skald_exit(PCIDevice *dev)
     skald_irq_cleanup(s);
     skald_dma_cleanup(s);
     pcie_cap_exit(dev);
+    skald_fault_cleanup(s);
     skald_memory_cleanup(s);
     g_clear_pointer(&s->name, g_free);
 }
@@ -261,7 +265,7 @@ static void skald_realize(PCIDevice *dev, Error **errp)
     pci_register_bar(dev, SKALD_BAR_MEMORY,
                      PCI_BASE_ADDRESS_SPACE_MEMORY |
                      PCI_BASE_ADDRESS_MEM_TYPE_64 |
-                     PCI_BASE_ADDRESS_MEM_PREFETCH, s->memory);
+                     PCI_BASE_ADDRESS_MEM_PREFETCH, skald_fault_init(s));
     return;
 
 fail_dma:
@@ -291,6 +295,7 @@ static void skald_class_init(ObjectClass *klass, void *data)
 
     pc->realize = skald_realize;
     pc->exit = skald_exit;
+    pc->config_read = skald_config_read;
     pc->config_write = skald_config_write;
     pc->vendor_id = SKALD_PCI_VENDOR_ID;
     pc->device_id = SKALD_PCI_DEVICE_ID;
@@ -302,6 +307,7 @@ static void skald_class_init(ObjectClass *klass, void *data)
     device_class_set_props(dc, skald_properties);
     skald_stop_class_init(dc);
     skald_snapshot_class_init(dc);
+    skald_fault_class_init(klass);
 
     object_class_property_set_description(klass, "memdev",
         "memory backend that holds card memory, instead of memory-size");
@@ -320,6 +326,7 @@ static const TypeInfo skald_types[] = {
         .name = TYPE_SKALD,
         .parent = TYPE_PCI_DEVICE,
         .instance_size = sizeof(SkaldState),
+        .instance_finalize = skald_fault_finalize,
         .class_init = skald_class_init,
         .interfaces = (InterfaceInfo[]) {
             { INTERFACE_PCIE_DEVICE },

@@ -4,8 +4,8 @@
  * The card itself is the library behind card/capi.h, which knows nothing of
  * QEMU. This shell puts it on a PCIe bus. It is split by noun: the function
  * (skald.c), its registers (skald-mmio.c), DMA (skald-dma.c), interrupts
- * (skald-irq.c), how it stops (skald-stop.c) and how it is saved
- * (skald-snapshot.c).
+ * (skald-irq.c), how it stops (skald-stop.c), how it is saved
+ * (skald-snapshot.c) and how it fails on purpose (skald-fault.c).
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -36,6 +36,7 @@ struct SkaldState {
     uint32_t threads;           /* 0: one per host CPU */
     uint64_t host_memory;       /* bytes a guest can make the card take */
     char *simd;
+    char *fault;                /* also changed later, skald-fault.c */
 
     /* Fixed from realize on */
     char *name;                 /* for traces and the log */
@@ -43,13 +44,16 @@ struct SkaldState {
     MemoryRegion registers;     /* BAR0 */
     MemoryRegion doorbells;     /* BAR2 */
     MemoryRegion ram;           /* BAR4, unless memdev provides it */
-    MemoryRegion *memory;       /* BAR4 */
+    MemoryRegion *memory;       /* that one or this */
+    MemoryRegion bar4;          /* memory, or nothing over it */
+    MemoryRegion nothing;       /* what is there of a card that has gone */
     Notifier shutdown;
     VMChangeStateEntry *run_state;
     MemoryListener dirty_log;
 
     /* Interrupts, skald-irq.c */
     uint32_t irq;               /* vectors requested and not yet sent, atomic */
+    uint32_t irq_again;         /* and to be sent once more, likewise */
     QEMUBH *irq_bh;
 
     /*
@@ -67,6 +71,8 @@ struct SkaldState {
     bool at_rest;
     /* BQL: the VM is on its way out, the guest's accesses are ignored */
     bool shut_down;
+    /* BQL: the card has left its bus, a fault on purpose */
+    bool gone;
 };
 
 /* skald-mmio.c */
@@ -99,6 +105,17 @@ void skald_irq_drop(SkaldState *s);
 /* Sends what waited for the VM to run. */
 void skald_irq_resume(SkaldState *s);
 void skald_irq_raise(void *opaque, unsigned vector);
+/* One message more, also where the vector waits to be sent already. */
+void skald_irq_raise_again(void *opaque, unsigned vector);
+
+/* skald-fault.c */
+/* What BAR4 shows. */
+MemoryRegion *skald_fault_init(SkaldState *s);
+void skald_fault_cleanup(SkaldState *s);
+void skald_fault_finalize(Object *obj);
+void skald_fault_class_init(ObjectClass *klass);
+void skald_removed(void *opaque, bool gone);
+uint32_t skald_config_read(PCIDevice *dev, uint32_t addr, int len);
 
 /* skald-snapshot.c */
 void skald_snapshot_init(SkaldState *s);

@@ -53,6 +53,8 @@ std::string_view fault_reason_text(std::uint32_t reason) {
             return "used more engine time than its queue allows";
         case SKALD_FAULT_HOST_MEMORY:
             return "the card may take no more of the host's memory";
+        case SKALD_FAULT_MEMORY_ERROR:
+            return "an error in card memory that could not be corrected";
         default:
             return "unknown fault";
     }

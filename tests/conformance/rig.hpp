@@ -139,6 +139,7 @@ class Rig {
     Events events;
     card::Hooks hooks;
     card::QueueHw queue;
+    card::FaultInjector faults;
     std::unique_ptr<card::EnginePort> engine;
     std::span<std::byte> memory() { return {memory_, size_}; }
 

@@ -47,6 +47,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadValue{"UnknownSimd", card("simd=mmx"), "mmx"},
         BadValue{"TooManyThreads", card("threads=256"), "at most 255"},
         BadValue{"TooLittleHostMemory", card("host-memory=1M"), "at least 32 MiB"},
+        BadValue{"UnknownFault", card("fault=meteor"), "'meteor'"},
+        BadValue{"FaultWithABadKey", card("fault=seed=1;irq-lost:p=2"), "'irq-lost:p=2'"},
         BadValue{"NegativeThreads", card("threads=-1"), "threads"},
         BadValue{"NoSuchBackend", card("memdev=nobody"), "nobody"},
         BadValue{"BackendIsNoPowerOfTwo", card_on("memory-backend-ram,id=m0,size=48M", "memdev=m0"),
@@ -73,7 +75,7 @@ TEST(Properties, HelpListsThemWithTheirMeaning) {
     const Outcome outcome = run_qemu({"-device", "skald,help"});
     EXPECT_EQ(outcome.status, 0);
     for (const char* text : {"memdev=", "memory-size=", "simd=", "threads=", "host-memory=",
-                             "power of two", "avx512", "amx", "one per host CPU"}) {
+                             "fault=", "power of two", "avx512", "amx", "one per host CPU"}) {
         EXPECT_NE(outcome.output.find(text), std::string::npos) << text << "\n" << outcome.output;
     }
 }

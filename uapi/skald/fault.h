@@ -35,7 +35,8 @@ enum skald_fault_reason {
 	SKALD_FAULT_TABLE = 17,       /* page-table entry points outside card memory or has reserved bits set */
 	SKALD_FAULT_HOST_MEMORY = 18, /* the micro-op needs more of the host's memory than the card may take */
 	SKALD_FAULT_TIME = 19,        /* the job had the engine for longer than its queue allows */
-	SKALD_FAULT_LAST = SKALD_FAULT_TIME,
+	SKALD_FAULT_MEMORY_ERROR = 20, /* card memory has an error that ECC cannot put right; address: where it was read */
+	SKALD_FAULT_LAST = SKALD_FAULT_MEMORY_ERROR,
 };
 
 #endif

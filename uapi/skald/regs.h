@@ -34,8 +34,9 @@
  * 1.1: CLOCK_LO/HI and the stamps of jobs (SKALD_CAP_STAMPS)
  * 1.2: the control core can clear card memory (CLEAR of core.h)
  * 1.3: it learns that a queue could not be set up (QH_STATUS)
+ * 1.4: ECC_CORRECTED (SKALD_CAP_ECC), jobs that fault MEMORY_ERROR
  */
-#define SKALD_DEVICE_ABI SKALD_ABI(1, 3)
+#define SKALD_DEVICE_ABI SKALD_ABI(1, 4)
 /*
  * Mailbox commands and firmware behaviour.
  * 1.1: MEM_CLEAR, LOG_LEVEL
@@ -83,6 +84,7 @@
 	X(RETIRED_HI, 0x194, RO, 0, 0, "high")                                                        \
 	X(CLOCK_LO, 0x198, RO, 0, 0, "the card's clock, ns since reset, low: see device.md, Stamps")  \
 	X(CLOCK_HI, 0x19c, RO, 0, 0, "high")                                                          \
+	X(ECC_CORRECTED, 0x1a0, RO, 0, 0, "errors in card memory put right since reset, modulo 2^32")   \
 	X(MBOX_DOORBELL, 0x280, WO, 0, 0xffffffff, "any write posts the 16 command words")            \
 	X(MBOX_STATUS, 0x284, RO, 0, 0, "SKALD_MBOX_BUSY while a command waits for its response")
 
@@ -102,6 +104,7 @@ enum skald_reg {
 #define SKALD_CAP_HOST_COPY (1u << 0) /* COPY, semaphores and token-out reach host memory */
 #define SKALD_CAP_PROFILE (1u << 1)   /* ring entries with a profile buffer */
 #define SKALD_CAP_STAMPS (1u << 2)    /* CLOCK, and struct skald_stamps in queue pages */
+#define SKALD_CAP_ECC (1u << 3)       /* ECC_CORRECTED counts; what ECC cannot put right is MEMORY_ERROR */
 
 /* ENGINE_INFO */
 #define SKALD_ENGINE_INFO_SIMD(v) ((v) & 0xfu) /* 0 scalar, 1 AVX2, 2 AVX-512, 3 AMX */

@@ -11,21 +11,38 @@ constexpr bool aligned_word(std::uint32_t offset, unsigned bytes) {
     return bytes == 4 && offset % 4 == 0;
 }
 
+// What a bus gives where nobody answers.
+constexpr std::uint32_t all_ones(unsigned bytes) {
+    return bytes < 4 ? (1u << 8 * bytes) - 1 : ~0u;
+}
+
 }  // namespace
 
 Card::Card(std::span<std::byte> memory, const CardPorts& ports, Hooks hooks,
            const CardOptions& options, const EngineFactory& factory)
     : hooks_(std::move(hooks)),
+      faults_([this](const char* text) {
+          if (hooks_.log) {
+              hooks_.log(LogLevel::kInfo, text);
+          }
+      }),
+      host_(ports.host, faults_),
+      interrupts_(ports.interrupts, faults_),
       clock_(ports.clock),
-      state_(memory.size(), ports.interrupts, clock_, hooks_),
-      engine_(factory(EngineEnv{memory, ports.host, state_.gate, clock_, *this, hooks_, options})) {
+      state_(memory.size(), interrupts_, clock_, hooks_),
+      engine_(
+          factory(EngineEnv{memory, host_, state_.gate, clock_, *this, hooks_, options, faults_})) {
+    faults_.arm(options.faults);
     state_.finish_reset(engine_->info());
-    core_ = std::make_unique<ControlCore>(state_, *engine_, memory, ports.host, hooks_);
+    core_ = std::make_unique<ControlCore>(state_, *engine_, memory, host_, hooks_);
 }
 
 Card::~Card() = default;
 
 std::uint32_t Card::reg_read(std::uint32_t offset, unsigned bytes) {
+    if (gone()) {
+        return all_ones(bytes);
+    }
     if (offset >= SKALD_SHARED_OFFSET && offset < SKALD_REGS_SIZE && bytes <= 4 &&
         (bytes & (bytes - 1)) == 0 && bytes != 0 && offset % bytes == 0) {
         return core_->read_shared(offset - SKALD_SHARED_OFFSET, bytes);
@@ -56,6 +73,9 @@ void Card::refresh(std::uint32_t offset) {
 }
 
 void Card::reg_write(std::uint32_t offset, std::uint32_t value, unsigned bytes) {
+    if (gone()) {
+        return;
+    }
     const HostRegister* reg = aligned_word(offset, bytes) ? find_host_register(offset) : nullptr;
     if (reg == nullptr || reg->access == Access::RO) {
         state_.log.guest_error("write of 0x%x, %u bytes, at BAR0 offset 0x%x: %s", value, bytes,
@@ -92,6 +112,7 @@ void Card::after_write(std::uint32_t offset, std::uint32_t value,
                 break;
             }
             state_.log.debug("mailbox command 0x%x", state_.host.get(SKALD_REG_MBOX_CMD0));
+            disturb_core();
             state_.update_lines();
             break;
         default:
@@ -121,11 +142,17 @@ void Card::control(std::uint32_t value) {
 }
 
 std::uint32_t Card::doorbell_read(std::uint32_t offset, unsigned bytes) {
+    if (gone()) {
+        return all_ones(bytes);
+    }
     state_.log.guest_error("read of %u bytes at doorbell offset 0x%x: write only", bytes, offset);
     return 0;
 }
 
 void Card::doorbell_write(std::uint32_t offset, std::uint32_t value, unsigned bytes) {
+    if (gone()) {
+        return;
+    }
     const std::uint32_t queue = offset / SKALD_DOORBELL_STRIDE;
     if (bytes != 4 || offset % SKALD_DOORBELL_STRIDE != 0) {
         state_.log.guest_error("write of %u bytes at doorbell offset 0x%x: not a doorbell", bytes,
@@ -136,13 +163,49 @@ void Card::doorbell_write(std::uint32_t offset, std::uint32_t value, unsigned by
     if (state_.status() == SKALD_STATE_RESETTING) {
         return;
     }
+    if (faults_.hit(FaultClass::kDoorbellStuck)) {
+        return;
+    }
     const std::uint32_t before = state_.doorbells.tail(queue);
     if (state_.status() != SKALD_STATE_RUNNING || !state_.doorbells.ring(queue, value)) {
         state_.log.guest_error("doorbell of queue %u rung: no such queue", queue);
         return;
     }
     state_.stamps.rung(queue, before, value, state_.now_ns());
+    disturb_core();
     state_.update_lines();
+}
+
+void Card::disturb_core() {
+    if (faults_.hit(FaultClass::kCoreHang)) {
+        state_.core_hung = true;
+        state_.wake();
+    }
+    if (faults_.hit(FaultClass::kCoreCrash)) {
+        state_.crash_wanted = true;
+        state_.wake();
+    }
+}
+
+// What goes is the card's life: it is reset, and then nobody reaches it.
+bool Card::gone() {
+    if (faults_.hit(FaultClass::kRemoval) && !removed_.exchange(true)) {
+        begin_reset();
+        if (hooks_.removed) {
+            hooks_.removed(true);
+        }
+    }
+    return removed_.load(std::memory_order_relaxed);
+}
+
+void Card::set_faults(const FaultPlan& plan) {
+    faults_.arm(plan);
+    if (removed_.exchange(false)) {
+        begin_reset();
+        if (hooks_.removed) {
+            hooks_.removed(false);
+        }
+    }
 }
 
 void Card::begin_reset() {
@@ -185,6 +248,9 @@ void Card::end_pause() {
 std::vector<std::byte> Card::save() {
     if (!paused()) {
         throw snapshot::Error("the card has not come to rest: a micro-op of a job goes on");
+    }
+    if (removed_) {
+        throw snapshot::Error("the card has left its bus: a fault on purpose took it");
     }
     snapshot::Writer to;
     to.section("time", 1);
@@ -229,6 +295,13 @@ void Card::job_ended(const JobResult& result) {
     }
     state_.engine.job_ended(result);
     state_.update_lines();
+}
+
+void Card::error_corrected() {
+    const std::scoped_lock guard(state_.lock);
+    if (state_.status() != SKALD_STATE_RESETTING) {
+        state_.host.set(SKALD_REG_ECC_CORRECTED, state_.host.get(SKALD_REG_ECC_CORRECTED) + 1);
+    }
 }
 
 void Card::invalidated(std::uint32_t) {

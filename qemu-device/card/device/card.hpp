@@ -4,6 +4,7 @@
 // only the destructor waits for jobs.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -14,6 +15,8 @@
 #include "card/device/card_state.hpp"
 #include "card/device/control_core.hpp"
 #include "card/engine/engine_port.hpp"
+#include "card/faults/injector.hpp"
+#include "card/faults/ports.hpp"
 #include "card/options.hpp"
 #include "card/ports.hpp"
 
@@ -61,6 +64,11 @@ class Card final : private EngineEvents {
     // Whether Hooks::dirtied is told what jobs write; see EnginePort::track_writes().
     void track_writes(bool on) { engine_->track_writes(on); }
 
+    // Faults on purpose from here on, instead of those before; see faults/README.md. A card that
+    // had left its bus is back, as after a reset.
+    void set_faults(const FaultPlan& plan);
+    [[nodiscard]] std::vector<FaultCount> fault_tally() const { return faults_.tally(); }
+
     // All that a paused card is, except card memory: that is its owner's to keep. load() wants a
     // card that was reset and is paused; what it does not like is a snapshot::Error, and the card
     // is as it was. Nobody else uses the card meanwhile.
@@ -71,13 +79,22 @@ class Card final : private EngineEvents {
     // EngineEvents
     void job_ended(const JobResult& result) override;
     void invalidated(std::uint32_t context) override;
+    void error_corrected() override;
 
     void refresh(std::uint32_t offset);
     void after_write(std::uint32_t offset, std::uint32_t value,
                      std::uint32_t visible_events_before);
     void control(std::uint32_t value);
+    // A host access: whether there is still a card to take it.
+    [[nodiscard]] bool gone();
+    // With the lock: the host turns to the firmware, which may fail now.
+    void disturb_core();
 
     Hooks hooks_;
+    FaultInjector faults_;
+    FaultyMemory host_;
+    FaultyInterrupts interrupts_;
+    std::atomic<bool> removed_{false};
     CardClock clock_;
     CardState state_;
     std::unique_ptr<EnginePort> engine_;

@@ -43,7 +43,8 @@ void CardState::begin_reset() {
 void CardState::finish_reset(EngineInfo engine_info) {
     host.reset();
     host.set64(SKALD_REG_MEM_SIZE_LO, memory_bytes_);
-    host.set(SKALD_REG_CAPS, SKALD_CAP_HOST_COPY | SKALD_CAP_PROFILE | SKALD_CAP_STAMPS);
+    host.set(SKALD_REG_CAPS,
+             SKALD_CAP_HOST_COPY | SKALD_CAP_PROFILE | SKALD_CAP_STAMPS | SKALD_CAP_ECC);
     host.set(SKALD_REG_ENGINE_INFO,
              static_cast<std::uint32_t>(engine_info.simd) | (engine_info.threads & 0xffu) << 8);
     reset_core();
@@ -56,6 +57,7 @@ void CardState::reset_core() {
     doorbells.reset();
     stamps.reset();
     engine.reset();
+    core_hung = crash_wanted = false;
     // Host-visible words that the firmware fills in.
     for (const std::uint32_t reg :
          {SKALD_REG_FW_ABI, SKALD_REG_FW_VERSION, SKALD_REG_HEARTBEAT, SKALD_REG_ENGINE_STATE,

@@ -57,6 +57,9 @@ class CardState {
     BootRequest boot;
     // Wanted as long as the machine around the card stands still: resets apart, nothing is done.
     bool pause_wanted = false;
+    // Faults on purpose, until the next reset: the core executes nothing, or is to trap.
+    bool core_hung = false;
+    bool crash_wanted = false;
     bool core_idle = false;  // the control core's thread waits for something to do
     std::atomic<bool> attention{false};
     std::atomic<std::uint32_t> lines{0};  // interrupt lines of the hart

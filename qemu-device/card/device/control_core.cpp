@@ -55,6 +55,9 @@ void ControlCore::run() {
             case Work::kBoot:
                 boot();
                 break;
+            case Work::kCrash:
+                crash({static_cast<std::uint32_t>(rv32::Cause::kIllegal), hart_.pc(), 0});
+                break;
             case Work::kInterpret:
                 interpret();
                 break;
@@ -73,7 +76,8 @@ ControlCore::Work ControlCore::next_work() {
     state_.core_idle = true;
     state_.changed.wait(guard, [this] {
         return state_.stop_wanted || state_.reset_wanted ||
-               (!state_.pause_wanted && (state_.boot_wanted || on_));
+               (!state_.pause_wanted &&
+                (state_.boot_wanted || (on_ && (!state_.core_hung || state_.crash_wanted))));
     });
     state_.core_idle = false;
     state_.attention.store(false, std::memory_order_relaxed);
@@ -85,6 +89,9 @@ ControlCore::Work ControlCore::next_work() {
     }
     if (std::exchange(state_.boot_wanted, false)) {
         return Work::kBoot;
+    }
+    if (std::exchange(state_.crash_wanted, false)) {
+        return Work::kCrash;
     }
     return Work::kInterpret;
 }
@@ -150,17 +157,21 @@ void ControlCore::interpret() {
                 break;
             }
             if (outcome == rv32::Outcome::kStopped) {
-                {
-                    const std::scoped_lock guard(state_.lock);
-                    if (!state_.reset_wanted) {
-                        stop_with_trap(hart_.last_trap());
-                    }
-                }
-                engine_.cancel();
+                crash(hart_.last_trap());
                 return;
             }
         }
     }
+}
+
+void ControlCore::crash(const rv32::Trap& trap) {
+    {
+        const std::scoped_lock guard(state_.lock);
+        if (!state_.reset_wanted) {
+            stop_with_trap(trap);
+        }
+    }
+    engine_.cancel();
 }
 
 void ControlCore::sleep() {

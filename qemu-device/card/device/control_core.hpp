@@ -33,12 +33,13 @@ class ControlCore final : private CoreLife {
     [[nodiscard]] snapshot::Apply load(snapshot::Reader& from, bool on);
 
   private:
-    enum class Work { kStop, kReset, kBoot, kInterpret };
+    enum class Work { kStop, kReset, kBoot, kCrash, kInterpret };
 
     void run();
     [[nodiscard]] Work next_work();
     void reset();
     void boot();
+    void crash(const rv32::Trap& trap);
     void interpret();
     void sleep();
     void watch(std::chrono::nanoseconds limit);

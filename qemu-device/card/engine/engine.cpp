@@ -33,8 +33,11 @@ Engine::Engine(const EngineEnv& env, const compute::Kernels& kernels)
                  {.invalidate = [this] { drop_translations(); },
                   .wait = [this](unsigned round) { wait(round); },
                   .pause = [this] { stand_still(); },
-                  .track = [this] { settle_tracking(); }},
-                 env_.hooks),
+                  .track = [this] { settle_tracking(); },
+                  .hang = [this] { hang(); },
+                  .pass_time = [this](std::uint64_t ns) { pass_time(ns); },
+                  .corrected = [this] { env_.events.error_corrected(); }},
+                 env_.hooks, env_.faults),
       thread_([this] { thread_main(); }) {}
 
 Engine::~Engine() {
@@ -320,6 +323,23 @@ void Engine::settle_tracking() {
     }
     if (on)
         env_.hooks.dirtied(env_.memory);
+}
+
+void Engine::hang() {
+    constexpr std::uint32_t kAnswered = Attention::kCancel | Attention::kPause | Attention::kTrack;
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return (attention_.bits.load() & kAnswered) != 0; });
+}
+
+void Engine::pass_time(std::uint64_t ns) {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::nanoseconds(ns);
+    if (std::chrono::nanoseconds(ns) > kWatch) {
+        std::unique_lock lock(mutex_);
+        changed_.wait_until(lock, until, [this] { return attention_.bits.load() != 0; });
+        return;
+    }
+    while (std::chrono::steady_clock::now() < until)
+        _mm_pause();
 }
 
 std::unique_ptr<EnginePort> make_engine(const EngineEnv& env) {

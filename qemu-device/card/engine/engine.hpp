@@ -67,6 +67,8 @@ class Engine final : public EnginePort {
     void stand_still();
     void thaw();
     void settle_tracking();
+    void hang();
+    void pass_time(std::uint64_t ns);
 
     EngineEnv env_;
     Attention attention_;

@@ -17,6 +17,7 @@
 #include <span>
 
 #include "card/address.hpp"
+#include "card/faults/injector.hpp"
 #include "card/options.hpp"
 #include "card/ports.hpp"
 #include "card/snapshot/stream.hpp"
@@ -69,6 +70,8 @@ class EngineEvents {
     virtual void job_ended(const JobResult& result) = 0;
     // No translation of this context from before the invalidate() is held or in use any more.
     virtual void invalidated(std::uint32_t context) = 0;
+    // An error in card memory was put right.
+    virtual void error_corrected() {}
 };
 
 struct EngineInfo {
@@ -152,6 +155,7 @@ struct EngineEnv {
     EngineEvents& events;
     const Hooks& hooks;
     CardOptions options;
+    FaultInjector& faults;
 };
 
 using EngineFactory = std::function<std::unique_ptr<EnginePort>(const EngineEnv&)>;

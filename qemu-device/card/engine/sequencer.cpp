@@ -14,6 +14,10 @@ namespace {
 // Micro-ops between looks at the clock while an interrupt is being held back.
 constexpr std::uint64_t kFlushEvery = 16;
 
+constexpr std::uint32_t kFaultsOfMicroOps =
+    FaultInjector::bit(FaultClass::kEngineHang) | FaultInjector::bit(FaultClass::kEccCorrected) |
+    FaultInjector::bit(FaultClass::kEccFatal) | FaultInjector::bit(FaultClass::kMemorySlow);
+
 std::uint64_t host_now_ns() {
     return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
                                           std::chrono::steady_clock::now().time_since_epoch())
@@ -38,12 +42,13 @@ void increment(std::atomic<std::uint64_t>& counter) {  // one writer
 }  // namespace
 
 Sequencer::Sequencer(Machine& machine, Attention& attention, std::atomic<std::uint64_t>& retired,
-                     Callbacks callbacks, const Hooks& hooks)
+                     Callbacks callbacks, const Hooks& hooks, FaultInjector& faults)
     : m_(machine),
       attention_(attention),
       retired_(retired),
       callbacks_(std::move(callbacks)),
       hooks_(hooks),
+      faults_(faults),
       slots_(kSlots) {}
 
 JobResult Sequencer::start(Queue& queue) {
@@ -131,7 +136,14 @@ Sequencer::End Sequencer::execute() {
         Slot* slot = nullptr;
         if (const Fault fault = fetch(slot))
             return {SKALD_JOB_FAULT, fault};
-        const std::uint64_t began = profiled ? host_now_ns() : 0;
+        unsigned slowness = 1;
+        if (faults_.armed(kFaultsOfMicroOps) && waits == 0) [[unlikely]] {
+            if (const Fault fault = suffer(*slot, slowness))
+                return {SKALD_JOB_FAULT, fault};
+            if (m_.stopped())
+                continue;
+        }
+        const std::uint64_t began = profiled || slowness != 1 ? host_now_ns() : 0;
         const Fault fault = within_memory([&] { return execute_one(*slot); });
         begun = true;
         if (m_.stopped())
@@ -143,6 +155,8 @@ Sequencer::End Sequencer::execute() {
             continue;
         }
         waits = 0;
+        if (slowness != 1) [[unlikely]]
+            callbacks_.pass_time((slowness - 1) * (host_now_ns() - began));
         retire();
         if (profiled)
             record(host_now_ns() - began);
@@ -293,6 +307,45 @@ void Sequencer::record(std::uint64_t host_ns) {
     entry.cycles += m_.cost.cycles;
     entry.bytes += m_.cost.bytes;
     (void)m_.space.write(va, &entry, sizeof(entry));
+}
+
+Fault Sequencer::suffer(const Slot& slot, unsigned& slowness) {
+    if (faults_.hit(FaultClass::kEngineHang)) {
+        hang();
+        return {};
+    }
+    if (faults_.hit(FaultClass::kEccCorrected))
+        callbacks_.corrected();
+    if (faults_.hit(FaultClass::kEccFatal))
+        return {SKALD_FAULT_MEMORY_ERROR, first_read(slot)};
+    if (faults_.hit(FaultClass::kMemorySlow))
+        slowness = faults_.factor();
+    return {};
+}
+
+// Neither a preemption nor an invalidation is answered, as by an engine that hangs; the machine
+// around the card may stop, or track what it writes.
+void Sequencer::hang() {
+    for (;;) {
+        const std::uint32_t bits = attention_.bits.load(std::memory_order_acquire);
+        if ((bits & Attention::kCancel) != 0)
+            return;
+        if ((bits & Attention::kTrack) != 0)
+            callbacks_.track();
+        if ((bits & Attention::kPause) != 0)
+            pause();
+        callbacks_.hang();
+    }
+}
+
+// The address of the first operand that the micro-op reads, or its own.
+std::uint64_t Sequencer::first_read(const Slot& slot) const {
+    for (const OperandPlan& operand : slot.plan.operands()) {
+        if (!operand.write && operand.is_static)
+            return m_.address(slot.op.op[operand.at]);
+    }
+    const JobState& job = queue_->job;
+    return job.desc.program.value + std::uint64_t{job.pc} * sizeof(isa::MicroOp);
 }
 
 }  // namespace skald::card

@@ -8,6 +8,7 @@
 #include <functional>
 #include <vector>
 
+#include "card/faults/injector.hpp"
 #include "card/ops/machine.hpp"
 
 namespace skald::card {
@@ -36,16 +37,23 @@ class Sequencer {
     using Pause = std::function<void()>;
     // Called at a micro-op boundary when writes are to be tracked, or no more; settles it.
     using Track = std::function<void()>;
+    // Faults on purpose. Waits until the run is cancelled, or the machine has a request that a
+    // hanging engine answers, too; passes time, shorter if there is a request.
+    using Hang = std::function<void()>;
+    using PassTime = std::function<void(std::uint64_t ns)>;
 
     struct Callbacks {
         Invalidate invalidate;
         Wait wait;
         Pause pause;
         Track track;
+        Hang hang;
+        PassTime pass_time;
+        std::function<void()> corrected;  // an error in card memory was put right
     };
 
     Sequencer(Machine& machine, Attention& attention, std::atomic<std::uint64_t>& retired,
-              Callbacks callbacks, const Hooks& hooks);
+              Callbacks callbacks, const Hooks& hooks, FaultInjector& faults);
 
     // A job from its start, or from where it was preempted. machine.space is in its context.
     [[nodiscard]] JobResult start(Queue& queue);
@@ -78,12 +86,17 @@ class Sequencer {
     [[nodiscard]] Fault advance();
     void retire();
     void record(std::uint64_t host_ns);
+    // What goes wrong on purpose with a micro-op that is about to begin.
+    [[nodiscard]] Fault suffer(const Slot& slot, unsigned& slowness);
+    void hang();
+    [[nodiscard]] std::uint64_t first_read(const Slot& slot) const;
 
     Machine& m_;
     Attention& attention_;
     std::atomic<std::uint64_t>& retired_;
     Callbacks callbacks_;
     const Hooks& hooks_;
+    FaultInjector& faults_;
     std::vector<Slot> slots_;  // checked micro-ops by index; a hit compares all 128 bytes
     Queue* queue_ = nullptr;
     Mapping code_;            // of the program, around the micro-op last fetched

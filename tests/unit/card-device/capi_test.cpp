@@ -7,9 +7,11 @@
 #include <array>
 #include <chrono>
 #include <condition_variable>
+#include <cstdlib>
 #include <cstring>
 #include <mutex>
 #include <string>
+#include <thread>
 
 #include "skald/regs.h"
 #include "test_driver.hpp"
@@ -26,6 +28,7 @@ struct Shell {
     int irqs = 0;
     int resets = 0;
     int threads = 0;
+    int removals = 0;
     std::string last_error;
 
     skald_card_callbacks callbacks() {
@@ -95,6 +98,9 @@ TEST(Capi, ConfigurationErrorsAreSentences) {
     config.host_memory = (32ull << 20) - 1;
     EXPECT_NE(error_of(config, callbacks).find("32 MiB"), std::string::npos);
     config = good_config();
+    config.faults = "irq-lost:p=2";
+    EXPECT_NE(error_of(config, callbacks).find("'irq-lost:p=2'"), std::string::npos);
+    config = good_config();
     config.memory = memory.data() + 64;
     EXPECT_NE(error_of(config, callbacks).find("page aligned"), std::string::npos);
     config = good_config();
@@ -138,6 +144,40 @@ TEST(Capi, ACardLivesBehindIt) {
     EXPECT_EQ(shell.threads, 2) << "control core and engine";
     skald_card_destroy(card);
     EXPECT_EQ(shell.threads, 0);
+}
+
+TEST(Capi, FaultsComeAndGoAndAreCounted) {
+    Shell shell;
+    skald_card_callbacks callbacks = shell.callbacks();
+    callbacks.removed = [](void* opaque, bool gone) {
+        static_cast<Shell*>(opaque)->count(&Shell::removals, gone ? 1 : -1);
+    };
+    skald_card_config config = good_config();
+    config.simd = "scalar";
+    config.threads = 1;
+    config.faults = "seed=1;removal";
+    std::array<char, 256> error{};
+    skald_card* card = skald_card_create(&config, &callbacks, error.data(), error.size());
+    ASSERT_NE(card, nullptr) << error.data();
+    EXPECT_EQ(skald_card_reg_read(card, SKALD_REG_ID, 4), ~0u);
+    EXPECT_EQ(shell.removals, 1);
+
+    EXPECT_FALSE(skald_card_set_faults(card, "meteor", error.data(), error.size()));
+    EXPECT_NE(std::string(error.data()).find("'meteor'"), std::string::npos);
+    EXPECT_EQ(shell.removals, 1) << "a bad plan changes nothing";
+    EXPECT_EQ(skald_card_reg_read(card, SKALD_REG_ID, 4), ~0u);
+
+    EXPECT_TRUE(skald_card_set_faults(card, "", error.data(), error.size()));
+    EXPECT_EQ(shell.removals, 0);
+    ASSERT_TRUE(shell.wait(&Shell::resets, 1));
+    while (skald_card_reset_pending(card)) {
+        std::this_thread::yield();
+    }
+    EXPECT_EQ(skald_card_reg_read(card, SKALD_REG_ID, 4), SKALD_DEVICE_ID_VALUE);
+    char* tally = skald_card_fault_tally(card);
+    EXPECT_STREQ(tally, "removal:chances=1:hits=1");
+    std::free(tally);
+    skald_card_destroy(card);
 }
 
 }  // namespace

@@ -222,7 +222,7 @@ TEST(Engine, RefusesASimdPathTheProcessorLacks) {
         card::CardOptions options;
         options.simd = simd;
         const card::EngineEnv env{rig.memory(), rig.host,  rig.interrupts, rig.clock,
-                                  rig.events,   rig.hooks, options};
+                                  rig.events,   rig.hooks, options,        rig.faults};
         if (card::compute::supported(simd))
             EXPECT_EQ(card::make_engine(env)->info().simd, simd);
         else
