@@ -122,7 +122,8 @@ class ChosenRows final : public Expression {
     std::vector<float> small_;  // of a vector, all of what is chosen from
 };
 
-// Reads as many rows of its source as fit a bounded panel, and takes the columns asked for.
+// Reads as many rows of its source as fit a bounded panel, and takes the columns asked for; of
+// plain floats in a file it reads no others.
 class Transposed final : public Expression {
   public:
     explicit Transposed(Expr e)
@@ -130,15 +131,20 @@ class Transposed final : public Expression {
           e_(std::move(e)) {}
 
     void read(std::uint64_t first, std::span<float> out) const override {
-        const std::uint64_t count = out.size() / columns(), wide = e_->columns();
-        const std::uint64_t panel = std::max<std::uint64_t>(1, kPanel / wide);
+        const std::uint64_t count = out.size() / columns();
+        const bool few = is_plain(0) && count < e_->columns();
+        const std::uint64_t wide = few ? count : e_->columns(), skipped = few ? 0 : first;
+        const std::uint64_t panel = std::max<std::uint64_t>(1, (few ? kFew : kPanel) / wide);
         std::vector<float> rows(std::min(panel, e_->rows()) * wide);
         for (std::uint64_t begin = 0; begin < e_->rows(); begin += panel) {
             const std::uint64_t n = std::min(panel, e_->rows() - begin);
-            e_->read(begin, std::span(rows).first(n * wide));
+            if (few)
+                read_parts(begin, n, first, count, rows);
+            else
+                e_->read(begin, std::span(rows).first(n * wide));
             for (std::uint64_t c = 0; c < count; ++c)
                 for (std::uint64_t r = 0; r < n; ++r)
-                    out[c * columns() + begin + r] = rows[r * wide + first + c];
+                    out[c * columns() + begin + r] = rows[r * wide + skipped + c];
         }
     }
     void each_tensor(const std::function<void(const Tensor&)>& f) const override {
@@ -148,7 +154,37 @@ class Transposed final : public Expression {
     const Expr& of() const { return e_; }
 
   private:
+    bool is_plain(std::uint64_t row) const {
+        const auto s = e_->source(row);
+        return s && info_of(s->tensor->type).block == 1 && info_of(s->tensor->type).weights &&
+               info_of(s->tensor->type).block_bytes != 0;
+    }
+
+    // Columns [first, first + count) of rows [begin, begin + n).
+    void read_parts(std::uint64_t begin, std::uint64_t n, std::uint64_t first, std::uint64_t count,
+                    std::span<float> out) const {
+        Tensor part;
+        part.shape = {count};
+        for (std::uint64_t r = 0; r < n; ++r) {
+            const auto to = out.subspan(r * count, count);
+            const auto s = e_->source(begin + r);
+            if (!is_plain(begin + r)) {
+                std::vector<float> row(e_->columns());
+                e_->read(begin + r, row);
+                std::copy_n(row.begin() + static_cast<std::ptrdiff_t>(first), count, to.begin());
+                continue;
+            }
+            if (r == 0 || part.type != s->tensor->type)
+                part.name = s->tensor->name;
+            part.type = s->tensor->type;
+            const std::uint64_t bytes = info_of(part.type).block_bytes;
+            part.data = s->tensor->row(s->row).subspan(first * bytes, count * bytes);
+            row_to_f32(part, 0, to);
+        }
+    }
+
     static constexpr std::uint64_t kPanel = 1u << 18;  // numbers
+    static constexpr std::uint64_t kFew = 1u << 12;    // that stay near while they are turned
     Expr e_;
 };
 

@@ -2,10 +2,12 @@
 #include "raise/caches.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "error.hpp"
 #include "import/layout.hpp"
 #include "import/operators.hpp"
+#include "raise/masks.hpp"
 
 namespace skald::compiler::raising {
 namespace {
@@ -83,7 +85,74 @@ std::optional<Value> of_lengths(const TensorGraph& g, const Roles& roles, Length
     return {};
 }
 
+// Where the tokens are, of a value at two numbers of them; nothing if it does not depend on that.
+std::optional<std::size_t> token_axis(const Value& a, const Value& b, Lengths x, Lengths y) {
+    for (std::size_t d = 0; a.rank() == b.rank() && d < a.shape.size(); ++d)
+        if (a.shape[d] == x.tokens && b.shape[d] == y.tokens)
+            return d;
+    return {};
+}
+
+// x[p - 1] + x[p + 1] is the same multiple of x[p] everywhere: cosines, sines and constants.
+bool is_wave(std::span<const double> x) {
+    constexpr double kTolerance = 1e-4;
+    std::size_t top = 1;
+    double most = 0;
+    for (std::size_t p = 1; p + 1 < x.size(); ++p)
+        if (std::abs(x[p]) > std::abs(x[top]))
+            top = p;
+    for (const double v : x)
+        most = std::max(most, std::abs(v));
+    if (most == 0)
+        return true;
+    const double c = (x[top - 1] + x[top + 1]) / x[top];
+    for (std::size_t p = 1; p + 1 < x.size(); ++p)
+        if (!(std::abs(x[p - 1] + x[p + 1] - c * x[p]) <= kTolerance * most))
+            return false;
+    return true;
+}
+
+void check_waves(const TensorGraph& g, Id id, const Value& v, std::size_t axis) {
+    const Value last = graphs::axis_last(v, static_cast<std::int64_t>(axis));
+    const graphs::Floats all = last.numbers();
+    const auto n = static_cast<std::size_t>(last.shape.back());
+    for (std::size_t begin = 0; begin + n <= all->size(); begin += n)
+        if (!is_wave(std::span(*all).subspan(begin, n)))
+            fail(
+                "{}: {} multiplies what depends on tokens, differs between positions, and is no "
+                "cosine or sine of an angle that grows with them",
+                g.file, g.names[id]);
+}
+
 }  // namespace
+
+void check_tables(const TensorGraph& g, const Roles& roles, const std::set<std::uint32_t>& tables) {
+    constexpr std::int64_t kLongest = std::int64_t{1} << 17, kMostNumbers = std::int64_t{1} << 24;
+    if (roles.fixed_tokens())
+        return;
+    const Lengths few{0, 5}, some{0, 300};
+    for (const Id id : tables) {
+        const auto a = of_lengths(g, roles, few, id), b = of_lengths(g, roles, some, id);
+        const auto axis = a && b ? token_axis(*a, *b, few, some) : std::nullopt;
+        if (!axis)
+            continue;
+        check_waves(g, id, *b, *axis);
+        std::set<std::int64_t> totals{some.tokens};
+        for (const std::int64_t named : lengths_before(g, {id}))
+            if (named + 3 <= kLongest && a->size() / few.tokens * (named + 3) <= kMostNumbers)
+                totals.insert(named + 3);
+        for (const std::int64_t total : totals) {
+            const auto whole = of_lengths(g, roles, {0, total}, id);
+            if (whole && total >= few.tokens &&
+                *graphs::sliced(*whole, static_cast<std::int64_t>(*axis), 0, 1, few.tokens)
+                        .numbers() != *a->numbers())
+                fail(
+                    "{}: {} is not the same at a position among {} tokens as among {}: angles "
+                    "that change with the length of the whole are not supported",
+                    g.file, g.names[id], total, few.tokens);
+        }
+    }
+}
 
 void check_cache(const TensorGraph& g, const Roles& roles, const std::set<std::uint32_t>& tables,
                  std::int64_t tokens) {

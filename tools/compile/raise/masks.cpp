@@ -17,38 +17,6 @@ constexpr std::int64_t kMostDense = 4200;  // of a mask of every position for ev
 constexpr std::int64_t kMostNamed = std::int64_t{1} << 20;  // what may still be a length
 constexpr double kMasked = -1e4;
 
-// Integers that stand in the graph before `of`: windows and lengths are among them.
-std::set<std::int64_t> lengths_named(const TensorGraph& g, const std::vector<MaskSource>& masks) {
-    std::vector<bool> needed(g.names.size());
-    for (const MaskSource& m : masks)
-        if (m.origin)
-            needed[*m.origin] = true;
-    std::set<std::int64_t> named;
-    const auto look = [&](const Value& v) {
-        if (v.known() && !v.is_weight() && v.size() <= 8)
-            for (const auto all = v.numbers(); const double x : *all)
-                if (const auto i = static_cast<std::int64_t>(std::abs(x));
-                    std::abs(x) < 1e15 && static_cast<double>(i) == std::abs(x) && i >= 2 &&
-                    i <= kMostNamed)
-                    named.insert(i);
-    };
-    for (auto n = g.nodes.rbegin(); n != g.nodes.rend(); ++n) {
-        if (std::ranges::none_of(n->outputs,
-                                 [&](Id id) { return id != graphs::kAbsent && needed[id]; }))
-            continue;
-        for (const Id in : n->inputs)
-            if (in != graphs::kAbsent) {
-                needed[in] = true;
-                if (const auto it = g.constants.find(in); it != g.constants.end())
-                    look(it->second);
-            }
-        for (const auto& [name, a] : n->attributes)
-            if (const auto* v = std::get_if<Value>(&a))
-                look(*v);
-    }
-    return named;
-}
-
 class Masks {
   public:
     Masks(const TensorGraph& g, const Roles& roles, const std::vector<MaskSource>& masks,
@@ -95,7 +63,7 @@ class Masks {
         if (roles_.fixed_tokens())
             return {{0, *roles_.fixed_tokens()}};
         std::set<std::int64_t> totals{5, 17, 260};
-        for (const std::int64_t named : lengths_named(g_, masks_)) {
+        for (const std::int64_t named : lengths_before(g_, origins_)) {
             if (named > kMostDense && !roles_.has_cache()) {
                 seen.limit = seen.limit.value_or(named);
                 continue;
@@ -202,6 +170,36 @@ class Masks {
 };
 
 }  // namespace
+
+std::set<std::int64_t> lengths_before(const TensorGraph& g, const std::vector<Id>& values) {
+    std::vector<bool> needed(g.names.size());
+    for (const Id id : values)
+        needed[id] = true;
+    std::set<std::int64_t> named;
+    const auto look = [&](const Value& v) {
+        if (v.known() && !v.is_weight() && v.size() <= 8)
+            for (const auto all = v.numbers(); const double x : *all)
+                if (const auto i = static_cast<std::int64_t>(std::abs(x));
+                    std::abs(x) < 1e15 && static_cast<double>(i) == std::abs(x) && i >= 2 &&
+                    i <= kMostNamed)
+                    named.insert(i);
+    };
+    for (auto n = g.nodes.rbegin(); n != g.nodes.rend(); ++n) {
+        if (std::ranges::none_of(n->outputs,
+                                 [&](Id id) { return id != graphs::kAbsent && needed[id]; }))
+            continue;
+        for (const Id in : n->inputs)
+            if (in != graphs::kAbsent) {
+                needed[in] = true;
+                if (const auto it = g.constants.find(in); it != g.constants.end())
+                    look(it->second);
+            }
+        for (const auto& [name, a] : n->attributes)
+            if (const auto* v = std::get_if<Value>(&a))
+                look(*v);
+    }
+    return named;
+}
 
 Seen seen_by(const TensorGraph& graph, const Roles& roles, const std::vector<MaskSource>& masks,
              const std::string& path) {

@@ -3,6 +3,8 @@
 // length that the graph names.
 #pragma once
 
+#include <set>
+
 #include "raise/roles.hpp"
 
 namespace skald::compiler::raising {
@@ -12,6 +14,10 @@ struct Seen {
     // Positions up to which that has been looked at, where the graph names lengths beyond.
     std::optional<std::int64_t> limit;
 };
+
+// Integers that stand in the graph before these values: windows and lengths are among them.
+std::set<std::int64_t> lengths_before(const graphs::TensorGraph& graph,
+                                      const std::vector<graphs::Id>& values);
 
 // Throws CompileError unless it is causal with a window or without.
 Seen seen_by(const graphs::TensorGraph& graph, const Roles& roles,

@@ -30,6 +30,7 @@ Raised raise(const graphs::TensorGraph& g) {
             const auto values =
                 graphs::evaluate(g, roles.symbols({0, tokens}, recogniser), {roles.logits()}, how);
             Raised out = describe(recogniser, values.at(roles.logits()), g, roles);
+            check_tables(g, roles, recogniser.tables());
             if (roles.has_cache())
                 check_cache(g, roles, recogniser.tables(), tokens);
             if (const auto rows = positions_there_are(g, roles)) {

@@ -2,6 +2,7 @@
 // A graph is the program, and the weights, of the folder it was exported from.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 
@@ -111,6 +112,17 @@ TEST(Onnx, OperatorsOfOpset23AreTheFoldersProgram) {
 
 TEST(Onnx, WeightsBesideTheFileAreThoseInIt) {
     expect_same(models(kShape, {}, 1024));
+}
+
+TEST(Onnx, RowsOfATransposedMatrixAreThoseOfTheWhole) {
+    const Both b = models(kShape, {});
+    for (const Layer& l : b.graph.spec.layers) {
+        const Expr& e = std::get<FeedForward>(l.ffn).down.weight.of.front();
+        const std::vector<float> all = e->values();
+        std::vector<float> two(2 * e->columns());
+        e->read(5, two);
+        EXPECT_TRUE(std::ranges::equal(two, std::span(all).subspan(5 * e->columns(), two.size())));
+    }
 }
 
 TEST(Onnx, AHeadOfItsOwnStaysOne) {

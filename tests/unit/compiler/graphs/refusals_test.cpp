@@ -178,6 +178,35 @@ TEST(GraphRefusals, AnglesThatForgetTheCacheAreRefused) {
         {"behind a cache"}, {.cache = true});
 }
 
+TEST(GraphRefusals, AnglesThatChangeWithTheLengthOfTheWholeAreRefused) {
+    // As of models that stretch them beyond some length.
+    expect_refused(
+        [](auto& g) {
+            auto& cos = node_of(g.graph(), "Cos");
+            const std::string angles = cos.input(0);
+            const std::string tokens =
+                g.node("Gather", {g.node("Shape", {"input_ids"}), g.integer(1)});
+            const std::string stretched =
+                g.node("Where", {g.node("Greater", {tokens, g.integer(512)}),
+                                 g.node("Mul", {angles, g.number(0.5f)}), angles});
+            node_of(g.graph(), "Sin").set_input(0, stretched);
+            node_of(g.graph(), "Cos").set_input(0, stretched);
+        },
+        {"among 515 tokens", "not supported"});
+}
+
+TEST(GraphRefusals, AnglesThatAreNoMultipleOfThePositionAreRefused) {
+    expect_refused(
+        [](auto& g) {
+            // From position 100 on they stand still.
+            const std::string angles = node_of(g.graph(), "Cos").input(0);
+            const std::string least = g.node("Min", {angles, g.number(100)});
+            node_of(g.graph(), "Sin").set_input(0, least);
+            node_of(g.graph(), "Cos").set_input(0, least);
+        },
+        {"no cosine or sine"});
+}
+
 TEST(GraphRefusals, AFileThatIsNoProtobufIsRefused) {
     const test::TemporaryFolder folder;
     std::ofstream(folder / "model.onnx") << "<html>not found</html>";
