@@ -43,6 +43,9 @@ END
     while read -r line; do
         grep -qxF "$line" .config || { echo "not as written: $line"; missing=1; }
     done < <(grep '^CONFIG_' "$CONFIG")
+    while read -r line; do
+        ! grep "^$line=" .config || missing=1
+    done < <(sed -n 's/^# \(CONFIG_[A-Z0-9_]*\) is not set$/\1/p' "$CONFIG")
     return $missing
 }
 
@@ -68,7 +71,7 @@ prepare() {
     rm -rf "$FINAL" && mkdir -p "$FINAL"
     step debug-kernel-unpack "unpacking the kernel's source" unpack_source "$FINAL"
     step debug-kernel-configure "configuring the debug kernel" configure "$FINAL"
-    step debug-kernel-build "building the debug kernel, once on this machine: some ten minutes" compile "$FINAL"
+    step debug-kernel-build "building the debug kernel, once on this machine: some minutes" compile "$FINAL"
     touch "$FINAL/.complete"
 }
 
