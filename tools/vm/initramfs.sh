@@ -24,9 +24,12 @@ unchanged() { [[ -e $1 && $(<"$1") == "$2" ]]; }
 
 listed() { sed -n "s/^$1 \+//p" "$LIST"; }
 
-# install_file FILE ROOT: into the root at its own place, links followed.
+# install_file FILE ROOT: into the root at its own place, links followed. /lib is a link in the guest, and a folder of that name
+# in the second archive would take its place.
 install_file() {
-    [[ -e $2$1 ]] || install -D -m 755 "$1" "$2$1"
+    local place=$1
+    [[ $place != /lib* ]] || place=/usr$place
+    [[ -e $2$place ]] || install -D -m 755 "$1" "$2$place"
 }
 
 # install_program FILE ROOT [TARGET]: with every library it loads, except what the base has.
