@@ -61,6 +61,8 @@ def main() -> int:
     recorded = dependencies(build)
     todo: dict[str, tuple[Path, list[str]]] = {}
     for command in json.loads((build / "compile_commands.json").read_text()):
+        if Path(command["file"]).is_relative_to(build.resolve()):
+            continue  # made by a generator
         of_tests = command["file"].startswith(f"{ROOT}/tests/")
         if of_tests and not everything:
             continue

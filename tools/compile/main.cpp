@@ -272,10 +272,9 @@ bool dumps(const Arguments& args, std::string_view what) {
     return std::ranges::find(args.dump, what) != args.dump.end();
 }
 
-Model load_graph_of(const Arguments& args) {
+Model load_graph_of(const Arguments& args, const std::filesystem::path& path) {
     GraphOptions options;
     options.tokenizer = args.tokenizer;
-    const std::filesystem::path path = *graph_at(args.model);
     if (dumps(args, "import"))
         options.imported = [](const std::string& text) { fmt::print("-- import\n{}", text); };
     if (dumps(args, "raise"))
@@ -286,7 +285,8 @@ Model load_graph_of(const Arguments& args) {
 Model load(const Arguments& args) {
     if (!args.random.empty())
         return load_random(args.random, args.seed);
-    return graph_at(args.model) ? load_graph_of(args) : load_model(args.model, args.lora);
+    const auto graph = graph_at(args.model);
+    return graph ? load_graph_of(args, *graph) : load_model(args.model, args.lora);
 }
 
 void compile_model(const Arguments& args, Model& model) {

@@ -45,6 +45,8 @@ bool FaultInjector::draw(FaultClass fault) {
         if (!armed(bit(fault)))
             return false;  // somebody else had the last one
         Series& series = series_[static_cast<std::size_t>(fault)];
+        if (!series.rule)
+            return false;  // none is armed without a rule
         chance = ++series.chances;
         if (!takes_chance(*series.rule, series.sequence, chance))
             return false;

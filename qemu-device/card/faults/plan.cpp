@@ -56,8 +56,9 @@ Setting setting(std::string_view part) {
 
 template <class Number>
 bool parse_whole(std::string_view text, Number& value) {
-    const char* end = text.data() + text.size();
-    const auto [stop, error] = std::from_chars(text.data(), end, value);
+    const char* const begin = text.data();
+    const char* const end = begin + text.size();
+    const auto [stop, error] = std::from_chars(begin, end, value);
     return error == std::errc() && stop == end;
 }
 

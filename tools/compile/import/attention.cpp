@@ -23,7 +23,7 @@ constexpr double kNothing = -std::numeric_limits<double>::infinity();
 
 class Builder {
   public:
-    explicit Builder(const Call& c) : c_(c) {
+    explicit Builder(const Call& c) {
         for (std::size_t i = 0; i < c.inputs(); ++i)
             if (c.has(i) && c.in(i).is_symbolic())
                 algebra_ = &c.algebra();
@@ -163,7 +163,6 @@ class Builder {
         return v;
     }
 
-    const Call& c_;
     Algebra* algebra_ = nullptr;
 };
 

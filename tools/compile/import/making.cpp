@@ -154,7 +154,8 @@ Value converted(const Value& v, std::int64_t type) {
                 x = static_cast<std::uint8_t>(x);
                 break;
             case 3:
-                x = static_cast<std::int8_t>(x);
+                x = std::int64_t{
+                    static_cast<std::int8_t>(x)};  // NOLINT(bugprone-signed-char-misuse)
                 break;
             case 4:
                 x = static_cast<std::uint16_t>(x);

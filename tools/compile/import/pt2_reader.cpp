@@ -92,7 +92,7 @@ class Reader {
             fail("{}: has {} bytes from element {} on, fewer than {} needs", place, data.size(),
                  offset, compiler::to_string(t.shape));
         t.data = data.subspan(offset * size, *bytes);
-        const Value v = constant_of(t);
+        Value v = constant_of(t);
         if (!swapped)
             return v;
         constexpr std::array<std::int64_t, 2> kSwapped{1, 0};

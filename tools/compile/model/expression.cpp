@@ -168,7 +168,7 @@ class Transposed final : public Expression {
         for (std::uint64_t r = 0; r < n; ++r) {
             const auto to = out.subspan(r * count, count);
             const auto s = e_->source(begin + r);
-            if (!is_plain(begin + r)) {
+            if (!s || !is_plain(begin + r)) {
                 std::vector<float> row(e_->columns());
                 e_->read(begin + r, row);
                 std::copy_n(row.begin() + static_cast<std::ptrdiff_t>(first), count, to.begin());

@@ -72,7 +72,7 @@ class AttentionPattern {
                 formula_.emplace(r_.formula(one, 0));
                 break;
             }
-        if (formula_->variables().size() != 1)
+        if (!formula_ || formula_->variables().size() != 1)
             return no("scores are made of more than one product");
         scores_id_ = formula_->variables()[0].base;
         if (r_.as<Scores>(scores_id_) == nullptr)
@@ -102,7 +102,7 @@ class AttentionPattern {
                     one.term(t);
                 one.end();
                 const Formula f = r_.formula(one, 0);
-                if (!f.alike(*formula_) ||
+                if (!formula_ || !f.alike(*formula_) ||
                     f.variables()[0] != Atom{scores_id_, static_cast<std::uint32_t>(i)})
                     return no("scores are moved or scaled one by one");
                 if (x.constant(i) != 0)
@@ -323,17 +323,18 @@ class AttentionPattern {
         Resolved out;
         std::vector<std::uint32_t> firsts, seconds, rest;
         for (std::uint32_t i = 0; i < dim; ++i) {
-            if (!dims[i].partner) {
+            const auto partner = dims[i].partner;
+            if (!partner) {
                 rest.push_back(i);
                 continue;
             }
             std::uint32_t j = 0;
-            while (j < dim && dims[j].column != *dims[i].partner)
+            while (j < dim && dims[j].column != *partner)
                 ++j;
             if (j == dim || dims[j].partner != dims[i].column || j == i)
                 return fault("what is turned are no pairs");
             // first' = cos first - sin second
-            const double mixed = rows > 1 ? factor(1, 0, i, *dims[i].partner) / dims[j].factor : 0;
+            const double mixed = rows > 1 ? factor(1, 0, i, *partner) / dims[j].factor : 0;
             if (mixed < 0 || (mixed == 0 && i < j)) {
                 firsts.push_back(i);
                 seconds.push_back(j);

@@ -216,6 +216,8 @@ class ExpertsPattern {
     }
 
     std::optional<Rows> result() {
+        if (!of_ || !scale_ || !function_)
+            return {};
         Mixture m;
         m.router = router_;
         m.of = *of_;

@@ -5,8 +5,8 @@
 
 #include "error.hpp"
 #include "import/import.hpp"
-#include "input/json.hpp"
 #include "input/file_bytes.hpp"
+#include "input/json.hpp"
 #include "model/config_file.hpp"
 #include "model/generation.hpp"
 #include "raise/raise.hpp"

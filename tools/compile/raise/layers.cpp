@@ -423,12 +423,12 @@ Raised describe(Recogniser& r, const Value& logits, const graphs::TensorGraph& g
         longest = std::min(longest, n);
         limited = true;
     };
-    if (d.positions())
-        at_most(*d.positions());
-    if (d.limit())
-        at_most(static_cast<std::uint64_t>(*d.limit()));
-    if (roles.fixed_tokens())
-        at_most(static_cast<std::uint64_t>(*roles.fixed_tokens()));
+    if (const auto positions = d.positions())
+        at_most(*positions);
+    if (const auto limit = d.limit())
+        at_most(static_cast<std::uint64_t>(*limit));
+    if (const auto fixed = roles.fixed_tokens())
+        at_most(static_cast<std::uint64_t>(*fixed));
     out.spec.longest = static_cast<std::uint32_t>(longest);
     out.spec.context = limited ? out.spec.longest : std::min(kDefaultContext, out.spec.longest);
     return out;

@@ -60,8 +60,8 @@ class Masks {
 
   private:
     std::vector<Lengths> lengths(Seen& seen) const {
-        if (roles_.fixed_tokens())
-            return {{0, *roles_.fixed_tokens()}};
+        if (const auto fixed = roles_.fixed_tokens())
+            return {{0, *fixed}};
         std::set<std::int64_t> totals{5, 17, 260};
         for (const std::int64_t named : lengths_before(g_, origins_)) {
             if (named > kMostDense && !roles_.has_cache()) {

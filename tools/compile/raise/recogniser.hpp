@@ -78,7 +78,7 @@ class Recogniser : public graphs::Algebra {
     // Of something's columns those named.
     std::optional<BaseId> columns(BaseId of, std::span<const std::uint32_t> columns);
 
-    BaseId sum(std::vector<Sum::Leaf> leaves);
+    BaseId sum(const std::vector<Sum::Leaf>& leaves);
     const std::map<BaseId, std::vector<MaskSource>>& masks() const { return masks_; }
     // Values of the graph that depend on lengths and by which something is multiplied: angles.
     const std::set<std::uint32_t>& tables() const { return tables_; }

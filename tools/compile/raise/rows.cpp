@@ -50,7 +50,7 @@ std::string text_of(std::span<const std::uint32_t> columns) {
 
 }  // namespace
 
-BaseId Recogniser::sum(std::vector<Sum::Leaf> leaves) {
+BaseId Recogniser::sum(const std::vector<Sum::Leaf>& leaves) {
     std::vector<Sum::Leaf> flat;
     for (const Sum::Leaf& l : leaves) {
         if (const auto* inner = as<Sum>(l.base))
@@ -221,7 +221,7 @@ std::optional<Rows> Recogniser::activated(const View& v) {
     const Base gate = bases_[a.gate];
     const std::string key =
         fmt::format("activated {} {} {}", a.function, a.gate, a.up ? std::to_string(*a.up) : "-");
-    const BaseId id = add(std::move(a), gate.rows, gate.width, key);
+    const BaseId id = add(a, gate.rows, gate.width, key);
     return Rows{id, how->factor, of[0].rows};
 }
 
@@ -250,7 +250,7 @@ std::optional<Rows> Recogniser::several(const View& v) {
             return {};
         leaves.push_back({rows->base, rows->factor});
     }
-    return Rows{sum(std::move(leaves)), 1, {}};
+    return Rows{sum(leaves), 1, {}};
 }
 
 std::optional<Rows> Recogniser::rows_of(const View& v) {
@@ -293,13 +293,14 @@ std::optional<Value> Recogniser::as_sum(const Value& a, const Value& b, double s
     std::vector<Sum::Leaf> leaves;
     for (const Value* v : {&a, &b}) {
         if (v->known()) {
-            if (!v->lookup)
+            const auto& lookup = v->lookup;
+            if (!lookup)
                 return {};
-            const auto& rows = v->lookup->rows;
+            const auto& rows = lookup->rows;
+            const Expr& table = lookup->table;
             for (std::size_t t = 0; t < rows.size(); ++t)
                 if (rows[t] != rows[0] + static_cast<std::int64_t>(t) || rows.size() != tokens_)
                     return {};
-            const Expr& table = v->lookup->table;
             leaves.push_back({add(Positions{table, rows[0]}, tokens_,
                                   static_cast<std::uint32_t>(table->columns()),
                                   fmt::format("positions {} {}", rows[0], table->key())),
@@ -321,7 +322,7 @@ std::optional<Value> Recogniser::as_sum(const Value& a, const Value& b, double s
     }
     if (leaves[0].base == leaves[1].base)
         return {};
-    return atoms(sum(std::move(leaves)), a.shape);
+    return atoms(sum(leaves), a.shape);
 }
 
 }  // namespace skald::compiler::raising
