@@ -489,6 +489,8 @@ static int skald_device_init_sw(struct skald_device *sdev)
 	int ret;
 
 	atomic_inc(&skald_live);
+	/* As in a reset: what the card says before its firmware runs concerns who boots it. */
+	sdev->reset.gen = 1;
 	ida_init(&sdev->contexts);
 	ida_init(&sdev->queues);
 	init_waitqueue_head(&sdev->reset.wait);
@@ -625,6 +627,10 @@ int skald_device_init(struct skald_device *sdev)
 	ret = skald_fw_boot(sdev);
 	if (ret)
 		goto err_halt;
+
+	skald_device_set_gen(sdev, sdev->reset.gen + 1);
+	/* Its interrupt meant nothing while the generation was odd. */
+	skald_fw_check_alive(sdev);
 
 	skald_debugfs_init(sdev);
 	ret = drm_dev_register(&sdev->base, 0);

@@ -279,7 +279,7 @@ struct drm_skald_bind_op {
 /* Return before it is done; syncs say when. Without it @syncs must be empty. */
 #define DRM_SKALD_VM_BIND_ASYNC (1 << 0)
 /* Operations of a VM that are not done yet; a call may bring half of it. */
-#define DRM_SKALD_VM_BIND_OPS_MAX 131072
+#define DRM_SKALD_VM_BIND_OPS_MAX 65536
 
 /**
  * struct drm_skald_vm_bind - change an address space; all operations or none
