@@ -96,6 +96,11 @@ TEST_F(LogFile, MemoryThatRunsOutIsNoTroubleOfTheKernelAndNamesWhoWasKilled) {
     log.append(bytes(kMemoryReport));
     EXPECT_FALSE(log.trouble()) << *log.trouble();
     EXPECT_EQ(log.killed(), "llm-run (process 57)");
+    log.append(
+        bytes("[    9.3] llm-run: page allocation failure: order:0, "
+              "mode:0x140dca(GFP_HIGHUSER_MOVABLE|__GFP_COMP|__GFP_ZERO), nodemask=(null)\n"
+              "[    9.3] Call Trace:\n[    9.3]  <TASK>\n[    9.3] Mem-Info:\n"));
+    EXPECT_FALSE(log.trouble()) << *log.trouble();
     log.append(bytes("[   10.0] Call Trace:\n"));
     EXPECT_TRUE(log.trouble());
 }
