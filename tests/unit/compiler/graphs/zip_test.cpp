@@ -12,8 +12,8 @@ namespace skald::compiler::graphs {
 namespace {
 
 void put(std::string& out, std::uint64_t value, int bytes) {
-    for (int b = 0; b < bytes; ++b)
-        out.push_back(static_cast<char>(value >> (8 * b)));
+    for (int b = 0; b < bytes; ++b, value >>= 8)
+        out.push_back(static_cast<char>(value));
 }
 
 // One entry, stored, as PyTorch writes it.
