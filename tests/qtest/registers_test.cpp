@@ -52,7 +52,7 @@ std::vector<Register> all_registers() {
 std::uint32_t expected_reset(const Register& reg) {
     switch (reg.offset) {
         case SKALD_REG_CAPS:
-            return SKALD_CAP_HOST_COPY | SKALD_CAP_PROFILE | SKALD_CAP_STAMPS;
+            return SKALD_CAP_HOST_COPY | SKALD_CAP_PROFILE | SKALD_CAP_STAMPS | SKALD_CAP_ECC;
         case SKALD_REG_MEM_SIZE_LO:
             return kCardMemory;
         case SKALD_REG_ENGINE_INFO:
