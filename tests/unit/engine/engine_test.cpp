@@ -208,7 +208,8 @@ TEST(Engine, RunsHooksOnItsThread) {
     card::Hooks hooks;
     hooks.thread_enter = [&] { entered = std::this_thread::get_id(); };
     hooks.thread_exit = [&] { left = std::this_thread::get_id(); };
-    card::make_engine({rig.memory(), rig.host, rig.interrupts, rig.clock, rig.events, hooks, {}})
+    card::make_engine(
+        {rig.memory(), rig.host, rig.interrupts, rig.clock, rig.events, hooks, {}, rig.faults})
         .reset();
     EXPECT_NE(entered, std::thread::id());
     EXPECT_NE(entered, std::this_thread::get_id());
