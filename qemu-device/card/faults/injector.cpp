@@ -42,9 +42,9 @@ bool FaultInjector::draw(FaultClass fault) {
     std::uint64_t chance = 0;
     {
         const std::scoped_lock guard(lock_);
-        if (!armed(bit(fault)))
-            return false;  // somebody else had the last one
         Series& series = series_[static_cast<std::size_t>(fault)];
+        if (!series.rule || !armed(bit(fault)))
+            return false;  // somebody else had the last one
         chance = ++series.chances;
         if (!takes_chance(*series.rule, series.sequence, chance))
             return false;

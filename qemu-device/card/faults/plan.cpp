@@ -3,6 +3,7 @@
 #include "card/faults/plan.hpp"
 
 #include <charconv>
+#include <memory>
 #include <stdexcept>
 #include <vector>
 
@@ -56,8 +57,8 @@ Setting setting(std::string_view part) {
 
 template <class Number>
 bool parse_whole(std::string_view text, Number& value) {
-    const char* end = text.data() + text.size();
-    const auto [stop, error] = std::from_chars(text.data(), end, value);
+    const char* end = std::to_address(text.end());
+    const auto [stop, error] = std::from_chars(std::to_address(text.begin()), end, value);
     return error == std::errc() && stop == end;
 }
 
