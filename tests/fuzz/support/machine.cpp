@@ -93,7 +93,8 @@ Machine::Machine(Source& source) : memory_(card_memory().bytes()) {
     hw_.vector = 1;
     hw_.scratch_bytes = source.take<std::uint16_t>();
     hw_.coalesce_tokens = choices >> 1 & 3;
-    engine_ = card::make_engine({memory_, host_, interrupts_, clock_, ends, hooks_, options});
+    engine_ =
+        card::make_engine({memory_, host_, interrupts_, clock_, ends, hooks_, options, faults_});
     engine_->set_root(0, card::CardOffset(kRoot));
     set_queue();
 }

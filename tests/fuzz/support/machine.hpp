@@ -77,6 +77,7 @@ class Machine {
     test::Interrupts interrupts_;
     test::TestClock clock_;
     card::Hooks hooks_;
+    card::FaultInjector faults_;
     card::QueueHw hw_;
     std::vector<std::byte> before_;  // the memory that is watched, as the job found it
     std::vector<std::byte> host_before_;

@@ -37,7 +37,11 @@ bool AtenNode::has(std::string_view name) const {
 }
 
 Id AtenNode::value_of(const Json& argument) {
-    const auto& [kind, v] = *argument.items().begin();
+    if (!argument.is_object() || argument.empty())
+        refuse("an argument is empty");
+    const auto first = argument.begin();
+    const std::string& kind = first.key();
+    const Json& v = first.value();
     if (kind == "as_tensor" && v.is_object() && v.contains("name") && v["name"].is_string())
         return find_(v["name"].get<std::string>());
     if (kind == "as_sym_int" || kind == "as_sym_float" || kind == "as_sym_bool") {
@@ -75,7 +79,11 @@ std::vector<Id> AtenNode::values(std::string_view name) {
     const Json* a = find(name);
     if (a == nullptr)
         refuse(fmt::format("its argument {} is missing", name));
-    const auto& [kind, list] = *a->items().begin();
+    if (!a->is_object() || a->empty())
+        refuse(fmt::format("its argument {} is empty", name));
+    const auto first = a->begin();
+    const std::string& kind = first.key();
+    const Json& list = first.value();
     std::vector<Id> ids;
     if (!list.is_array())
         refuse(fmt::format("its argument {} is no list", name));
