@@ -179,10 +179,9 @@ std::set<std::int64_t> lengths_before(const TensorGraph& g, const std::vector<Id
     const auto look = [&](const Value& v) {
         if (v.known() && !v.is_weight() && v.size() <= 8)
             for (const auto all = v.numbers(); const double x : *all)
-                if (const auto i = static_cast<std::int64_t>(std::abs(x));
-                    std::abs(x) < 1e15 && static_cast<double>(i) == std::abs(x) && i >= 2 &&
-                    i <= kMostNamed)
-                    named.insert(i);
+                if (const double size = std::abs(x);
+                    size >= 2 && size <= kMostNamed && std::trunc(size) == size)
+                    named.insert(static_cast<std::int64_t>(size));
     };
     for (auto n = g.nodes.rbegin(); n != g.nodes.rend(); ++n) {
         if (std::ranges::none_of(n->outputs,
