@@ -54,7 +54,7 @@ struct TensorGraph {
     std::vector<Id> outputs;
     std::map<Id, Value> constants;
     std::vector<Node> nodes;
-    std::deque<Tensor> tensors;         // what weights are made of
+    std::deque<Tensor> tensors;               // what weights are made of
     std::shared_ptr<const InputFiles> files;  // what tensors point into
 
     Id add_value(std::string name) {

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "error.hpp"
-#include "input/json.hpp"
 #include "input/file_bytes.hpp"
+#include "input/json.hpp"
 #include "tokenizer/byte_level.hpp"
 #include "tokenizer/regex.hpp"
 #include "tokenizers/end_of_turn.hpp"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Reads tekken.json, the tokenizer beside Mistral's own checkpoints (params.json and
-// consolidated.safetensors): byte pairs by rank. Its fields as mistral-common's Tekkenizer has them.
+// consolidated.safetensors): byte pairs by rank. Its fields as mistral-common's Tekkenizer has
+// them.
 #pragma once
 
 #include <filesystem>
