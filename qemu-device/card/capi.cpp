@@ -10,6 +10,7 @@
 #include <string>
 
 #include "card/device/card.hpp"
+#include "card/model/chips.hpp"
 
 namespace {
 
@@ -103,6 +104,9 @@ CardOptions options_of(const skald_card_config& config) {
     if (config.simd != nullptr && !parse_simd(config.simd, options.simd)) {
         throw std::invalid_argument(std::string("unknown SIMD path '") + config.simd +
                                     "': auto, scalar, avx2, avx512 and amx exist");
+    }
+    if (config.chip != nullptr) {
+        options.chip = model::choose_chip(config.chip);
     }
     return options;
 }

@@ -3,8 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
+
+#include "card/model/chip.hpp"
 
 namespace skald::card {
 
@@ -18,6 +21,9 @@ struct CardOptions {
     // Bytes of host memory, besides card memory, that guests can make this card ask for: one half
     // for the scratch of all queues, one half for what a micro-op needs. kHostMemoryLeast at least.
     std::uint64_t host_memory = kHostMemoryDefault;
+
+    // The chip whose time and energy are counted; null: none.
+    std::shared_ptr<const model::Chip> chip = model::default_chip();
 
     static constexpr std::uint64_t kHostMemoryDefault = 512ull << 20;
     static constexpr std::uint64_t kHostMemoryLeast = 32ull << 20;

@@ -36,6 +36,8 @@ struct SkaldState {
     uint32_t threads;           /* 0: one per host CPU */
     uint64_t host_memory;       /* bytes a guest can make the card take */
     char *simd;
+    char *chip;                 /* modelled; NULL: the card's own */
+    bool model;                 /* whether one is modelled */
 
     /* Fixed from realize on */
     char *name;                 /* for traces and the log */

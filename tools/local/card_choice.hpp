@@ -16,10 +16,11 @@ struct CardChoice {
     bool local = false;
     std::string simd = "auto";     // of the local card, as what follows
     unsigned threads = 0;          // 0: all cores
+    std::string chip = "sk1";
     std::uint64_t memory_mib = 0;  // 0: what the model needs
 };
 
-// --device, --local, --simd, --threads, --memory. Whether --threads needs --local is the caller's
+// --device, --local, --simd, --threads, --chip, --memory. Whether --threads needs --local is the caller's
 // affair.
 void add_card_options(CLI::App& app, CardChoice& choice);
 

@@ -15,6 +15,7 @@ inline constexpr std::uint64_t kLeastMemory = 4ull << 20;  // bytes
 struct LocalOptions {
     std::string simd = "auto";  // "scalar", "avx2", "avx512", "amx"; auto: the best there is
     unsigned threads = 0;       // 0: all cores
+    std::string chip = "sk1";   // whose time and energy are counted: a name, a file, "off": none
     std::uint64_t memory_bytes = 4ull << 30;  // a power of two, kLeastMemory or more; costs nothing
                                               // until it is touched
 };

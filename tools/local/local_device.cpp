@@ -11,6 +11,7 @@
 #include <chrono>
 #include <utility>
 
+#include "card/model/chips.hpp"
 #include "libskald/error.hpp"
 #include "skald/page_table.h"
 
@@ -33,6 +34,11 @@ card::CardOptions card_options(const LocalOptions& options) {
     if (!card::parse_simd(options.simd, card.simd))
         throw rt::Error(fmt::format("no such SIMD path: {}", options.simd), EINVAL);
     card.threads = options.threads;
+    try {
+        card.chip = card::model::choose_chip(options.chip);
+    } catch (const card::model::ProfileError& error) {
+        throw rt::Error(error.what(), EINVAL);
+    }
     return card;
 }
 

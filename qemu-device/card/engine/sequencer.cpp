@@ -38,12 +38,13 @@ void increment(std::atomic<std::uint64_t>& counter) {  // one writer
 }  // namespace
 
 Sequencer::Sequencer(Machine& machine, Attention& attention, std::atomic<std::uint64_t>& retired,
-                     Callbacks callbacks, const Hooks& hooks)
+                     Callbacks callbacks, const Hooks& hooks, const model::Chip* chip)
     : m_(machine),
       attention_(attention),
       retired_(retired),
       callbacks_(std::move(callbacks)),
       hooks_(hooks),
+      chip_(chip),
       slots_(kSlots) {}
 
 JobResult Sequencer::start(Queue& queue) {
@@ -52,6 +53,12 @@ JobResult Sequencer::start(Queue& queue) {
     queue.job.desc = desc;
     queue.progress.raised = false;
     queue_ = &queue;
+    if (chip_ != nullptr) {
+        if (!queue.timeline)
+            queue.timeline.emplace(chip_->rates);
+        queue.timeline->begin_job(queue.run_goes_on);
+    }
+    queue.run_goes_on = false;
     if (const Fault fault = within_memory([this] { return prepare(); })) {
         JobResult result;
         result.queue = desc.queue;
@@ -113,7 +120,7 @@ JobResult Sequencer::slice() {
     result.micro_ops = job.micro_ops;
     result.cycles = job.cost.cycles;
     result.bytes = job.cost.bytes;
-    result.energy_pj = job.cost.energy / 100;
+    result.energy_pj = job.cost.energy / 1000;
     return result;
 }
 
@@ -143,11 +150,13 @@ Sequencer::End Sequencer::execute() {
             continue;
         }
         waits = 0;
-        retire();
+        retire(*slot);
         if (profiled)
             record(host_now_ns() - began);
-        if (m_.step == Step::kEnd)
+        if (m_.step == Step::kEnd) {
+            queue_->run_goes_on = m_.end_status == SKALD_JOB_CONTINUE;
             return {m_.end_status, {}};
+        }
         if (const Fault bad = advance())
             return {SKALD_JOB_FAULT, bad};
         if (queue_->progress.pending != 0 && job.micro_ops % kFlushEvery == 0)
@@ -228,7 +237,8 @@ Fault Sequencer::fetch(Slot*& slot) {
         slot->reason = check_encoding(slot->op);
         if (slot->reason == SKALD_FAULT_NONE)
             slot->plan = make_plan(slot->op);
-        slot->costed = 0;
+        if (slot->reason == SKALD_FAULT_NONE && chip_ != nullptr)
+            slot->modelled = {.footprint = model::make_footprint(*slot->plan.info, slot->op)};
     }
     if (slot->reason != SKALD_FAULT_NONE)
         return {slot->reason, 0};
@@ -243,26 +253,53 @@ Fault Sequencer::execute_one(Slot& slot) {
     if (plan.has_rows) {
         rows = m_.reg[slot.op.rows];
         if (rows == 0) {
-            m_.cost = control_cost();
+            m_.counts = {.rows = 0};
             return {};
         }
         if (rows > isa::kMaxRows)
             return {SKALD_FAULT_ROWS, 0};
     }
-    if (slot.costed != rows) {
-        slot.cost = cost_of(*plan.info, slot.op, {.rows = rows});
-        slot.costed = rows;
-    }
-    m_.cost = slot.cost;
+    m_.counts = {.rows = rows};
+    if (chip_ != nullptr && plan.info->costs)
+        model::Timeline::locate(slot.modelled.footprint, slot.op, registers(), rows,
+                                slot.modelled.track);
     return m_.run(plan, slot.op, rows);
 }
 
-void Sequencer::retire() {
+void Sequencer::retire(Slot& slot) {
     JobState& job = queue_->job;
-    job.cost += m_.cost;
+    if (chip_ != nullptr) {
+        retire_modelled(slot);
+        job.cost += cost_;
+    }
     ++job.micro_ops;
     increment(retired_);
     m_.tick();
+}
+
+// Work is the same for the same counts, and so is what it demands. A micro-op of no rows is the
+// sequencer's alone.
+void Sequencer::retire_modelled(Slot& slot) {
+    const isa::OpInfo& info = *slot.plan.info;
+    Modelled& modelled = slot.modelled;
+    model::Timeline& timeline = *queue_->timeline;
+    const bool works = info.costs && m_.counts.rows != 0;
+    if (works && (!modelled.demanded || modelled.counts != m_.counts)) {
+        modelled.counts = m_.counts;
+        modelled.demand = model::demand_of(info.work(slot.op, m_.counts), chip_->rates);
+        modelled.demanded = true;
+    }
+    const model::Timing timing =
+        works ? timeline.retire(info, modelled.footprint, modelled.demand, modelled.track)
+              : timeline.control(info, modelled.footprint, slot.op, registers());
+    cost_ = cost_of(timing, timeline);
+    if (chip_->observer)
+        chip_->observer->retired({.queue = queue_->job.desc.queue,
+                                  .op_index = queue_->job.pc,
+                                  .op = slot.op,
+                                  .counts = m_.counts,
+                                  .timing = timing,
+                                  .makespan = timeline.makespan()});
 }
 
 // To the next micro-op.
@@ -290,8 +327,8 @@ void Sequencer::record(std::uint64_t host_ns) {
         return;
     entry.count += 1;
     entry.host_ns += host_ns;
-    entry.cycles += m_.cost.cycles;
-    entry.bytes += m_.cost.bytes;
+    entry.cycles += cost_.cycles;
+    entry.bytes += cost_.bytes;
     (void)m_.space.write(va, &entry, sizeof(entry));
 }
 

@@ -8,6 +8,7 @@
 #include <functional>
 #include <vector>
 
+#include "card/model/chip.hpp"
 #include "card/ops/machine.hpp"
 
 namespace skald::card {
@@ -45,19 +46,26 @@ class Sequencer {
     };
 
     Sequencer(Machine& machine, Attention& attention, std::atomic<std::uint64_t>& retired,
-              Callbacks callbacks, const Hooks& hooks);
+              Callbacks callbacks, const Hooks& hooks, const model::Chip* chip);
 
     // A job from its start, or from where it was preempted. machine.space is in its context.
     [[nodiscard]] JobResult start(Queue& queue);
     [[nodiscard]] JobResult resume(Queue& queue);
 
   private:
+    // What the modelled chip makes of a micro-op, kept as long as its bytes and counts do not change.
+    struct Modelled {
+        model::Footprint footprint = {};
+        model::Track track = {};
+        isa::Counts counts = {};
+        model::Demand demand = {};
+        bool demanded = false;  // by counts
+    };
     struct alignas(64) Slot {
-        isa::MicroOp op;           // the copy that was checked
-        std::uint64_t costed = 0;  // T that cost is for; 0: none yet
-        Cost cost;
+        isa::MicroOp op;  // the copy that was checked
         skald_fault_reason reason = SKALD_FAULT_OPCODE;
         Plan plan;
+        Modelled modelled;
     };
     struct End {
         std::uint32_t status;
@@ -76,16 +84,22 @@ class Sequencer {
     void report_written();
     [[nodiscard]] Fault execute_one(Slot& slot);
     [[nodiscard]] Fault advance();
-    void retire();
+    void retire(Slot& slot);
+    void retire_modelled(Slot& slot);
     void record(std::uint64_t host_ns);
+    [[nodiscard]] std::span<const std::uint64_t, isa::kRegisters> registers() const {
+        return queue_->job.reg;
+    }
 
     Machine& m_;
     Attention& attention_;
     std::atomic<std::uint64_t>& retired_;
     Callbacks callbacks_;
     const Hooks& hooks_;
+    const model::Chip* chip_;  // null: none is modelled
     std::vector<Slot> slots_;  // checked micro-ops by index; a hit compares all 128 bytes
     Queue* queue_ = nullptr;
+    Cost cost_;               // of the micro-op that was retired last
     Mapping code_;            // of the program, around the micro-op last fetched
     isa::MicroOp scattered_;  // one that lies in two pieces
 };

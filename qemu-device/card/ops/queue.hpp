@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 
 #include "card/budget.hpp"
 #include "card/engine/engine_port.hpp"
@@ -40,6 +41,9 @@ struct Queue {
     QueueHw hw;
     JobState job;
     ProgressState progress;
+    // Of the run that the job belongs to: it goes on over CONTINUE. None: nothing is modelled.
+    std::optional<model::Timeline> timeline;
+    bool run_goes_on = false;  // the last job ended with CONTINUE
     ZeroedPages scratch;
 };
 
