@@ -56,6 +56,7 @@ std::unique_ptr<rt::Device> open_card(rt::Os& os, const CardChoice& choice,
     options.simd = choice.simd;
     options.threads = choice.threads;
     options.chip = choice.chip;
+    options.timing_only = choice.timing_only;
     options.memory_bytes = choice.memory_mib != 0
                                ? choice.memory_mib << 20
                                : std::max(kUsualMemory, std::bit_ceil(2 * weight_bytes));

@@ -34,7 +34,7 @@ Engine::Engine(const EngineEnv& env, const compute::Kernels& kernels)
                   .wait = [this](unsigned round) { wait(round); },
                   .pause = [this] { stand_still(); },
                   .track = [this] { settle_tracking(); }},
-                 env_.hooks, env_.options.chip.get()),
+                 env_.hooks, env_.options),
       thread_([this] { thread_main(); }) {}
 
 Engine::~Engine() {

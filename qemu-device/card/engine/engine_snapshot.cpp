@@ -70,8 +70,8 @@ void check_chip(snapshot::Reader& from, const model::Chip* chip) {
     };
     if (name.back() != 0)
         from.refuse("its chip's name does not end");
-    throw snapshot::Error("the snapshot is of a card that models " + text(name) + ", this one has " +
-                          text(chip_name(chip)));
+    throw snapshot::Error("the snapshot is of a card that models " + text(name) +
+                          ", this one has " + text(chip_name(chip)));
 }
 
 void save(snapshot::Writer& to, const ProgressState& progress) {
@@ -118,9 +118,8 @@ std::unique_ptr<Queue> load_queue(snapshot::Reader& from, std::uint32_t id, cons
         if (from.get_bool()) {
             if (chip == nullptr)
                 from.refuse("it models a chip, and this card none");
-            queue->timeline.emplace(chip->rates).load(from);
-        } else if (chip != nullptr) {
-            queue->timeline.emplace(chip->rates);
+            queue->timeline = std::make_unique<model::Timeline>(chip->rates);
+            queue->timeline->load(from);
         }
         load_scratch(from, queue->scratch.bytes());
         return queue;
@@ -154,7 +153,7 @@ void Engine::save(snapshot::Writer& to) {
         skald::card::save(to, queue->job);
         skald::card::save(to, queue->progress);
         to.put(queue->run_goes_on);
-        to.put(queue->timeline.has_value());
+        to.put(queue->timeline != nullptr);
         if (queue->timeline)
             queue->timeline->save(to);
         save_scratch(to, queue->scratch.bytes());
@@ -193,8 +192,7 @@ snapshot::Apply Engine::load(snapshot::Reader& from, const EngineSetup& setup) {
         from.refuse("its engine does not do what the registers say");
     for (std::uint32_t id = 0; id < SKALD_MAX_QUEUES; ++id)
         if (const auto& hw = setup.queues[id]) {
-            image->queues[id] =
-                load_queue(from, id, *hw, scratch_memory_, env_.options.chip.get());
+            image->queues[id] = load_queue(from, id, *hw, scratch_memory_, env_.options.chip.get());
             image->tlbs[hw->context] = std::make_unique<Tlb>();
         }
 

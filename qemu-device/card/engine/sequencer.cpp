@@ -4,7 +4,9 @@
 
 #include <chrono>
 #include <new>
+#include <utility>
 
+#include "card/ops/counting.hpp"
 #include "card/ops/encoding.hpp"
 #include "card/ops/progress.hpp"
 
@@ -31,6 +33,15 @@ Fault within_memory(F&& f) {
     }
 }
 
+// Of a micro-op after which all ends at `makespan`. Whole cycles of many add up to those of all.
+Cost cost_of(const model::Timing& timing, const model::Timeline& timeline) {
+    constexpr model::Ps kCycle = 1000;
+    const model::Ps makespan = timeline.makespan();
+    return {.cycles = makespan / kCycle - (makespan - timing.moved) / kCycle,
+            .bytes = timing.dram_bytes,
+            .energy = timing.dynamic() + timeline.static_energy(timing.moved)};
+}
+
 void increment(std::atomic<std::uint64_t>& counter) {  // one writer
     counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
@@ -38,13 +49,14 @@ void increment(std::atomic<std::uint64_t>& counter) {  // one writer
 }  // namespace
 
 Sequencer::Sequencer(Machine& machine, Attention& attention, std::atomic<std::uint64_t>& retired,
-                     Callbacks callbacks, const Hooks& hooks, const model::Chip* chip)
+                     Callbacks callbacks, const Hooks& hooks, const CardOptions& options)
     : m_(machine),
       attention_(attention),
       retired_(retired),
       callbacks_(std::move(callbacks)),
       hooks_(hooks),
-      chip_(chip),
+      chip_(options.chip.get()),
+      timing_only_(options.timing_only),
       slots_(kSlots) {}
 
 JobResult Sequencer::start(Queue& queue) {
@@ -53,13 +65,10 @@ JobResult Sequencer::start(Queue& queue) {
     queue.job.desc = desc;
     queue.progress.raised = false;
     queue_ = &queue;
-    if (chip_ != nullptr) {
-        if (!queue.timeline)
-            queue.timeline.emplace(chip_->rates);
-        queue.timeline->begin_job(queue.run_goes_on);
-    }
-    queue.run_goes_on = false;
-    if (const Fault fault = within_memory([this] { return prepare(); })) {
+    if (const Fault fault = within_memory([this] {
+            begin_timeline();
+            return prepare();
+        })) {
         JobResult result;
         result.queue = desc.queue;
         result.status = attention_.stop.load() ? SKALD_JOB_CANCELLED : SKALD_JOB_FAULT;
@@ -73,6 +82,15 @@ JobResult Sequencer::start(Queue& queue) {
 JobResult Sequencer::resume(Queue& queue) {
     queue_ = &queue;
     return slice();
+}
+
+void Sequencer::begin_timeline() {
+    const bool goes_on = std::exchange(queue_->run_goes_on, false);
+    if (chip_ == nullptr)
+        return;
+    if (!queue_->timeline)
+        queue_->timeline = std::make_unique<model::Timeline>(chip_->rates);
+    queue_->timeline->begin_job(goes_on);
 }
 
 // Registers from the argument block; the profile buffer must be there.
@@ -238,7 +256,8 @@ Fault Sequencer::fetch(Slot*& slot) {
         if (slot->reason == SKALD_FAULT_NONE)
             slot->plan = make_plan(slot->op);
         if (slot->reason == SKALD_FAULT_NONE && chip_ != nullptr)
-            slot->modelled = {.footprint = model::make_footprint(*slot->plan.info, slot->op)};
+            slot->modelled = {.footprint = model::make_footprint(*slot->plan.info, slot->op),
+                              .skipped = timing_only_ && is_arithmetic(*slot->plan.info)};
     }
     if (slot->reason != SKALD_FAULT_NONE)
         return {slot->reason, 0};
@@ -260,9 +279,12 @@ Fault Sequencer::execute_one(Slot& slot) {
             return {SKALD_FAULT_ROWS, 0};
     }
     m_.counts = {.rows = rows};
+    m_.positions = {};
     if (chip_ != nullptr && plan.info->costs)
         model::Timeline::locate(slot.modelled.footprint, slot.op, registers(), rows,
                                 slot.modelled.track);
+    if (slot.modelled.skipped)  // the place in the run, which no cut of it changes, is the seed
+        return count_work(m_, slot.op, *plan.info, rows, queue_->timeline->makespan());
     return m_.run(plan, slot.op, rows);
 }
 
@@ -284,6 +306,10 @@ void Sequencer::retire_modelled(Slot& slot) {
     Modelled& modelled = slot.modelled;
     model::Timeline& timeline = *queue_->timeline;
     const bool works = info.costs && m_.counts.rows != 0;
+    if (!works && timeline.between_steps()) {  // nothing counts until there is work again
+        cost_ = {};
+        return;
+    }
     if (works && (!modelled.demanded || modelled.counts != m_.counts)) {
         modelled.counts = m_.counts;
         modelled.demand = model::demand_of(info.work(slot.op, m_.counts), chip_->rates);

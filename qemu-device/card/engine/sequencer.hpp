@@ -46,20 +46,22 @@ class Sequencer {
     };
 
     Sequencer(Machine& machine, Attention& attention, std::atomic<std::uint64_t>& retired,
-              Callbacks callbacks, const Hooks& hooks, const model::Chip* chip);
+              Callbacks callbacks, const Hooks& hooks, const CardOptions& options);
 
     // A job from its start, or from where it was preempted. machine.space is in its context.
     [[nodiscard]] JobResult start(Queue& queue);
     [[nodiscard]] JobResult resume(Queue& queue);
 
   private:
-    // What the modelled chip makes of a micro-op, kept as long as its bytes and counts do not change.
+    // What the modelled chip makes of a micro-op, kept as long as its bytes and counts do not
+    // change.
     struct Modelled {
         model::Footprint footprint = {};
         model::Track track = {};
         isa::Counts counts = {};
         model::Demand demand = {};
         bool demanded = false;  // by counts
+        bool skipped = false;   // nothing but its counts is wanted
     };
     struct alignas(64) Slot {
         isa::MicroOp op;  // the copy that was checked
@@ -75,6 +77,7 @@ class Sequencer {
 
     JobResult slice();
     End execute();
+    void begin_timeline();
     [[nodiscard]] Fault prepare();
     [[nodiscard]] Fault fetch(Slot*& slot);
     [[nodiscard]] const std::byte* code(std::uint64_t va, Fault& fault);
@@ -97,6 +100,7 @@ class Sequencer {
     Callbacks callbacks_;
     const Hooks& hooks_;
     const model::Chip* chip_;  // null: none is modelled
+    const bool timing_only_;
     std::vector<Slot> slots_;  // checked micro-ops by index; a hit compares all 128 bytes
     Queue* queue_ = nullptr;
     Cost cost_;               // of the micro-op that was retired last

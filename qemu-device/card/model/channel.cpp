@@ -5,14 +5,7 @@
 
 namespace skald::card::model {
 
-Span Channel::reserve(Ps earliest, Ps time) {
-    if (time == 0)
-        return {earliest, earliest};
-    // Most ask for time behind all that is taken.
-    if (first_ == taken_.size() || earliest > taken_.back().end) {
-        taken_.push_back({earliest, earliest + time});
-        return taken_.back();
-    }
+Span Channel::fill_gaps(Ps earliest, Ps time) {
     if (earliest == taken_.back().end) {
         const Span span{earliest, earliest + time};
         taken_.back().end = span.end;
@@ -47,7 +40,7 @@ Span Channel::reserve(Ps earliest, Ps time) {
     return whole;
 }
 
-void Channel::settle(Ps floor) {
+void Channel::drop(Ps floor) {
     while (first_ < taken_.size() && taken_[first_].end <= floor)
         ++first_;
     if (first_ == taken_.size()) {

@@ -18,11 +18,22 @@ struct Span {
 
 class Channel {
   public:
-    // Takes so much time in gaps from `earliest` on: from the begin of the first piece to the end of
-    // the last. Of nothing both are `earliest`.
-    Span reserve(Ps earliest, Ps time);
+    // Takes so much time in gaps from `earliest` on: from the begin of the first piece to the end
+    // of the last. Of nothing both are `earliest`.
+    Span reserve(Ps earliest, Ps time) {
+        if (time == 0)
+            return {earliest, earliest};
+        if (first_ == taken_.size() || earliest > taken_.back().end) {
+            taken_.push_back({earliest, earliest + time});
+            return taken_.back();
+        }
+        return fill_gaps(earliest, time);
+    }
     // Nobody will ask for time before this any more.
-    void settle(Ps floor);
+    void settle(Ps floor) {
+        if (first_ < taken_.size() && taken_[first_].end <= floor)
+            drop(floor);
+    }
     void clear() {
         taken_.clear();
         first_ = 0;
@@ -36,6 +47,9 @@ class Channel {
     }
 
   private:
+    Span fill_gaps(Ps earliest, Ps time);
+    void drop(Ps floor);
+
     std::vector<Span> taken_;  // ascending, with gaps between, from first_ on
     std::size_t first_ = 0;
 };

@@ -19,7 +19,8 @@ constexpr KeyInfo kKeys[] = {
      "bandwidth of that memory; left out: it is never what bounds"},
     {Key::kDramGb, "dram_gb", "GB", 0, 1e6, kNone, "memory beside the chip; 0: there is none"},
     {Key::kDramGbs, "dram_gbs", "GB/s", 1e-3, 1e9, kNone, "its bandwidth, of all channels"},
-    {Key::kDramEfficiency, "dram_efficiency", "", 1e-3, 1, 1.0, "the part of dram_gbs that is reached"},
+    {Key::kDramEfficiency, "dram_efficiency", "", 1e-3, 1, 1.0,
+     "the part of dram_gbs that is reached"},
     {Key::kDramLatencyNs, "dram_latency_ns", "ns", 0, 1e6, 0.0, "from a request to its first byte"},
     {Key::kInt8Tops, "int8_tops", "TOPS", 1e-3, 1e9, kNone, "products of 8 bits, a MAC being two"},
     {Key::kNarrowTops, "narrow_tops", "TOPS", 1e-3, 1e9, kNone, "products of 4 bits and fewer"},
@@ -148,8 +149,9 @@ class ProfileReader {
         if (value.empty())
             refuse("the value of " + quoted(key) + " is missing");
         if (hash == std::string_view::npos)
-            refuse(quoted(key) + " has no class and source: '# published, derived, fitted, "
-                                 "assumed or not-public: where it is from'");
+            refuse(quoted(key) +
+                   " has no class and source: '# published, derived, fitted, "
+                   "assumed or not-public: where it is from'");
         const auto [provenance, source] = read_source(key, trim(line.substr(hash + 1)));
         if ((provenance == Provenance::kNotPublic) != (value == kUnknown))
             refuse("'unknown' and not-public go together, of " + quoted(key) + " one is said");
@@ -278,8 +280,9 @@ void ChipProfile::set(Key key, double value, Provenance provenance, std::string 
 }
 
 std::vector<Key> keys_of_a_run(const ChipProfile& profile) {
-    std::vector<Key> wanted = {Key::kSramMb,  Key::kInt8Tops, Key::kNarrowTops,    Key::kF16Tops,
-                               Key::kF32Tops, Key::kDramGb,   Key::kAttentionTops, Key::kVectorGops};
+    std::vector<Key> wanted = {Key::kSramMb,        Key::kInt8Tops,  Key::kNarrowTops,
+                               Key::kF16Tops,       Key::kF32Tops,   Key::kDramGb,
+                               Key::kAttentionTops, Key::kVectorGops};
     const bool dram = profile.find(Key::kDramGb).value_or(1) != 0;
     if (dram || !profile.weights_resident() || !profile.cache_resident())
         wanted.push_back(Key::kDramGbs);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A chip as a text file: figures, each with where it comes from. The keys, their units, meanings and
-// ranges are one table here; qemu-device/chips/ has the files, README.md there the format.
+// A chip as a text file: figures, each with where it comes from. The keys, their units, meanings
+// and ranges are one table here; qemu-device/chips/ has the files, README.md there the format.
 #pragma once
 
 #include <array>

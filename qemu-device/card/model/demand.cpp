@@ -55,17 +55,16 @@ Rates::Rates(const ChipProfile& p, const Widths& widths)
       array_rows(static_cast<std::uint64_t>(p.get(Key::kArrayRows))),
       array_fill(ps(p.get(Key::kArrayFillNs))),
       dram_latency(ps(p.get(Key::kDramLatencyNs))),
-      host_latency(ps(p.get(Key::kHostLatencyNs))),
-      link_latency(ps(p.get(Key::kLinkLatencyNs))),
-      sync(ps(p.get(Key::kSyncNs))),
+      host_latency(ps(known(p, Key::kHostLatencyNs))),
+      link_latency(ps(known(p, Key::kLinkLatencyNs))),
+      sync(ps(known(p, Key::kSyncNs))),
       issue(ps(p.get(Key::kIssueNs))),
       launch(ps(p.get(Key::kLaunchNs))),
       boundary(ps(p.get(Key::kBoundaryNs))),
       issue_window(static_cast<std::uint64_t>(p.get(Key::kIssueWindow))),
       sram_bytes(mega(p.get(Key::kSramMb))),
       prefetch_bytes(mega(p.get(Key::kPrefetchMb))),
-      static_per_ps_thousandths(
-          static_cast<Fj>(std::llround(known(p, Key::kStaticW) * 1e3))),
+      static_per_ps_thousandths(static_cast<Fj>(std::llround(known(p, Key::kStaticW) * 1e3))),
       weights_resident(p.weights_resident()),
       kv_resident(p.cache_resident()) {
     p.require(keys_of_a_run(p));
@@ -106,6 +105,12 @@ Demand demand_of(const isa::Work& work, const Rates& rates) {
     demand.sram = rates.activations_width.of(work.in + work.out) +
                   (rates.weights_resident ? weights : 0) + (rates.kv_resident ? kv : 0);
     demand.host = work.host;
+    demand.stream_time = rates.dram.of(demand.stream);
+    demand.sram_time = rates.sram.of(demand.sram);
+    demand.host_time = rates.host.of(demand.host);
+    demand.stream_energy = rates.dram_energy.of(demand.stream);
+    demand.sram_energy = rates.sram_energy.of(demand.sram);
+    demand.host_energy = rates.host_energy.of(demand.host);
     return demand;
 }
 

@@ -46,8 +46,14 @@ struct Demand {
     std::uint64_t cache = 0;   // bytes of the cache to or from it
     std::uint64_t sram = 0;    // bytes, all of them through the port
     std::uint64_t host = 0;
+    Ps stream_time = 0;  // of these, where nothing else is moved
+    Ps sram_time = 0;
+    Ps host_time = 0;
     Fj mac_energy = 0;
     Fj vector_energy = 0;
+    Fj stream_energy = 0;
+    Fj sram_energy = 0;
+    Fj host_energy = 0;
 };
 
 [[nodiscard]] Demand demand_of(const isa::Work& work, const Rates& rates);

@@ -15,12 +15,13 @@ bool constant(const isa::OperandInfo& operand) {
         case isa::Element::Params:
             return true;
         default:
-            return operand.reach == isa::Reach::Table || operand.reach == isa::Reach::EntryPitched ||
+            return operand.reach == isa::Reach::Table ||
+                   operand.reach == isa::Reach::EntryPitched ||
                    (operand.element == isa::Element::F32 && operand.reach == isa::Reach::One);
     }
 }
 
-constexpr std::uint64_t kAddressBits = (1ull << 47) - 1;
+// With more it is a fault; not so where none of them is looked at.
 constexpr std::uint64_t kMostRows = 1u << 20;
 
 std::uint64_t bit(unsigned reg) {
@@ -63,6 +64,7 @@ Footprint make_footprint(const isa::OpInfo& info, const isa::MicroOp& op) {
             touch.counted = true;
             touch.row_bytes = operand->row_bytes(op);
         }
+        footprint.counted |= touch.counted;
     }
     return footprint;
 }
@@ -70,12 +72,12 @@ Footprint make_footprint(const isa::OpInfo& info, const isa::MicroOp& op) {
 Range range_of(const Touch& touch, const isa::MicroOp& op,
                std::span<const std::uint64_t, isa::kRegisters> reg, std::uint64_t rows) {
     const isa::Operand& where = op.op[touch.at];
-    // Beyond these bits, and with more rows, it is a fault; not so where none of it is looked at.
-    const std::uint64_t va =
-        (reg[where.base] + where.offset + reg[where.index] * where.stride) & kAddressBits;
+    const std::uint64_t va = address_of(touch, op, reg);
     const std::uint64_t pitch =
         where.pitch != 0 && !touch.object ? where.pitch * 16ull : touch.row_bytes;
-    const std::uint64_t count = touch.counted ? reg[op.ra] : touch.length != 0 ? touch.length : rows;
+    const std::uint64_t count = touch.counted       ? reg[op.ra]
+                                : touch.length != 0 ? touch.length
+                                                    : rows;
     return make_range(va, pitch, touch.row_bytes, std::min(count, kMostRows));
 }
 

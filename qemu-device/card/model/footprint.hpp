@@ -28,6 +28,7 @@ struct Touch {
 struct Footprint {
     std::array<Touch, isa::kOperands> touch;
     std::uint8_t count = 0;
+    bool counted = false;      // one of them has R[ra] rows
     std::uint64_t reads = 0;   // registers, a bit each
     std::uint64_t writes = 0;  // likewise
 
@@ -36,6 +37,15 @@ struct Footprint {
 
 // Of a micro-op whose encoding is good.
 [[nodiscard]] Footprint make_footprint(const isa::OpInfo& info, const isa::MicroOp& op);
+
+// Where a touch begins while the registers are these. Beyond these bits it is a fault; not so where
+// none of it is looked at.
+[[nodiscard]] inline std::uint64_t address_of(const Touch& touch, const isa::MicroOp& op,
+                                              std::span<const std::uint64_t, isa::kRegisters> reg) {
+    constexpr std::uint64_t kAddressBits = (1ull << 47) - 1;
+    const isa::Operand& where = op.op[touch.at];
+    return (reg[where.base] + where.offset + reg[where.index] * where.stride) & kAddressBits;
+}
 
 // Where a touch lies while the registers are these. rows: T.
 [[nodiscard]] Range range_of(const Touch& touch, const isa::MicroOp& op,

@@ -55,11 +55,12 @@ bool lattices_meet(const Range& few, const Range& many) {
                                      static_cast<Wide>(few.rows) - 1);
     if (first > last)
         return false;
-    const std::uint64_t window = few.width + many.width - 2;  // a row of few begins in it: they meet
+    const std::uint64_t window =
+        few.width + many.width - 2;  // a row of few begins in it: they meet
     if (window >= many.pitch - 1)
         return true;
-    const auto begin = static_cast<std::uint64_t>(
-        (distance + first * few.pitch + few.width - 1) % static_cast<Wide>(many.pitch));
+    const auto begin = static_cast<std::uint64_t>((distance + first * few.pitch + few.width - 1) %
+                                                  static_cast<Wide>(many.pitch));
     const std::uint64_t step = few.pitch % many.pitch;
     const auto count = static_cast<std::uint64_t>(last - first);
     if (begin <= window)
@@ -95,8 +96,8 @@ bool overlap(const Range& a, const Range& b) {
         const Wide pitch = a.pitch;
         const Wide least = std::max<Wide>(floor_div(distance - b.width, pitch) + 1,
                                           -(static_cast<Wide>(a.rows) - 1));
-        const Wide most = std::min<Wide>(floor_div(distance + a.width - 1, pitch),
-                                         static_cast<Wide>(b.rows) - 1);
+        const Wide most =
+            std::min<Wide>(floor_div(distance + a.width - 1, pitch), static_cast<Wide>(b.rows) - 1);
         return least <= most;
     }
     return lattices_meet(a.rows <= b.rows ? a : b, a.rows <= b.rows ? b : a);

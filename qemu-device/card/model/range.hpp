@@ -15,7 +15,9 @@ struct Range {
 
     bool operator==(const Range&) const = default;
     [[nodiscard]] std::uint64_t bytes() const { return width * rows; }
-    [[nodiscard]] std::uint64_t end() const { return rows == 0 ? va : va + (rows - 1) * pitch + width; }
+    [[nodiscard]] std::uint64_t end() const {
+        return rows == 0 ? va : va + (rows - 1) * pitch + width;
+    }
 };
 
 // In the one form in which it is compared: rows without gaps are one row.

@@ -24,6 +24,7 @@ void Scoreboard::clear() {
     resident_ = {};
     held_ = 0;
     uses_ = 0;
+    words_ = 0;
     slots_.fill(kNobody);
     generation_ = next_generation();
 }
@@ -35,8 +36,7 @@ std::size_t Scoreboard::slot(const Range& range, bool object) const {
     hash ^= hash >> 29;
     for (std::size_t at = hash % kSlots;; at = (at + 1) % kSlots) {
         const Id id = slots_[at];
-        if (id == kNobody ||
-            (entries_[id].range == range && (entries_[id].object != 0) == object))
+        if (id == kNobody || (entries_[id].range == range && (entries_[id].object != 0) == object))
             return at;
     }
 }
@@ -59,8 +59,7 @@ void Scoreboard::compare(Id id) {
     }
 }
 
-Scoreboard::Id Scoreboard::intern(const Range& range, bool object, Ps floor,
-                                  std::uint64_t& moved) {
+Scoreboard::Id Scoreboard::intern(const Range& range, bool object, Ps floor, std::uint64_t& moved) {
     const std::size_t at = slot(range, object);
     if (slots_[at] != kNobody)
         return slots_[at];
@@ -71,6 +70,7 @@ Scoreboard::Id Scoreboard::intern(const Range& range, bool object, Ps floor,
         id = static_cast<Id>(entries_.size());
         entries_.emplace_back();
         meets_.emplace_back();
+        words_ = id / 64 + 1u;
     } else {
         id = free_.back();
         free_.pop_back();
@@ -122,7 +122,7 @@ std::uint64_t Scoreboard::fetch(Id id) {
     if (entry.object != 0)
         return 0;
     bool there = false;
-    for (std::size_t word = 0; word < kWords; ++word)
+    for (std::size_t word = 0; word < words_; ++word)
         for (std::uint64_t left = meets_[id][word] & resident_[word]; left != 0; left &= left - 1) {
             entries_[word * 64 + std::countr_zero(left)].used = uses_;
             there = true;
@@ -135,7 +135,7 @@ std::uint64_t Scoreboard::keep(Id id) {
     entry.used = ++uses_;
     if (entry.object != 0)
         return 0;
-    for (std::size_t word = 0; word < kWords; ++word)
+    for (std::size_t word = 0; word < words_; ++word)
         for (std::uint64_t left = meets_[id][word] & resident_[word]; left != 0; left &= left - 1) {
             const Id other = static_cast<Id>(word * 64 + std::countr_zero(left));
             if (other == id || covers(entries_[other].range, entry.range)) {
@@ -211,6 +211,7 @@ void Scoreboard::load(snapshot::Reader& from) {
         entries_.push_back(entry);
         meets_.emplace_back();
     }
+    words_ = (entries_.size() + 63) / 64;
     for (Id id = 0; id < entries_.size(); ++id) {
         if (entries_[id].range.rows == 0) {
             free_.push_back(id);

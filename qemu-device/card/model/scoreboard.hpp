@@ -34,7 +34,7 @@ class Scoreboard {
     // When a micro-op may begin that reads or writes the range.
     [[nodiscard]] Ps ready(Id id, bool write) const {
         Ps at = 0;
-        for (std::size_t word = 0; word < kWords; ++word)
+        for (std::size_t word = 0; word < words_; ++word)
             for (std::uint64_t left = meets_[id][word]; left != 0; left &= left - 1) {
                 const Entry& other = entries_[word * 64 + std::countr_zero(left)];
                 at = other.written > at ? other.written : at;
@@ -50,7 +50,9 @@ class Scoreboard {
     [[nodiscard]] std::uint64_t fetch(Id id);
     [[nodiscard]] std::uint64_t keep(Id id);
     // And has ended.
-    void note_read(Id id, Ps end) { entries_[id].read = end > entries_[id].read ? end : entries_[id].read; }
+    void note_read(Id id, Ps end) {
+        entries_[id].read = end > entries_[id].read ? end : entries_[id].read;
+    }
     void note_written(Id id, Ps end) { entries_[id].written = end; }
 
     void save(snapshot::Writer& to) const;
@@ -86,6 +88,7 @@ class Scoreboard {
     std::uint64_t capacity_;
     std::uint64_t held_ = 0;  // bytes of what is resident
     std::uint64_t uses_ = 0;
+    std::size_t words_ = 0;  // of sets that are in use
     std::uint64_t generation_ = 0;
     std::vector<Entry> entries_;
     std::vector<Set> meets_;  // of each, those that it has bytes in common with, itself included

@@ -95,11 +95,16 @@ Timing Timeline::control(const isa::OpInfo& info, const Footprint& footprint,
 void Timeline::locate(const Footprint& footprint, const isa::MicroOp& op,
                       std::span<const std::uint64_t, isa::kRegisters> reg, std::uint64_t rows,
                       Track& track) {
+    const std::uint64_t counted = footprint.counted ? reg[op.ra] : 0;
+    const bool resized = track.rows != rows || track.counted != counted;
+    track.rows = rows;
+    track.counted = counted;
     for (std::size_t i = 0; i < footprint.count; ++i) {
-        const Range range = range_of(footprint.touch[i], op, reg, rows);
-        if (range == track.range[i])
+        const std::uint64_t va = address_of(footprint.touch[i], op, reg);
+        if (va == track.va[i] && !resized)
             continue;
-        track.range[i] = range;
+        track.va[i] = va;
+        track.range[i] = range_of(footprint.touch[i], op, reg, rows);
         track.id[i] = kNobody;
     }
 }
@@ -112,7 +117,9 @@ Timing Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, con
         between_steps_ = false;
     }
     wait_for(footprint.reads);
-    const std::size_t place = retired_ % rates_->issue_window;
+    const std::uint64_t window = rates_->issue_window;
+    const std::size_t place =
+        (window & (window - 1)) == 0 ? retired_ & (window - 1) : retired_ % window;
     sequencer_ = std::max(sequencer_, ends_[place]) + rates_->issue;
     timing.issued = sequencer_;
     dram_.settle(sequencer_);
@@ -123,12 +130,12 @@ Timing Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, con
     const bool stale = track.generation != scoreboard_.generation();
     for (std::size_t i = 0; i < footprint.count; ++i)
         if (stale || track.id[i] == kNobody)
-            track.id[i] = scoreboard_.intern(track.range[i], footprint.touch[i].object, sequencer_,
-                                             spilled);
+            track.id[i] =
+                scoreboard_.intern(track.range[i], footprint.touch[i].object, sequencer_, spilled);
     if (track.generation != scoreboard_.generation()) {  // it forgot some, maybe of these
         for (std::size_t i = 0; i < footprint.count; ++i)
-            track.id[i] = scoreboard_.intern(track.range[i], footprint.touch[i].object, sequencer_,
-                                             spilled);
+            track.id[i] =
+                scoreboard_.intern(track.range[i], footprint.touch[i].object, sequencer_, spilled);
         track.generation = scoreboard_.generation();
     }
 
@@ -157,14 +164,13 @@ Timing Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, con
         not_before(dram_.reserve(start, rates_->dram.of(beside)).end + rates_->dram_latency,
                    Bound::kDram);
     if (demand.stream != 0) {
-        const Span span = stream(demand.stream, start);
+        const Span span = stream(demand, start);
         begin = std::max(begin, span.begin + rates_->dram_latency);
         not_before(span.end + rates_->dram_latency, Bound::kDram);
     }
-    not_before(sram_.reserve(begin, rates_->sram.of(demand.sram)).end, Bound::kSram);
+    not_before(sram_.reserve(begin, demand.sram_time).end, Bound::kSram);
     if (demand.host != 0)
-        not_before(host_.reserve(begin, rates_->host.of(demand.host)).end + rates_->host_latency,
-                   Bound::kHost);
+        not_before(host_.reserve(begin, demand.host_time).end + rates_->host_latency, Bound::kHost);
     not_before(begin + demand.compute, demand.array_bound ? Bound::kArray : Bound::kVector);
 
     if (demand.stream != 0) {
@@ -187,20 +193,21 @@ Timing Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, con
     timing.end = end;
     timing.moved = advance(end);
     timing.dram_bytes = demand.stream + beside;
-    timing.energy = {demand.mac_energy, demand.vector_energy, rates_->sram_energy.of(demand.sram),
-                     rates_->dram_energy.of(timing.dram_bytes),
-                     rates_->host_energy.of(demand.host)};
+    timing.energy = {demand.mac_energy, demand.vector_energy, demand.sram_energy,
+                     demand.stream_energy + (beside != 0 ? rates_->dram_energy.of(beside) : 0),
+                     demand.host_energy};
     return timing;
 }
 
 // Weights that begin to be used at `start`: as far ahead as there is room, which those before them
 // leave when they are used up.
-Span Timeline::stream(std::uint64_t bytes, Ps start) {
+Span Timeline::stream(const Demand& demand, Ps start) {
+    const std::uint64_t bytes = demand.stream;
     const std::uint64_t room = rates_->prefetch_bytes;
     if (room == 0)
-        return dram_.reserve(start, rates_->dram.of(bytes));
+        return dram_.reserve(start, demand.stream_time);
     const std::uint64_t ahead = std::min(bytes, room);
-    const Ps time = rates_->dram.of(ahead);
+    const Ps time = ahead == bytes ? demand.stream_time : rates_->dram.of(ahead);
     const std::uint64_t wanted = streamed_ + ahead;
     Ps earliest = sequencer_;
     if (wanted > room) {  // the last of them has room then
@@ -235,7 +242,8 @@ void Timeline::drop_consumed() {
     while (oldest_ < consumed_.size() && consumed_[oldest_].time.end <= sequencer_)
         ++oldest_;
     if (oldest_ == consumed_.size() || oldest_ > 64) {
-        consumed_.erase(consumed_.begin(), consumed_.begin() + static_cast<std::ptrdiff_t>(oldest_));
+        consumed_.erase(consumed_.begin(),
+                        consumed_.begin() + static_cast<std::ptrdiff_t>(oldest_));
         oldest_ = 0;
     }
 }

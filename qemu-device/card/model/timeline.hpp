@@ -45,9 +45,12 @@ struct Timing {
 
 // What is kept of a micro-op from one time that it runs to the next.
 struct Track {
-    std::array<Range, isa::kOperands> range{};
-    std::array<Scoreboard::Id, isa::kOperands> id{};
     std::uint64_t generation = 0;  // of the ids; 0: there are none
+    std::uint64_t rows = 0;        // T, and R[ra] where that counts: as long as these and its
+    std::uint64_t counted = 0;     // address are the same, so is a range
+    std::array<std::uint64_t, isa::kOperands> va{};
+    std::array<Scoreboard::Id, isa::kOperands> id{};
+    std::array<Range, isa::kOperands> range{};
 };
 
 class Timeline {
@@ -55,8 +58,8 @@ class Timeline {
     // The rates outlive it.
     explicit Timeline(const Rates& rates);
 
-    // A job begins: the next one of a run, or of nothing that was before. Control micro-ops until the
-    // first with work are the boundary's.
+    // A job begins: the next one of a run, or of nothing that was before. Control micro-ops until
+    // the first with work are the boundary's.
     void begin_job(bool goes_on);
     // Of a micro-op without work, executed now.
     Timing control(const isa::OpInfo& info, const Footprint& footprint, const isa::MicroOp& op,
@@ -70,6 +73,8 @@ class Timeline {
                   Track& track);
 
     [[nodiscard]] Ps makespan() const { return makespan_; }
+    // Control micro-ops take no time of their own now.
+    [[nodiscard]] bool between_steps() const { return between_steps_; }
     // Drawn by all that is idle or not, while `moved` passes.
     [[nodiscard]] Fj static_energy(Ps time) const {
         return time * rates_->static_per_ps_thousandths;
@@ -90,7 +95,7 @@ class Timeline {
     void wait_for(std::uint64_t registers);
     void learn(std::uint64_t registers, Ps when);
     [[nodiscard]] Ps advance(Ps end);
-    [[nodiscard]] Span stream(std::uint64_t bytes, Ps start);
+    [[nodiscard]] Span stream(const Demand& demand, Ps start);
     [[nodiscard]] Ps consumed_at(std::uint64_t byte) const;
     void drop_consumed();
 

@@ -67,7 +67,8 @@ class Paper {
         return op;
     }
     // y = a + b over rows of so many elements.
-    static isa::MicroOp add(std::uint64_t a, std::uint64_t b, std::uint64_t y, std::uint32_t width) {
+    static isa::MicroOp add(std::uint64_t a, std::uint64_t b, std::uint64_t y,
+                            std::uint32_t width) {
         isa::MicroOp op = make(isa::Opcode::Add, {width});
         op.op[0] = at(a);
         op.op[1] = at(b);

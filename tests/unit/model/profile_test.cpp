@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Profiles say where each figure is from, or are refused with file and line; the ones that come with
-// the library are whole.
+// Profiles say where each figure is from, or are refused with file and line; the ones that come
+// with the library are whole.
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -55,7 +55,8 @@ TEST(Profile, IsRefusedWithItsLine) {
               "x.chip:1: 'dram_gb' has no source: ': where it is from' after its class");
     EXPECT_EQ(refusal("dram_gb = 3 # assumed: \n"),
               "x.chip:1: 'dram_gb' has no source: ': where it is from' after its class");
-    EXPECT_EQ(refusal("dram_gb = 3x # assumed: x"), "x.chip:1: 'dram_gb' is '3x', which is no number");
+    EXPECT_EQ(refusal("dram_gb = 3x # assumed: x"),
+              "x.chip:1: 'dram_gb' is '3x', which is no number");
     EXPECT_EQ(refusal("dram_gb = nan # assumed: x"),
               "x.chip:1: 'dram_gb' is 'nan', which is no number");
     EXPECT_EQ(refusal("dram_gb = -1 # assumed: x"),
@@ -96,6 +97,25 @@ TEST(BuiltinChips, AreRead) {
     EXPECT_EQ(default_chip()->profile.name(), "sk1.chip");
 }
 
+// Whoever lacks something says so in its file, and nothing else keeps a chip from being run.
+TEST(BuiltinChips, AreRunUnlessARunNeedsWhatIsNotPublic) {
+    unsigned run = 0;
+    for (const BuiltinChip& builtin : builtin_chips()) {
+        const ChipProfile chip = load_chip(builtin.name);
+        const auto missing = chip.missing(keys_of_a_run(chip));
+        for (const Key key : missing) {
+            ASSERT_TRUE(chip.figure(key)) << builtin.name << ": " << info(key).name;
+            EXPECT_EQ(chip.figure(key)->provenance, Provenance::kNotPublic)
+                << builtin.name << ": " << info(key).name;
+        }
+        if (!missing.empty())
+            continue;
+        ++run;
+        EXPECT_NO_THROW((void)Chip(chip)) << builtin.name;
+    }
+    EXPECT_GE(run, 15u);
+}
+
 TEST(BuiltinChips, TheDefaultOneHasEveryKey) {
     const ChipProfile sk1 = load_chip(kDefaultChip);
     for (const KeyInfo& key : keys())
@@ -114,7 +134,8 @@ TEST(Chips, ANameThatIsNoneIsRefusedWithTheList) {
         (void)load_chip("sk9");
         FAIL() << "was found";
     } catch (const ProfileError& error) {
-        EXPECT_NE(std::string(error.what()).find("there is no chip 'sk9', only "), std::string::npos);
+        EXPECT_NE(std::string(error.what()).find("there is no chip 'sk9', only "),
+                  std::string::npos);
         EXPECT_NE(std::string(error.what()).find("sk1"), std::string::npos);
     }
     EXPECT_THROW((void)load_chip("/nowhere/x.chip"), ProfileError);

@@ -263,7 +263,11 @@ TEST(Timeline, TheIssueWindowBoundsHowFarTheSequencerRunsAhead) {
 }
 
 TEST(Timeline, EnergyIsThatOfItsParts) {
-    Paper paper({{Key::kPjMacInt8, 2}, {Key::kPjVector, 3}, {Key::kPjBitDram, 5}, {Key::kPjBitSram, 0.5}, {Key::kStaticW, 4}});
+    Paper paper({{Key::kPjMacInt8, 2},
+                 {Key::kPjVector, 3},
+                 {Key::kPjBitDram, 5},
+                 {Key::kPjBitSram, 0.5},
+                 {Key::kStaticW, 4}});
     const auto t = paper.run(Paper::matmul(kX, kY));
     const auto part = [&](model::Part p) { return t.energy[static_cast<std::size_t>(p)]; };
     EXPECT_EQ(part(model::Part::kMac), 1024u * 2000);
@@ -279,7 +283,8 @@ TEST(Timeline, MovedEndsAddUpToTheWhole) {
     model::Ps sum = 0;
     for (std::uint64_t i = 0; i < 200; ++i) {
         const std::uint64_t y = kY + i % 7 * 0x40;
-        sum += paper.run(i % 3 == 0 ? Paper::matmul(kX, y) : Paper::add(kX, y, kZ + i % 5, 16)).moved;
+        sum +=
+            paper.run(i % 3 == 0 ? Paper::matmul(kX, y) : Paper::add(kX, y, kZ + i % 5, 16)).moved;
         if (i % 11 == 0)
             sum += paper.run(Paper::make(Opcode::Budget)).moved;
     }
