@@ -340,10 +340,6 @@ void Container::check_model() const {
             reject("a tensor of the list is outside the weights");
 }
 
-bool Container::shape_only() const {
-    return std::ranges::all_of(weights_section_->sha256, [](auto byte) { return byte == 0; });
-}
-
 void Container::verify_weights() const {
     check_hash(*weights_section_, name_of(ct::SectionType::Weights));
 }

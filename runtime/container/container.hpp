@@ -46,8 +46,6 @@ class Container {
     const container::ModelInfo& model() const { return *model_; }
     std::span<const isa::MicroOp> program() const { return program_; }
     std::span<const std::byte> weights() const { return weights_; }
-    // They were left out, and what is there in their place is a hole: times alone can be had of it.
-    bool shape_only() const;
     std::uint64_t weights_offset() const { return weights_offset_; }  // in the file
     std::span<const std::byte> tokenizer() const { return tokenizer_; }
     std::span<const container::TensorEntry> tensors() const {

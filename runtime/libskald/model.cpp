@@ -42,9 +42,6 @@ Model::Model(Device& device, const ModelImage& image)
       program_offset_((image.weights.size() + kProgramAlign - 1) / kProgramAlign * kProgramAlign),
       memory_(allocate(device, program_offset_ + image.program.size_bytes())),
       binding_(space_, memory_) {
-    if (image.shape_only && !device.timing_only())
-        throw Error("the model is a shape without weights: llm-chip runs it, nothing else does",
-                    EINVAL);
     Uploader uploader(space_);
     if (!device.timing_only())
         uploader.copy(weights_va(), image.weights, image.weights_file);

@@ -21,7 +21,6 @@ struct ModelImage {
     std::span<const std::byte> weights;
     // Where else the weights are: a disk that is faster read than mapped.
     FileRange weights_file{};
-    bool shape_only = false;  // there are no weights
 };
 
 class Model {

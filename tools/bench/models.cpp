@@ -31,7 +31,6 @@ class ModelBench {
         const Traffic traffic(container.model(), container.tensors());
         progress_.show(fmt::format("{}: loading", container.name()));
         rt::ModelImage image{container.model(), container.program(), container.weights()};
-        image.shape_only = container.shape_only();
         if (!options_.card.local)
             image.weights_file = {container.file(), container.weights_offset()};
         rt::Model model(device_, image);

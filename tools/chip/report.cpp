@@ -57,7 +57,8 @@ json to_json(const Outcome& outcome) {
 
 std::string csv(const Outcome& outcome) {
     std::string header, row;
-    for (const auto& [key, value] : to_json(outcome).flatten().items()) {
+    const json flat = to_json(outcome).flatten();
+    for (const auto& [key, value] : flat.items()) {
         header += (header.empty() ? "" : ",") + key.substr(1);
         row += (row.empty() ? "" : ",") + (value.is_null() ? std::string() : value.dump());
     }

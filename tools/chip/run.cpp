@@ -49,19 +49,13 @@ void check_capacity(const local::ChipFacts& chip, std::uint64_t weights, std::ui
     check("dram_gb", 1e9, w + c - on_chip, "weights and cache");
 }
 
-rt::ModelImage image_of(const rt::Container& container) {
-    rt::ModelImage image{container.model(), container.program(), container.weights()};
-    image.shape_only = container.shape_only();
-    return image;
-}
-
 class Requests {
   public:
     Requests(const Options& options, const rt::Container& container, rt::Device& device,
              local::ModelLog& log)
         : options_(options),
           log_(log),
-          model_(device, image_of(container)),
+          model_(device, {container.model(), container.program(), container.weights()}),
           batch_(model_, batch_options(options)) {
         prompt_.resize(options.prompt);
         for (std::size_t i = 0; i < prompt_.size(); ++i)

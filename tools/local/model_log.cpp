@@ -26,7 +26,8 @@ class ModelLog::Listener final : public model::Observer {
     void retired(const model::Retired& micro_op) override {
         const std::scoped_lock guard(lock_);
         const model::Timing& timing = micro_op.timing;
-        sums.moved[static_cast<std::size_t>(timing.bound)] += timing.moved;
+        sums.moved[static_cast<std::size_t>(timing.bound)] += timing.moved - timing.launch;
+        sums.moved[static_cast<std::size_t>(model::Bound::kSequencer)] += timing.launch;
         sums.time += timing.moved;
         sums.dram_bytes += timing.dram_bytes;
         for (std::size_t part = 0; part < kParts; ++part)

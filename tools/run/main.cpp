@@ -36,7 +36,6 @@ int run(const Options& options, Startup startup) {
         local::open_card(rt::linux_os(), options.card, container.weights().size());
     startup.card_ns = now_ns();
     rt::ModelImage image{container.model(), container.program(), container.weights()};
-    image.shape_only = container.shape_only();
     if (!options.card.local)  // there the mapping is copied at once
         image.weights_file = {container.file(), container.weights_offset()};
     rt::Model model(*device, image);

@@ -153,10 +153,12 @@ Timing Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, con
 
     Ps begin = start;
     Ps end = start;
-    const auto not_before = [&](Ps when, Bound bound) {
+    bool launched = true;  // what decides has waited for the launch
+    const auto not_before = [&](Ps when, Bound bound, bool after_launch = true) {
         if (when > end) {
             end = when;
             timing.bound = bound;
+            launched = after_launch;
         }
     };
     const std::uint64_t beside = demand.cache + spilled;  // at the time when it is needed
@@ -166,7 +168,8 @@ Timing Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, con
     if (demand.stream != 0) {
         const Span span = stream(demand, start);
         begin = std::max(begin, span.begin + rates_->dram_latency);
-        not_before(span.end + rates_->dram_latency, Bound::kDram);
+        not_before(span.end + rates_->dram_latency, Bound::kDram,
+                   demand.stream > rates_->prefetch_bytes);
     }
     not_before(sram_.reserve(begin, demand.sram_time).end, Bound::kSram);
     if (demand.host != 0)
@@ -192,6 +195,7 @@ Timing Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, con
     timing.begin = begin;
     timing.end = end;
     timing.moved = advance(end);
+    timing.launch = launched ? std::min(timing.moved, rates_->launch) : 0;
     timing.dram_bytes = demand.stream + beside;
     timing.energy = {demand.mac_energy, demand.vector_energy, demand.sram_energy,
                      demand.stream_energy + (beside != 0 ? rates_->dram_energy.of(beside) : 0),

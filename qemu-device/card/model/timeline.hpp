@@ -30,7 +30,8 @@ struct Timing {
     Ps issued = 0;
     Ps begin = 0;
     Ps end = 0;
-    Ps moved = 0;  // how much later all ends for it: these add up to the whole
+    Ps moved = 0;   // how much later all ends for it: these add up to the whole
+    Ps launch = 0;  // of that, until it had begun: the sequencer's, whatever bounds the rest
     Bound bound = Bound::kSequencer;
     std::uint64_t dram_bytes = 0;
     std::array<Fj, kParts> energy{};

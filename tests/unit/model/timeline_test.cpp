@@ -30,6 +30,7 @@ TEST(Timeline, StreamingKeepsCardMemoryBusy) {
     for (std::uint64_t i = 2; i <= 5; ++i) {
         t = paper.run(Paper::matmul(kX, kY));
         EXPECT_EQ(t.end, ns(kInput + i * kWeights));
+        EXPECT_EQ(t.launch, 0u);
         EXPECT_EQ(t.moved, ns(kWeights));
         EXPECT_EQ(t.dram_bytes, kWeights);
     }
@@ -68,6 +69,8 @@ TEST(Timeline, DependentMicroOpsFollowEachOtherAndEachIsLaunched) {
     EXPECT_EQ(t.issued, ns(2)) << "the sequencer runs ahead";
     EXPECT_EQ(t.begin, ns(808 + 7));
     EXPECT_EQ(t.end, ns(808 + 7 + 100));
+    EXPECT_EQ(t.moved, ns(7 + 100));
+    EXPECT_EQ(t.launch, ns(7)) << "the sequencer's, not the vector unit's";
     EXPECT_EQ(t.bound, Bound::kVector);
 }
 
