@@ -76,9 +76,10 @@ std::string text(const Outcome& outcome) {
                        outcome.token_s() * 1e3, outcome.user_rate(), outcome.batch,
                        outcome.user_rate() * outcome.batch);
     out += "\n";
-    if (const auto each = outcome.token_j(); each && outcome.mean_w())
-        fmt::format_to(to, "{:.4g} J a token, {:.4g} W on average (of the {})\n", *each,
-                       *outcome.mean_w(), outcome.boundary);
+    const auto each = outcome.token_j(), watts = outcome.mean_w();
+    if (each && watts)
+        fmt::format_to(to, "{:.4g} J a token, {:.4g} W on average (of the {})\n", *each, *watts,
+                       outcome.boundary);
     else if (!outcome.unknown_energy.empty())
         fmt::format_to(to, "no joules: the profile lacks {}\n",
                        fmt::join(outcome.unknown_energy, ", "));

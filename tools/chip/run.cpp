@@ -53,8 +53,7 @@ class Requests {
   public:
     Requests(const Options& options, const rt::Container& container, rt::Device& device,
              local::ModelLog& log)
-        : options_(options),
-          log_(log),
+        : log_(log),
           model_(device, {container.model(), container.program(), container.weights()}),
           batch_(model_, batch_options(options)) {
         prompt_.resize(options.prompt);
@@ -88,7 +87,6 @@ class Requests {
         return batch;
     }
 
-    const Options& options_;
     local::ModelLog& log_;
     rt::Model model_;
     rt::Batch batch_;

@@ -247,7 +247,7 @@ std::optional<double> ChipProfile::find(Key key) const {
 
 double ChipProfile::get(Key key) const {
     require(std::span(&key, 1));
-    return *find(key);
+    return find(key).value_or(0);
 }
 
 std::string_view ChipProfile::text(TextKey key) const {

@@ -48,7 +48,8 @@ void Scoreboard::index(Id id) {
 // With all others, and the others with it.
 void Scoreboard::compare(Id id) {
     meets_[id] = {};
-    for (Id other = 0; other < entries_.size(); ++other) {
+    const Id count = static_cast<Id>(entries_.size());
+    for (Id other = 0; other < count; ++other) {
         if (entries_[other].range.rows == 0)
             continue;
         if (entries_[id].object == entries_[other].object &&
@@ -93,8 +94,9 @@ Ps Scoreboard::written(const Range& range) const {
 // Forgets a quarter of the ranges, those not used for longest: nobody waits for them any more, and
 // what only the chip has of them is written back.
 std::uint64_t Scoreboard::make_room(Ps floor) {
+    const Id all = static_cast<Id>(entries_.size());
     std::vector<Id> old;
-    for (Id id = 0; id < entries_.size(); ++id)
+    for (Id id = 0; id < all; ++id)
         if (entries_[id].written <= floor && entries_[id].read <= floor)
             old.push_back(id);
     const std::size_t count = std::min(old.size(), kMost / 4);
@@ -109,7 +111,7 @@ std::uint64_t Scoreboard::make_room(Ps floor) {
         free_.push_back(id);
     }
     slots_.fill(kNobody);
-    for (Id id = 0; id < entries_.size(); ++id)
+    for (Id id = 0; id < all; ++id)
         if (entries_[id].range.rows != 0)
             index(id);
     generation_ = next_generation();
@@ -159,7 +161,7 @@ std::uint64_t Scoreboard::admit(Id id, bool dirty) {
     std::uint64_t moved = 0;
     while (held_ + bytes > capacity_) {
         Id oldest = kNobody;
-        for (Id other = 0; other < entries_.size(); ++other)
+        for (Id other = 0; other < static_cast<Id>(entries_.size()); ++other)
             if (has(resident_, other) &&
                 (oldest == kNobody || entries_[other].used < entries_[oldest].used))
                 oldest = other;
@@ -212,7 +214,7 @@ void Scoreboard::load(snapshot::Reader& from) {
         meets_.emplace_back();
     }
     words_ = (entries_.size() + 63) / 64;
-    for (Id id = 0; id < entries_.size(); ++id) {
+    for (Id id = 0; id < static_cast<Id>(entries_.size()); ++id) {
         if (entries_[id].range.rows == 0) {
             free_.push_back(id);
             continue;

@@ -14,6 +14,7 @@ using Fj = std::uint64_t;  // 18 kJ
 class Factor {
   public:
     constexpr Factor() = default;  // nothing
+    // NOLINTNEXTLINE(bugprone-incorrect-roundings): lround() is no constant
     constexpr explicit Factor(double each) : each_(static_cast<std::uint64_t>(each * kOne + 0.5)) {}
 
     // Rounded up: what takes time takes a picosecond.
