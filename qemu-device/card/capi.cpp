@@ -10,6 +10,7 @@
 #include <string>
 
 #include "card/device/card.hpp"
+#include "card/model/chips.hpp"
 
 namespace {
 
@@ -112,6 +113,9 @@ CardOptions options_of(const skald_card_config& config) {
     }
     if (config.faults != nullptr) {
         options.faults = parse_fault_plan(config.faults);
+    }
+    if (config.chip != nullptr) {
+        options.chip = model::choose_chip(config.chip);
     }
     return options;
 }

@@ -72,6 +72,9 @@ struct skald_card_config {
     unsigned threads;     /* that compute, the engine's own included; 0: one per processor */
     uint64_t host_memory; /* bytes that guests can make the card take besides; 0: 512 MiB */
     const char* faults;   /* on purpose, as card/faults/README.md has them; NULL or "": none */
+    /* Whose time and energy are counted: NULL the card's own, "off" none, else the name of a
+     * profile that the library has or that of a file. */
+    const char* chip;
 };
 
 /* NULL on failure, with a sentence in error (zero-terminated, cut to error_size bytes). The card is

@@ -4,12 +4,19 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
 
 #include "card/faults/plan.hpp"
 
 namespace skald::card {
+
+namespace model {
+struct Chip;
+// The one that a card models where nothing else is said (card/model/chips.cpp).
+[[nodiscard]] std::shared_ptr<const Chip> default_chip();
+}  // namespace model
 
 enum class Simd { kScalar = 0, kAvx2 = 1, kAvx512 = 2, kAmx = 3 };  // numbers as in ENGINE_INFO
 
@@ -22,6 +29,13 @@ struct CardOptions {
     // for the scratch of all queues, one half for what a micro-op needs. kHostMemoryLeast at least.
     std::uint64_t host_memory = kHostMemoryDefault;
     FaultPlan faults;  // from the beginning; see Card::set_faults()
+
+    // The chip whose time and energy are counted; null: none.
+    std::shared_ptr<const model::Chip> chip = model::default_chip();
+    // Nothing is computed: only what decides about time is done, control flow and the tables of
+    // rows and sequences. Results mean nothing then, times what they always do. Card memory that
+    // holds weights, activations or the cache is neither read nor written, and need not be there.
+    bool timing_only = false;
 
     static constexpr std::uint64_t kHostMemoryDefault = 512ull << 20;
     static constexpr std::uint64_t kHostMemoryLeast = 32ull << 20;

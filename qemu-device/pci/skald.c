@@ -142,6 +142,7 @@ static bool skald_card_init(SkaldState *s, Error **errp)
         .threads = s->threads,
         .host_memory = s->host_memory,
         .faults = s->fault,
+        .chip = s->model ? s->chip : "off",
     };
     const struct skald_card_callbacks callbacks = {
         .opaque = s,
@@ -286,6 +287,8 @@ static const Property skald_properties[] = {
     DEFINE_PROP_SIZE("host-memory", SkaldState, host_memory, 512 * MiB),
     DEFINE_PROP_STRING("simd", SkaldState, simd),
     DEFINE_PROP_UINT32("threads", SkaldState, threads, 0),
+    DEFINE_PROP_STRING("chip", SkaldState, chip),
+    DEFINE_PROP_BOOL("model", SkaldState, model, true),
 };
 
 static void skald_class_init(ObjectClass *klass, void *data)
@@ -319,6 +322,11 @@ static void skald_class_init(ObjectClass *klass, void *data)
         "scalar, avx2, avx512, amx, or auto: the best of the host, as without it");
     object_class_property_set_description(klass, "threads",
         "host threads that compute; 0: one per host CPU");
+    object_class_property_set_description(klass, "chip",
+        "chip whose time and energy are counted: the name of a profile or of a "
+        "file; without it the card's own");
+    object_class_property_set_description(klass, "model",
+        "whether they are counted at all");
 }
 
 static const TypeInfo skald_types[] = {

@@ -37,6 +37,8 @@ struct SkaldState {
     uint64_t host_memory;       /* bytes a guest can make the card take */
     char *simd;
     char *fault;                /* also changed later, skald-fault.c */
+    char *chip;                 /* modelled; NULL: the card's own */
+    bool model;                 /* whether one is modelled */
 
     /* Fixed from realize on */
     char *name;                 /* for traces and the log */

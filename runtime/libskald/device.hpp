@@ -68,6 +68,10 @@ class Device {
     [[nodiscard]] virtual drm_skald_query_firmware firmware() = 0;
     [[nodiscard]] virtual drm_skald_query_usage usage() = 0;
     [[nodiscard]] virtual drm_skald_query_clock clock() = 0;
+    // Whose time and energy the card counts, where that is known here; empty: it is not.
+    [[nodiscard]] virtual std::string modelled_chip() const { return {}; }
+    // It computes nothing and reads no weights: models need not bring them.
+    [[nodiscard]] virtual bool timing_only() const { return false; }
 
     // Zeroed. ENOSPC: out of card memory.
     [[nodiscard]] virtual NewBuffer create_buffer(BufferKind kind, std::uint64_t bytes) = 0;

@@ -43,7 +43,8 @@ Model::Model(Device& device, const ModelImage& image)
       memory_(allocate(device, program_offset_ + image.program.size_bytes())),
       binding_(space_, memory_) {
     Uploader uploader(space_);
-    uploader.copy(weights_va(), image.weights, image.weights_file);
+    if (!device.timing_only())
+        uploader.copy(weights_va(), image.weights, image.weights_file);
     uploader.copy(program_va(), std::as_bytes(image.program));
 }
 

@@ -131,7 +131,7 @@ TEST_F(ManyPieces, RowsOfAnOperandAreHandledInParts) {
     EXPECT_EQ(rig.get<std::uint32_t>(op.op[1].offset, kT1),
               std::vector<std::uint32_t>(kT1, 1024 + 77));
     EXPECT_EQ(result.bytes, 4 * kT1 * isa::kMaxK) << "the cost is that of the whole";
-    EXPECT_EQ(result.cycles, 1 + 16 + 4 * kT1 * isa::kMaxK / 256);
+    EXPECT_EQ(result.cycles, 33 + 16 + 4 * kT1 * isa::kMaxK / 256) << "sk1.chip";
 }
 
 // What is wrong with a later row is found before an earlier one is written, and named.
@@ -169,8 +169,9 @@ TEST_F(ManyPieces, AttentionCostsWhatItsRowsDo) {
     in[10] = 1;
     const auto result = rig.run({op}, in);
     EXPECT_EQ(result.reason, SKALD_FAULT_NONE);
-    EXPECT_EQ(result.bytes, kT1 * kHeadDim * 4 + 8 * kT1 * row_elements);
-    EXPECT_EQ(result.cycles, 1 + 16 + isa::ceil_div(result.bytes, 512));
+    // One position, which all rows share; q and y do not fit on the chip.
+    EXPECT_EQ(result.bytes, kHeadDim * 4 + 8 * kT1 * row_elements + 8 * kT1);
+    EXPECT_EQ(result.cycles, 33 + 16 + 100 + result.bytes / 512) << "sk1.chip";
 }
 
 }  // namespace

@@ -577,20 +577,25 @@ class ExpertCosts : public ::testing::Test {
 
 TEST_F(ExpertCosts, FollowTheFormulas) {
     auto result = run(grouped());
-    EXPECT_EQ(result.bytes, 2 * isa::matrix_bytes(WeightFormat::I8B32, 40, 70) +
-                                4 * (4 * 70 + 4 * 40) + 4 * 4 + 4 * 4);
-    EXPECT_EQ(result.energy_pj, (4 * 40 * 70 + 300 * result.bytes) / 10);
+    EXPECT_EQ(result.bytes,
+              2 * isa::matrix_bytes(WeightFormat::I8B32, 40, 70) + 2 * 4 * 70 + 4 * 4 + 4 * 4)
+        << "weights of two experts, two rows of x, offsets and list";
+    EXPECT_EQ(result.energy_pj, (4 * 40 * 70 * 100 + 2 * 70 * 1000 + result.bytes * 30000 +
+                                 (2 * 4 * 70 + 4 * 4 + 4 * 4 + 4 * 4 * 40) * 1760) /
+                                    1000)
+        << "a row is quantised once";
     result = run(route());
-    EXPECT_EQ(result.bytes, 4u * 4 * 8 + 4 * 9 + 12 * 4 * 2);
+    EXPECT_EQ(result.bytes, 4u * 4 * 8) << "logits; what it gives stays on the chip";
     auto op = make_op(isa::Opcode::Combine);
     op.ra = kRows;
     op.dim = {100, 3};
     op.op[2] = at(rig.alloc(65536));
     op.op[4] = op.op[5] = {};
-    EXPECT_EQ(run(op).bytes, 4u * 4 * 100 * 3 + 8 * 4 * 3 + 4 * 4 * 100);
+    EXPECT_EQ(run(op).bytes, 2u * 4 * 100 + 2 * 4 + 4 * 4 * 3)
+        << "the two rows of x, weights, slots";
     op.flags = isa::kFlagNoWeight | isa::kFlagAccumulate;
     op.op[1] = {};
-    EXPECT_EQ(run(op).bytes, 4u * 4 * 100 * 3 + 4 * 4 * 3 + 2 * 4 * 4 * 100);
+    EXPECT_EQ(run(op).bytes, 2u * 4 * 100 + 4 * 4 * 3 + 4 * 4 * 100) << "and y";
 }
 
 TEST_F(ExpertCosts, EncodingsThatDoNotGoTogether) {

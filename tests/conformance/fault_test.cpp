@@ -194,7 +194,7 @@ TEST_F(Faults, NoRowsNoEffectNoFault) {
                 operand.offset = 1;  // unaligned and unmapped
         const auto result = run(op, 0);
         EXPECT_EQ(result.status, SKALD_JOB_DONE);
-        EXPECT_EQ(result.cycles, 3u);
+        EXPECT_EQ(result.cycles, 0u);
     });
 }
 
@@ -310,43 +310,54 @@ TEST_F(Faults, NonFiniteNumbers) {
     }
 }
 
+// On the card's own chip (qemu-device/chips/sk1.chip): the sequencer is at 33 ns, launches take 16
+// and card memory gives 512 bytes/ns after 100. Inputs come from there, outputs stay on the chip.
+// pJ: 0.1 or less for a MAC, 1 for an element operation, 30 for a byte of card memory, 1.76 for one
+// of the chip's.
 TEST_F(Faults, CountersFollowTheCostFormulas) {
-    const auto cost = [&](const isa::MicroOp& op) { return run(op); };
-    auto result = cost(good(Opcode::MatMul, {40, 70}));
-    // Before and after it a control micro-op of one cycle each.
+    const auto energy = [](std::uint64_t mac_fj, std::uint64_t vec, std::uint64_t dram,
+                           std::uint64_t sram) {
+        return (mac_fj + vec * 1000 + dram * 30000 + sram * 1760) / 1000;
+    };
+    constexpr std::uint64_t kX = 2 * 4 * 70, kY = 2 * 4 * 40, kMacs = 2 * 40 * 70;
+    auto result = run(good(Opcode::MatMul, {40, 70}));
     const std::uint64_t weights = isa::matrix_bytes(isa::WeightFormat::I8B32, 40, 70);
-    EXPECT_EQ(result.bytes, weights + 2 * (4 * 70 + 4 * 40));
-    EXPECT_EQ(result.cycles, 2 + 16 + isa::ceil_div(result.bytes, 512));
-    EXPECT_EQ(result.energy_pj, (2 * 40 * 70 + 300 * result.bytes) / 10);
+    EXPECT_EQ(result.bytes, weights + kX);
+    // x: 560 bytes from 49 ns on; the weights have come before it, and the products take less.
+    EXPECT_EQ(result.cycles, 33u + 16 + 100 + 560 / 512);
+    EXPECT_EQ(result.energy_pj, energy(kMacs * 100, 2 * 70, weights + kX, kX + kY));
     for (const isa::WeightInfo& info : isa::kWeights) {
         SCOPED_TRACE(info.name);
         auto op = good(Opcode::MatMul, {40, 70});
         op.fmt = static_cast<std::uint8_t>(info.format);
-        result = cost(op);
-        const std::uint64_t bytes = isa::matrix_bytes(info.format, 40, 70) + 2 * (4 * 70 + 4 * 40);
+        result = run(op);
+        const std::uint64_t bytes = isa::matrix_bytes(info.format, 40, 70) + kX;
         EXPECT_EQ(result.bytes, bytes);
         const std::uint64_t per_mac =
-            !info.integer ? (info.bits == 16 ? 40 : 120) : (info.bits == 8 ? 10 : 5);
-        EXPECT_EQ(result.energy_pj, (2 * 40 * 70 * per_mac + 3000 * bytes) / 100);
+            !info.integer ? (info.bits == 16 ? 400 : 1200) : (info.bits == 8 ? 100 : 50);
+        EXPECT_EQ(result.energy_pj,
+                  energy(kMacs * per_mac, info.integer ? 2 * 70 : 0, bytes, kX + kY));
         op = good(Opcode::Gather, {40, 70});
         op.fmt = static_cast<std::uint8_t>(info.format);
-        EXPECT_EQ(cost(op).bytes, 2 * (isa::ceil_div(70 * info.bits, 8) + 4 * 70 + 4));
+        EXPECT_EQ(run(op).bytes, 2 * (isa::ceil_div(70 * info.bits, 8) + 4));
     }
+    constexpr std::uint64_t kRowTable = 2 * 8;
     auto append = good(Opcode::KvAppend, {1, 0, 16, 4096});
     append.fmt = static_cast<std::uint8_t>(isa::KvFormat::I8);
-    EXPECT_EQ(cost(append).bytes, 2u * (8 * 16 + 2 * (16 + 4)));
-    result = cost(good(Opcode::Glu, {100}));
-    EXPECT_EQ(result.bytes, 12u * 2 * 100);
-    EXPECT_EQ(result.cycles, 2u + 16 + isa::ceil_div(8 * 200, 256));
-    result = cost(good(Opcode::Copy, {100}));
-    EXPECT_EQ(result.bytes, 400u);
-    result = cost(good(Opcode::Attention, {2, 1, 16, 4096}));
-    EXPECT_EQ(result.bytes, 2u * 16 * 4 + 8 * 2 * 2 * 16);
-    result = cost(good(Opcode::Quant, {100}));
-    EXPECT_EQ(result.bytes, 2u * (500 + 25));
-    result = cost(good(Opcode::TokenOut, {}));
-    EXPECT_EQ(result.bytes, 0u);
-    EXPECT_EQ(result.cycles, 3u);
+    EXPECT_EQ(run(append).bytes, 2u * (8 * 16 + 2 * (16 + 4)) + kRowTable);
+    result = run(good(Opcode::Glu, {100}));
+    EXPECT_EQ(result.bytes, 8u * 2 * 100);
+    EXPECT_EQ(result.cycles, 33u + 16 + 100 + 1600 / 512);
+    EXPECT_EQ(run(good(Opcode::Copy, {100})).bytes, 200u);
+    // Both rows are at one position, whose keys and values they share.
+    result = run(good(Opcode::Attention, {2, 1, 16, 4096}));
+    EXPECT_EQ(result.bytes, 16u * 4 + 4 * 2 * 2 * 16 + kRowTable);
+    EXPECT_EQ(run(good(Opcode::Quant, {100})).bytes, 4u * 200);
+    result = run(good(Opcode::TokenOut, {}));
+    EXPECT_EQ(result.bytes, 2u * 4 + kRowTable);
+    EXPECT_GT(result.cycles, 500u) << "the host's latency";
+    // Where nothing has work no time passes: it is the boundary's of a step that never came.
+    EXPECT_EQ(run(good(Opcode::Load, {})).cycles, 0u);
 }
 
 }  // namespace

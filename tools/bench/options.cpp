@@ -144,7 +144,7 @@ void add_other_commands(CLI::App& app, Options& options) {
         app.get_option(of_models)->excludes(latency)->excludes(limits);
     app.get_option("-r")->excludes(latency);
     // What only a card has.
-    for (const char* of_cards : {"--local", "--device", "--simd", "--memory"})
+    for (const char* of_cards : {"--local", "--device", "--simd", "--memory", "--chip"})
         app.get_option(of_cards)->excludes(limits);
 }
 

@@ -33,6 +33,12 @@ void add_card_options(CLI::App& app, CardChoice& choice) {
         ->type_name("PATH")
         ->needs(local)
         ->check(CLI::IsMember({"scalar", "avx2", "avx512", "amx", "auto"}));
+    app.add_option("--chip", choice.chip,
+                   "With --local: the chip whose time and energy are counted: a name that llm-chip "
+                   "lists, a file (with a / or . in its name), or off")
+        ->type_name("CHIP")
+        ->needs(local)
+        ->check(console::not_empty("the chip"));
     app.add_option("--memory", choice.memory_mib,
                    fmt::format("With --local: card memory in MiB, a power of two ({}, or twice the "
                                "weights where that is more)",
@@ -49,6 +55,8 @@ std::unique_ptr<rt::Device> open_card(rt::Os& os, const CardChoice& choice,
     LocalOptions options;
     options.simd = choice.simd;
     options.threads = choice.threads;
+    options.chip = choice.chip;
+    options.timing_only = choice.timing_only;
     options.memory_bytes = choice.memory_mib != 0
                                ? choice.memory_mib << 20
                                : std::max(kUsualMemory, std::bit_ceil(2 * weight_bytes));

@@ -16,13 +16,15 @@ namespace skald::local {
 struct CardChoice {
     int device = -1;  // N of /dev/accel/accelN; -1: the first
     bool local = false;
-    std::string simd = "auto";     // of the local card, as what follows
-    unsigned threads = 0;          // 0: all cores
+    std::string simd = "auto";  // of the local card, as what follows
+    unsigned threads = 0;       // 0: all cores
+    std::string chip = "sk1";
+    bool timing_only = false;
     std::uint64_t memory_mib = 0;  // 0: what the model needs
 };
 
-// --device, --local, --simd, --threads, --memory. Whether --threads needs --local is the caller's
-// affair.
+// --device, --local, --simd, --threads, --chip, --memory. Whether --threads needs --local is the
+// caller's affair.
 void add_card_options(CLI::App& app, CardChoice& choice);
 
 // weight_bytes: of the largest model that a local card has to hold. Throws rt::Error.

@@ -11,6 +11,7 @@
 #include <chrono>
 #include <utility>
 
+#include "card/model/chips.hpp"
 #include "libskald/error.hpp"
 #include "skald/page_table.h"
 
@@ -33,6 +34,19 @@ card::CardOptions card_options(const LocalOptions& options) {
     if (!card::parse_simd(options.simd, card.simd))
         throw rt::Error(fmt::format("no such SIMD path: {}", options.simd), EINVAL);
     card.threads = options.threads;
+    try {
+        card.chip = card::model::choose_chip(options.chip);
+        card.timing_only = options.timing_only;
+        if (options.log != nullptr && card.chip != nullptr) {
+            auto heard = std::make_shared<card::model::Chip>(*card.chip);
+            heard->observer = options.log->observer();
+            card.chip = std::move(heard);
+        }
+        if (card.timing_only && card.chip == nullptr)
+            throw rt::Error("a run of which only times are wanted needs a chip to model", EINVAL);
+    } catch (const card::model::ProfileError& error) {
+        throw rt::Error(error.what(), EINVAL);
+    }
     return card;
 }
 
@@ -53,7 +67,10 @@ std::unique_ptr<rt::Device> open_local_card(rt::Os& os, const LocalOptions& opti
 
 LocalDevice::LocalDevice(rt::Os& os, const LocalOptions& options,
                          std::span<const std::byte> firmware)
-    : os_(os), card_(options.memory_bytes, card_options(options), firmware) {
+    : os_(os),
+      chip_(options.chip),
+      timing_only_(options.timing_only),
+      card_(options.memory_bytes, card_options(options), firmware) {
     fill_info();
     delivery_ = std::thread([this] { deliver(); });
 }

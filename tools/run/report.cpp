@@ -36,7 +36,10 @@ double modelled_seconds(const Counters& counters) {
     return static_cast<double>(counters.cycles) / isa::kClockHz;
 }
 
+// Nothing where the card models no chip.
 std::string modelled_line(const Counters& counters, double tokens) {
+    if (counters.cycles == 0)
+        return {};
     const double time = modelled_seconds(counters);
     return fmt::format("modelled chip: {:.3f} ms, {}, {:.1f} MB moved, {:.3f} mJ ({} micro-ops)\n",
                        time * 1e3, rate_text(rate(tokens, time)),
@@ -55,7 +58,8 @@ json common(const Counters& counters, double tokens, const std::string& model,
             {"interrupts", counters.interrupts},
             {"micro_ops", counters.micro_ops},
             {"modelled",
-             {{"cycles", counters.cycles},
+             {{"chip", device.modelled_chip().empty() ? json() : json(device.modelled_chip())},
+              {"cycles", counters.cycles},
               {"seconds", time},
               {"tokens_per_second", number_or_null(rate(tokens, time))},
               {"bytes", counters.bytes},

@@ -173,8 +173,7 @@ inline constexpr std::uint32_t kMaxRepeat = 1024;     // of a row by COPY (1.2)
 inline constexpr std::uint32_t kMaxStop = 16;         // stop tokens per sequence
 inline constexpr std::uint32_t kSampleBest = 1024;    // candidates top-p and min-p choose from
 
-// The clock of the modelled chip: turns modelled cycles into modelled time. Assumed, like the figures of the cost
-// formulas; a chip profile replaces it.
+// In cycles of this clock modelled time is counted, whatever the clock of the modelled chip.
 inline constexpr double kClockHz = 1e9;
 
 // ---- Data layouts ---------------------------------------------------------------------------------------------------

@@ -167,6 +167,7 @@ struct OperandInfo {
     When when = {};
     bool host = false;      // may lie in host memory
     Size length = nullptr;  // rows of a Table
+    std::uint8_t read_with = 0;  // of InOut: flags without which it is only written; 0: there is none
 
     [[nodiscard]] constexpr bool takes_pitch() const {
         return reach == Reach::Rows || reach == Reach::Table || reach == Reach::Counted || needs_pitch() ||
@@ -175,6 +176,9 @@ struct OperandInfo {
     [[nodiscard]] constexpr bool needs_pitch() const { return reach == Reach::EntryPitched; }
     // Its rows are translated before the micro-op does anything.
     [[nodiscard]] constexpr bool is_static() const { return reach < Reach::Entries; }
+    [[nodiscard]] constexpr bool reads(const MicroOp& op) const {
+        return role == Role::In || (role == Role::InOut && (read_with == 0 || (op.flags & read_with) != 0));
+    }
     [[nodiscard]] constexpr bool written() const { return role == Role::Out || role == Role::InOut; }
     [[nodiscard]] constexpr std::uint64_t align(const MicroOp& op) const {
         return element == Element::Word ? width(op) : kElements[static_cast<std::size_t>(element)].align;
@@ -193,28 +197,44 @@ struct OperandInfo {
 
 enum class MacKind : std::uint8_t { Int8, Narrow /* int4, ternary */, F16, F32, Attention };
 
-// What a micro-op does, whatever the chip: multiply-accumulates, element operations, bytes to and from card memory.
+// What a micro-op does, whatever the chip: multiply-accumulates, element operations, bytes by what they are.
 struct Work {
     MacKind kind = MacKind::Int8;
     std::uint64_t macs = 0;
     std::uint64_t vec = 0;
-    std::uint64_t weights = 0;  // bytes
+    std::uint64_t weights = 0;  // bytes, as all that follow: what no micro-op writes, gains, biases and tables included
     std::uint64_t kv = 0;
-    std::uint64_t in = 0;
+    std::uint64_t in = 0;       // activations and lists
     std::uint64_t out = 0;
-    [[nodiscard]] constexpr std::uint64_t bytes() const { return weights + kv + in + out; }
+    std::uint64_t host = 0;     // to or from host memory
+    std::uint64_t rows = 1;     // of the products, in
+    std::uint64_t tiles = 1;    // so many parts with weights of their own
+    bool operator==(const Work&) const = default;
 };
 // What a micro-op's own fields do not say.
 struct Counts {
     std::uint64_t rows = 1;       // T
     std::uint64_t positions = 0;  // ATTENTION: attended to, summed over the rows
+    std::uint64_t shared = 0;     // ATTENTION: the same, counted once for adjacent rows of one sequence
     std::uint64_t experts = 1;    // MATMUL: that have rows
+    std::uint64_t inputs = 0;     // MATMUL with INDEXED: rows of x; else 0, they are T
+    std::uint64_t tokens = 0;     // TOKEN_OUT: written to the ring, which is taken to be the host's
+    bool host_in = false;         // COPY: from host memory
+    bool host_out = false;        // COPY: to it
+    bool operator==(const Counts&) const = default;
 };
 using WorkOf = Work (*)(const MicroOp&, const Counts&);
 
 // ---- A row of the table ---------------------------------------------------------------------------------------------
 
 enum class Engine : std::uint8_t { Control, Memory, Quantise, Matrix, Vector, Attention, Selection };
+// What a control micro-op is to the sequencer of a chip that runs ahead of its engines.
+enum class Order : std::uint8_t {
+    Free,      // nothing
+    Load,      // rd is known when what it reads has been written
+    Boundary,  // of two steps: nothing of the next has been looked at
+    Barrier,   // all earlier micro-ops have ended
+};
 
 namespace detail {
 constexpr bool always(const MicroOp&) { return true; }
@@ -236,7 +256,8 @@ struct OpInfo {
     List<OperandInfo, 12> operands = {};   // of one place the one that is there; in order of places
     Rule rule = detail::always;            // what lies between fields; the fields by themselves are good
     Rule whole = detail::never;            // a row sees what later ones do: an engine may not take them one part after the other
-    bool costs = true;                     // else one cycle and no bytes
+    bool costs = true;                     // else it is the sequencer's alone, and
+    Order order = Order::Free;
     WorkOf work = detail::nothing;
     std::string_view listing = {};         // how control micro-ops are listed: see the disassembler
 };

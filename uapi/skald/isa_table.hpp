@@ -183,7 +183,8 @@ constexpr std::uint64_t kv_position_bytes(const MicroOp& op) {  // of a KV head
 }
 
 constexpr Work copy_work(const MicroOp& op, const Counts& n) {
-    return {.in = n.rows * op.dim[0], .out = n.rows * copies(op) * op.dim[0]};
+    const std::uint64_t in = n.rows * op.dim[0], out = n.rows * copies(op) * op.dim[0];
+    return {.in = n.host_in ? 0 : in, .out = n.host_out ? 0 : out, .host = (n.host_in ? in : 0) + (n.host_out ? out : 0)};
 }
 constexpr Work gather_work(const MicroOp& op, const Counts& n) {
     const std::uint64_t k = op.dim[1];
@@ -195,7 +196,8 @@ constexpr Work gather_rows_work(const MicroOp& op, const Counts& n) {
 constexpr Work kv_append_work(const MicroOp& op, const Counts& n) {
     const std::uint64_t heads = n.rows * op.dim[0];
     const HeadDims dims = head_dims(op.dim[2]);
-    return {.kv = heads * kv_position_bytes(op), .in = heads * 4 * (std::uint64_t{dims.k} + dims.v)};
+    const std::uint64_t elements = heads * (std::uint64_t{dims.k} + dims.v);
+    return {.vec = elements, .kv = heads * kv_position_bytes(op), .in = 4 * elements};
 }
 constexpr Work quant_work(const MicroOp& op, const Counts& n) {
     const std::uint64_t k = op.dim[0];
@@ -206,19 +208,27 @@ constexpr Work dequant_work(const MicroOp& op, const Counts& n) {
     return {.vec = n.rows * k, .in = n.rows * (k + k / 4), .out = n.rows * 4 * k};
 }
 constexpr Work matmul_work(const MicroOp& op, const Counts& n) {
+    const std::uint64_t k = op.dim[1];
+    const std::uint64_t inputs = n.inputs != 0 ? n.inputs : n.rows;
+    const bool quantised = (op.flags & kFlagXQ8) != 0;
+    const std::uint64_t y = n.rows * 4 * op.dim[0];
     return {.kind = mac_kind(weights(op)),
-            .macs = n.rows * op.dim[0] * op.dim[1],
-            .weights = n.experts * matrix(op),
-            .in = n.rows * 4 * op.dim[1] + ((op.flags & kFlagGrouped) != 0 ? 4 * offsets<2>(op) : 0) +
-                  ((op.flags & kFlagIndexed) != 0 ? 4 * n.rows : 0),
-            .out = n.rows * 4 * op.dim[0]};
+            .macs = n.rows * op.dim[0] * k,
+            .vec = weight_info(weights(op)).integer && !quantised ? inputs * k : 0,
+            .weights = n.experts * (matrix(op) + ((op.flags & kFlagBias) != 0 ? std::uint64_t{4} * op.dim[0] : 0)),
+            .in = inputs * (quantised ? padded<1>(op) + 8 * x_scales(op) : 4 * k) +
+                  ((op.flags & kFlagGrouped) != 0 ? 4 * offsets<2>(op) : 0) + ((op.flags & kFlagIndexed) != 0 ? 4 * n.rows : 0) +
+                  ((op.flags & kFlagAccumulate) != 0 ? y : 0),
+            .out = y,
+            .rows = n.rows,
+            .tiles = n.experts};
 }
 template <unsigned Vec>
 constexpr Work norm_work(const MicroOp& op, const Counts& n) {
     const std::uint64_t elements = n.rows * op.dim[0];
     const std::uint64_t vectors = (op.flags & kFlagNoGain) == 0 ? 1 : 0;
     const std::uint64_t biases = (op.flags & kFlagNormBias) != 0 ? 1 : 0;
-    return {.vec = Vec * elements, .in = 4 * (elements + (vectors + biases) * gain_width(op)), .out = 4 * elements};
+    return {.vec = Vec * elements, .weights = 4 * (vectors + biases) * gain_width(op), .in = 4 * elements, .out = 4 * elements};
 }
 constexpr Work add_work(const MicroOp& op, const Counts& n) {
     const std::uint64_t elements = n.rows * op.dim[0];
@@ -241,14 +251,17 @@ constexpr Work function_work(const MicroOp& op, const Counts& n) {
 }
 constexpr Work rope_work(const MicroOp& op, const Counts& n) {
     const std::uint64_t elements = n.rows * op.dim[0] * op.dim[2];
-    return {.vec = 6 * elements, .in = 4 * (elements + n.rows * op.dim[2]), .out = 4 * elements};
+    return {.vec = 6 * elements, .weights = 4 * n.rows * op.dim[2], .in = 4 * elements, .out = 4 * elements};
 }
+// Operations for a score: scaled, the greatest found, exp of the difference, summed.
+inline constexpr std::uint64_t kSoftmaxCost = 12;
 constexpr Work attention_work(const MicroOp& op, const Counts& n) {
     const std::uint64_t q = keys<0>(op);
     const std::uint64_t y = values<0>(op);
     return {.kind = MacKind::Attention,
             .macs = (q + y) * n.positions,
-            .kv = n.positions * op.dim[1] * kv_position_bytes(op),
+            .vec = kSoftmaxCost * op.dim[0] * n.positions + (op.fmt == static_cast<std::uint8_t>(KvFormat::I8) ? n.rows * q : 0),
+            .kv = n.shared * op.dim[1] * kv_position_bytes(op),
             .in = 4 * n.rows * q,
             .out = 4 * n.rows * y};
 }
@@ -256,16 +269,29 @@ constexpr Work conv_work(const MicroOp& op, const Counts& n) {
     const std::uint64_t elements = n.rows * op.dim[0];
     return {.vec = elements * (op.dim[1] + 1), .weights = 4 * conv_weights(op), .kv = 4 * elements * op.dim[1], .in = 4 * elements, .out = 4 * elements};
 }
+template <unsigned Vec>
 constexpr Work selection_work(const MicroOp& op, const Counts& n) {
     const std::uint64_t elements = n.rows * op.dim[0];
-    return {.vec = 4 * elements, .in = 4 * elements};
+    return {.vec = Vec * elements, .in = 4 * elements, .out = 4 * n.rows};
 }
 
 constexpr Work route_work(const MicroOp& op, const Counts& n) {
     const std::uint64_t chosen = n.rows * op.dim[1];
     return {.vec = 8 * n.rows * op.dim[0],
-            .in = 4 * n.rows * op.dim[0] + ((op.flags & kFlagBias) != 0 ? 4 * op.dim[0] : 0),
+            .weights = (op.flags & kFlagBias) != 0 ? std::uint64_t{4} * op.dim[0] : 0,
+            .in = 4 * n.rows * op.dim[0],
             .out = 4 * offsets<0>(op) + 12 * chosen};
+}
+constexpr Work row_step_work(const MicroOp& op, const Counts& n) {
+    return {.vec = n.rows,
+            .in = n.rows * (sizeof(Row) + ((op.flags & kFlagSequences) != 0 ? sizeof(Sequence) : 0)),
+            .out = n.rows * sizeof(Row)};
+}
+constexpr Work token_out_work(const MicroOp&, const Counts& n) {
+    return {.vec = n.rows * kMaxStop,
+            .in = n.rows * (sizeof(std::uint32_t) + sizeof(Row) + sizeof(Sequence)),
+            .out = n.rows * sizeof(Sequence),
+            .host = n.tokens * kElements[static_cast<std::size_t>(Element::Token)].bytes};
 }
 constexpr Work combine_work(const MicroOp& op, const Counts& n) {
     const std::uint64_t chosen = n.rows * op.dim[1], elements = n.rows * op.dim[0];
@@ -314,7 +340,7 @@ inline constexpr auto kOps = [] {
         {.opcode = Load, .name = "load", .engine = E::Control, .registers = kUseRd,
          .fmt = FmtKind::Width,
          .operands = {{0, "address", In, Word, One, one}},
-         .costs = false},
+         .costs = false, .order = Order::Load},
         {.opcode = Store, .name = "store", .engine = E::Control, .registers = kUseRa,
          .fmt = FmtKind::Width,
          .operands = {{0, "address", Out, Word, One, one}},
@@ -329,23 +355,23 @@ inline constexpr auto kOps = [] {
          .listing = "{target} while --{rd}"},
         {.opcode = Budget, .name = "budget", .engine = E::Control,
          .dims = {kTarget},
-         .costs = false,
+         .costs = false, .order = Order::Boundary,
          .listing = "{target} if used up"},
         {.opcode = SemWait, .name = "sem_wait", .engine = E::Control, .registers = kUseRa,
          .aux = kWaits, .flags = {kImmForRa}, .imm = {kImm},
          .operands = {{0, "semaphore", In, U64, One, one, {}, true}},
-         .costs = false},
+         .costs = false, .order = Order::Barrier},
         {.opcode = SemSignal, .name = "sem_signal", .engine = E::Control, .registers = kUseRa,
          .aux = kSignals, .flags = {kImmForRa}, .imm = {kImm},
          .operands = {{0, "semaphore", InOut, U64, One, one, {}, true}},
-         .costs = false},
+         .costs = false, .order = Order::Barrier},
         {.opcode = TokenOut, .name = "token_out", .engine = E::Control, .registers = kUseRd | kUseRa | kUseRb | kUseRows,
          .operands = {{0, "tokens", In, U32, Rows, one},
                       {1, "sequences", InOut, Element::Sequence, Entries, one},
                       {2, "ring", Out, Token, Entries, one, {}, true},
                       {3, "rows", In, Element::Row, Rows, one}},
          .whole = always,
-         .costs = false},
+         .work = token_out_work},
 
         {.opcode = Copy, .name = "copy", .engine = E::Memory, .registers = kUseRows,
          .dims = {{.at = 0, .name = "row bytes"},
@@ -383,7 +409,7 @@ inline constexpr auto kOps = [] {
          .imm = {{.name = "imm", .kind = Kind::Number}},
          .operands = {{0, "rows", InOut, Element::Row, Rows, one},
                       {1, "sequences", In, Element::Sequence, Entries, one, with(kFlagSequences)}},
-         .costs = false},
+         .work = row_step_work},
 
         {.opcode = Quant, .name = "quant", .engine = E::Quantise, .registers = kUseRows,
          .fmt = FmtKind::Group,
@@ -414,7 +440,7 @@ inline constexpr auto kOps = [] {
                       {0, "x", In, F32, Counted, dim<1>, with(kFlagIndexed)},
                       {1, "w", In, Tile, One, matrix, without(kFlagGrouped)},
                       {1, "w", In, Tile, Entries, matrix, with(kFlagGrouped)},
-                      {2, "y", InOut, F32, Rows, dim<0>},
+                      {2, "y", InOut, F32, Rows, dim<0>, {}, false, nullptr, kFlagAccumulate},
                       {3, "bias", In, F32, One, biases, with(kFlagBias)},
                       {4, "d", In, F32, Rows, x_scales, with(kFlagXQ8)},
                       {4, "offsets", In, U32, One, offsets<2>, with(kFlagGrouped)},
@@ -489,7 +515,7 @@ inline constexpr auto kOps = [] {
          .operands = {{0, "x", In, F32, Counted, dim<0>},
                       {1, "weights", In, F32, Counted, one, without(kFlagNoWeight)},
                       {2, "slots", In, U32, Rows, dim<1>},
-                      {3, "y", InOut, F32, Rows, dim<0>}},
+                      {3, "y", InOut, F32, Rows, dim<0>, {}, false, nullptr, kFlagAccumulate}},
          .work = combine_work},
         {.opcode = Conv, .name = "conv", .engine = E::Vector, .since = k1_2, .registers = kUseRows | kUseRb,
          .flags = {{.bit = kFlagConvBias, .name = "bias"}},
@@ -524,7 +550,7 @@ inline constexpr auto kOps = [] {
         {.opcode = ArgMax, .name = "argmax", .engine = E::Selection, .registers = kUseRows,
          .dims = {kN},
          .operands = {{0, "logits", In, F32, Rows, dim<0>}, {1, "tokens", Out, U32, Rows, one}},
-         .work = selection_work},
+         .work = selection_work<4>},
         {.opcode = Sample, .name = "sample", .engine = E::Selection, .registers = kUseRows,
          .dims = {kN, {.at = 1, .name = "history"}},
          .operands = {{0, "logits", In, F32, Rows, dim<0>},
@@ -532,11 +558,11 @@ inline constexpr auto kOps = [] {
                       {2, "tokens", Out, U32, Rows, one},
                       {3, "rows", In, Element::Row, Rows, one},
                       {4, "history", InOut, U32, EntryRows, dim<1>}},
-         .work = selection_work},
+         .work = selection_work<12>},
         {.opcode = LogProb, .name = "logprob", .engine = E::Selection, .registers = kUseRows,
          .dims = {kN},
          .operands = {{0, "logits", In, F32, Rows, dim<0>}, {1, "targets", In, U32, Rows, one}, {2, "y", Out, F32, Rows, one}},
-         .work = selection_work},
+         .work = selection_work<12>},
         {.opcode = Route, .name = "route", .engine = E::Selection, .since = k1_2, .registers = kUseRows,
          .aux = kScores,
          .flags = {{.bit = kFlagBias, .name = "bias"},

@@ -51,8 +51,8 @@ struct skald_completion {
 	__le32 engine_us; /* firmware ABI 1.2: how long the job had the engine, at most 2^32 - 1; 0: it did not run */
 	__le64 address;   /* faulting virtual address, else 0 */
 	__le64 micro_ops; /* retired by this job */
-	__le64 cycles;    /* modelled, by the cost formulas of the ISA */
-	__le64 bytes;     /* modelled traffic to card memory, by the same */
+	__le64 cycles;    /* modelled time, in cycles of 1 GHz: isa.md, Cost */
+	__le64 bytes;     /* modelled traffic to card memory */
 	__le64 energy_pj; /* modelled */
 	__le64 seq;
 };

@@ -37,7 +37,7 @@ Engine::Engine(const EngineEnv& env, const compute::Kernels& kernels)
                   .hang = [this] { hang(); },
                   .pass_time = [this](std::uint64_t ns) { pass_time(ns); },
                   .corrected = [this] { env_.events.error_corrected(); }},
-                 env_.hooks, env_.faults),
+                 env_.hooks, env_.faults, env_.options),
       thread_([this] { thread_main(); }) {}
 
 Engine::~Engine() {

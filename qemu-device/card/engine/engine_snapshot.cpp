@@ -48,6 +48,32 @@ JobState load_job(snapshot::Reader& from, std::uint32_t queue) {
     return job;
 }
 
+// The modelled chip by its name, which is all zeros if there is none.
+using ChipName = std::array<char, 64>;
+ChipName chip_name(const model::Chip* chip) {
+    ChipName name{};
+    if (chip != nullptr)
+        chip->profile.name().copy(name.data(), name.size() - 1);
+    return name;
+}
+
+void put_chip(snapshot::Writer& to, const model::Chip* chip) {
+    to.put(chip_name(chip));
+}
+
+void check_chip(snapshot::Reader& from, const model::Chip* chip) {
+    const auto name = from.get<ChipName>();
+    if (name == chip_name(chip))
+        return;
+    const auto text = [](const ChipName& of) {
+        return of[0] == 0 ? std::string("no chip") : "the chip " + std::string(of.data());
+    };
+    if (name.back() != 0)
+        from.refuse("its chip's name does not end");
+    throw snapshot::Error("the snapshot is of a card that models " + text(name) +
+                          ", this one has " + text(chip_name(chip)));
+}
+
 void save(snapshot::Writer& to, const ProgressState& progress) {
     to.put(progress.count);
     to.put(progress.pending);
@@ -83,11 +109,18 @@ void load_scratch(snapshot::Reader& from, std::span<std::byte> scratch) {
 }
 
 std::unique_ptr<Queue> load_queue(snapshot::Reader& from, std::uint32_t id, const QueueHw& hw,
-                                  Budget& memory) {
+                                  Budget& memory, const model::Chip* chip) {
     try {
         auto queue = std::make_unique<Queue>(hw, memory);
         queue->job = load_job(from, id);
         queue->progress = load_progress(from);
+        queue->run_goes_on = from.get_bool();
+        if (from.get_bool()) {
+            if (chip == nullptr)
+                from.refuse("it models a chip, and this card none");
+            queue->timeline = std::make_unique<model::Timeline>(chip->rates);
+            queue->timeline->load(from);
+        }
         load_scratch(from, queue->scratch.bytes());
         return queue;
     } catch (const std::bad_alloc&) {
@@ -102,8 +135,9 @@ std::unique_ptr<Queue> load_queue(snapshot::Reader& from, std::uint32_t id, cons
 void Engine::save(snapshot::Writer& to) {
     const std::lock_guard lock(mutex_);
     const bool in_run = running_ && command_ == Command::kNone;
-    to.section("engine", 1);
+    to.section("engine", 2);
     to.put(isa::kVersion);
+    put_chip(to, env_.options.chip.get());
     to.put(progress_.load());
     to.put(retired_.load());
     to.put(in_run ? Command::kGoOn : command_.load());
@@ -118,17 +152,22 @@ void Engine::save(snapshot::Writer& to) {
             continue;
         skald::card::save(to, queue->job);
         skald::card::save(to, queue->progress);
+        to.put(queue->run_goes_on);
+        to.put(queue->timeline != nullptr);
+        if (queue->timeline)
+            queue->timeline->save(to);
         save_scratch(to, queue->scratch.bytes());
     }
 }
 
 snapshot::Apply Engine::load(snapshot::Reader& from, const EngineSetup& setup) {
-    from.section("engine", 1);
+    from.section("engine", 2);
     if (const auto version = from.get<std::uint32_t>(); version != isa::kVersion)
         throw snapshot::Error(
             "the snapshot is of a card with ISA " + std::to_string(version >> 16) + "." +
             std::to_string(version & 0xffff) + ", this one has " +
             std::to_string(isa::kVersion >> 16) + "." + std::to_string(isa::kVersion & 0xffff));
+    check_chip(from, env_.options.chip.get());
     struct Image {
         std::uint64_t progress, retired;
         Command command;
@@ -153,7 +192,7 @@ snapshot::Apply Engine::load(snapshot::Reader& from, const EngineSetup& setup) {
         from.refuse("its engine does not do what the registers say");
     for (std::uint32_t id = 0; id < SKALD_MAX_QUEUES; ++id)
         if (const auto& hw = setup.queues[id]) {
-            image->queues[id] = load_queue(from, id, *hw, scratch_memory_);
+            image->queues[id] = load_queue(from, id, *hw, scratch_memory_, env_.options.chip.get());
             image->tlbs[hw->context] = std::make_unique<Tlb>();
         }
 

@@ -4,7 +4,9 @@
 
 #include <chrono>
 #include <new>
+#include <utility>
 
+#include "card/ops/counting.hpp"
 #include "card/ops/encoding.hpp"
 #include "card/ops/progress.hpp"
 
@@ -35,6 +37,15 @@ Fault within_memory(F&& f) {
     }
 }
 
+// Of a micro-op after which all ends at `makespan`. Whole cycles of many add up to those of all.
+Cost cost_of(const model::Timing& timing, const model::Timeline& timeline) {
+    constexpr model::Ps kCycle = 1000;
+    const model::Ps makespan = timeline.makespan();
+    return {.cycles = makespan / kCycle - (makespan - timing.moved) / kCycle,
+            .bytes = timing.dram_bytes,
+            .energy = timing.dynamic() + timeline.static_energy(timing.moved)};
+}
+
 void increment(std::atomic<std::uint64_t>& counter) {  // one writer
     counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
@@ -42,13 +53,16 @@ void increment(std::atomic<std::uint64_t>& counter) {  // one writer
 }  // namespace
 
 Sequencer::Sequencer(Machine& machine, Attention& attention, std::atomic<std::uint64_t>& retired,
-                     Callbacks callbacks, const Hooks& hooks, FaultInjector& faults)
+                     Callbacks callbacks, const Hooks& hooks, FaultInjector& faults,
+                     const CardOptions& options)
     : m_(machine),
       attention_(attention),
       retired_(retired),
       callbacks_(std::move(callbacks)),
       hooks_(hooks),
       faults_(faults),
+      chip_(options.chip.get()),
+      timing_only_(options.timing_only),
       slots_(kSlots) {}
 
 JobResult Sequencer::start(Queue& queue) {
@@ -57,7 +71,10 @@ JobResult Sequencer::start(Queue& queue) {
     queue.job.desc = desc;
     queue.progress.raised = false;
     queue_ = &queue;
-    if (const Fault fault = within_memory([this] { return prepare(); })) {
+    if (const Fault fault = within_memory([this] {
+            begin_timeline();
+            return prepare();
+        })) {
         JobResult result;
         result.queue = desc.queue;
         result.status = attention_.stop.load() ? SKALD_JOB_CANCELLED : SKALD_JOB_FAULT;
@@ -71,6 +88,15 @@ JobResult Sequencer::start(Queue& queue) {
 JobResult Sequencer::resume(Queue& queue) {
     queue_ = &queue;
     return slice();
+}
+
+void Sequencer::begin_timeline() {
+    const bool goes_on = std::exchange(queue_->run_goes_on, false);
+    if (chip_ == nullptr)
+        return;
+    if (!queue_->timeline)
+        queue_->timeline = std::make_unique<model::Timeline>(chip_->rates);
+    queue_->timeline->begin_job(goes_on);
 }
 
 // Registers from the argument block; the profile buffer must be there.
@@ -118,7 +144,7 @@ JobResult Sequencer::slice() {
     result.micro_ops = job.micro_ops;
     result.cycles = job.cost.cycles;
     result.bytes = job.cost.bytes;
-    result.energy_pj = job.cost.energy / 100;
+    result.energy_pj = job.cost.energy / 1000;
     return result;
 }
 
@@ -157,11 +183,13 @@ Sequencer::End Sequencer::execute() {
         waits = 0;
         if (slowness != 1) [[unlikely]]
             callbacks_.pass_time((slowness - 1) * (host_now_ns() - began));
-        retire();
+        retire(*slot);
         if (profiled)
             record(host_now_ns() - began);
-        if (m_.step == Step::kEnd)
+        if (m_.step == Step::kEnd) {
+            queue_->run_goes_on = m_.end_status == SKALD_JOB_CONTINUE;
             return {m_.end_status, {}};
+        }
         if (const Fault bad = advance())
             return {SKALD_JOB_FAULT, bad};
         if (queue_->progress.pending != 0 && job.micro_ops % kFlushEvery == 0)
@@ -242,7 +270,9 @@ Fault Sequencer::fetch(Slot*& slot) {
         slot->reason = check_encoding(slot->op);
         if (slot->reason == SKALD_FAULT_NONE)
             slot->plan = make_plan(slot->op);
-        slot->costed = 0;
+        if (slot->reason == SKALD_FAULT_NONE && chip_ != nullptr)
+            slot->modelled = {.footprint = model::make_footprint(*slot->plan.info, slot->op),
+                              .skipped = timing_only_ && is_arithmetic(*slot->plan.info)};
     }
     if (slot->reason != SKALD_FAULT_NONE)
         return {slot->reason, 0};
@@ -257,26 +287,60 @@ Fault Sequencer::execute_one(Slot& slot) {
     if (plan.has_rows) {
         rows = m_.reg[slot.op.rows];
         if (rows == 0) {
-            m_.cost = control_cost();
+            m_.counts = {.rows = 0};
             return {};
         }
         if (rows > isa::kMaxRows)
             return {SKALD_FAULT_ROWS, 0};
     }
-    if (slot.costed != rows) {
-        slot.cost = cost_of(*plan.info, slot.op, {.rows = rows});
-        slot.costed = rows;
-    }
-    m_.cost = slot.cost;
+    m_.counts = {.rows = rows};
+    m_.positions = {};
+    if (chip_ != nullptr && plan.info->costs)
+        model::Timeline::locate(slot.modelled.footprint, slot.op, registers(), rows,
+                                slot.modelled.track);
+    if (slot.modelled.skipped)  // the place in the run, which no cut of it changes, is the seed
+        return count_work(m_, slot.op, *plan.info, rows, queue_->timeline->makespan());
     return m_.run(plan, slot.op, rows);
 }
 
-void Sequencer::retire() {
+void Sequencer::retire(Slot& slot) {
     JobState& job = queue_->job;
-    job.cost += m_.cost;
+    if (chip_ != nullptr) {
+        retire_modelled(slot);
+        job.cost += cost_;
+    }
     ++job.micro_ops;
     increment(retired_);
     m_.tick();
+}
+
+// Work is the same for the same counts, and so is what it demands. A micro-op of no rows is the
+// sequencer's alone.
+void Sequencer::retire_modelled(Slot& slot) {
+    const isa::OpInfo& info = *slot.plan.info;
+    Modelled& modelled = slot.modelled;
+    model::Timeline& timeline = *queue_->timeline;
+    const bool works = info.costs && m_.counts.rows != 0;
+    if (!works && timeline.between_steps()) {  // nothing counts until there is work again
+        cost_ = {};
+        return;
+    }
+    if (works && (!modelled.demanded || modelled.counts != m_.counts)) {
+        modelled.counts = m_.counts;
+        modelled.demand = model::demand_of(info.work(slot.op, m_.counts), chip_->rates);
+        modelled.demanded = true;
+    }
+    const model::Timing timing =
+        works ? timeline.retire(info, modelled.footprint, modelled.demand, modelled.track)
+              : timeline.control(info, modelled.footprint, slot.op, registers());
+    cost_ = cost_of(timing, timeline);
+    if (chip_->observer)
+        chip_->observer->retired({.queue = queue_->job.desc.queue,
+                                  .op_index = queue_->job.pc,
+                                  .op = slot.op,
+                                  .counts = m_.counts,
+                                  .timing = timing,
+                                  .makespan = timeline.makespan()});
 }
 
 // To the next micro-op.
@@ -304,8 +368,8 @@ void Sequencer::record(std::uint64_t host_ns) {
         return;
     entry.count += 1;
     entry.host_ns += host_ns;
-    entry.cycles += m_.cost.cycles;
-    entry.bytes += m_.cost.bytes;
+    entry.cycles += cost_.cycles;
+    entry.bytes += cost_.bytes;
     (void)m_.space.write(va, &entry, sizeof(entry));
 }
 

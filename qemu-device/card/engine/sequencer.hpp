@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "card/faults/injector.hpp"
+#include "card/model/chip.hpp"
 #include "card/ops/machine.hpp"
 
 namespace skald::card {
@@ -53,19 +54,29 @@ class Sequencer {
     };
 
     Sequencer(Machine& machine, Attention& attention, std::atomic<std::uint64_t>& retired,
-              Callbacks callbacks, const Hooks& hooks, FaultInjector& faults);
+              Callbacks callbacks, const Hooks& hooks, FaultInjector& faults,
+              const CardOptions& options);
 
     // A job from its start, or from where it was preempted. machine.space is in its context.
     [[nodiscard]] JobResult start(Queue& queue);
     [[nodiscard]] JobResult resume(Queue& queue);
 
   private:
+    // What the modelled chip makes of a micro-op, kept as long as its bytes and counts do not
+    // change.
+    struct Modelled {
+        model::Footprint footprint = {};
+        model::Track track = {};
+        isa::Counts counts = {};
+        model::Demand demand = {};
+        bool demanded = false;  // by counts
+        bool skipped = false;   // nothing but its counts is wanted
+    };
     struct alignas(64) Slot {
-        isa::MicroOp op;           // the copy that was checked
-        std::uint64_t costed = 0;  // T that cost is for; 0: none yet
-        Cost cost;
+        isa::MicroOp op;  // the copy that was checked
         skald_fault_reason reason = SKALD_FAULT_OPCODE;
         Plan plan;
+        Modelled modelled;
     };
     struct End {
         std::uint32_t status;
@@ -75,6 +86,7 @@ class Sequencer {
 
     JobResult slice();
     End execute();
+    void begin_timeline();
     [[nodiscard]] Fault prepare();
     [[nodiscard]] Fault fetch(Slot*& slot);
     [[nodiscard]] const std::byte* code(std::uint64_t va, Fault& fault);
@@ -84,12 +96,16 @@ class Sequencer {
     void report_written();
     [[nodiscard]] Fault execute_one(Slot& slot);
     [[nodiscard]] Fault advance();
-    void retire();
+    void retire(Slot& slot);
+    void retire_modelled(Slot& slot);
     void record(std::uint64_t host_ns);
     // What goes wrong on purpose with a micro-op that is about to begin.
     [[nodiscard]] Fault suffer(const Slot& slot, unsigned& slowness);
     void hang();
     [[nodiscard]] std::uint64_t first_read(const Slot& slot) const;
+    [[nodiscard]] std::span<const std::uint64_t, isa::kRegisters> registers() const {
+        return queue_->job.reg;
+    }
 
     Machine& m_;
     Attention& attention_;
@@ -97,8 +113,11 @@ class Sequencer {
     Callbacks callbacks_;
     const Hooks& hooks_;
     FaultInjector& faults_;
+    const model::Chip* chip_;  // null: none is modelled
+    const bool timing_only_;
     std::vector<Slot> slots_;  // checked micro-ops by index; a hit compares all 128 bytes
     Queue* queue_ = nullptr;
+    Cost cost_;               // of the micro-op that was retired last
     Mapping code_;            // of the program, around the micro-op last fetched
     isa::MicroOp scattered_;  // one that lies in two pieces
 };

@@ -32,7 +32,8 @@ Fault Experts::read(const isa::MicroOp& op) {
     const std::uint64_t bytes =
         isa::matrix_bytes(static_cast<isa::WeightFormat>(op.fmt), op.dim[0], op.dim[1]);
     distance_ = isa::expert_distance(op);
-    m_.cost = cost_of(isa::work_of(op, {.rows = rows_, .experts = used_.size()}));
+    m_.counts.experts = used_.size();
+    m_.counts.inputs = indexed_ ? rows_of_x_ : 0;
     return locate(bytes);
 }
 

@@ -21,7 +21,7 @@ class Experts {
     Experts(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
 
     // With GROUPED: reads offsets and list once, checks them, translates the weights of those that
-    // are used, and sets the cost.
+    // are used, and counts them.
     [[nodiscard]] Fault read(const isa::MicroOp& op);
 
     [[nodiscard]] std::span<const Used> used() const { return used_.span(); }  // ascending

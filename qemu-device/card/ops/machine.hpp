@@ -14,7 +14,7 @@
 #include "card/budget.hpp"
 #include "card/compute/kernels.hpp"
 #include "card/mmu/address_space.hpp"
-#include "card/model/cost.hpp"
+#include "card/model/positions.hpp"
 #include "card/ops/plan.hpp"
 #include "card/ops/queue.hpp"
 #include "card/ops/view.hpp"
@@ -66,13 +66,13 @@ struct Machine {
     Step step = Step::kNext;
     std::uint32_t target = 0;                      // kJump
     skald_job_status end_status = SKALD_JOB_NONE;  // kEnd
-    Cost cost;                                     // of this micro-op
+    isa::Counts counts;                            // of this micro-op
 
     // Of this micro-op, those that it has; views of what is found in data have no base yet.
     View operand[isa::kOperands];
-    // ATTENTION's, of the parts before this one: rows, and positions that they attend to.
+    // Of the parts before this one: rows; ATTENTION's, this one included, positions.
     std::uint64_t rows_before = 0;
-    std::uint64_t positions_before = 0;
+    model::Positions positions;
 
     // What micro-ops take of the host, and storage that one leaves to the next.
     static constexpr unsigned kArenas = 9;
@@ -97,7 +97,8 @@ struct Machine {
 
     // Resolves the operands of a micro-op and runs it.
     [[nodiscard]] Fault run(const Plan& plan, const isa::MicroOp& op, std::uint64_t rows) {
-        rows_before = positions_before = 0;
+        rows_before = 0;
+        positions = {};
         std::uint64_t held = rows;
         if (plan.count != 0)
             if (const Fault fault = resolve(plan, op, 0, held))

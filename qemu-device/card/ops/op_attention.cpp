@@ -48,15 +48,14 @@ Fault Attend::run(const isa::MicroOp& op) {
     m_.read_rows(3, rows_);
     if (const Fault f = work_.read_params(op))
         return f;
-    std::uint64_t positions = 0;
     for (std::uint64_t t = 0; t < rows_; ++t) {
         if (!work_.blocks.has(m_.row_table[t].position))
             return {SKALD_FAULT_VALUE, list.address(t, offsetof(isa::Row, position))};
-        positions += work_.attended(m_.row_table[t].position);
+        const isa::Row& row = m_.row_table[t];
+        m_.positions.add(row.sequence, work_.first_seen(row.position), row.position);
     }
-    m_.positions_before += positions;
-    m_.cost = cost_of(
-        isa::work_of(op, {.rows = m_.rows_before + rows_, .positions = m_.positions_before}));
+    m_.counts.positions = m_.positions.attended();
+    m_.counts.shared = m_.positions.shared();
     for (std::uint64_t row = 0; row < rows_;) {
         std::uint64_t end = row;
         if (const Fault f = plan(row, end))

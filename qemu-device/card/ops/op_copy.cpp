@@ -51,6 +51,8 @@ Fault copy(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
     const std::uint64_t step = op.dim[2];
     const View& dst = m.operand[0];
     const View& src = m.operand[1];
+    m.counts.host_in = find(src, 0, 0).host();
+    m.counts.host_out = find(dst, 0, 0).host();
     for (std::uint64_t time = 0; time < rows * repeat; ++time) {
         const std::uint64_t row = time / repeat;
         for (std::uint64_t done = 0; done < row_bytes;) {

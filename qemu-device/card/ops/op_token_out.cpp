@@ -78,6 +78,7 @@ Fault token_out(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
         ++written;
     }
     m.write_register(op.ra, index);
+    m.counts.tokens = written;
     if (!advance_progress(*m.queue, written, m.host, m.interrupts, m.clock))
         return {SKALD_FAULT_HOST_ACCESS, 0};
     if (fault)

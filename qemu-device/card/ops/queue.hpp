@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 
 #include "card/budget.hpp"
 #include "card/engine/engine_port.hpp"
@@ -12,6 +13,10 @@
 #include "skald/ring.h"
 
 namespace skald::card {
+
+namespace model {
+class Timeline;
+}
 
 // A job as far as it has come.
 struct JobState {
@@ -34,12 +39,15 @@ struct ProgressState {
 
 struct Queue {
     // Throws std::bad_alloc.
-    Queue(const QueueHw& hardware, Budget& memory)
-        : hw(hardware), scratch(memory, hardware.scratch_bytes) {}
+    Queue(const QueueHw& hardware, Budget& memory);
+    ~Queue();
 
     QueueHw hw;
     JobState job;
     ProgressState progress;
+    // Of the run that the job belongs to: it goes on over CONTINUE. Null: none has been modelled.
+    std::unique_ptr<model::Timeline> timeline;
+    bool run_goes_on = false;  // the last job ended with CONTINUE
     ZeroedPages scratch;
 };
 

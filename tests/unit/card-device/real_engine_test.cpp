@@ -80,7 +80,7 @@ TEST_F(RealEngineTest, AProgramStoresItsResultAndItsCounters) {
         0, submit(0, {ops::alu_imm(AluOp::Mov, 1, 0, 42), ops::store(1, kData), ops::end()}));
     EXPECT_EQ(record.status, SKALD_JOB_DONE) << record.reason << " at " << record.op_index;
     EXPECT_EQ(record.micro_ops, 3u);
-    EXPECT_GT(record.cycles, 0u);
+    EXPECT_EQ(record.cycles, 0u) << "control micro-ops before any work are a boundary's";
     EXPECT_EQ(card_word(host, kData), 42u);
     EXPECT_EQ(driver->reg(SKALD_REG_RETIRED_LO), 3u);
 }

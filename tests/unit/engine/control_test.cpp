@@ -278,7 +278,7 @@ TEST_F(Control, ProfilesCountAndAddUp) {
     ASSERT_EQ(rig.run(job).status, SKALD_JOB_DONE);
     const auto profile = rig.get<skald_profile>(job.profile.value, 3);
     EXPECT_EQ(profile[0].count, 20u);
-    EXPECT_EQ(profile[0].cycles, 20u);
+    EXPECT_EQ(profile[0].cycles, 0u) << "of a step without work";
     EXPECT_EQ(profile[0].bytes, 0u);
     EXPECT_EQ(profile[1].count, 20u);
     EXPECT_EQ(profile[2].count, 2u);

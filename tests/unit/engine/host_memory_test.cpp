@@ -150,7 +150,7 @@ TEST(HostMemory, ProfilesAreCountedInTheJobsBuffer) {
         ASSERT_EQ(rig.run(job).status, SKALD_JOB_DONE);
         for (const skald_profile& p : rig.get<skald_profile>(job.profile.value, program.size())) {
             ASSERT_EQ(p.count, round);
-            ASSERT_EQ(p.cycles, round);
+            ASSERT_EQ(p.cycles, 0u) << "of a step without work";
         }
     }
 }

@@ -94,6 +94,7 @@ TEST(Run, TheJsonLineHoldsTextIdsAndFigures) {
     EXPECT_GT(line["decode_tps"].get<double>(), 0);
     EXPECT_LE(line["submissions"].get<int>(), 10);
     EXPECT_GT(line["modelled"]["cycles"].get<double>(), 0);
+    EXPECT_GT(line["modelled"]["energy_j"].get<double>(), 0);
     double sum = 0;
     for (const char* part : {"open_ms", "card_ms", "upload_ms", "prepare_ms", "prefill_ms"}) {
         EXPECT_GT(line["startup"][part].get<double>(), 0) << part;

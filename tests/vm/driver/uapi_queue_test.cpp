@@ -113,7 +113,7 @@ TEST_F(UapiQueue, QueryCountsEndedJobs) {
     EXPECT_EQ(after.submitted, 1u);
     EXPECT_EQ(after.completed, 1u);
     EXPECT_EQ(after.micro_ops, 3u);
-    EXPECT_GE(after.cycles, 3u);
+    EXPECT_EQ(after.cycles, 0u) << "no micro-op with work ran";
     EXPECT_EQ(after.last_status, static_cast<std::uint32_t>(SKALD_JOB_DONE));
     drm_skald_queue_query unknown{};
     unknown.queue_id = 55;

@@ -133,7 +133,7 @@ Options parse_options(int argc, const char* const* argv, const fs::path& build) 
     list(app.add_option("--disk", options.disks,
                         "file given as a read-only disk: /dev/vda, /dev/vdb, ..."));
     list(app.add_option("--card", cards,
-                        "card properties KEY=VALUE[,KEY=VALUE]: simd, threads, memory-size"));
+                        "card properties KEY=VALUE[,KEY=VALUE]: simd, threads, memory-size, chip"));
     app.add_option("--smp", options.smp, "virtual CPUs")
         ->transform(whole_number(1, 64))
         ->capture_default_str();

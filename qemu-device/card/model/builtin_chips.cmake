@@ -1,0 +1,11 @@
+# Writes the profiles CHIPS into the source OUT: see chips.hpp.
+set(text "// SPDX-License-Identifier: MIT\n// Made of qemu-device/chips.\n#include \"card/model/chips.hpp\"\n\n")
+string(APPEND text "namespace skald::card::model {\nnamespace {\n\nconstexpr BuiltinChip kChips[] = {\n")
+foreach(chip ${CHIPS})
+  get_filename_component(name ${chip} NAME_WE)
+  file(READ ${chip} profile)
+  string(APPEND text "    {\"${name}\", R\"chip(${profile})chip\"},\n")
+endforeach()
+string(APPEND text "};\n\n}  // namespace\n\nstd::span<const BuiltinChip> builtin_chips() {\n    return kChips;\n}\n\n")
+string(APPEND text "}  // namespace skald::card::model\n")
+file(WRITE ${OUT} "${text}")

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+#include "card/model/channel.hpp"
+
+#include <algorithm>
+
+namespace skald::card::model {
+
+Span Channel::fill_gaps(Ps earliest, Ps time) {
+    if (earliest == taken_.back().end) {
+        const Span span{earliest, earliest + time};
+        taken_.back().end = span.end;
+        return span;
+    }
+    std::size_t i = first_;
+    while (i < taken_.size() && taken_[i].end < earliest)
+        ++i;
+    Span whole{~0ull, 0};
+    Ps at = earliest;
+    // Fills gap after gap; what is filled grows into one piece with its neighbours.
+    while (time != 0) {
+        if (i < taken_.size() && taken_[i].begin <= at)
+            at = std::max(at, taken_[i].end);
+        else {
+            taken_.insert(taken_.begin() + static_cast<std::ptrdiff_t>(i), {at, at});
+        }
+        const Ps gap = i + 1 < taken_.size() ? taken_[i + 1].begin - at : time;
+        const Ps part = std::min(gap, time);
+        if (part != 0) {
+            whole.begin = std::min(whole.begin, at);
+            whole.end = at + part;
+            taken_[i].end = at + part;
+            time -= part;
+            at += part;
+        }
+        if (i + 1 < taken_.size() && taken_[i].end == taken_[i + 1].begin) {
+            taken_[i].end = taken_[i + 1].end;
+            taken_.erase(taken_.begin() + static_cast<std::ptrdiff_t>(i) + 1);
+        }
+    }
+    return whole;
+}
+
+void Channel::drop(Ps floor) {
+    while (first_ < taken_.size() && taken_[first_].end <= floor)
+        ++first_;
+    if (first_ == taken_.size()) {
+        taken_.clear();
+        first_ = 0;
+    } else if (first_ > 32) {
+        taken_.erase(taken_.begin(), taken_.begin() + static_cast<std::ptrdiff_t>(first_));
+        first_ = 0;
+    }
+}
+
+}  // namespace skald::card::model

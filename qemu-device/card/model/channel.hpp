@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+// A resource that moves bytes one after the other for whoever asks, in the order of asking, in the
+// earliest gaps that others have left: card memory, memory on the chip, a link.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "card/model/units.hpp"
+
+namespace skald::card::model {
+
+struct Span {
+    Ps begin = 0;
+    Ps end = 0;
+};
+
+class Channel {
+  public:
+    // Takes so much time in gaps from `earliest` on: from the begin of the first piece to the end
+    // of the last. Of nothing both are `earliest`.
+    Span reserve(Ps earliest, Ps time) {
+        if (time == 0)
+            return {earliest, earliest};
+        if (first_ == taken_.size() || earliest > taken_.back().end) {
+            taken_.push_back({earliest, earliest + time});
+            return taken_.back();
+        }
+        return fill_gaps(earliest, time);
+    }
+    // Nobody will ask for time before this any more.
+    void settle(Ps floor) {
+        if (first_ < taken_.size() && taken_[first_].end <= floor)
+            drop(floor);
+    }
+    void clear() {
+        taken_.clear();
+        first_ = 0;
+    }
+    [[nodiscard]] Ps end() const { return first_ == taken_.size() ? 0 : taken_.back().end; }
+
+    [[nodiscard]] const std::vector<Span>& taken() const { return taken_; }
+    void set_taken(std::vector<Span> taken) {
+        taken_ = std::move(taken);
+        first_ = 0;
+    }
+
+  private:
+    Span fill_gaps(Ps earliest, Ps time);
+    void drop(Ps floor);
+
+    std::vector<Span> taken_;  // ascending, with gaps between, from first_ on
+    std::size_t first_ = 0;
+};
+
+}  // namespace skald::card::model

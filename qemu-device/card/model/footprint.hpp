@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+// What a micro-op touches, from its row of the table: the operands whose order matters, and the
+// registers it is made of. What no micro-op writes (weights, gains, tables, block tables) is left
+// out: it may be fetched at any time.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+
+#include "card/model/range.hpp"
+#include "skald/isa_table.hpp"
+
+namespace skald::card::model {
+
+struct Touch {
+    std::uint64_t row_bytes = 0;
+    std::uint32_t length = 0;  // rows; 0: T
+    std::uint8_t at = 0;       // of the micro-op's operands
+    bool read : 1 = false;
+    bool write : 1 = false;
+    // A thing that is found by numbers in data, a layer's part of the cache or the sequences: its
+    // address stands for all of it.
+    bool object : 1 = false;
+    bool counted : 1 = false;  // R[ra] rows
+};
+
+struct Footprint {
+    std::array<Touch, isa::kOperands> touch;
+    std::uint8_t count = 0;
+    bool counted = false;      // one of them has R[ra] rows
+    std::uint64_t reads = 0;   // registers, a bit each
+    std::uint64_t writes = 0;  // likewise
+
+    [[nodiscard]] std::span<const Touch> touches() const { return {touch.data(), count}; }
+};
+
+// Of a micro-op whose encoding is good.
+[[nodiscard]] Footprint make_footprint(const isa::OpInfo& info, const isa::MicroOp& op);
+
+// Where a touch begins while the registers are these. Beyond these bits it is a fault; not so where
+// none of it is looked at.
+[[nodiscard]] inline std::uint64_t address_of(const Touch& touch, const isa::MicroOp& op,
+                                              std::span<const std::uint64_t, isa::kRegisters> reg) {
+    constexpr std::uint64_t kAddressBits = (1ull << 47) - 1;
+    const isa::Operand& where = op.op[touch.at];
+    return (reg[where.base] + where.offset + reg[where.index] * where.stride) & kAddressBits;
+}
+
+// Where a touch lies while the registers are these. rows: T.
+[[nodiscard]] Range range_of(const Touch& touch, const isa::MicroOp& op,
+                             std::span<const std::uint64_t, isa::kRegisters> reg,
+                             std::uint64_t rows);
+
+}  // namespace skald::card::model

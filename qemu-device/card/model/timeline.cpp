@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: MIT
+#include "card/model/timeline.hpp"
+
+#include <algorithm>
+#include <bit>
+
+namespace skald::card::model {
+namespace {
+
+constexpr std::string_view kBoundNames[kBounds] = {"sequencer", "array", "vector",
+                                                   "sram",      "dram",  "host"};
+constexpr std::string_view kPartNames[kParts] = {"mac", "vector", "sram", "dram", "host"};
+
+constexpr Scoreboard::Id kNobody = 0xffff;
+
+// Quantising is the vector unit's.
+std::size_t engine_of(const isa::OpInfo& info) {
+    return static_cast<std::size_t>(info.engine == isa::Engine::Quantise ? isa::Engine::Vector
+                                                                         : info.engine);
+}
+
+}  // namespace
+
+std::string_view name(Bound bound) {
+    return kBoundNames[static_cast<std::size_t>(bound)];
+}
+
+std::string_view name(Part part) {
+    return kPartNames[static_cast<std::size_t>(part)];
+}
+
+Timeline::Timeline(const Rates& rates)
+    : rates_(&rates), scoreboard_(rates.sram_bytes - rates.prefetch_bytes) {}
+
+void Timeline::begin_job(bool goes_on) {
+    if (!goes_on) {
+        if (sequencer_ == 0 && retired_ == 0)
+            return;
+        *this = Timeline(*rates_);
+        return;
+    }
+    wait_for(~0ull);
+    between_steps_ = true;
+}
+
+// The sequencer stands until these are known.
+void Timeline::wait_for(std::uint64_t registers) {
+    for (std::uint64_t left = registers & unknown_; left != 0; left &= left - 1) {
+        const unsigned reg = static_cast<unsigned>(std::countr_zero(left));
+        sequencer_ = std::max(sequencer_, known_[reg]);
+        unknown_ &= ~(1ull << reg);
+    }
+}
+
+void Timeline::learn(std::uint64_t registers, Ps when) {
+    for (std::uint64_t left = registers; left != 0; left &= left - 1)
+        known_[static_cast<std::size_t>(std::countr_zero(left))] = when;
+    unknown_ |= registers;
+}
+
+// All of it ends at `end` or later: by how much that is later than before.
+Ps Timeline::advance(Ps end) {
+    const Ps moved = end > makespan_ ? end - makespan_ : 0;
+    makespan_ += moved;
+    return moved;
+}
+
+Timing Timeline::control(const isa::OpInfo& info, const Footprint& footprint,
+                         const isa::MicroOp& op,
+                         std::span<const std::uint64_t, isa::kRegisters> reg) {
+    if (between_steps_)
+        return {.issued = sequencer_, .begin = sequencer_, .end = sequencer_};
+    wait_for(footprint.reads | footprint.writes);
+    const Ps begin = sequencer_;
+    sequencer_ += rates_->issue;
+    switch (info.order) {
+        case isa::Order::Free:
+            break;
+        case isa::Order::Load: {
+            const Ps written = scoreboard_.written(range_of(footprint.touch[0], op, reg, 1));
+            learn(footprint.writes, std::max(sequencer_, written) + rates_->dram_latency);
+            break;
+        }
+        case isa::Order::Boundary:
+            wait_for(~0ull);
+            between_steps_ = true;
+            break;
+        case isa::Order::Barrier:
+            sequencer_ = std::max(sequencer_, makespan_);
+            break;
+    }
+    return {.issued = begin, .begin = begin, .end = sequencer_, .moved = advance(sequencer_)};
+}
+
+void Timeline::locate(const Footprint& footprint, const isa::MicroOp& op,
+                      std::span<const std::uint64_t, isa::kRegisters> reg, std::uint64_t rows,
+                      Track& track) {
+    const std::uint64_t counted = footprint.counted ? reg[op.ra] : 0;
+    const bool resized = track.rows != rows || track.counted != counted;
+    track.rows = rows;
+    track.counted = counted;
+    for (std::size_t i = 0; i < footprint.count; ++i) {
+        const std::uint64_t va = address_of(footprint.touch[i], op, reg);
+        if (va == track.va[i] && !resized)
+            continue;
+        track.va[i] = va;
+        track.range[i] = range_of(footprint.touch[i], op, reg, rows);
+        track.id[i] = kNobody;
+    }
+}
+
+Timing Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, const Demand& demand,
+                        Track& track) {
+    Timing timing;
+    if (between_steps_) {
+        sequencer_ += rates_->boundary;
+        between_steps_ = false;
+    }
+    wait_for(footprint.reads);
+    const std::uint64_t window = rates_->issue_window;
+    const std::size_t place =
+        (window & (window - 1)) == 0 ? retired_ & (window - 1) : retired_ % window;
+    sequencer_ = std::max(sequencer_, ends_[place]) + rates_->issue;
+    timing.issued = sequencer_;
+    dram_.settle(sequencer_);
+    sram_.settle(sequencer_);
+    host_.settle(sequencer_);
+
+    std::uint64_t spilled = 0;
+    const bool stale = track.generation != scoreboard_.generation();
+    for (std::size_t i = 0; i < footprint.count; ++i)
+        if (stale || track.id[i] == kNobody)
+            track.id[i] =
+                scoreboard_.intern(track.range[i], footprint.touch[i].object, sequencer_, spilled);
+    if (track.generation != scoreboard_.generation()) {  // it forgot some, maybe of these
+        for (std::size_t i = 0; i < footprint.count; ++i)
+            track.id[i] =
+                scoreboard_.intern(track.range[i], footprint.touch[i].object, sequencer_, spilled);
+        track.generation = scoreboard_.generation();
+    }
+
+    const std::size_t engine = engine_of(info);
+    Ps start = std::max(sequencer_, free_[engine]);
+    for (std::size_t i = 0; i < footprint.count; ++i)
+        start = std::max(start, scoreboard_.ready(track.id[i], footprint.touch[i].write));
+    start += rates_->launch;
+    for (std::size_t i = 0; i < footprint.count; ++i)
+        if (footprint.touch[i].read)
+            spilled += scoreboard_.fetch(track.id[i]);
+    for (std::size_t i = 0; i < footprint.count; ++i)
+        if (footprint.touch[i].write)
+            spilled += scoreboard_.keep(track.id[i]);
+
+    Ps begin = start;
+    Ps end = start;
+    bool launched = true;  // what decides has waited for the launch
+    const auto not_before = [&](Ps when, Bound bound, bool after_launch = true) {
+        if (when > end) {
+            end = when;
+            timing.bound = bound;
+            launched = after_launch;
+        }
+    };
+    const std::uint64_t beside = demand.cache + spilled;  // at the time when it is needed
+    if (beside != 0)
+        not_before(dram_.reserve(start, rates_->dram.of(beside)).end + rates_->dram_latency,
+                   Bound::kDram);
+    if (demand.stream != 0) {
+        const Span span = stream(demand, start);
+        begin = std::max(begin, span.begin + rates_->dram_latency);
+        not_before(span.end + rates_->dram_latency, Bound::kDram,
+                   demand.stream > rates_->prefetch_bytes);
+    }
+    not_before(sram_.reserve(begin, demand.sram_time).end, Bound::kSram);
+    if (demand.host != 0)
+        not_before(host_.reserve(begin, demand.host_time).end + rates_->host_latency, Bound::kHost);
+    not_before(begin + demand.compute, demand.array_bound ? Bound::kArray : Bound::kVector);
+
+    if (demand.stream != 0) {
+        streamed_ += demand.stream;
+        drop_consumed();
+        consumed_.push_back({streamed_, demand.stream, {begin, end}});
+    }
+    for (std::size_t i = 0; i < footprint.count; ++i) {
+        if (footprint.touch[i].write)
+            scoreboard_.note_written(track.id[i], end);
+        if (footprint.touch[i].read)
+            scoreboard_.note_read(track.id[i], end);
+    }
+    learn(footprint.writes, end);
+    free_[engine] = end;
+    ends_[place] = end;
+    ++retired_;
+
+    timing.begin = begin;
+    timing.end = end;
+    timing.moved = advance(end);
+    timing.launch = launched ? std::min(timing.moved, rates_->launch) : 0;
+    timing.dram_bytes = demand.stream + beside;
+    timing.energy = {demand.mac_energy, demand.vector_energy, demand.sram_energy,
+                     demand.stream_energy + (beside != 0 ? rates_->dram_energy.of(beside) : 0),
+                     demand.host_energy};
+    return timing;
+}
+
+// Weights that begin to be used at `start`: as far ahead as there is room, which those before them
+// leave when they are used up.
+Span Timeline::stream(const Demand& demand, Ps start) {
+    const std::uint64_t bytes = demand.stream;
+    const std::uint64_t room = rates_->prefetch_bytes;
+    if (room == 0)
+        return dram_.reserve(start, demand.stream_time);
+    const std::uint64_t ahead = std::min(bytes, room);
+    const Ps time = ahead == bytes ? demand.stream_time : rates_->dram.of(ahead);
+    const std::uint64_t wanted = streamed_ + ahead;
+    Ps earliest = sequencer_;
+    if (wanted > room) {  // the last of them has room then
+        const Ps last = consumed_at(wanted - room);
+        earliest = std::max(earliest, last > time ? last - time : 0);
+        if (streamed_ > room)
+            earliest = std::max(earliest, consumed_at(streamed_ - room));
+    }
+    Span span = dram_.reserve(earliest, time);
+    if (bytes > ahead)
+        span.end = dram_.reserve(std::max(start, span.end), rates_->dram.of(bytes - ahead)).end;
+    return span;
+}
+
+// When so many bytes of weights, which have been asked for, are used up.
+Ps Timeline::consumed_at(std::uint64_t byte) const {
+    for (std::size_t i = oldest_; i < consumed_.size(); ++i) {
+        const Consumed& one = consumed_[i];
+        if (byte > one.end)
+            continue;
+        const std::uint64_t before = one.end - one.bytes;
+        if (byte <= before)
+            return 0;  // longer ago than anyone cares
+        const auto part = static_cast<unsigned __int128>(one.time.end - one.time.begin) *
+                          (byte - before) / one.bytes;
+        return one.time.begin + static_cast<Ps>(part);
+    }
+    return 0;
+}
+
+void Timeline::drop_consumed() {
+    while (oldest_ < consumed_.size() && consumed_[oldest_].time.end <= sequencer_)
+        ++oldest_;
+    if (oldest_ == consumed_.size() || oldest_ > 64) {
+        consumed_.erase(consumed_.begin(),
+                        consumed_.begin() + static_cast<std::ptrdiff_t>(oldest_));
+        oldest_ = 0;
+    }
+}
+
+void Timeline::save(snapshot::Writer& to) const {
+    scoreboard_.save(to);
+    for (const Channel* channel : {&dram_, &sram_, &host_}) {
+        to.put(static_cast<std::uint32_t>(channel->taken().size()));
+        for (const Span& span : channel->taken())
+            to.put(span);
+    }
+    to.put(sequencer_);
+    to.put(makespan_);
+    to.put(free_);
+    to.put(between_steps_);
+    to.put(unknown_);
+    to.put(known_);
+    to.put(ends_);
+    to.put(retired_);
+    to.put(streamed_);
+    to.put(static_cast<std::uint32_t>(consumed_.size() - oldest_));
+    for (std::size_t i = oldest_; i < consumed_.size(); ++i)
+        to.put(consumed_[i]);
+}
+
+void Timeline::load(snapshot::Reader& from) {
+    constexpr std::uint32_t kMost = 1u << 16;
+    const auto count = [&] {
+        const auto n = from.get<std::uint32_t>();
+        if (n > kMost)
+            from.refuse("a timeline holds more than there can be");
+        return n;
+    };
+    scoreboard_.load(from);
+    for (Channel* channel : {&dram_, &sram_, &host_}) {
+        std::vector<Span> taken;
+        Ps last = 0;
+        for (std::uint32_t n = count(); n != 0; --n) {
+            const Span span = from.get<Span>();
+            if (span.begin < last || span.end < span.begin)
+                from.refuse("a timeline's channel is not in order");
+            last = span.end;
+            taken.push_back(span);
+        }
+        channel->set_taken(std::move(taken));
+    }
+    sequencer_ = from.get<Ps>();
+    makespan_ = from.get<Ps>();
+    free_ = from.get<decltype(free_)>();
+    between_steps_ = from.get_bool();
+    unknown_ = from.get<std::uint64_t>();
+    known_ = from.get<decltype(known_)>();
+    ends_ = from.get<decltype(ends_)>();
+    retired_ = from.get<std::uint64_t>();
+    streamed_ = from.get<std::uint64_t>();
+    consumed_.clear();
+    oldest_ = 0;
+    for (std::uint32_t n = count(); n != 0; --n) {
+        consumed_.push_back(from.get<Consumed>());
+        const Consumed& one = consumed_.back();
+        if (one.bytes == 0 || one.bytes > one.end || one.time.end < one.time.begin)
+            from.refuse("a timeline's weights are not in order");
+    }
+}
+
+}  // namespace skald::card::model

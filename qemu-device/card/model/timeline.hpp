@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+// When each micro-op of a queue begins and ends on the modelled chip, and what it draws: in program
+// order, from what it demands, what it touches and the chip's rates. No host time has a part in it,
+// and where a run is cut into jobs and slices changes nothing: see README.md.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "card/model/channel.hpp"
+#include "card/model/demand.hpp"
+#include "card/model/footprint.hpp"
+#include "card/model/scoreboard.hpp"
+
+namespace skald::card::model {
+
+// What decided how long it took.
+enum class Bound : std::uint8_t { kSequencer, kArray, kVector, kSram, kDram, kHost };
+inline constexpr std::size_t kBounds = 6;
+[[nodiscard]] std::string_view name(Bound bound);
+
+enum class Part : std::uint8_t { kMac, kVector, kSram, kDram, kHost };
+inline constexpr std::size_t kParts = 5;
+[[nodiscard]] std::string_view name(Part part);
+
+// Of one micro-op.
+struct Timing {
+    Ps issued = 0;
+    Ps begin = 0;
+    Ps end = 0;
+    Ps moved = 0;   // how much later all ends for it: these add up to the whole
+    Ps launch = 0;  // of that, until it had begun: the sequencer's, whatever bounds the rest
+    Bound bound = Bound::kSequencer;
+    std::uint64_t dram_bytes = 0;
+    std::array<Fj, kParts> energy{};
+
+    [[nodiscard]] Fj dynamic() const {
+        Fj sum = 0;
+        for (const Fj part : energy)
+            sum += part;
+        return sum;
+    }
+};
+
+// What is kept of a micro-op from one time that it runs to the next.
+struct Track {
+    std::uint64_t generation = 0;  // of the ids; 0: there are none
+    std::uint64_t rows = 0;        // T, and R[ra] where that counts: as long as these and its
+    std::uint64_t counted = 0;     // address are the same, so is a range
+    std::array<std::uint64_t, isa::kOperands> va{};
+    std::array<Scoreboard::Id, isa::kOperands> id{};
+    std::array<Range, isa::kOperands> range{};
+};
+
+class Timeline {
+  public:
+    // The rates outlive it.
+    explicit Timeline(const Rates& rates);
+
+    // A job begins: the next one of a run, or of nothing that was before. Control micro-ops until
+    // the first with work are the boundary's.
+    void begin_job(bool goes_on);
+    // Of a micro-op without work, executed now.
+    Timing control(const isa::OpInfo& info, const Footprint& footprint, const isa::MicroOp& op,
+                   std::span<const std::uint64_t, isa::kRegisters> reg);
+    // Where a micro-op's operands lie, before it runs.
+    static void locate(const Footprint& footprint, const isa::MicroOp& op,
+                       std::span<const std::uint64_t, isa::kRegisters> reg, std::uint64_t rows,
+                       Track& track);
+    // It has run.
+    Timing retire(const isa::OpInfo& info, const Footprint& footprint, const Demand& demand,
+                  Track& track);
+
+    [[nodiscard]] Ps makespan() const { return makespan_; }
+    // Control micro-ops take no time of their own now.
+    [[nodiscard]] bool between_steps() const { return between_steps_; }
+    // Drawn by all that is idle or not, while `moved` passes.
+    [[nodiscard]] Fj static_energy(Ps time) const {
+        return time * rates_->static_per_ps_thousandths;
+    }
+
+    void save(snapshot::Writer& to) const;
+    void load(snapshot::Reader& from);
+
+  private:
+    // Weights of a micro-op, and while it uses them up.
+    struct Consumed {
+        std::uint64_t end = 0;  // bytes of all weights up to its last
+        std::uint64_t bytes = 0;
+        Span time;
+    };
+    static constexpr std::size_t kEngines = 7;  // by isa::Engine
+
+    void wait_for(std::uint64_t registers);
+    void learn(std::uint64_t registers, Ps when);
+    [[nodiscard]] Ps advance(Ps end);
+    [[nodiscard]] Span stream(const Demand& demand, Ps start);
+    [[nodiscard]] Ps consumed_at(std::uint64_t byte) const;
+    void drop_consumed();
+
+    const Rates* rates_;
+    Scoreboard scoreboard_;
+    Channel dram_, sram_, host_;
+    Ps sequencer_ = 0;
+    Ps makespan_ = 0;
+    std::array<Ps, kEngines> free_{};
+    bool between_steps_ = true;
+    std::uint64_t unknown_ = 0;  // registers whose value comes at a time of
+    std::array<Ps, isa::kRegisters> known_{};
+    std::array<Ps, 32> ends_{};  // of the last micro-ops, as many as may be under way
+    std::uint64_t retired_ = 0;
+    std::uint64_t streamed_ = 0;  // bytes of weights
+    std::vector<Consumed> consumed_;
+    std::size_t oldest_ = 0;  // of consumed_ that still matters
+};
+
+}  // namespace skald::card::model

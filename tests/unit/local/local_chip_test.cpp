@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+// llm-chip as a user has it.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "process.hpp"
+#include "test_model.hpp"
+
+namespace skald::test {
+namespace {
+
+using nlohmann::json;
+
+Finished llm_chip(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), SKALD_LLM_CHIP);
+    return run(arguments);
+}
+
+json run_on(const std::string& chip, std::vector<std::string> more = {}) {
+    std::vector<std::string> all = {"run",      data_file(kDefaultModel.model).string(),
+                                    "--chip",   chip,
+                                    "--prompt", "40",
+                                    "--gen",    "20",
+                                    "--json"};
+    all.insert(all.end(), more.begin(), more.end());
+    const Finished done = llm_chip(all);
+    EXPECT_EQ(done.status, 0) << done.err;
+    return json::parse(done.out);
+}
+
+TEST(LlmChip, ListsTheChipsAndWhatARunOfEachLacks) {
+    const json all = json::parse(llm_chip({"list", "--json"}).out);
+    EXPECT_GE(all.size(), 20u);
+    for (const json& chip : all) {
+        const std::string name = chip["name"];
+        const bool dark = name == "etched-sohu" || name == "openai-broadcom" || name == "rain" ||
+                          name == "intel-crescent-island" || name == "mi455x" || name == "tpu-7x";
+        EXPECT_EQ(chip["runs"], !dark) << name << " " << chip["missing"];
+    }
+}
+
+TEST(LlmChip, ShowsEveryFigureWithItsClassAndSource) {
+    const json chip = json::parse(llm_chip({"show", "h100-sxm", "--json"}).out);
+    for (const json& figure : chip["figures"]) {
+        const std::string provenance = figure["class"];
+        EXPECT_EQ(provenance == "left out", figure["source"].get<std::string>().empty())
+            << figure["key"];
+    }
+    EXPECT_NE(llm_chip({"show", "rain"}).out.find("It cannot be run: it lacks "),
+              std::string::npos);
+}
+
+TEST(LlmChip, AChipThatLacksFiguresIsRefusedWithTheList) {
+    const Finished done =
+        llm_chip({"run", data_file(kDefaultModel.model).string(), "--chip", "etched-sohu"});
+    EXPECT_EQ(done.status, 1);
+    EXPECT_NE(done.err.find("lacks sram_mb, int8_tops"), std::string::npos) << done.err;
+}
+
+TEST(LlmChip, ModelsThatDoNotFitAreRefusedWithTheNumberOfChips) {
+    const std::string file = testing::TempDir() + "small.chip";
+    std::ifstream sk1(SKALD_SOURCE_DIR "/qemu-device/chips/groq-lpu-v1.chip");
+    std::string line, small;
+    while (std::getline(sk1, line))
+        small += (line.starts_with("sram_mb") ? "sram_mb = 1 # assumed: a test" : line) + "\n";
+    std::ofstream(file) << small;
+    const Finished done =
+        llm_chip({"run", data_file(kDefaultModel.model).string(), "--chip", file});
+    EXPECT_EQ(done.status, 1);
+    EXPECT_NE(done.err.find(" such chips hold them"), std::string::npos) << done.err;
+}
+
+TEST(LlmChip, TimesAreThoseOfARunWithData) {
+    const json only = run_on("sk1"), with = run_on("sk1", {"--with-data"});
+    EXPECT_EQ(only["first_token_ps"], with["first_token_ps"]);
+    EXPECT_EQ(only["total_ps"], with["total_ps"]);
+    EXPECT_EQ(only["token_j"], with["token_j"]);
+    double shares = 0;
+    for (const json& share : only["bound"])
+        shares += share.get<double>();
+    EXPECT_NEAR(shares, 1, 1e-9);
+}
+
+TEST(LlmChip, MoreBandwidthAndLargerBatchesAreFasterInAll) {
+    const json one = run_on("sk1"), eight = run_on("sk1", {"--batch", "8"});
+    EXPECT_GT(eight["total_tps"], one["total_tps"]);
+    EXPECT_LE(eight["user_tps"], one["user_tps"]);
+    EXPECT_LT(eight["token_j"], one["token_j"]) << "weights are read once for all";
+}
+
+TEST(LlmChip, CsvHasAHeaderAndARow) {
+    const Finished done = llm_chip(
+        {"run", data_file(kDefaultModel.model).string(), "--prompt", "9", "--gen", "2", "--csv"});
+    EXPECT_EQ(std::ranges::count(done.out, '\n'), 2);
+    const std::size_t end = done.out.find('\n');
+    EXPECT_EQ(
+        std::count(done.out.begin(), done.out.begin() + static_cast<std::ptrdiff_t>(end), ','),
+        std::count(done.out.begin() + static_cast<std::ptrdiff_t>(end), done.out.end(), ','));
+    EXPECT_NE(done.out.find("user_tps"), std::string::npos);
+}
+
+TEST(LlmChip, WritesATraceThatIsJson) {
+    const std::string file = testing::TempDir() + "trace.json";
+    (void)run_on("sk1", {"--trace", file});
+    std::ifstream in(file);
+    const json trace = json::parse(in);
+    std::size_t slices = 0;
+    for (const json& event : trace["traceEvents"]) {
+        if (event["ph"] != "X")
+            continue;
+        ++slices;
+        EXPECT_TRUE(event["ts"].is_number() && event["dur"].is_number() &&
+                    event["tid"].is_number());
+    }
+    EXPECT_GT(slices, 100u);
+}
+
+TEST(LlmChip, WrongCommandLinesAreStatus2) {
+    EXPECT_EQ(llm_chip({}).status, 2);
+    EXPECT_EQ(llm_chip({"run"}).status, 2);
+    EXPECT_EQ(llm_chip({"run", "x.skald", "--batch", "0"}).status, 2);
+    EXPECT_EQ(llm_chip({"run", "nowhere.skald"}).status, 1);
+}
+
+}  // namespace
+}  // namespace skald::test
