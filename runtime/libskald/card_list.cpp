@@ -57,7 +57,7 @@ std::vector<fs::path> entries_of(const fs::path& folder) {
     std::error_code error;
     for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error))
         entries.push_back(it->path());
-    if (error && error != std::errc::no_such_file_or_directory)
+    if (error && error.value() != ENOENT)
         throw Unreadable{folder, error.value()};
     std::ranges::sort(entries);
     return entries;
