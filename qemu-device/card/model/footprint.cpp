@@ -21,9 +21,6 @@ bool constant(const isa::OperandInfo& operand) {
     }
 }
 
-// With more it is a fault; not so where none of them is looked at.
-constexpr std::uint64_t kMostRows = 1u << 20;
-
 std::uint64_t bit(unsigned reg) {
     return reg == isa::kRegZero ? 0 : 1ull << reg;
 }
@@ -65,20 +62,19 @@ Footprint make_footprint(const isa::OpInfo& info, const isa::MicroOp& op) {
             touch.row_bytes = operand->row_bytes(op);
         }
         footprint.counted |= touch.counted;
+        if (touch.write)
+            footprint.written |= static_cast<std::uint8_t>(1u << (footprint.count - 1));
     }
     return footprint;
 }
 
-Range range_of(const Touch& touch, const isa::MicroOp& op,
-               std::span<const std::uint64_t, isa::kRegisters> reg, std::uint64_t rows) {
+Range range_of(const Touch& touch, const isa::MicroOp& op, std::uint64_t va, std::uint64_t rows,
+               std::uint64_t counted) {
     const isa::Operand& where = op.op[touch.at];
-    const std::uint64_t va = address_of(touch, op, reg);
     const std::uint64_t pitch =
         where.pitch != 0 && !touch.object ? where.pitch * 16ull : touch.row_bytes;
-    const std::uint64_t count = touch.counted       ? reg[op.ra]
-                                : touch.length != 0 ? touch.length
-                                                    : rows;
-    return make_range(va, pitch, touch.row_bytes, std::min(count, kMostRows));
+    const std::uint64_t count = touch.counted ? counted : touch.length != 0 ? touch.length : rows;
+    return make_range(va, pitch, touch.row_bytes, std::min<std::uint64_t>(count, kMostRows));
 }
 
 }  // namespace skald::card::model

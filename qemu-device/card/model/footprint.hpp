@@ -25,9 +25,13 @@ struct Touch {
     bool counted : 1 = false;  // R[ra] rows
 };
 
+// With more it is a fault; not so where none of them is looked at.
+inline constexpr std::uint32_t kMostRows = 1u << 20;
+
 struct Footprint {
     std::array<Touch, isa::kOperands> touch;
     std::uint8_t count = 0;
+    std::uint8_t written = 0;  // which of them are, a bit each
     bool counted = false;      // one of them has R[ra] rows
     std::uint64_t reads = 0;   // registers, a bit each
     std::uint64_t writes = 0;  // likewise
@@ -47,9 +51,8 @@ struct Footprint {
     return (reg[where.base] + where.offset + reg[where.index] * where.stride) & kAddressBits;
 }
 
-// Where a touch lies while the registers are these. rows: T.
-[[nodiscard]] Range range_of(const Touch& touch, const isa::MicroOp& op,
-                             std::span<const std::uint64_t, isa::kRegisters> reg,
-                             std::uint64_t rows);
+// Where a touch lies that begins at va. rows: T; counted: R[ra], where that is asked for.
+[[nodiscard]] Range range_of(const Touch& touch, const isa::MicroOp& op, std::uint64_t va,
+                             std::uint64_t rows, std::uint64_t counted = 0);
 
 }  // namespace skald::card::model

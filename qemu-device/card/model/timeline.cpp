@@ -13,12 +13,6 @@ constexpr std::string_view kPartNames[kParts] = {"mac", "vector", "sram", "dram"
 
 constexpr Scoreboard::Id kNobody = 0xffff;
 
-// Quantising is the vector unit's.
-std::size_t engine_of(const isa::OpInfo& info) {
-    return static_cast<std::size_t>(info.engine == isa::Engine::Quantise ? isa::Engine::Vector
-                                                                         : info.engine);
-}
-
 }  // namespace
 
 std::string_view name(Bound bound) {
@@ -77,7 +71,9 @@ Timing Timeline::control(const isa::OpInfo& info, const Footprint& footprint,
         case isa::Order::Free:
             break;
         case isa::Order::Load: {
-            const Ps written = scoreboard_.written(range_of(footprint.touch[0], op, reg, 1));
+            const Touch& touch = footprint.touch[0];
+            const Ps written =
+                scoreboard_.written(range_of(touch, op, address_of(touch, op, reg), 1));
             learn(footprint.writes, std::max(sequencer_, written) + rates_->dram_latency);
             break;
         }
@@ -95,23 +91,46 @@ Timing Timeline::control(const isa::OpInfo& info, const Footprint& footprint,
 void Timeline::locate(const Footprint& footprint, const isa::MicroOp& op,
                       std::span<const std::uint64_t, isa::kRegisters> reg, std::uint64_t rows,
                       Track& track) {
-    const std::uint64_t counted = footprint.counted ? reg[op.ra] : 0;
-    const bool resized = track.rows != rows || track.counted != counted;
-    track.rows = rows;
+    const auto count = static_cast<std::uint32_t>(rows);
+    const auto counted = static_cast<std::uint32_t>(
+        footprint.counted ? std::min<std::uint64_t>(reg[op.ra], kMostRows) : 0);
+    const bool resized = track.rows != count || track.counted != counted;
+    track.rows = count;
     track.counted = counted;
     for (std::size_t i = 0; i < footprint.count; ++i) {
         const std::uint64_t va = address_of(footprint.touch[i], op, reg);
         if (va == track.va[i] && !resized)
             continue;
         track.va[i] = va;
-        track.range[i] = range_of(footprint.touch[i], op, reg, rows);
         track.id[i] = kNobody;
+        track.unnumbered = true;
     }
 }
 
-Timing Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, const Demand& demand,
-                        Track& track) {
-    Timing timing;
+// Has a number for each of its ranges: bytes that had to leave the chip for that.
+std::uint64_t Timeline::identify(const Footprint& footprint, const isa::MicroOp& op, Track& track) {
+    std::uint64_t moved = 0;
+    const auto number = [&](std::size_t i) {
+        const Touch& touch = footprint.touch[i];
+        track.id[i] =
+            scoreboard_.intern(range_of(touch, op, track.va[i], track.rows, track.counted),
+                               touch.object, sequencer_, moved);
+    };
+    const bool stale = track.generation != scoreboard_.generation();
+    for (std::size_t i = 0; i < footprint.count; ++i)
+        if (stale || track.id[i] == kNobody)
+            number(i);
+    if (track.generation != scoreboard_.generation()) {  // it forgot some, maybe of these
+        for (std::size_t i = 0; i < footprint.count; ++i)
+            number(i);
+        track.generation = scoreboard_.generation();
+    }
+    track.unnumbered = false;
+    return moved;
+}
+
+Timing Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, const isa::MicroOp& op,
+                        const Demand& demand, Track& track) {
     if (between_steps_) {
         sequencer_ += rates_->boundary;
         between_steps_ = false;
@@ -121,28 +140,18 @@ Timing Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, con
     const std::size_t place =
         (window & (window - 1)) == 0 ? retired_ & (window - 1) : retired_ % window;
     sequencer_ = std::max(sequencer_, ends_[place]) + rates_->issue;
-    timing.issued = sequencer_;
+    const Ps issued = sequencer_;
     dram_.settle(sequencer_);
     sram_.settle(sequencer_);
     host_.settle(sequencer_);
 
-    std::uint64_t spilled = 0;
-    const bool stale = track.generation != scoreboard_.generation();
-    for (std::size_t i = 0; i < footprint.count; ++i)
-        if (stale || track.id[i] == kNobody)
-            track.id[i] =
-                scoreboard_.intern(track.range[i], footprint.touch[i].object, sequencer_, spilled);
-    if (track.generation != scoreboard_.generation()) {  // it forgot some, maybe of these
-        for (std::size_t i = 0; i < footprint.count; ++i)
-            track.id[i] =
-                scoreboard_.intern(track.range[i], footprint.touch[i].object, sequencer_, spilled);
-        track.generation = scoreboard_.generation();
-    }
+    std::uint64_t spilled = track.unnumbered || track.generation != scoreboard_.generation()
+                                ? identify(footprint, op, track)
+                                : 0;
 
     const std::size_t engine = engine_of(info);
-    Ps start = std::max(sequencer_, free_[engine]);
-    for (std::size_t i = 0; i < footprint.count; ++i)
-        start = std::max(start, scoreboard_.ready(track.id[i], footprint.touch[i].write));
+    const std::span ids(track.id.data(), footprint.count);
+    Ps start = std::max(free_[engine], scoreboard_.ready(ids, footprint.written, sequencer_));
     start += rates_->launch;
     for (std::size_t i = 0; i < footprint.count; ++i)
         if (footprint.touch[i].read)
@@ -153,11 +162,12 @@ Timing Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, con
 
     Ps begin = start;
     Ps end = start;
+    Bound bound = Bound::kSequencer;
     bool launched = true;  // what decides has waited for the launch
-    const auto not_before = [&](Ps when, Bound bound, bool after_launch = true) {
+    const auto not_before = [&](Ps when, Bound by, bool after_launch = true) {
         if (when > end) {
             end = when;
-            timing.bound = bound;
+            bound = by;
             launched = after_launch;
         }
     };
@@ -192,15 +202,19 @@ Timing Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, con
     ends_[place] = end;
     ++retired_;
 
-    timing.begin = begin;
-    timing.end = end;
-    timing.moved = advance(end);
-    timing.launch = launched ? std::min(timing.moved, rates_->launch) : 0;
-    timing.dram_bytes = demand.stream + beside;
-    timing.energy = {demand.mac_energy, demand.vector_energy, demand.sram_energy,
-                     demand.stream_energy + (beside != 0 ? rates_->dram_energy.of(beside) : 0),
-                     demand.host_energy};
-    return timing;
+    const Ps moved = advance(end);
+    const Fj dram = demand.stream_energy + (beside != 0 ? rates_->dram_energy.of(beside) : 0);
+    return {.issued = issued,
+            .begin = begin,
+            .end = end,
+            .moved = moved,
+            .launch = launched ? std::min(moved, rates_->launch) : 0,
+            .bound = bound,
+            .dram_bytes = demand.stream + beside,
+            .energy = {demand.mac_energy, demand.vector_energy, demand.sram_energy, dram,
+                       demand.host_energy},
+            .dynamic = demand.mac_energy + demand.vector_energy + demand.sram_energy + dram +
+                       demand.host_energy};
 }
 
 // Weights that begin to be used at `start`: as far ahead as there is room, which those before them

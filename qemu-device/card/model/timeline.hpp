@@ -25,6 +25,12 @@ enum class Part : std::uint8_t { kMac, kVector, kSram, kDram, kHost };
 inline constexpr std::size_t kParts = 5;
 [[nodiscard]] std::string_view name(Part part);
 
+// Where a micro-op runs: quantising is the vector unit's.
+[[nodiscard]] inline std::size_t engine_of(const isa::OpInfo& info) {
+    return static_cast<std::size_t>(info.engine == isa::Engine::Quantise ? isa::Engine::Vector
+                                                                         : info.engine);
+}
+
 // Of one micro-op.
 struct Timing {
     Ps issued = 0;
@@ -35,23 +41,17 @@ struct Timing {
     Bound bound = Bound::kSequencer;
     std::uint64_t dram_bytes = 0;
     std::array<Fj, kParts> energy{};
-
-    [[nodiscard]] Fj dynamic() const {
-        Fj sum = 0;
-        for (const Fj part : energy)
-            sum += part;
-        return sum;
-    }
+    Fj dynamic = 0;  // all of these
 };
 
 // What is kept of a micro-op from one time that it runs to the next.
 struct Track {
     std::uint64_t generation = 0;  // of the ids; 0: there are none
-    std::uint64_t rows = 0;        // T, and R[ra] where that counts: as long as these and its
-    std::uint64_t counted = 0;     // address are the same, so is a range
+    bool unnumbered = true;        // some range of it has no id yet
+    std::uint32_t rows = 0;        // T, and R[ra] where that counts: as long as these and its
+    std::uint32_t counted = 0;     // address are the same, so is a range
     std::array<std::uint64_t, isa::kOperands> va{};
     std::array<Scoreboard::Id, isa::kOperands> id{};
-    std::array<Range, isa::kOperands> range{};
 };
 
 class Timeline {
@@ -70,8 +70,8 @@ class Timeline {
                        std::span<const std::uint64_t, isa::kRegisters> reg, std::uint64_t rows,
                        Track& track);
     // It has run.
-    Timing retire(const isa::OpInfo& info, const Footprint& footprint, const Demand& demand,
-                  Track& track);
+    Timing retire(const isa::OpInfo& info, const Footprint& footprint, const isa::MicroOp& op,
+                  const Demand& demand, Track& track);
 
     [[nodiscard]] Ps makespan() const { return makespan_; }
     // Control micro-ops take no time of their own now.
@@ -80,6 +80,8 @@ class Timeline {
     [[nodiscard]] Fj static_energy(Ps time) const {
         return time * rates_->static_per_ps_thousandths;
     }
+
+    [[nodiscard]] const Scoreboard& board() const { return scoreboard_; }
 
     void save(snapshot::Writer& to) const;
     void load(snapshot::Reader& from);
@@ -91,11 +93,12 @@ class Timeline {
         std::uint64_t bytes = 0;
         Span time;
     };
-    static constexpr std::size_t kEngines = 7;  // by isa::Engine
 
     void wait_for(std::uint64_t registers);
     void learn(std::uint64_t registers, Ps when);
     [[nodiscard]] Ps advance(Ps end);
+    [[nodiscard]] std::uint64_t identify(const Footprint& footprint, const isa::MicroOp& op,
+                                         Track& track);
     [[nodiscard]] Span stream(const Demand& demand, Ps start);
     [[nodiscard]] Ps consumed_at(std::uint64_t byte) const;
     void drop_consumed();

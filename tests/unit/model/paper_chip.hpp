@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "card/model/apart.hpp"
 #include "card/model/chip.hpp"
 
 namespace skald::test {
@@ -84,11 +85,12 @@ class Paper {
         reg[1] = counts.rows;
         model::Track track;
         model::Timeline::locate(footprint, op, reg, counts.rows, track);
-        return timeline_->retire(info, footprint,
+        return timeline_->retire(info, footprint, op,
                                  model::demand_of(info.work(op, counts), chip_->rates), track);
     }
 
     [[nodiscard]] model::Timeline& timeline() { return *timeline_; }
+    [[nodiscard]] const model::Rates& rates() const { return chip_->rates; }
 
     std::array<std::uint64_t, isa::kRegisters> reg{};
 
