@@ -13,6 +13,7 @@
 
 #include "skald_debugfs.h"
 #include "skald_device.h"
+#include "skald_telemetry.h"
 
 static struct skald_device *skald_debugfs_device(struct seq_file *m)
 {
@@ -101,6 +102,19 @@ out_exit:
 	return ret == -ESTALE ? 0 : ret;
 }
 
+static int skald_debugfs_model(struct seq_file *m, void *unused)
+{
+	struct skald_device *sdev = skald_debugfs_device(m);
+	int cookie, ret;
+
+	if (!drm_dev_enter(&sdev->base, &cookie))
+		return -ENODEV;
+
+	ret = skald_telemetry_show(sdev, m);
+	drm_dev_exit(cookie);
+	return ret;
+}
+
 static ssize_t skald_debugfs_log_level_write(struct file *file, const char __user *from,
 					     size_t size, loff_t *pos)
 {
@@ -133,6 +147,7 @@ static const struct drm_debugfs_info skald_debugfs_files[] = {
 	{ "objects", skald_debugfs_objects, 0, NULL },
 	{ "interrupts", skald_debugfs_interrupts, 0, NULL },
 	{ "status", skald_debugfs_status, 0, NULL },
+	{ "model", skald_debugfs_model, 0, NULL },
 };
 
 /**

@@ -20,6 +20,7 @@
 
 #include "skald_debugfs.h"
 #include "skald_device.h"
+#include "skald_hwmon.h"
 #include "skald_gem.h"
 #include "skald_queue.h"
 #include "skald_trace.h"
@@ -513,6 +514,10 @@ static int skald_device_init_sw(struct skald_device *sdev)
 	if (ret)
 		return ret;
 
+	ret = drmm_mutex_init(&sdev->base, &sdev->telemetry_lock);
+	if (ret)
+		return ret;
+
 	ret = drmm_mutex_init(&sdev->base, &sdev->dma_bos.lock);
 	if (ret)
 		return ret;
@@ -640,6 +645,7 @@ int skald_device_init(struct skald_device *sdev)
 	/* What the card is given back after an error of the bus. */
 	pci_save_state(skald_pdev(sdev));
 	sdev->registered = true;
+	skald_hwmon_init(sdev);
 	drm_info(&sdev->base, "SK1 with %llu MiB, firmware %u.%u.%u\n", sdev->mem_size >> 20,
 		 sdev->fw.version >> 24, (sdev->fw.version >> 16) & 0xff,
 		 sdev->fw.version & 0xffff);

@@ -148,6 +148,9 @@ struct skald_device {
 	/** @clock_lock: keeps the two halves of the CLOCK registers together */
 	struct mutex clock_lock;
 
+	/** @telemetry_lock: one sample of the MODEL registers at a time */
+	struct mutex telemetry_lock;
+
 	/** @num_queues: NUM_QUEUES register, at most SKALD_MAX_QUEUES */
 	u32 num_queues;
 

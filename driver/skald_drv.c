@@ -21,6 +21,7 @@
 #include "skald_queue.h"
 #include "skald_sched.h"
 #include "skald_stamps.h"
+#include "skald_telemetry.h"
 #include "skald_vm.h"
 
 /* Ends VMs, queues and binds, several at a time; drained when the module goes. */
@@ -106,6 +107,15 @@ static int skald_query_clock(struct skald_device *sdev, struct drm_skald_query *
 	return ret ?: skald_query_copy(args, &clock, sizeof(clock));
 }
 
+static int skald_query_model(struct skald_device *sdev, struct drm_skald_query *args)
+{
+	struct drm_skald_query_model model;
+	int ret;
+
+	ret = skald_telemetry_read(sdev, &model);
+	return ret ?: skald_query_copy(args, &model, sizeof(model));
+}
+
 static int skald_ioctl_query(struct skald_file *sfile, void *data, struct drm_file *file)
 {
 	struct drm_skald_query *args = data;
@@ -119,6 +129,8 @@ static int skald_ioctl_query(struct skald_file *sfile, void *data, struct drm_fi
 		return skald_query_usage(sfile->sdev, args);
 	case DRM_SKALD_QUERY_CLOCK:
 		return skald_query_clock(sfile->sdev, args);
+	case DRM_SKALD_QUERY_MODEL:
+		return skald_query_model(sfile->sdev, args);
 	default:
 		return -EINVAL;
 	}

@@ -134,10 +134,14 @@ int skald_sched_init(struct skald_queue *queue)
 
 /* ---- SUBMIT ------------------------------------------------------------------------------- */
 
-static int skald_job_check(const struct drm_skald_job *args)
+static int skald_job_check(const struct skald_device *sdev, const struct drm_skald_job *args)
 {
 	/* Addresses are checked by the card, when it uses them: they are the program's own. */
-	if (args->flags || !IS_ALIGNED(args->program_va | args->args_va | args->profile_va, 64))
+	if (args->flags & ~DRM_SKALD_JOB_PROFILE_MODEL ||
+	    !IS_ALIGNED(args->program_va | args->args_va | args->profile_va, 64))
+		return -EINVAL;
+	if (args->flags & DRM_SKALD_JOB_PROFILE_MODEL &&
+	    (!args->profile_va || !(sdev->caps & SKALD_CAP_MODEL)))
 		return -EINVAL;
 	if (!args->program_ops || args->program_ops > SKALD_PROGRAM_OPS_MAX)
 		return -EINVAL;
@@ -151,7 +155,7 @@ static struct skald_job *skald_job_create(struct skald_queue *queue, struct drm_
 	struct skald_job *job;
 	int ret;
 
-	ret = skald_job_check(args);
+	ret = skald_job_check(queue->sdev, args);
 	if (ret)
 		return ERR_PTR(ret);
 
@@ -168,6 +172,8 @@ static struct skald_job *skald_job_create(struct skald_queue *queue, struct drm_
 	job->entry.program_va = cpu_to_le64(args->program_va);
 	job->entry.args_va = cpu_to_le64(args->args_va);
 	job->entry.profile_va = cpu_to_le64(args->profile_va);
+	if (args->flags & DRM_SKALD_JOB_PROFILE_MODEL)
+		job->entry.profile_va |= cpu_to_le64(SKALD_PROFILE_MODEL);
 	job->entry.time_budget = cpu_to_le64(min(args->time_budget_ns ?: SKALD_TIME_BUDGET_DEFAULT,
 						 queue->max_budget_ns));
 	job->entry.loop_budget = cpu_to_le64(args->loop_budget);

@@ -122,6 +122,34 @@ drm_skald_query_usage LocalDevice::usage() {
     return answer;
 }
 
+std::optional<drm_skald_query_model> LocalDevice::model() {
+    if ((info_.caps & SKALD_CAP_MODEL) == 0)
+        return std::nullopt;
+    const std::scoped_lock guard(lock_);  // one sample at a time
+    card_.write(SKALD_REG_MODEL_SAMPLE, 0);
+    drm_skald_query_model answer{};
+    for (std::uint32_t i = 0; i + 1 < sizeof answer.name; ++i)
+        answer.name[i] =
+            static_cast<char>(card_.read(SKALD_REG_MODEL_NAME0 + i / 4 * 4) >> i % 4 * 8);
+    answer.flags = card_.read(SKALD_REG_MODEL_FLAGS) & SKALD_MODEL_ENERGY;
+    answer.idle_mw = card_.read(SKALD_REG_MODEL_IDLE_MW);
+    answer.rated_mw = card_.read(SKALD_REG_MODEL_RATED_MW);
+    answer.time_ns = card_.read_pair(SKALD_REG_MODEL_TIME_LO);
+    answer.memory_ns = card_.read_pair(SKALD_REG_MODEL_MEMORY_LO);
+    answer.vector_ns = card_.read_pair(SKALD_REG_MODEL_VECTOR_LO);
+    answer.matrix_ns = card_.read_pair(SKALD_REG_MODEL_MATRIX_LO);
+    answer.attention_ns = card_.read_pair(SKALD_REG_MODEL_ATTENTION_LO);
+    answer.selection_ns = card_.read_pair(SKALD_REG_MODEL_SELECTION_LO);
+    answer.dram_ns = card_.read_pair(SKALD_REG_MODEL_DRAM_LO);
+    answer.dram_bytes = card_.read_pair(SKALD_REG_MODEL_BYTES_LO);
+    answer.energy_pj = card_.read_pair(SKALD_REG_MODEL_ENERGY_LO);
+    answer.jobs = card_.read_pair(SKALD_REG_MODEL_JOBS_LO);
+    answer.preemptions = card_.read_pair(SKALD_REG_MODEL_PREEMPTIONS_LO);
+    answer.apart_ns = card_.read_pair(SKALD_REG_MODEL_APART_NS_LO);
+    answer.apart_pj = card_.read_pair(SKALD_REG_MODEL_APART_PJ_LO);
+    return answer;
+}
+
 drm_skald_query_clock LocalDevice::clock() {
     drm_skald_query_clock answer{};
     answer.before_ns = os_.now_ns();

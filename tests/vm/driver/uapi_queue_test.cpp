@@ -139,7 +139,9 @@ TEST_F(UapiSubmit, RejectsBadJobs) {
         change(job);
         return device_.submit(context_.queue(), {&job, 1});
     };
-    EXPECT_EQ(with([](auto& j) { j.flags = 1; }), EINVAL);
+    EXPECT_EQ(with([](auto& j) { j.flags = 2; }), EINVAL);
+    EXPECT_EQ(with([](auto& j) { j.flags = DRM_SKALD_JOB_PROFILE_MODEL; }), EINVAL)
+        << "there is no profile";
     EXPECT_EQ(with([](auto& j) { j.program_va += 8; }), EINVAL);
     EXPECT_EQ(with([](auto& j) { j.args_va += 8; }), EINVAL);
     EXPECT_EQ(with([](auto& j) { j.profile_va = 8; }), EINVAL);
