@@ -153,6 +153,8 @@ JobResult Sequencer::slice() {
     m_.reg = job.reg.data();
     m_.slice_start_ns = m_.clock.now_ns();
     code_ = Mapping{};
+    if (chip_ != nullptr)
+        queue_->timeline->tell_parts(chip_->observer != nullptr);
     const End end = execute();
     if (chip_ != nullptr)
         count_apart(end.status);
@@ -295,9 +297,11 @@ Fault Sequencer::fetch(Slot*& slot) {
         slot->reason = check_encoding(slot->op);
         if (slot->reason == SKALD_FAULT_NONE)
             slot->plan = make_plan(slot->op);
-        if (slot->reason == SKALD_FAULT_NONE && chip_ != nullptr)
-            slot->modelled = {.footprint = model::make_footprint(*slot->plan.info, slot->op),
-                              .skipped = timing_only_ && is_arithmetic(*slot->plan.info)};
+        if (slot->reason == SKALD_FAULT_NONE && chip_ != nullptr) {
+            slot->modelled = {.footprint = model::make_footprint(*slot->plan.info, slot->op)};
+            slot->skipped = timing_only_ && is_arithmetic(*slot->plan.info);
+            slot->demanded = false;
+        }
     }
     if (slot->reason != SKALD_FAULT_NONE)
         return {slot->reason, 0};
@@ -323,7 +327,7 @@ Fault Sequencer::execute_one(Slot& slot) {
     if (chip_ != nullptr && plan.info->costs)
         model::Timeline::locate(slot.modelled.footprint, slot.op, registers(), rows,
                                 slot.modelled.track);
-    if (slot.modelled.skipped)
+    if (slot.skipped)
         return count(slot, rows);
     return m_.run(plan, slot.op, rows);
 }
@@ -351,8 +355,22 @@ void Sequencer::retire(Slot& slot) {
     m_.tick();
 }
 
-// Work is the same for the same counts, and so is what it demands. A micro-op of no rows is the
-// sequencer's alone.
+// Work is the same for the same counts, and so is what it demands. Most have rows to count and
+// nothing else.
+void Sequencer::update_demand(Slot& slot) const {
+    const isa::Counts& counts = m_.counts;
+    const bool plain = counts == isa::Counts{.rows = counts.rows};
+    if (slot.demanded && slot.plain == plain &&
+        (plain ? slot.rows == counts.rows : slot.modelled.counts == counts))
+        return;
+    slot.modelled.counts = counts;
+    slot.modelled.demand = model::demand_of(slot.plan.info->work(slot.op, counts), chip_->rates);
+    slot.plain = plain;
+    slot.rows = static_cast<std::uint32_t>(counts.rows);  // 65,536 at most
+    slot.demanded = true;
+}
+
+// A micro-op of no rows is the sequencer's alone.
 void Sequencer::retire_modelled(Slot& slot) {
     const isa::OpInfo& info = *slot.plan.info;
     Modelled& modelled = slot.modelled;
@@ -363,11 +381,8 @@ void Sequencer::retire_modelled(Slot& slot) {
         blame_ = {};
         return;
     }
-    if (works && (!modelled.demanded || modelled.counts != m_.counts)) {
-        modelled.counts = m_.counts;
-        modelled.demand = model::demand_of(info.work(slot.op, m_.counts), chip_->rates);
-        modelled.demanded = true;
-    }
+    if (works)
+        update_demand(slot);
     const model::Timing timing =
         works ? timeline.retire(info, modelled.footprint, slot.op, modelled.demand, modelled.track)
               : timeline.control(info, modelled.footprint, slot.op, registers());

@@ -74,12 +74,14 @@ class Sequencer {
         model::Track track = {};
         isa::Counts counts = {};
         model::Demand demand = {};
-        bool demanded = false;  // by counts
-        bool skipped = false;   // nothing but its counts is wanted
     };
     struct alignas(64) Slot {
         isa::MicroOp op;  // the copy that was checked
         skald_fault_reason reason = SKALD_FAULT_OPCODE;
+        bool skipped = false;   // of it nothing but its counts is wanted
+        bool demanded = false;  // modelled.demand is that of these counts:
+        bool plain = false;     // so many rows, and nothing else; or modelled.counts
+        std::uint32_t rows = 0;
         Plan plan;
         Modelled modelled;
     };
@@ -110,6 +112,7 @@ class Sequencer {
     [[nodiscard]] Fault advance();
     void retire(Slot& slot);
     void retire_modelled(Slot& slot);
+    void update_demand(Slot& slot) const;
     void count_apart(std::uint32_t status);
     void publish();
     void record(std::uint64_t host_ns);

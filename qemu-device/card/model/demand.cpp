@@ -102,15 +102,18 @@ Demand demand_of(const isa::Work& work, const Rates& rates) {
     const std::uint64_t kv = rates.kv_width.of(work.kv);
     demand.stream = rates.weights_resident ? 0 : weights;
     demand.cache = rates.kv_resident ? 0 : kv;
-    demand.sram = rates.activations_width.of(work.in + work.out) +
-                  (rates.weights_resident ? weights : 0) + (rates.kv_resident ? kv : 0);
-    demand.host = work.host;
+    const std::uint64_t sram = rates.activations_width.of(work.in + work.out) +
+                               (rates.weights_resident ? weights : 0) +
+                               (rates.kv_resident ? kv : 0);
+    demand.to_host = work.host != 0;
     demand.stream_time = rates.dram.of(demand.stream);
-    demand.sram_time = rates.sram.of(demand.sram);
-    demand.host_time = rates.host.of(demand.host);
+    demand.sram_time = rates.sram.of(sram);
+    demand.host_time = rates.host.of(work.host);
     demand.stream_energy = rates.dram_energy.of(demand.stream);
-    demand.sram_energy = rates.sram_energy.of(demand.sram);
-    demand.host_energy = rates.host_energy.of(demand.host);
+    demand.sram_energy = rates.sram_energy.of(sram);
+    demand.host_energy = rates.host_energy.of(work.host);
+    demand.energy = demand.mac_energy + demand.vector_energy + demand.stream_energy +
+                    demand.sram_energy + demand.host_energy;
     return demand;
 }
 

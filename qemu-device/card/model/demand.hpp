@@ -39,16 +39,17 @@ struct Rates {
     bool weights_resident, kv_resident;
 };
 
-struct Demand {
+// What is looked at each time that the micro-op runs comes first.
+struct alignas(64) Demand {
     Ps compute = 0;            // of the busiest of what computes
-    bool array_bound = false;  // that is the array, and not the vector unit
     std::uint64_t stream = 0;  // bytes of weights from DRAM
     std::uint64_t cache = 0;   // bytes of the cache to or from it
-    std::uint64_t sram = 0;    // bytes, all of them through the port
-    std::uint64_t host = 0;
-    Ps stream_time = 0;  // of these, where nothing else is moved
-    Ps sram_time = 0;
+    Ps stream_time = 0;        // of these, where nothing else is moved
+    Ps sram_time = 0;          // of all bytes, which go through the port
     Ps host_time = 0;
+    Fj energy = 0;             // of all of it, the parts below
+    bool array_bound = false;  // that computes longest, and not the vector unit
+    bool to_host = false;
     Fj mac_energy = 0;
     Fj vector_energy = 0;
     Fj stream_energy = 0;

@@ -73,7 +73,7 @@ Timing Timeline::control(const isa::OpInfo& info, const Footprint& footprint,
         case isa::Order::Load: {
             const Touch& touch = footprint.touch[0];
             const Ps written =
-                scoreboard_.written(range_of(touch, op, address_of(touch, op, reg), 1));
+                scoreboard_.written(range_of(footprint, 0, op, address_of(touch, op, reg), 1));
             learn(footprint.writes, std::max(sequencer_, written) + rates_->dram_latency);
             break;
         }
@@ -113,7 +113,7 @@ std::uint64_t Timeline::identify(const Footprint& footprint, const isa::MicroOp&
     const auto number = [&](std::size_t i) {
         const Touch& touch = footprint.touch[i];
         track.id[i] =
-            scoreboard_.intern(range_of(touch, op, track.va[i], track.rows, track.counted),
+            scoreboard_.intern(range_of(footprint, i, op, track.va[i], track.rows, track.counted),
                                touch.object, sequencer_, moved);
     };
     const bool stale = track.generation != scoreboard_.generation();
@@ -182,7 +182,7 @@ Timing Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, con
                    demand.stream > rates_->prefetch_bytes);
     }
     not_before(sram_.reserve(begin, demand.sram_time).end, Bound::kSram);
-    if (demand.host != 0)
+    if (demand.to_host)
         not_before(host_.reserve(begin, demand.host_time).end + rates_->host_latency, Bound::kHost);
     not_before(begin + demand.compute, demand.array_bound ? Bound::kArray : Bound::kVector);
 
@@ -203,18 +203,19 @@ Timing Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, con
     ++retired_;
 
     const Ps moved = advance(end);
-    const Fj dram = demand.stream_energy + (beside != 0 ? rates_->dram_energy.of(beside) : 0);
-    return {.issued = issued,
-            .begin = begin,
-            .end = end,
-            .moved = moved,
-            .launch = launched ? std::min(moved, rates_->launch) : 0,
-            .bound = bound,
-            .dram_bytes = demand.stream + beside,
-            .energy = {demand.mac_energy, demand.vector_energy, demand.sram_energy, dram,
-                       demand.host_energy},
-            .dynamic = demand.mac_energy + demand.vector_energy + demand.sram_energy + dram +
-                       demand.host_energy};
+    const Fj spill = beside != 0 ? rates_->dram_energy.of(beside) : 0;
+    Timing timing{.issued = issued,
+                  .begin = begin,
+                  .end = end,
+                  .moved = moved,
+                  .launch = launched ? std::min(moved, rates_->launch) : 0,
+                  .bound = bound,
+                  .dram_bytes = demand.stream + beside,
+                  .dynamic = demand.energy + spill};
+    if (with_parts_)
+        timing.energy = {demand.mac_energy, demand.vector_energy, demand.sram_energy,
+                         demand.stream_energy + spill, demand.host_energy};
+    return timing;
 }
 
 // Weights that begin to be used at `start`: as far ahead as there is room, which those before them

@@ -40,18 +40,18 @@ struct Timing {
     Ps launch = 0;  // of that, until it had begun: the sequencer's, whatever bounds the rest
     Bound bound = Bound::kSequencer;
     std::uint64_t dram_bytes = 0;
-    std::array<Fj, kParts> energy{};
-    Fj dynamic = 0;  // all of these
+    Fj dynamic = 0;                   // all that the work draws
+    std::array<Fj, kParts> energy{};  // of it each part, where that was asked for
 };
 
 // What is kept of a micro-op from one time that it runs to the next.
-struct Track {
+struct alignas(64) Track {
     std::uint64_t generation = 0;  // of the ids; 0: there are none
-    bool unnumbered = true;        // some range of it has no id yet
     std::uint32_t rows = 0;        // T, and R[ra] where that counts: as long as these and its
     std::uint32_t counted = 0;     // address are the same, so is a range
-    std::array<std::uint64_t, isa::kOperands> va{};
     std::array<Scoreboard::Id, isa::kOperands> id{};
+    bool unnumbered = true;  // some range of it has no id yet
+    std::array<std::uint64_t, isa::kOperands> va{};
 };
 
 class Timeline {
@@ -72,6 +72,9 @@ class Timeline {
     // It has run.
     Timing retire(const isa::OpInfo& info, const Footprint& footprint, const isa::MicroOp& op,
                   const Demand& demand, Track& track);
+
+    // Whether energy is wanted part by part from here on.
+    void tell_parts(bool on) { with_parts_ = on; }
 
     [[nodiscard]] Ps makespan() const { return makespan_; }
     // Control micro-ops take no time of their own now.
@@ -104,6 +107,7 @@ class Timeline {
     void drop_consumed();
 
     const Rates* rates_;
+    bool with_parts_ = false;
     Scoreboard scoreboard_;
     Channel dram_, sram_, host_;
     Ps sequencer_ = 0;

@@ -211,8 +211,10 @@ TEST(Run, TheModelledChipTakesWhatItTakesOnACardInProcess) {
     const json in_process = json_of(run(other));
     EXPECT_EQ(here["ids"], in_process["ids"]);
     EXPECT_GT(here["modelled"]["cycles"], 0);
-    for (const char* key : {"cycles", "bytes", "energy_j"})
+    for (const char* key : {"cycles", "bytes"})
         EXPECT_EQ(here["modelled"][key], in_process["modelled"][key]) << key;
+    // Jobs tell whole picojoules, and the run is cut into more or fewer of them.
+    EXPECT_NEAR(here["modelled"]["energy_j"], in_process["modelled"]["energy_j"], 1e-10);
 }
 
 TEST(Run, TheProfileGoesToStandardErrorInTwoParts) {

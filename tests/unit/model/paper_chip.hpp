@@ -43,6 +43,7 @@ class Paper {
             profile.set(key, value, model::Provenance::kAssumed, "a test");
         chip_ = std::make_unique<model::Chip>(std::move(profile));
         timeline_ = std::make_unique<model::Timeline>(chip_->rates);
+        timeline_->tell_parts(true);
     }
 
     static isa::MicroOp make(isa::Opcode opcode, std::array<std::uint32_t, 4> dims = {}) {

@@ -248,9 +248,9 @@ TEST(SmiInGuest, ShowsWhatTheModelledChipHasDoneAndItsSensors) {
     EXPECT_EQ(number_in(sensors / "power1_average"), 0) << "idle, and it draws nothing then";
     ASSERT_EQ(run(command(kGreedy200)).status, 0);
     EXPECT_GT(number_in(sensors / "energy1_input"), energy);
-    // Of the run: joules over the chip's own seconds.
-    EXPECT_NEAR(number_in(sensors / "power1_average") * 1e-6,
-                modelled["energy_j"].get<double>() / modelled["seconds"].get<double>(), 0.5);
+    // Joules over the chip's own seconds, of the run and of the copies that brought its weights.
+    const double watts = modelled["energy_j"].get<double>() / modelled["seconds"].get<double>();
+    EXPECT_NEAR(number_in(sensors / "power1_average") * 1e-6, watts, 0.25 * watts);
     EXPECT_EQ(number_in(sensors / "power1_rated_max"), 75e6);
 }
 
