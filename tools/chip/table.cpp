@@ -56,9 +56,15 @@ std::string_view how(const TableLine& line) {
     return "speculative";
 }
 
+// Four digits, and no exponents.
+std::string figure_text(double value) {
+    return value >= 1000 ? fmt::format("{:.0f}", value) : fmt::format("{:.4g}", value);
+}
+
 std::string published_text(const Row& row) {
-    return row.least == row.most ? fmt::format("{:.4g}", row.least)
-                                 : fmt::format("{:.4g}-{:.4g}", row.least, row.most);
+    return row.least == row.most
+               ? figure_text(row.least)
+               : fmt::format("{}-{}", figure_text(row.least), figure_text(row.most));
 }
 
 std::string error_text(const TableLine& line) {
@@ -113,9 +119,9 @@ struct Summary {
         }
     }
     [[nodiscard]] std::string text() const {
-        return fmt::format("{}. {}. {}. Speculative: {}. Not run: {}.", fitted.text("Fitted rows"),
-                           decoded.text("Predicted decode"), other.text("Predicted else"),
-                           speculative, not_run);
+        return fmt::format("{}.\n{}.\n{}.\nSpeculative: {}. Not run: {}.\n",
+                           fitted.text("Fitted rows"), decoded.text("Predicted decode"),
+                           other.text("Predicted else"), speculative, not_run);
     }
 
     Errors fitted, decoded, other;
@@ -130,14 +136,14 @@ std::string text_table(const std::vector<TableLine>& lines) {
         const auto head = fmt::format("{:<14} {:<44} {:>11}", line.row.id,
                                       line.row.system.substr(0, 44), published_text(line.row));
         if (line.ours)
-            out +=
-                fmt::format("{} {:>9.4g} {:>9} {:<8} {:>9}  {:<11} {:<14} {}\n", head, *line.ours,
-                            unit(line.row.quantity), name(line.row.quantity).substr(0, 8),
-                            error_text(line), how(line), bound_text(line), power_text(line));
+            out += fmt::format("{} {:>9} {:>9} {:<8} {:>9}  {:<11} {:<14} {}\n", head,
+                               figure_text(*line.ours), unit(line.row.quantity),
+                               name(line.row.quantity).substr(0, 8), error_text(line), how(line),
+                               bound_text(line), power_text(line));
         else
             out += fmt::format("{} {}\n", head, line.why);
     }
-    return out + Summary(lines).text() + "\n";
+    return out + Summary(lines).text();
 }
 
 std::string markdown_table(const std::vector<TableLine>& lines) {
@@ -149,12 +155,12 @@ std::string markdown_table(const std::vector<TableLine>& lines) {
                                              line.row.task.chip.empty() ? "-" : line.row.task.chip,
                                              published_text(line.row), unit(line.row.quantity));
         if (line.ours)
-            out += fmt::format("{} | {:.4g} | {} | {} | {} | {} |\n", head, *line.ours,
+            out += fmt::format("{} | {} | {} | {} | {} | {} |\n", head, figure_text(*line.ours),
                                error_text(line), how(line), bound_text(line), power_text(line));
         else
             out += fmt::format("{} | - | | {} | | |\n", head, line.why.substr(0, 50));
     }
-    return out + "\n" + Summary(lines).text() + "\n";
+    return out + "\n" + Summary(lines).text();
 }
 
 json to_json(const TableLine& line) {
