@@ -202,6 +202,8 @@ bool agrees(const FitResult& result) {
 std::string print_fit(const FitResult& result, Format format) {
     if (format == Format::kJson)
         return to_json(result).dump(1, ' ', false, json::error_handler_t::replace) + "\n";
+    if (format == Format::kCsv)
+        return print_table(result.lines, Format::kCsv);
     std::string out = fmt::format("fit {}: {}\n", result.plan.name, result.plan.why);
     for (std::size_t i = 0; i < result.values.size(); ++i)
         out += fmt::format("{:<18} {:.4g} (from {:g}; the profile says {:.4g})\n",

@@ -26,7 +26,7 @@ namespace {
 std::string list_models(Format format) {
     if (format == Format::kJson)
         return nlohmann::json(model_names()).dump(1) + "\n";
-    std::string text;
+    std::string text = format == Format::kCsv ? "model\n" : "";
     for (const std::string& name : model_names())
         text += name + "\n";
     return text;

@@ -65,6 +65,11 @@ void add_csv(CLI::App& app, Options& options) {
         ->excludes("--json");
 }
 
+void add_formats(CLI::App& app, Options& options) {
+    add_json(app, options);
+    add_csv(app, options);
+}
+
 void add_jobs(CLI::App& app, Options& options) {
     app.add_option("--jobs", options.jobs, "Processes at a time (one for each processor)")
         ->type_name("N")
@@ -133,8 +138,7 @@ void add_run(CLI::App& app, Options& options) {
     app.add_option("--energy", run.energy, "Draw to FILE (SVG) where a token's energy goes")
         ->type_name("FILE")
         ->check(console::file_name());
-    add_json(app, options);
-    add_csv(app, options);
+    add_formats(app, options);
 }
 
 void add_table(CLI::App& app, Options& options) {
@@ -145,8 +149,7 @@ void add_table(CLI::App& app, Options& options) {
         ->type_name("ROW");
     app.add_option("--chip", options.table.chip, "Rows of this chip")->type_name("CHIP");
     add_changes(app, options.table.changes);
-    add_json(app, options);
-    add_csv(app, options);
+    add_formats(app, options);
     app.add_flag_callback(
            "--markdown", [&] { options.format = Format::kMarkdown; }, "A table for a document")
         ->excludes("--json")
@@ -164,7 +167,7 @@ void add_fit(CLI::App& app, Options& options) {
         ->check(console::file_name());
     app.add_flag("--check", options.fit.check,
                  "Status 1 unless the profile says the same within 1 %");
-    add_json(app, options);
+    add_formats(app, options);
     add_jobs(app, options);
 }
 
@@ -179,8 +182,7 @@ void add_search(CLI::App& app, Options& options) {
                "VALUE",
                "TARGET")
         ->required();
-    add_json(app, options);
-    add_csv(app, options);
+    add_formats(app, options);
     add_jobs(app, options);
 }
 
@@ -243,12 +245,13 @@ std::optional<Options> parse_options(int argc, char** argv, int& status) {
     const auto command = [&](Command what, const char* name, const char* help) {
         return add_command(app, options, what, name, help);
     };
-    add_json(*command(Command::kList, "list", "The chips, and what a run of each lacks"), options);
+    add_formats(*command(Command::kList, "list", "The chips, and what a run of each lacks"),
+                options);
     auto* show = command(Command::kShow, "show", "Every figure of a chip, its class and source");
     show->add_option("CHIP", options.chip, "A name that list gives, or a file")->required();
-    add_json(*show, options);
-    add_json(*command(Command::kModels, "models", "The published models whose shapes are known"),
-             options);
+    add_formats(*show, options);
+    add_formats(*command(Command::kModels, "models", "The published models whose shapes are known"),
+                options);
     add_run(*command(Command::kRun, "run", "Time and energy of a model's requests on a chip"),
             options);
     add_table(*command(Command::kTable, "table", "Published figures beside ours"), options);

@@ -9,6 +9,7 @@
 #include <map>
 #include <numeric>
 #include <set>
+#include <utility>
 
 #include "chip/csv.hpp"
 #include "chip/svg.hpp"
@@ -19,18 +20,20 @@ namespace {
 
 using local::ModelLog;
 
-// All runs of one micro-op of the program.
+// All runs of one micro-op of the program with as many rows: prefill and decode are two.
 struct OpSums {
     std::string_view name;
     double operations = 0, bytes = 0, time = 0;  // s
 };
 
-std::map<std::uint32_t, OpSums> by_op(const Outcome& outcome) {
-    std::map<std::uint32_t, OpSums> sums;
+using Runs = std::map<std::pair<std::uint32_t, std::uint64_t>, OpSums>;  // by place and rows
+
+Runs by_op(const Outcome& outcome) {
+    Runs sums;
     for (const local::ModelSlice& slice : outcome.slices) {
         if (slice.macs == 0)
             continue;
-        OpSums& sum = sums[slice.op_index];
+        OpSums& sum = sums[{slice.op_index, slice.rows}];
         sum.name = slice.name;
         sum.operations += 2 * static_cast<double>(slice.macs);
         sum.bytes +=
@@ -99,7 +102,7 @@ std::string roofline(const Outcome& outcome, const local::ChipFacts& chip) {
     plot.x_label = "operations for each byte of weights and cache";
     plot.y_label = "Gop/s";
     double least = 1, most = 1000, time = 0;
-    for (const auto& [index, sum] : sums) {
+    for (const auto& [key, sum] : sums) {
         least = std::min(least, sum.operations / sum.bytes);
         most = std::max(most, sum.operations / sum.bytes);
         time += sum.time;
@@ -113,15 +116,15 @@ std::string roofline(const Outcome& outcome, const local::ChipFacts& chip) {
              {std::pair("int8_tops", "int8"), {"narrow_tops", "narrow"}, {"f16_tops", "f16"}})
             plot.series.push_back(
                 roof(name, figure(chip, key) * efficiency, bandwidth, least, most));
-    std::map<std::string_view, svg::Series> dots;
-    for (const auto& [index, sum] : sums) {
-        svg::Series& series = dots[sum.name];
-        series.name = sum.name;
+    std::map<std::pair<std::string_view, std::uint64_t>, svg::Series> dots;
+    for (const auto& [key, sum] : sums) {
+        svg::Series& series = dots[{sum.name, key.second}];
+        series.name = fmt::format("{}, {} rows", sum.name, key.second);
         series.line = false;
         series.points.push_back(
             {sum.operations / sum.bytes, sum.operations / sum.time * 1e-9, sum.time / time});
     }
-    for (auto& [name, series] : dots)
+    for (auto& [key, series] : dots)
         plot.series.push_back(std::move(series));
     return plot.draw();
 }

@@ -83,6 +83,10 @@ std::string say(const std::optional<double>& value) {
 constexpr std::string_view kOutcomes[] = {"user_tps", "total_tps", "first_token_s", "token_j",
                                           "mean_w"};
 
+std::string_view bound_of(const SearchPoint& point) {
+    return point.measured ? local::ModelLog::bound_name(point.measured->bound()) : "-";
+}
+
 std::string text_of(const SearchResult& result) {
     const SearchOptions& options = result.options;
     const auto least = result.least();
@@ -115,7 +119,7 @@ std::string text_of(const SearchResult& result) {
             out += fmt::format("{:>16.5g} ", value);
         for (const std::string_view outcome : kOutcomes)
             out += fmt::format("{:>14}", say(result.outcome(point, std::string(outcome))));
-        out += fmt::format("  {}\n", local::ModelLog::bound_name(point.measured->bound()));
+        out += fmt::format("  {}\n", bound_of(point));
     }
     return out;
 }

@@ -151,9 +151,9 @@ Grid parse_grid(std::string_view text, std::string_view name) {
             if (!from.contains(key) && !column.usual)
                 throw rt::Error(fmt::format("'{}' is missing", key), EINVAL);
             grid.names.push_back(key);
-            grid.values.push_back(from.contains(key)
-                                      ? list_of(from[key])
-                                      : std::vector<std::string>{std::string(*column.usual)});
+            grid.values.push_back(from.contains(key) ? list_of(from[key])
+                                                     : std::vector<std::string>{
+                                                           std::string(column.usual.value_or(""))});
         }
         if (from.contains("set"))
             for (const auto& [key, value] : from["set"].items()) {

@@ -72,13 +72,15 @@ std::string error_text(const TableLine& line) {
 }
 
 std::string bound_text(const TableLine& line) {
+    if (!line.measured)
+        return "-";
     const std::size_t bound = line.measured->bound();
     return fmt::format("{} {:.0f} %", local::ModelLog::bound_name(bound),
                        line.measured->share[bound] * 100);
 }
 
 std::string power_text(const TableLine& line) {
-    if (!line.measured->mean_w)
+    if (!line.measured || !line.measured->mean_w)
         return "-";
     const auto good = line.power_in_bounds();
     return fmt::format("{:.0f}{}", *line.measured->mean_w, good && !*good ? " !" : "");

@@ -19,7 +19,10 @@ struct TableLine {
     std::optional<double> idle_w, rated_w;  // of the chip
 
     // ours / published - 1, by the nearest of a range.
-    [[nodiscard]] double error() const { return *ours / row.published(*ours) - 1; }
+    [[nodiscard]] double error() const {
+        const double value = ours.value_or(0);
+        return value / row.published(value) - 1;
+    }
     // The mean power is between these; none: one of the three is not known.
     [[nodiscard]] std::optional<bool> power_in_bounds() const;
 };
