@@ -17,16 +17,6 @@ json or_null(std::optional<double> value) {
     return value ? json(*value) : json();
 }
 
-// What decided about the time of the tokens after the first, or of that one if it is alone.
-double share(const Outcome& outcome, std::size_t bound) {
-    const bool alone = outcome.generated < 2;
-    const std::uint64_t before = alone ? 0 : outcome.first.moved[bound];
-    const std::uint64_t whole = outcome.whole.time - (alone ? 0 : outcome.first.time);
-    return whole == 0 ? 0
-                      : static_cast<double>(outcome.whole.moved[bound] - before) /
-                            static_cast<double>(whole);
-}
-
 json to_json(const Outcome& outcome) {
     json line = {{"chip", outcome.chip},
                  {"model", outcome.model},
@@ -41,13 +31,15 @@ json to_json(const Outcome& outcome) {
                  {"token_s", outcome.token_s()},
                  {"user_tps", outcome.user_rate()},
                  {"total_tps", outcome.user_rate() * outcome.batch},
+                 {"widths", outcome.widths},
+                 {"weight_bytes", outcome.weight_bytes},
                  {"dram_bytes", outcome.whole.dram_bytes},
                  {"first_token_j", or_null(outcome.first_token_j())},
                  {"token_j", or_null(outcome.token_j())},
                  {"mean_w", or_null(outcome.mean_w())},
                  {"power_of", outcome.boundary}};
     for (std::size_t i = 0; i < ModelLog::kBounds; ++i)
-        line["bound"][std::string(ModelLog::bound_name(i))] = share(outcome, i);
+        line["bound"][std::string(ModelLog::bound_name(i))] = outcome.share(i);
     for (std::size_t i = 0; i < ModelLog::kParts; ++i)
         line["energy_j"][std::string(ModelLog::part_name(i))] =
             static_cast<double>(outcome.whole.energy[i]) * 1e-15;
@@ -85,7 +77,7 @@ std::string text(const Outcome& outcome) {
                        fmt::join(outcome.unknown_energy, ", "));
     out += "decided by";
     for (std::size_t i = 0; i < ModelLog::kBounds; ++i)
-        fmt::format_to(to, " {} {:.1f} %{}", ModelLog::bound_name(i), share(outcome, i) * 100,
+        fmt::format_to(to, " {} {:.1f} %{}", ModelLog::bound_name(i), outcome.share(i) * 100,
                        i + 1 == ModelLog::kBounds ? "\n" : ",");
     return out;
 }
@@ -99,6 +91,7 @@ std::string report(const Outcome& outcome, Format format) {
         case Format::kCsv:
             return csv(outcome);
         case Format::kText:
+        case Format::kMarkdown:
             break;
     }
     return text(outcome);

@@ -2,102 +2,19 @@
 #include "chip/run.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
-#include <algorithm>
-#include <bit>
-#include <cerrno>
-#include <cmath>
-#include <fstream>
 #include <numeric>
 
-#include "container/container.hpp"
-#include "libskald/batch.hpp"
-#include "libskald/error.hpp"
-#include "libskald/model.hpp"
-#include "local/chip_facts.hpp"
-#include "local/local_card.hpp"
-#include "skald/isa.hpp"
+#include "chip/capacity.hpp"
+#include "chip/runnable.hpp"
+#include "chip/stage.hpp"
+#include "chip/widths.hpp"
 
 namespace skald::chip {
 namespace {
 
 constexpr double kSecond = 1e12;  // ps
 constexpr double kJoule = 1e15;   // fJ
-
-std::uint64_t cache_bytes(const container::ModelInfo& info, const Options& options) {
-    const std::uint64_t positions = options.prompt + std::uint64_t{options.generated};
-    return options.batch * isa::ceil_div(positions, isa::kKvPositions) * info.block_bytes;
-}
-
-// What the machine is to hold, on the chip or beside it, and what one chip has.
-void check_capacity(const local::ChipFacts& chip, std::uint64_t weights, std::uint64_t cache) {
-    const auto check = [&](const char* key, double unit, double bytes, const std::string& what) {
-        const double room = chip.figure(key).value.value_or(0) * unit;
-        if (bytes > room)
-            throw rt::Error(
-                fmt::format(
-                    "{} do not fit on {}: they take {:.1f} MB, {} is {:.1f} MB{}", what, chip.name,
-                    bytes * 1e-6, key, room * 1e-6,
-                    room > 0 ? fmt::format("; {:.0f} such chips hold them", std::ceil(bytes / room))
-                             : ""),
-                ENOSPC);
-    };
-    const auto w = static_cast<double>(weights), c = static_cast<double>(cache);
-    const double on_chip = (chip.weights_resident ? w : 0) + (chip.cache_resident ? c : 0);
-    check("sram_mb", 1e6, on_chip, "what is resident of weights and cache");
-    check("dram_gb", 1e9, w + c - on_chip, "weights and cache");
-}
-
-class Requests {
-  public:
-    Requests(const Options& options, const rt::Container& container, rt::Device& device,
-             local::ModelLog& log)
-        : log_(log),
-          model_(device, {container.model(), container.program(), container.weights()}),
-          batch_(model_, batch_options(options)) {
-        prompt_.resize(options.prompt);
-        for (std::size_t i = 0; i < prompt_.size(); ++i)
-            prompt_[i] = static_cast<rt::TokenId>(i % container.model().vocabulary);
-    }
-
-    [[nodiscard]] std::uint32_t chunk() const { return batch_.chunk(); }
-
-    local::ModelLog::Sums take(std::uint32_t tokens) {
-        for (std::uint32_t q = 0; q < batch_.size(); ++q)
-            batch_.rollback(q, 0);
-        std::vector<rt::SequenceRequest> requests(batch_.size());
-        for (rt::SequenceRequest& request : requests) {
-            request.prompt = prompt_;
-            request.max_tokens = tokens;
-        }
-        log_.begin();
-        for (const rt::GenerateResult& result : batch_.generate(requests))
-            if (result.tokens != tokens)
-                throw rt::Error(
-                    fmt::format("the card wrote {} tokens instead of {}", result.tokens, tokens));
-        return log_.sums();
-    }
-
-  private:
-    static rt::BatchOptions batch_options(const Options& options) {
-        rt::BatchOptions batch;
-        batch.positions.assign(options.batch, options.prompt + options.generated);
-        batch.chunk = options.chunk;
-        return batch;
-    }
-
-    local::ModelLog& log_;
-    rt::Model model_;
-    rt::Batch batch_;
-    std::vector<rt::TokenId> prompt_;
-};
-
-void write_trace(const std::string& file, const std::string& text) {
-    std::ofstream out(file, std::ios::binary);
-    if (!(out << text) || !out.flush())
-        throw rt::Error(fmt::format("{}: cannot be written", file), EIO);
-}
 
 double joules(const local::ModelLog::Sums& sums) {
     return static_cast<double>(
@@ -138,45 +55,52 @@ std::optional<double> Outcome::mean_w() const {
     return each && token_s() > 0 ? std::optional(*each * batch / token_s()) : std::nullopt;
 }
 
-Outcome run(const Options& options) {
-    const local::ChipFacts chip = local::chip_facts(options.chip);
-    if (!chip.missing.empty())
-        throw rt::Error(fmt::format("chip {} cannot be run, its profile lacks {} (llm-chip show {} "
-                                    "says why)",
-                                    chip.name, fmt::join(chip.missing, ", "), chip.name),
-                        EINVAL);
-    const rt::Container container(options.model);
-    const std::uint64_t weights = container.weights().size();
-    const std::uint64_t cache = cache_bytes(container.model(), options);
-    check_capacity(chip, weights, cache);
+double Outcome::share(std::size_t bound) const {
+    const bool alone = generated < 2;
+    const std::uint64_t before = alone ? 0 : first.moved[bound];
+    const std::uint64_t time = whole.time - (alone ? 0 : first.time);
+    return time == 0 ? 0
+                     : static_cast<double>(whole.moved[bound] - before) / static_cast<double>(time);
+}
 
-    local::ModelLog log(!options.trace.empty());
-    local::LocalOptions card;
-    card.chip = options.chip;
-    card.timing_only = !options.with_data;
-    card.threads = options.with_data ? 0 : 1;
-    card.log = &log;
-    card.memory_bytes = std::bit_ceil(2 * weights + 2 * cache + (4ull << 30));
-    const auto device = local::open_local_card(rt::linux_os(), card);
-    Requests requests(options, container, *device, log);
+Outcome run(const RunOptions& options, bool keep_slices) {
+    const local::ChipFacts chip = runnable_chip(options.chip, options.changes);
+    const TimedModel model = timed_model(options);
+    const std::uint32_t positions = options.prompt + options.generated;
+    const local::NumberWidths widths = widths_of(options.widths, model.info());
+    const Footprint footprint = footprint_of(model.weight_bytes(), model.info(), positions, widths);
+    check_capacity(chip, footprint, options.batch);
+
+    Setting setting;
+    setting.chip = options.chip;
+    setting.changes = options.changes;
+    setting.widths = widths;
+    setting.with_data = options.with_data;
+    setting.slices = keep_slices;
+    setting.batch = options.batch;
+    setting.positions = positions;
+    setting.chunk = options.chunk;
+    Stage stage(model, setting);
 
     Outcome outcome;
     outcome.chip = options.chip;
-    outcome.model = container.name();
+    outcome.model = model.name();
+    outcome.widths = options.widths;
     outcome.prompt = options.prompt;
     outcome.generated = options.generated;
     outcome.batch = options.batch;
-    outcome.chunk = requests.chunk();
+    outcome.chunk = stage.chunk();
     outcome.with_data = options.with_data;
-    outcome.first = requests.take(1);
-    outcome.whole = options.generated > 1 ? requests.take(options.generated) : outcome.first;
+    outcome.weight_bytes = static_cast<std::uint64_t>(footprint.weights);
+    outcome.first = stage.request(options.prompt, 1);
+    outcome.whole =
+        options.generated > 1 ? stage.request(options.prompt, options.generated) : outcome.first;
     const double watts = chip.figure("static_w").value.value_or(0);
     outcome.first_static_j = watts * static_cast<double>(outcome.first.time) / kSecond;
     outcome.whole_static_j = watts * static_cast<double>(outcome.whole.time) / kSecond;
     outcome.unknown_energy = chip.unknown_energy;
     outcome.boundary = chip.figure("boundary").text;
-    if (!options.trace.empty())
-        write_trace(options.trace, local::perfetto_trace(log.slices(), chip.name));
+    outcome.slices = stage.slices();
     return outcome;
 }
 

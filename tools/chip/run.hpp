@@ -15,13 +15,16 @@ namespace skald::chip {
 struct Outcome {
     std::string chip;
     std::string model;
+    std::string widths;  // as declared
     std::uint32_t prompt = 0, generated = 0, batch = 0, chunk = 0;
     bool with_data = false;
-    local::ModelLog::Sums first;  // of the request for one token
-    local::ModelLog::Sums whole;  // of the longer one
+    std::uint64_t weight_bytes = 0;  // as the chip has them
+    local::ModelLog::Sums first;     // of the request for one token
+    local::ModelLog::Sums whole;     // of the longer one
     double first_static_j = 0, whole_static_j = 0;
     std::vector<std::string> unknown_energy;  // keys without which joules mean nothing
     std::string boundary;                     // what the power is of
+    std::vector<local::ModelSlice> slices;    // of the longer one, if they were asked for
 
     [[nodiscard]] double first_token_s() const;
     [[nodiscard]] double token_s() const;    // of each after the first; 0 if there are none
@@ -29,9 +32,12 @@ struct Outcome {
     [[nodiscard]] std::optional<double> first_token_j() const;
     [[nodiscard]] std::optional<double> token_j() const;  // of each token of each sequence
     [[nodiscard]] std::optional<double> mean_w() const;   // while tokens follow
+    // What decided about the time of the tokens after the first, or of that one if it is alone.
+    [[nodiscard]] double share(std::size_t bound) const;
 };
 
-// Throws rt::Error: the chip cannot be run, the model does not fit on it, or cannot be read.
-[[nodiscard]] Outcome run(const Options& options);
+// Throws rt::Error, rt::ContainerError, compiler::CompileError: the chip cannot be run, the model
+// does not fit on it, or cannot be read.
+[[nodiscard]] Outcome run(const RunOptions& options, bool keep_slices = false);
 
 }  // namespace skald::chip

@@ -33,7 +33,8 @@ namespace {
 constexpr int kFailed = 1, kUsage = 2;
 
 struct Arguments {
-    std::filesystem::path model, out, random, calibrate, lora, chat_template, tokenizer, explain;
+    std::filesystem::path model, out, random, shape, calibrate, lora, chat_template, tokenizer,
+        explain;
     std::optional<std::string> check;  // a text, or @FILE
     std::uint64_t seed = 1;
     std::vector<std::string> gguf;  // file, then perhaps a type
@@ -42,7 +43,7 @@ struct Arguments {
     std::string weights_name = "keep", kv_name = "f16";
     std::vector<std::string> tensor_names;  // PATTERN=FORMAT
     std::vector<TensorRule> tensors;
-    std::optional<std::uint32_t> context;
+    std::optional<std::uint32_t> context, sequences;
     unsigned threads = 0;
     bool disasm = false, report = false, json = false, list = false;
     std::vector<std::string> dump;
@@ -121,6 +122,8 @@ CompileOptions options_of(const Arguments& args) {
     options.tensors = args.tensors;
     options.kv = args.kv_name == "int8" ? isa::KvFormat::I8 : isa::KvFormat::F16;
     options.context = args.context;
+    options.sequences = args.sequences;
+    options.shape = !args.shape.empty();
     options.threads = args.threads;
     options.tool_options = fmt::format("--weights {}", args.weights_name);
     for (const std::string& rule : args.tensor_names)
@@ -128,6 +131,10 @@ CompileOptions options_of(const Arguments& args) {
     options.tool_options += fmt::format(" --kv {}", args.kv_name);
     if (!args.random.empty())
         options.tool_options += fmt::format(" --random --seed {}", args.seed);
+    if (options.shape)
+        options.tool_options += " --shape";
+    if (args.sequences)
+        options.tool_options += fmt::format(" --sequences {}", *args.sequences);
     if (!args.lora.empty())
         options.tool_options +=
             fmt::format(" --lora {}", args.lora.lexically_normal().filename().string());
@@ -285,6 +292,8 @@ Model load_graph_of(const Arguments& args, const std::filesystem::path& path) {
 Model load(const Arguments& args) {
     if (!args.random.empty())
         return load_random(args.random, args.seed);
+    if (!args.shape.empty())
+        return load_random(args.shape, args.seed);
     const auto graph = graph_at(args.model);
     return graph ? load_graph_of(args, *graph) : load_model(args.model, args.lora);
 }
@@ -362,10 +371,14 @@ void parse_weights(Arguments& args) {
 }
 
 void check_source(Arguments& args) {
-    if (args.model.empty() == args.random.empty())
-        throw CLI::ValidationError("MODEL", "one model is needed: MODEL or --random CONFIG.json");
-    if (!args.lora.empty() && !args.random.empty())
+    const int sources = !args.model.empty() + !args.random.empty() + !args.shape.empty();
+    if (sources != 1)
+        throw CLI::ValidationError(
+            "MODEL", "one model is needed: MODEL, --random CONFIG.json or --shape CONFIG.json");
+    if (!args.lora.empty() && args.model.empty())
         throw CLI::ValidationError("--lora", "needs MODEL: random weights have no adapters");
+    if (!args.shape.empty() && (args.check || args.report || !args.calibrate.empty()))
+        throw CLI::ValidationError("--shape", "has no weights to check, report or calibrate");
     if (!args.lora.empty() && graph_at(args.model))
         throw CLI::ValidationError("--lora", "an adapter is merged into a checkpoint, not a graph");
     if (!args.tokenizer.empty() && (args.model.empty() || !graph_at(args.model)))
@@ -398,7 +411,7 @@ std::filesystem::path lost_for(const Arguments& args, const std::filesystem::pat
         return {};
     const std::filesystem::path target = file_of(out);
     for (const std::filesystem::path& source :
-         {args.model, args.random, args.calibrate, args.lora, args.chat_template})
+         {args.model, args.random, args.shape, args.calibrate, args.lora, args.chat_template})
         if (!source.empty() && file_of(source) == target)
             return source;
     const bool in_model = !args.model.empty() && file_of(args.model) == target.parent_path();
@@ -471,6 +484,10 @@ Arguments parse(CLI::App& app, int argc, char** argv) {
     auto* random = app.add_option("--random", args.random,
                                   "instead of MODEL: random weights in the shape of a config.json")
                        ->check(console::file_name());
+    app.add_option("--shape", args.shape,
+                   "instead of MODEL: the shape of a config.json, with addresses and no weights: "
+                   "nothing but times can be had of it (llm-chip run)")
+        ->check(console::file_name());
     app.add_option("--seed", args.seed, "of the random weights, below 2^32")
         ->transform(console::whole_number<std::uint32_t>())
         ->capture_default_str()
@@ -514,6 +531,9 @@ Arguments parse(CLI::App& app, int argc, char** argv) {
                                "the model's, at most {})",
                                kDefaultContext))
         ->transform(console::whole_number<std::uint32_t>());
+    app.add_option("--sequences", args.sequences,
+                   fmt::format("that can decode together (default: {})", kDefaultSequences))
+        ->transform(console::whole_number(1, kMostSequences));
     app.add_option("--threads", args.threads, "threads that convert weights (default: all)")
         ->transform(console::whole_number(1, 256));
     app.add_option(
@@ -542,7 +562,8 @@ Arguments parse(CLI::App& app, int argc, char** argv) {
         "  llm-compile folder -o model.skald --lora adapter\n"
         "  llm-compile --list\n"
         "  llm-compile folder -o model.skald --chat-template chat.jinja\n"
-        "  llm-compile --random config.json -o random.skald --write-gguf random.gguf q8_0");
+        "  llm-compile --random config.json -o random.skald --write-gguf random.gguf q8_0\n"
+        "  llm-compile --shape config.json --weights int4 -o shape.skald");
     app.parse(argc, argv);
     if (args.list || !args.explain.empty())
         return args;

@@ -13,8 +13,7 @@ namespace {
 // Rows of one step: hundreds, so that a weight decoded once serves many rows of a prompt. The
 // workspace of large models bounds them, card memory being for weights and caches.
 constexpr std::uint32_t kMaxRows = 512;
-constexpr std::uint64_t kMaxWorkspace = 256u << 20;
-constexpr std::uint32_t kMaxSelected = 64;  // sequences that decode together
+constexpr std::uint64_t kMaxWorkspace = 256u << 20, kNoLimit = std::uint64_t{1} << 48;
 
 // The history's row in bytes must fit an operand's pitch, which counts 16 bytes in 16 bits.
 constexpr std::uint32_t kContextUnit = 4;
@@ -48,7 +47,10 @@ void check_cache(const Model& model, isa::KvFormat format) {
 }  // namespace
 
 Plan plan(Model& model, const CompileOptions& options) {
-    const PassOptions passes{kMaxRows, kMaxSelected, kMaxWorkspace};
+    const std::uint32_t sequences = options.sequences.value_or(kDefaultSequences);
+    // Each has a row in every step, whatever workspace that takes.
+    const PassOptions passes{std::max(kMaxRows, sequences), sequences,
+                             sequences > kDefaultSequences ? kNoLimit : kMaxWorkspace};
     choose_formats(model.spec, {options.weights, options.tensors}, model.config.source);
     check_cache(model, options.kv);
     Plan p;

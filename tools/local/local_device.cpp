@@ -13,6 +13,7 @@
 
 #include "card/model/chips.hpp"
 #include "libskald/error.hpp"
+#include "local/changed_chip.hpp"
 #include "skald/page_table.h"
 
 namespace skald::local {
@@ -29,19 +30,27 @@ std::uint32_t free_id(const Map& used, std::uint32_t limit, const char* what) {
     throw rt::Error(fmt::format("the card has no {} left (of {})", what, limit), EUSERS);
 }
 
+std::shared_ptr<const card::model::Chip> chip_of(const LocalOptions& options) {
+    if (options.chip == card::model::kNoChip)
+        return nullptr;
+    const NumberWidths& widths = options.widths;
+    auto chip = std::make_shared<card::model::Chip>(
+        changed_chip(options.chip, options.changes),
+        card::model::Widths{widths.weights, widths.kv, widths.activations, widths.products,
+                            widths.unpacked});
+    if (options.log != nullptr)
+        chip->observer = options.log->observer();
+    return chip;
+}
+
 card::CardOptions card_options(const LocalOptions& options) {
     card::CardOptions card;
     if (!card::parse_simd(options.simd, card.simd))
         throw rt::Error(fmt::format("no such SIMD path: {}", options.simd), EINVAL);
     card.threads = options.threads;
     try {
-        card.chip = card::model::choose_chip(options.chip);
+        card.chip = chip_of(options);
         card.timing_only = options.timing_only;
-        if (options.log != nullptr && card.chip != nullptr) {
-            auto heard = std::make_shared<card::model::Chip>(*card.chip);
-            heard->observer = options.log->observer();
-            card.chip = std::move(heard);
-        }
         if (card.timing_only && card.chip == nullptr)
             throw rt::Error("a run of which only times are wanted needs a chip to model", EINVAL);
     } catch (const card::model::ProfileError& error) {

@@ -42,11 +42,13 @@ class ModelLog::Listener final : public model::Observer {
             sums.energy[part] += timing.energy[part];
         const isa::OpInfo& info = *isa::find_op(micro_op.op.opcode);
         // What the sequencer does by itself between two steps has no time of its own.
-        if (keep_ && info.costs && micro_op.counts.rows != 0)
-            slices.push_back({info.name, kEngines[static_cast<std::size_t>(info.engine)],
-                              model::name(timing.bound), micro_op.op_index, timing.issued,
-                              timing.begin, timing.end, timing.moved, micro_op.counts.rows,
-                              timing.dram_bytes, experts_of(micro_op)});
+        if (!keep_ || !info.costs || micro_op.counts.rows == 0)
+            return;
+        const isa::Work work = info.work(micro_op.op, micro_op.counts);
+        slices.push_back({info.name, kEngines[static_cast<std::size_t>(info.engine)],
+                          model::name(timing.bound), micro_op.op_index, timing.issued, timing.begin,
+                          timing.end, timing.moved, micro_op.counts.rows, timing.dram_bytes,
+                          work.macs, work.weights + work.kv, experts_of(micro_op)});
     }
 
     std::optional<std::uint64_t> experts() override {

@@ -27,6 +27,8 @@ struct ModelSlice {
     std::uint32_t op_index = 0;
     std::uint64_t issued = 0, begin = 0, end = 0, moved = 0;
     std::uint64_t rows = 0, dram_bytes = 0;
+    std::uint64_t macs = 0;
+    std::uint64_t read_bytes = 0;  // of weights and cache, wherever they lie; of the ISA's width
     std::optional<std::uint64_t> experts;  // that have rows, of a product of experts
 
     bool operator==(const ModelSlice&) const = default;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "card/model/chip_profile.hpp"
 #include "card/model/units.hpp"
@@ -17,6 +18,8 @@ struct Widths {
     double weights = 1;
     double kv = 1;
     double activations = 1;
+    std::optional<isa::MacKind> products;  // whose peak and energy count; none: of the weights'
+    bool unpacked = false;                 // weights are not of that kind, and are turned into it
 };
 
 // A profile's figures, as factors.
@@ -27,6 +30,7 @@ struct Rates {
     Factor mac[kMacKinds];  // by isa::MacKind: time of one
     Factor mac_energy[kMacKinds];
     Factor vector, vector_energy;
+    Factor unpack;                  // of a weight that is unpacked
     Factor dram, sram, host, link;  // time of a byte
     Factor dram_energy, sram_energy, host_energy, link_energy;
     Factor weights_width, kv_width, activations_width;
@@ -37,11 +41,13 @@ struct Rates {
     std::uint64_t sram_bytes, prefetch_bytes;
     Fj static_per_ps_thousandths;  // mW
     bool weights_resident, kv_resident;
+    bool unpacked;
 };
 
 // What is looked at each time that the micro-op runs comes first.
 struct alignas(64) Demand {
     Ps compute = 0;            // of the busiest of what computes
+    Ps unpack = 0;             // after the weights have come
     std::uint64_t stream = 0;  // bytes of weights from DRAM
     std::uint64_t cache = 0;   // bytes of the cache to or from it
     Ps stream_time = 0;        // of these, where nothing else is moved

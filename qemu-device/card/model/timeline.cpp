@@ -185,6 +185,11 @@ Timing Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, con
     if (demand.to_host)
         not_before(host_.reserve(begin, demand.host_time).end + rates_->host_latency, Bound::kHost);
     not_before(begin + demand.compute, demand.array_bound ? Bound::kArray : Bound::kVector);
+    if (demand.unpack != 0) {
+        if (demand.unpack > end - start)
+            timing.bound = Bound::kVector;
+        end += demand.unpack;
+    }
 
     if (demand.stream != 0) {
         streamed_ += demand.stream;

@@ -357,6 +357,14 @@ TEST_F(Command, SaysInOneLineWhatIsWrong) {
     EXPECT_EQ(run("model -o out.skald").status, 0);
 }
 
+TEST_F(Command, CompilesAShapeAndHasNothingToSayOfItsWeights) {
+    EXPECT_EQ(run("--shape model/config.json --weights int8 -o shape.skald").status, 0);
+    EXPECT_EQ(run("--shape model/config.json --sequences 100 -o shape.skald --json").status, 0);
+    for (const char* what : {"--check hello", "-o out.skald --report"})
+        expect_failure(std::string("--shape model/config.json ") + what, 2, "has no weights");
+    expect_failure("model --shape model/config.json -o out.skald", 2, "one model");
+}
+
 TEST_F(Command, SaysInOneLineWhatIsWrongWithARandomModel) {
     const std::string random = "--random model/config.json ";
     test::write_file(file("cut.json"), std::vector<std::byte>(1, std::byte{'{'}));
