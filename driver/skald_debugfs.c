@@ -30,10 +30,10 @@ static int skald_debugfs_firmware_log(struct seq_file *m, void *unused)
 	if (!drm_dev_enter(&sdev->base, &cookie))
 		return -ENODEV;
 
-	ret = skald_device_gate_enter(sdev, &gen);
+	ret = skald_reset_gate_enter(sdev, &gen);
 	if (!ret) {
 		skald_fw_log_show(sdev, m);
-		skald_device_gate_exit(sdev);
+		skald_reset_gate_exit(sdev);
 	}
 	drm_dev_exit(cookie);
 	return ret;
@@ -75,14 +75,14 @@ static int skald_debugfs_status(struct seq_file *m, void *unused)
 	seq_printf(m, "memory used: %llu of %llu\n", skald_mem_used(sdev), sdev->mem_size);
 
 	/* Of a dead card there is no more to tell. */
-	ret = skald_device_gate_enter(sdev, &gen);
+	ret = skald_reset_gate_enter(sdev, &gen);
 	if (ret) {
 		ret = ret == -EIO ? 0 : ret;
 		goto out_exit;
 	}
 	seq_printf(m, "state: %u\n", skald_read(sdev, SKALD_REG_STATUS));
 	seq_printf(m, "heartbeat: %u\n", skald_read(sdev, SKALD_REG_HEARTBEAT));
-	skald_device_gate_exit(sdev);
+	skald_reset_gate_exit(sdev);
 
 	ret = skald_fw_call(sdev, gen, &mbox);
 	if (!ret) {
@@ -115,7 +115,7 @@ static ssize_t skald_debugfs_log_level_write(struct file *file, const char __use
 	if (!drm_dev_enter(&sdev->base, &cookie))
 		return -ENODEV;
 
-	ret = skald_device_get_gen(sdev, &gen);
+	ret = skald_reset_get_gen(sdev, &gen);
 	if (!ret)
 		ret = skald_fw_call(sdev, gen, &mbox);
 	drm_dev_exit(cookie);

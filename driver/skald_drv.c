@@ -68,10 +68,10 @@ static int skald_query_firmware(struct skald_device *sdev, struct drm_skald_quer
 	int ret;
 
 	/* A dead card has no heartbeat; the rest can be told. */
-	ret = skald_device_gate_enter(sdev, &gen);
+	ret = skald_reset_gate_enter(sdev, &gen);
 	if (!ret) {
 		info.heartbeat = skald_read(sdev, SKALD_REG_HEARTBEAT);
-		skald_device_gate_exit(sdev);
+		skald_reset_gate_exit(sdev);
 	} else if (ret != -EIO) {
 		return ret;
 	}
@@ -413,23 +413,23 @@ static void skald_remove(struct pci_dev *pdev)
 
 static void skald_shutdown(struct pci_dev *pdev)
 {
-	skald_device_shutdown(pci_get_drvdata(pdev));
+	skald_reset_halt(pci_get_drvdata(pdev));
 }
 
 /* A function-level reset is about to happen, maybe in the middle of a job. */
 static void skald_reset_prepare(struct pci_dev *pdev)
 {
-	skald_device_pre_reset(pci_get_drvdata(pdev));
+	skald_reset_pre(pci_get_drvdata(pdev));
 }
 
 static void skald_reset_done(struct pci_dev *pdev)
 {
-	skald_device_post_reset(pci_get_drvdata(pdev));
+	skald_reset_post(pci_get_drvdata(pdev));
 }
 
 static pci_ers_result_t skald_error_detected(struct pci_dev *pdev, pci_channel_state_t state)
 {
-	skald_device_error(pci_get_drvdata(pdev));
+	skald_reset_halt(pci_get_drvdata(pdev));
 
 	return state == pci_channel_io_perm_failure ? PCI_ERS_RESULT_DISCONNECT :
 						      PCI_ERS_RESULT_NEED_RESET;
@@ -446,7 +446,7 @@ static pci_ers_result_t skald_slot_reset(struct pci_dev *pdev)
 
 static void skald_error_resume(struct pci_dev *pdev)
 {
-	skald_device_resume(pci_get_drvdata(pdev));
+	skald_reset_resume(pci_get_drvdata(pdev));
 }
 
 static const struct pci_error_handlers skald_error_handlers = {
@@ -459,13 +459,13 @@ static const struct pci_error_handlers skald_error_handlers = {
 
 static int skald_pm_suspend(struct device *dev)
 {
-	skald_device_suspend(dev_get_drvdata(dev));
+	skald_reset_suspend(dev_get_drvdata(dev));
 	return 0;
 }
 
 static int skald_pm_resume(struct device *dev)
 {
-	return skald_device_resume(dev_get_drvdata(dev));
+	return skald_reset_resume(dev_get_drvdata(dev));
 }
 
 static DEFINE_SIMPLE_DEV_PM_OPS(skald_pm_ops, skald_pm_suspend, skald_pm_resume);

@@ -222,7 +222,7 @@ static int skald_fw_wait_response(struct skald_device *sdev, u32 gen)
 	for (unsigned int second = 0; second < SKALD_FW_CALL_SECONDS;) {
 		bool woken = wait_for_completion_timeout(&fw->response, HZ);
 
-		if (!skald_device_is_gen(sdev, gen))
+		if (!skald_reset_is_gen(sdev, gen))
 			return -ESTALE;
 		if (!skald_mbox_busy(sdev))
 			return 0;
@@ -244,7 +244,7 @@ static int skald_fw_wait_response(struct skald_device *sdev, u32 gen)
 		}
 	}
 
-	skald_device_schedule_reset(sdev, gen, reason);
+	skald_reset_schedule(sdev, gen, reason);
 	return -ETIMEDOUT;
 }
 
@@ -259,7 +259,7 @@ static int skald_fw_read_response(struct skald_device *sdev, u32 gen, struct ska
 		return -EPROTO;
 
 	/* Not a word of it came from the card. */
-	skald_device_schedule_reset(sdev, gen, "card does not answer");
+	skald_reset_schedule(sdev, gen, "card does not answer");
 	return -ETIMEDOUT;
 }
 
@@ -281,11 +281,11 @@ int skald_fw_call(struct skald_device *sdev, u32 gen, struct skald_mbox *mbox)
 
 	guard(mutex)(&fw->lock);
 
-	if (!skald_device_is_gen(sdev, gen))
+	if (!skald_reset_is_gen(sdev, gen))
 		return -ESTALE;
 	if (skald_mbox_busy(sdev)) {
 		/* Left behind by a call that gave up; or the card is gone and reads as ones. */
-		skald_device_schedule_reset(sdev, gen, "mailbox is never free");
+		skald_reset_schedule(sdev, gen, "mailbox is never free");
 		return -ETIMEDOUT;
 	}
 
@@ -323,7 +323,7 @@ void skald_fw_abort_call(struct skald_device *sdev)
 void skald_fw_died(struct skald_device *sdev, u32 gen)
 {
 	skald_fw_report(sdev, SKALD_STATE_DEAD);
-	skald_device_schedule_reset(sdev, gen, "firmware died");
+	skald_reset_schedule(sdev, gen, "firmware died");
 }
 
 /**
@@ -334,10 +334,10 @@ void skald_fw_check_alive(struct skald_device *sdev)
 {
 	u32 state, gen;
 
-	if (skald_device_gate_enter(sdev, &gen))
+	if (skald_reset_gate_enter(sdev, &gen))
 		return;
 	state = skald_read(sdev, SKALD_REG_STATUS);
-	skald_device_gate_exit(sdev);
+	skald_reset_gate_exit(sdev);
 
 	if (state == SKALD_STATE_DEAD)
 		skald_fw_died(sdev, gen);

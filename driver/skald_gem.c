@@ -156,7 +156,7 @@ static vm_fault_t skald_card_fault(struct vm_fault *vmf)
 		return VM_FAULT_SIGBUS;
 
 	/* A reset takes the mappings away first; who touches them then waits here for its end. */
-	if (skald_device_gate_enter(sdev, &gen))
+	if (skald_reset_gate_enter(sdev, &gen))
 		return VM_FAULT_SIGBUS;
 	if (!drm_dev_enter(obj->dev, &cookie))
 		goto out_gate_exit;
@@ -174,7 +174,7 @@ static vm_fault_t skald_card_fault(struct vm_fault *vmf)
 
 	drm_dev_exit(cookie);
 out_gate_exit:
-	skald_device_gate_exit(sdev);
+	skald_reset_gate_exit(sdev);
 	/* The faulting page is in; another that is not will fault again. */
 	return addr > (vmf->address & PAGE_MASK) ? VM_FAULT_NOPAGE : ret;
 }
@@ -294,14 +294,14 @@ static int skald_card_populate(struct skald_device *sdev, struct skald_bo *bo)
 
 	/* What a reset interrupts is lost, a command or a write to a closed BAR: again then. */
 	do {
-		ret = skald_device_get_gen(sdev, &gen);
+		ret = skald_reset_get_gen(sdev, &gen);
 		if (ret)
 			return ret;
 		ret = skald_card_zero(sdev, bo, gen);
 		/* A command without an answer may be at work until the card has stopped. */
 		if (ret == -ETIMEDOUT || ret == -ESTALE)
-			skald_device_wait_reset(sdev, gen);
-	} while (!skald_device_is_gen(sdev, gen));
+			skald_reset_wait(sdev, gen);
+	} while (!skald_reset_is_gen(sdev, gen));
 
 	return ret ? -EIO : 0;
 }

@@ -456,8 +456,8 @@ static void skald_queue_hw_destroy(struct skald_queue *queue)
 		return;
 
 	if (ret != -ESTALE && ret != -ETIMEDOUT)
-		skald_device_schedule_reset(queue->sdev, queue->gen, "firmware keeps a queue");
-	skald_device_wait_reset(queue->sdev, queue->gen);
+		skald_reset_schedule(queue->sdev, queue->gen, "firmware keeps a queue");
+	skald_reset_wait(queue->sdev, queue->gen);
 }
 
 /* Takes the queue off the card. Its jobs have ended afterwards, or end when their turn comes. */
@@ -696,7 +696,7 @@ static int skald_queue_open(struct skald_queue *queue, const struct drm_skald_qu
 		return 0;
 
 	if (ret == -ETIMEDOUT || ret == -ESTALE)
-		skald_device_wait_reset(sdev, queue->gen);
+		skald_reset_wait(sdev, queue->gen);
 	skald_irq_del_queue(queue);
 	skald_queue_free_ring(queue);
 err_ida_free:

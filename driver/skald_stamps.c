@@ -121,7 +121,7 @@ int skald_stamps_clock(struct skald_device *sdev, struct drm_skald_query_clock *
 	if (!(sdev->caps & SKALD_CAP_STAMPS))
 		return -EOPNOTSUPP;
 
-	ret = skald_device_gate_enter(sdev, &gen);
+	ret = skald_reset_gate_enter(sdev, &gen);
 	if (ret)
 		return ret;
 
@@ -134,6 +134,6 @@ int skald_stamps_clock(struct skald_device *sdev, struct drm_skald_query_clock *
 	clock->card_ns |= (u64)skald_read(sdev, SKALD_REG_CLOCK_HI) << 32;
 	mutex_unlock(&sdev->clock_lock);
 
-	skald_device_gate_exit(sdev);
+	skald_reset_gate_exit(sdev);
 	return 0;
 }

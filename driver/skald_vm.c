@@ -33,7 +33,7 @@ void skald_vma_free(struct skald_device *sdev, struct skald_vma *vma)
 
 static bool skald_vm_is_lost(struct skald_vm *vm)
 {
-	return !skald_device_is_gen(vm->sdev, vm->gen);
+	return !skald_reset_is_gen(vm->sdev, vm->gen);
 }
 
 /**
@@ -117,8 +117,8 @@ void skald_vm_invalidate(struct skald_vm *vm)
 		return;
 
 	if (ret != -ESTALE && ret != -ETIMEDOUT)
-		skald_device_schedule_reset(vm->sdev, vm->gen, "firmware refused INVALIDATE");
-	skald_device_wait_reset(vm->sdev, vm->gen);
+		skald_reset_schedule(vm->sdev, vm->gen, "firmware refused INVALIDATE");
+	skald_reset_wait(vm->sdev, vm->gen);
 }
 
 static int skald_vm_ctx_create(struct skald_vm *vm)
@@ -149,8 +149,8 @@ static void skald_vm_ctx_destroy(struct skald_vm *vm)
 		return;
 
 	if (ret != -ESTALE && ret != -ETIMEDOUT)
-		skald_device_schedule_reset(vm->sdev, vm->gen, "firmware keeps a context");
-	skald_device_wait_reset(vm->sdev, vm->gen);
+		skald_reset_schedule(vm->sdev, vm->gen, "firmware keeps a context");
+	skald_reset_wait(vm->sdev, vm->gen);
 }
 
 /* Takes the context off the card and everything out of the address space. */
@@ -329,7 +329,7 @@ static int skald_vm_make(struct skald_file *sfile, u32 *id)
 
 	/* A table that is zeroed while a reset closes the BARs is not zeroed: start over then. */
 	for (;;) {
-		ret = skald_device_get_gen(sdev, &gen);
+		ret = skald_reset_get_gen(sdev, &gen);
 		if (ret)
 			return ret;
 
@@ -344,7 +344,7 @@ static int skald_vm_make(struct skald_file *sfile, u32 *id)
 
 		/* A command without an answer may be at work until the card has stopped. */
 		if (ret == -ETIMEDOUT || ret == -ESTALE)
-			skald_device_wait_reset(sdev, gen);
+			skald_reset_wait(sdev, gen);
 		ida_free(&sdev->contexts, vm->ctx);
 		skald_vm_free(vm);
 		if (ret != -ESTALE && ret != -ETIMEDOUT)

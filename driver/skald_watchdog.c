@@ -86,7 +86,7 @@ static void skald_watchdog_kill(struct skald_device *sdev, struct skald_queue *q
 
 	ret = skald_fw_call(sdev, queue->gen, &mbox);
 	if (ret && ret != -ESTALE && ret != -ETIMEDOUT)
-		skald_device_schedule_reset(sdev, queue->gen, "firmware keeps a hung job");
+		skald_reset_schedule(sdev, queue->gen, "firmware keeps a hung job");
 
 out_unlock:
 	mutex_unlock(&queue->vm->lock);
@@ -107,7 +107,7 @@ static bool skald_watchdog_ask(struct skald_queue *queue, struct skald_mbox *mbo
 	ret = skald_fw_call(queue->sdev, queue->gen, mbox);
 	/* Its number is given back only after it has left the card. */
 	if (ret && skald_queue_span(queue, &span) && ret != -ESTALE && ret != -ETIMEDOUT)
-		skald_device_schedule_reset(queue->sdev, queue->gen,
+		skald_reset_schedule(queue->sdev, queue->gen,
 					    "firmware does not know a queue");
 	return !ret;
 }
@@ -144,14 +144,14 @@ static void skald_watchdog_lost(struct skald_queue *queue, u64 seq, bool ended)
 	struct skald_device *sdev = queue->sdev;
 
 	if (ended) {
-		skald_device_schedule_reset(sdev, queue->gen, "a completion was lost");
+		skald_reset_schedule(sdev, queue->gen, "a completion was lost");
 	} else if (mark->rung_seq != seq) {
 		drm_warn(&sdev->base, "queue %u: job %llu does not begin, ringing again\n",
 			 queue->hw, seq);
 		mark->rung_seq = seq;
 		skald_queue_ring_again(queue);
 	} else {
-		skald_device_schedule_reset(sdev, queue->gen, "a job does not begin");
+		skald_reset_schedule(sdev, queue->gen, "a job does not begin");
 	}
 }
 
@@ -276,7 +276,7 @@ static void skald_watchdog_firmware(struct skald_device *sdev, u32 gen)
 	wd->silent = 0;
 	ret = skald_fw_call(sdev, gen, &mbox);
 	if (ret && ret != -ESTALE && ret != -ETIMEDOUT)
-		skald_device_schedule_reset(sdev, gen, "firmware does not answer a ping");
+		skald_reset_schedule(sdev, gen, "firmware does not answer a ping");
 }
 
 static void skald_watchdog_sample(struct skald_device *sdev, u32 gen)
@@ -285,7 +285,7 @@ static void skald_watchdog_sample(struct skald_device *sdev, u32 gen)
 
 	/* Of a card that left the bus every register is ones. */
 	if (skald_read(sdev, SKALD_REG_ID) != SKALD_DEVICE_ID_VALUE) {
-		skald_device_schedule_reset(sdev, gen, "card does not answer");
+		skald_reset_schedule(sdev, gen, "card does not answer");
 		return;
 	}
 

@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Reset, on top of all that has to do with one: whoever finds the card in trouble only asks for it
+ * (skald_reset_schedule()), and what happens then happens here, in an order that can be read.
+ *
+ * The generation is what everything on the card is known by. It is even while the card works and
+ * odd from the moment in which a reset begins until the card was booted anew; a card that is dead,
+ * or sleeps, stays odd. What was made in another generation than the present one is gone.
+ */
+#include <linux/kobject.h>
+#include <linux/mm.h>
+#include <linux/pci.h>
+
+#include <drm/drm_accel.h>
+#include <drm/drm_drv.h>
+#include <drm/drm_managed.h>
+
+#include "skald_device.h"
+#include "skald_queue.h"
+#include "skald_reset.h"
+#include "skald_trace.h"
+
+/**
+ * skald_reset_is_gen() - is what was made in a generation still on the card?
+ * @sdev: device
+ * @gen: generation
+ *
+ * Return: true if it is. Nothing is made in an odd one.
+ */
+bool skald_reset_is_gen(struct skald_device *sdev, u32 gen)
+{
+	return !(gen & 1) && READ_ONCE(sdev->reset.gen) == gen;
+}
+
+static bool skald_reset_has_gen(struct skald_device *sdev, u32 *gen)
+{
+	*gen = READ_ONCE(sdev->reset.gen);
+	return READ_ONCE(sdev->reset.dead) || !(*gen & 1);
+}
+
+/**
+ * skald_reset_get_gen() - wait until no reset is going on
+ * @sdev: device
+ * @gen: out: the generation
+ *
+ * Return: 0, -EIO if the card is dead, -ERESTARTSYS.
+ */
+int skald_reset_get_gen(struct skald_device *sdev, u32 *gen)
+{
+	struct skald_reset *reset = &sdev->reset;
+	int ret;
+
+	ret = wait_event_interruptible(reset->wait, skald_reset_has_gen(sdev, gen));
+	if (ret)
+		return ret;
+
+	return READ_ONCE(reset->dead) ? -EIO : 0;
+}
+
+/**
+ * skald_reset_wait() - wait until nothing of a generation is used by the card any more
+ * @sdev: device
+ * @gen: a generation, known to have ended or to be about to end
+ *
+ * Until it has stopped the card and made the generation new, a reset allocates nothing, waits for
+ * no fence and for no call, so this may be called where fences are owed and inside drm_dev_enter().
+ */
+void skald_reset_wait(struct skald_device *sdev, u32 gen)
+{
+	struct skald_reset *reset = &sdev->reset;
+
+	wait_event(reset->wait, READ_ONCE(reset->dead) ||
+		   (!skald_reset_is_gen(sdev, gen) && !(READ_ONCE(reset->gen) & 1)));
+}
+
+/**
+ * skald_reset_gate_enter() - keep resets away from the card for some register accesses
+ * @sdev: device
+ * @gen: out: the generation, valid until skald_reset_gate_exit()
+ *
+ * Waits for the end of a reset. What is done inside must be short and must wait for nothing that a
+ * reset brings: no mailbox command.
+ *
+ * Return: 0, -EIO if the card is dead, -ERESTARTSYS if the caller was killed.
+ */
+int skald_reset_gate_enter(struct skald_device *sdev, u32 *gen)
+{
+	struct skald_reset *reset = &sdev->reset;
+
+	for (;;) {
+		/* Page faults come here: other signals cannot interrupt them. */
+		if (wait_event_killable(reset->wait, skald_reset_has_gen(sdev, gen)))
+			return -ERESTARTSYS;
+		if (READ_ONCE(reset->dead))
+			return -EIO;
+
+		down_read(&sdev->reset.gate);
+		if (skald_reset_is_gen(sdev, *gen))
+			return 0;
+		up_read(&sdev->reset.gate);
+	}
+}
+
+/**
+ * skald_reset_gate_exit() - undo skald_reset_gate_enter()
+ * @sdev: device
+ */
+void skald_reset_gate_exit(struct skald_device *sdev)
+{
+	up_read(&sdev->reset.gate);
+}
+
+static void skald_reset_set_gen(struct skald_device *sdev, u32 gen)
+{
+	WRITE_ONCE(sdev->reset.gen, gen);
+	/* Whoever sees the new generation must see all that was done before. */
+	smp_mb();
+	wake_up_all(&sdev->reset.wait);
+}
+
+/* drm_dev_wedged_event() needs a primary node, which accel devices do not have. */
+static void skald_reset_tell(struct skald_device *sdev, const char *how)
+{
+	char event[64];
+	char *envp[2] = { event };
+	int cookie;
+
+	/* The node may go in the middle of a reset, which does not wait for that. */
+	if (!drm_dev_enter(&sdev->base, &cookie))
+		return;
+
+	snprintf(event, sizeof(event), "WEDGED=%s", how);
+	kobject_uevent_env(&sdev->base.accel->kdev->kobj, KOBJ_CHANGE, envp);
+	drm_dev_exit(cookie);
+}
+
+static void skald_reset_each_queue(struct skald_device *sdev, void (*call)(struct skald_queue *queue))
+{
+	struct skald_queue *queue;
+
+	for (unsigned int i = 1; i < sdev->irq.num; i++) {
+		struct skald_vector *vector = &sdev->irq.vectors[i];
+
+		spin_lock(&vector->lock);
+		list_for_each_entry(queue, &vector->queues, vector_node)
+			call(queue);
+		spin_unlock(&vector->lock);
+	}
+}
+
+/* Everything on the card is lost from here on. */
+static void skald_reset_quiesce(struct skald_device *sdev)
+{
+	lockdep_assert_held(&sdev->reset.lock);
+
+	skald_reset_set_gen(sdev, sdev->reset.gen | 1);
+	/* Whoever came through the gate before has left it after this. */
+	down_write(&sdev->reset.gate);
+	up_write(&sdev->reset.gate);
+	/* A reset may close the BARs: what is written to card memory then must not get lost. */
+	unmap_mapping_range(sdev->base.anon_inode->i_mapping, 0, 0, 1);
+	skald_reset_each_queue(sdev, skald_queue_lose);
+	skald_fw_abort_call(sdev);
+	skald_watchdog_stop(sdev);
+	skald_irq_disable(sdev);
+}
+
+/**
+ * skald_reset_pre() - make sure that the driver does not touch the card
+ * @sdev: device
+ *
+ * Must be followed by skald_reset_post().
+ */
+void skald_reset_pre(struct skald_device *sdev)
+{
+	mutex_lock(&sdev->reset.lock);
+	skald_reset_quiesce(sdev);
+}
+
+/* One that fell off the bus does not: better to know than to wait for its firmware. */
+static bool skald_reset_answers(struct skald_device *sdev)
+{
+	u32 id;
+
+	/* After a reset of the function or the bus it may have to end what it was doing. */
+	skald_fw_settle(sdev);
+
+	id = skald_read(sdev, SKALD_REG_ID);
+	if (id == SKALD_DEVICE_ID_VALUE)
+		return true;
+
+	drm_err(&sdev->base, "card does not answer, its ID reads %#x\n", id);
+	return false;
+}
+
+/*
+ * Stops what may still run on the card. One that does not even reset must not reach memory any
+ * more; one that did may, also where an earlier reset or the bus took that from it.
+ */
+static int skald_reset_stop(struct skald_device *sdev)
+{
+	int ret;
+
+	ret = skald_reset_answers(sdev) ? skald_fw_stop(sdev) : -ENXIO;
+	if (ret)
+		pci_clear_master(skald_pdev(sdev));
+	else
+		pci_set_master(skald_pdev(sdev));
+
+	return ret;
+}
+
+/**
+ * skald_reset_post() - stop what may still run on the card and boot it anew
+ * @sdev: device
+ *
+ * On failure the card is dead until a later reset succeeds, or until it is bound again.
+ *
+ * Return: 0 or an error.
+ */
+int skald_reset_post(struct skald_device *sdev)
+{
+	struct skald_reset *reset = &sdev->reset;
+	int ret;
+
+	lockdep_assert_held(&reset->lock);
+
+	ret = skald_reset_stop(sdev);
+
+	/* No DMA from here on: what the jobs used may be reused. */
+	skald_reset_each_queue(sdev, skald_queue_cancel_lost);
+
+	skald_irq_enable(sdev);
+	if (!ret)
+		ret = skald_fw_boot(sdev);
+
+	reset->count++;
+	trace_skald_reset(sdev->base.dev, reset->gen, ret);
+	/* A reset may succeed where the one before did not. */
+	WRITE_ONCE(reset->dead, ret);
+	skald_reset_set_gen(sdev, ret ? reset->gen : reset->gen + 1);
+
+	if (ret)
+		drm_err(&sdev->base,
+			"reset failed (%d), the card is dead until it is reset or bound again\n",
+			ret);
+	else
+		drm_info(&sdev->base, "card was reset, all contexts are lost\n");
+	skald_reset_tell(sdev, ret ? "rebind,bus-reset" : "none");
+	mutex_unlock(&reset->lock);
+
+	/* Its interrupt meant nothing while the generation was odd. */
+	if (!ret)
+		skald_fw_check_alive(sdev);
+	return ret;
+}
+
+static void skald_reset_work(struct work_struct *work)
+{
+	struct skald_device *sdev = container_of(work, struct skald_device, reset.work);
+	struct skald_reset *reset = &sdev->reset;
+	const char *reason;
+	u32 gen;
+
+	spin_lock(&reset->request_lock);
+	reason = reset->reason;
+	gen = reset->work_gen;
+	spin_unlock(&reset->request_lock);
+
+	mutex_lock(&reset->lock);
+	/* Somebody else, a function-level reset, may have been faster. */
+	if (!skald_reset_is_gen(sdev, gen)) {
+		mutex_unlock(&reset->lock);
+		return;
+	}
+
+	drm_err(&sdev->base, "resetting the card: %s\n", reason);
+	skald_reset_quiesce(sdev);
+	skald_reset_post(sdev);
+}
+
+/**
+ * skald_reset_schedule() - reset the card soon
+ * @sdev: device
+ * @gen: generation that has to end; nothing happens if it has
+ * @reason: why, a constant string
+ */
+void skald_reset_schedule(struct skald_device *sdev, u32 gen, const char *reason)
+{
+	struct skald_reset *reset = &sdev->reset;
+
+	spin_lock(&reset->request_lock);
+	/* One that comes late must not take the place of one that is still to be served. */
+	if (skald_reset_is_gen(sdev, gen)) {
+		reset->reason = reason;
+		reset->work_gen = gen;
+		queue_work(sdev->recovery_wq, &reset->work);
+	}
+	spin_unlock(&reset->request_lock);
+}
+
+/*
+ * Stops the card. The generation stays odd: until a reset, or for ever, nothing touches the card.
+ * Calls wait for that, or fail if it is dead until then.
+ */
+static void skald_reset_stop_for(struct skald_device *sdev, bool dead)
+{
+	skald_reset_pre(sdev);
+	skald_reset_stop(sdev);
+	skald_reset_each_queue(sdev, skald_queue_cancel_lost);
+
+	/* Not before it has stopped: who waits frees what the card used. */
+	if (dead)
+		WRITE_ONCE(sdev->reset.dead, true);
+	wake_up_all(&sdev->reset.wait);
+	skald_irq_enable(sdev);
+	mutex_unlock(&sdev->reset.lock);
+}
+
+/**
+ * skald_reset_halt() - stop the card for good
+ * @sdev: device
+ *
+ * The bus has lost it, its driver goes, or the next kernel comes: it is dead until a later reset
+ * or skald_reset_resume().
+ */
+void skald_reset_halt(struct skald_device *sdev)
+{
+	skald_reset_stop_for(sdev, true);
+}
+
+/**
+ * skald_reset_suspend() - stop the card; all contexts are lost
+ * @sdev: device
+ */
+void skald_reset_suspend(struct skald_device *sdev)
+{
+	skald_reset_stop_for(sdev, false);
+}
+
+/**
+ * skald_reset_resume() - boot the card again
+ * @sdev: device
+ *
+ * Return: 0 or an error.
+ */
+int skald_reset_resume(struct skald_device *sdev)
+{
+	mutex_lock(&sdev->reset.lock);
+	skald_irq_disable(sdev);
+	return skald_reset_post(sdev);
+}
+
+/**
+ * skald_reset_begin() - the firmware has booted for the first time: begin the first generation
+ * @sdev: device
+ */
+void skald_reset_begin(struct skald_device *sdev)
+{
+	skald_reset_set_gen(sdev, sdev->reset.gen + 1);
+	/* Its interrupt meant nothing while the generation was odd. */
+	skald_fw_check_alive(sdev);
+}
+
+/**
+ * skald_reset_end() - reset no more
+ * @sdev: device, halted, its handlers gone: nobody is left who could ask for another one
+ */
+void skald_reset_end(struct skald_device *sdev)
+{
+	disable_work_sync(&sdev->reset.work);
+}
+
+/**
+ * skald_reset_init() - prepare for resets, of a card that was not booted yet
+ * @sdev: device
+ *
+ * Return: 0 or an error.
+ */
+int skald_reset_init(struct skald_device *sdev)
+{
+	struct skald_reset *reset = &sdev->reset;
+
+	/* As in a reset: what the card says before its firmware runs concerns who boots it. */
+	reset->gen = 1;
+	init_waitqueue_head(&reset->wait);
+	init_rwsem(&reset->gate);
+	spin_lock_init(&reset->request_lock);
+	INIT_WORK(&reset->work, skald_reset_work);
+	return drmm_mutex_init(&sdev->base, &reset->lock);
+}
