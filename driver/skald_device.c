@@ -75,7 +75,6 @@ static void skald_device_released(struct drm_device *ddev, void *unused)
 		drm_info(ddev, "unbound, %ld objects left\n", left);
 
 	ida_destroy(&sdev->contexts);
-	ida_destroy(&sdev->queues);
 	if (atomic_dec_and_test(&skald_live))
 		wake_up_var(&skald_live);
 }
@@ -221,7 +220,6 @@ static int skald_device_init_sw(struct skald_device *sdev)
 
 	atomic_inc(&skald_live);
 	ida_init(&sdev->contexts);
-	ida_init(&sdev->queues);
 	INIT_LIST_HEAD(&sdev->dma_bos.list);
 	skald_watchdog_init(sdev);
 
@@ -231,6 +229,10 @@ static int skald_device_init_sw(struct skald_device *sdev)
 		return ret;
 
 	ret = skald_reset_init(sdev);
+	if (ret)
+		return ret;
+
+	ret = skald_queues_init(sdev);
 	if (ret)
 		return ret;
 
@@ -288,6 +290,7 @@ int skald_device_init(struct skald_device *sdev)
 	if (ret)
 		goto err_clear_master;
 
+	skald_fw_listen(sdev);
 	ret = skald_fw_boot(sdev);
 	if (ret)
 		goto err_halt;
@@ -334,6 +337,6 @@ void skald_device_unplug(struct skald_device *sdev)
 	skald_irq_fini(sdev);
 	skald_reset_end(sdev);
 	skald_gem_unmap_dma_all(sdev);
-	skald_queue_unplug_all(sdev);
+	skald_queues_unplug(sdev);
 	pci_clear_master(skald_pdev(sdev));
 }

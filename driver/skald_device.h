@@ -25,6 +25,7 @@
 #include "skald_fw.h"
 #include "skald_irq.h"
 #include "skald_mem.h"
+#include "skald_queue.h"
 #include "skald_reset.h"
 #include "skald_watchdog.h"
 
@@ -127,8 +128,8 @@ struct skald_device {
 	/** @contexts: ids of contexts in use */
 	struct ida contexts;
 
-	/** @queues: ids of queues in use */
-	struct ida queues;
+	/** @queues: queues on the card */
+	struct skald_queues queues;
 
 	/** @dma_bos: buffers that may hold a DMA mapping */
 	struct {

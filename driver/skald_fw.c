@@ -315,15 +315,48 @@ void skald_fw_abort_call(struct skald_device *sdev)
 	guard(mutex)(&sdev->fw.lock);
 }
 
-/**
- * skald_fw_died() - the card says that its firmware is dead
- * @sdev: device
- * @gen: generation in which it said so
- */
-void skald_fw_died(struct skald_device *sdev, u32 gen)
+static void skald_fw_died(struct skald_device *sdev, u32 gen)
 {
 	skald_fw_report(sdev, SKALD_STATE_DEAD);
 	skald_reset_schedule(sdev, gen, "firmware died");
+}
+
+static void skald_fw_events(struct skald_irq_client *client)
+{
+	struct skald_fw *fw = container_of(client, struct skald_fw, events);
+	struct skald_device *sdev = container_of(fw, struct skald_device, fw);
+	u32 gen = READ_ONCE(sdev->reset.gen);
+	bool booting = READ_ONCE(fw->booting);
+	u32 events;
+
+	/* In the middle of a reset only STATUS means something; who resets looks at it. */
+	if ((gen & 1) && !booting)
+		return;
+
+	/* Clear first, look then: what happens in between sets the bit again. */
+	events = skald_read(sdev, SKALD_REG_INTR_STATUS);
+	skald_write(sdev, SKALD_REG_INTR_STATUS, events);
+	trace_skald_events(sdev->base.dev, events);
+
+	if (events & SKALD_INTR_MBOX)
+		complete(&fw->response);
+
+	if (events & SKALD_INTR_STATE) {
+		if (booting)
+			complete(&fw->booted);
+		else if (skald_read(sdev, SKALD_REG_STATUS) == SKALD_STATE_DEAD)
+			skald_fw_died(sdev, gen);
+	}
+}
+
+/**
+ * skald_fw_listen() - hear what the card says from here on
+ * @sdev: device, its vectors there
+ */
+void skald_fw_listen(struct skald_device *sdev)
+{
+	sdev->fw.events.service = skald_fw_events;
+	skald_irq_add_client(sdev, &sdev->fw.events);
 }
 
 /**

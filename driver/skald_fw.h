@@ -12,6 +12,8 @@
 
 #include <skald/mbox.h>
 
+#include "skald_irq.h"
+
 struct seq_file;
 struct skald_device;
 
@@ -51,6 +53,9 @@ struct skald_fw {
 
 	/** @tag: of the last command; under @lock */
 	u32 tag;
+
+	/** @events: of vector 0: what the card itself has to say */
+	struct skald_irq_client events;
 };
 
 /**
@@ -62,6 +67,7 @@ struct skald_mbox {
 };
 
 int skald_fw_init(struct skald_device *sdev);
+void skald_fw_listen(struct skald_device *sdev);
 
 void skald_fw_settle(struct skald_device *sdev);
 int skald_fw_stop(struct skald_device *sdev);
@@ -70,7 +76,6 @@ int skald_fw_boot(struct skald_device *sdev);
 int skald_fw_call(struct skald_device *sdev, u32 gen, struct skald_mbox *mbox);
 void skald_fw_abort_call(struct skald_device *sdev);
 
-void skald_fw_died(struct skald_device *sdev, u32 gen);
 void skald_fw_check_alive(struct skald_device *sdev);
 void skald_fw_log_show(struct skald_device *sdev, struct seq_file *m);
 

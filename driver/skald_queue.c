@@ -9,6 +9,7 @@
 #include <linux/slab.h>
 
 #include <drm/drm_drv.h>
+#include <drm/drm_managed.h>
 #include <drm/drm_utils.h>
 
 #include <skald/fault.h>
@@ -87,12 +88,11 @@ static void skald_queue_end_job(struct skald_queue *queue, struct skald_job *job
 
 static void skald_queue_note_stamps(struct skald_queue *queue, const struct skald_job *job)
 {
-	struct skald_vector *vector = &queue->sdev->irq.vectors[queue->vector];
 	const struct skald_stamps *slots = queue->page + SKALD_STAMPS_OFFSET;
 	u64 seq = le64_to_cpu(job->entry.seq);
 
 	skald_stamps_note(queue->stamps, job, &slots[(seq - 1) % SKALD_COMPLETION_SLOTS],
-			  READ_ONCE(vector->time), ktime_get());
+			  skald_irq_time(queue->sdev, queue->irq.vector), ktime_get());
 }
 
 static int skald_queue_note_fault(struct skald_queue *queue, const struct skald_completion *cpl)
@@ -181,7 +181,7 @@ static void skald_queue_notify(struct skald_queue *queue)
 
 /**
  * skald_queue_service() - see what the card has to say
- * @queue: queue, kept by its vector's lock
+ * @queue: queue
  */
 void skald_queue_service(struct skald_queue *queue)
 {
@@ -314,11 +314,8 @@ out_unlock:
 	return ret;
 }
 
-/**
- * skald_queue_lose() - the card is about to be reset: give it no more jobs
- * @queue: queue, kept by its vector's lock
- */
-void skald_queue_lose(struct skald_queue *queue)
+/* The card is about to be reset: give it no more jobs. */
+static void skald_queue_lose(struct skald_queue *queue)
 {
 	spin_lock(&queue->lock);
 	if (queue->state == SKALD_QUEUE_LIVE)
@@ -343,11 +340,8 @@ static void skald_queue_cancel(struct skald_queue *queue, int error)
 	skald_queue_notify(queue);
 }
 
-/**
- * skald_queue_cancel_lost() - end the jobs that the card has forgotten
- * @queue: queue, kept by its vector's lock; the card has stopped
- */
-void skald_queue_cancel_lost(struct skald_queue *queue)
+/* The card has stopped: end the jobs that it has forgotten. */
+static void skald_queue_cancel_lost(struct skald_queue *queue)
 {
 	skald_queue_cancel(queue, -EIO);
 }
@@ -424,7 +418,7 @@ static int skald_queue_hw_create(struct skald_queue *queue,
 			[SKALD_QC_RING_LOG2] = ilog2(SKALD_QUEUE_JOBS),
 			[SKALD_QC_PAGE_LO] = lower_32_bits(queue->page_dma),
 			[SKALD_QC_PAGE_HI] = upper_32_bits(queue->page_dma),
-			[SKALD_QC_VECTOR] = queue->vector,
+			[SKALD_QC_VECTOR] = queue->irq.vector,
 			[SKALD_QC_PRIORITY] = skald_queue_fw_priority(args->priority),
 			[SKALD_QC_SCRATCH] = args->scratch_size,
 			[SKALD_QC_COALESCE_TOKENS] = coalesce ? args->coalesce_tokens :
@@ -460,6 +454,31 @@ static void skald_queue_hw_destroy(struct skald_queue *queue)
 	skald_reset_wait(queue->sdev, queue->gen);
 }
 
+static void skald_queue_irq(struct skald_irq_client *client)
+{
+	skald_queue_service(container_of(client, struct skald_queue, irq));
+}
+
+/* Lets interrupts and resets find a queue that has a ring and a number. */
+static void skald_queue_enter(struct skald_queue *queue)
+{
+	struct skald_device *sdev = queue->sdev;
+
+	queue->irq.vector = 1 + queue->hw % (sdev->irq.num - 1);
+	queue->irq.timed = queue->stamps;
+	queue->irq.service = skald_queue_irq;
+	skald_irq_add_client(sdev, &queue->irq);
+	/* The place is reserved. */
+	xa_store(&sdev->queues.by_hw, queue->hw, queue, GFP_KERNEL);
+}
+
+/* Undoes it; the number is another's from here on. */
+static void skald_queue_leave(struct skald_queue *queue)
+{
+	skald_irq_del_client(queue->sdev, &queue->irq);
+	xa_erase(&queue->sdev->queues.by_hw, queue->hw);
+}
+
 /* Takes the queue off the card. Its jobs have ended afterwards, or end when their turn comes. */
 static void skald_queue_close(struct skald_queue *queue)
 {
@@ -471,36 +490,117 @@ static void skald_queue_close(struct skald_queue *queue)
 	skald_queue_cancel(queue, -ECANCELED);
 	/* As long as it holds DMA memory an unbind has to find it. */
 	skald_queue_free_ring(queue);
-	skald_irq_del_queue(queue);
-	ida_free(&queue->sdev->queues, queue->hw);
+	skald_queue_leave(queue);
+}
+
+/* ---- All of them -------------------------------------------------------------------------- */
+
+static void skald_queues_lose(struct skald_reset_client *client)
+{
+	struct skald_queues *queues = container_of(client, struct skald_queues, reset);
+	struct skald_queue *queue;
+	unsigned long hw;
+
+	xa_lock(&queues->by_hw);
+	xa_for_each(&queues->by_hw, hw, queue)
+		skald_queue_lose(queue);
+	xa_unlock(&queues->by_hw);
+}
+
+static void skald_queues_stopped(struct skald_reset_client *client)
+{
+	struct skald_queues *queues = container_of(client, struct skald_queues, reset);
+	struct skald_queue *queue;
+	unsigned long hw;
+
+	xa_lock(&queues->by_hw);
+	xa_for_each(&queues->by_hw, hw, queue)
+		skald_queue_cancel_lost(queue);
+	xa_unlock(&queues->by_hw);
+}
+
+static const struct skald_reset_ops skald_queues_reset_ops = {
+	.lose = skald_queues_lose,
+	.stopped = skald_queues_stopped,
+};
+
+/**
+ * skald_queues_next() - walk over the queues that are on the card
+ * @sdev: device
+ * @hw: in: where to begin; out: number of the queue found
+ *
+ * Return: the first queue from there on, with a reference, or NULL.
+ */
+struct skald_queue *skald_queues_next(struct skald_device *sdev, u32 *hw)
+{
+	struct skald_queue *queue;
+	unsigned long index = *hw;
+
+	xa_lock(&sdev->queues.by_hw);
+	queue = xa_find(&sdev->queues.by_hw, &index, ULONG_MAX, XA_PRESENT);
+	if (queue)
+		skald_queue_get(queue);
+	xa_unlock(&sdev->queues.by_hw);
+
+	*hw = index;
+	return queue;
 }
 
 /**
- * skald_queue_unplug_all() - take the queue pages from a card that is going away
+ * skald_queues_find() - find a queue by its number on the card
+ * @sdev: device
+ * @hw: number
+ *
+ * Return: queue, with a reference, or NULL.
+ */
+struct skald_queue *skald_queues_find(struct skald_device *sdev, u32 hw)
+{
+	struct skald_queue *queue;
+
+	xa_lock(&sdev->queues.by_hw);
+	queue = xa_load(&sdev->queues.by_hw, hw);
+	if (queue)
+		skald_queue_get(queue);
+	xa_unlock(&sdev->queues.by_hw);
+
+	return queue;
+}
+
+/**
+ * skald_queues_unplug() - take the queue pages from a card that is going away
  * @sdev: device, unplugged and stopped, without interrupts
  */
-void skald_queue_unplug_all(struct skald_device *sdev)
+void skald_queues_unplug(struct skald_device *sdev)
 {
-	for (unsigned int i = 1; i < sdev->irq.num; i++) {
-		struct skald_vector *vector = &sdev->irq.vectors[i];
-		struct skald_queue *queue;
+	struct skald_queue *queue;
 
-		for (;;) {
-			spin_lock(&vector->lock);
-			queue = list_first_entry_or_null(&vector->queues, struct skald_queue,
-							 vector_node);
-			if (queue) {
-				skald_queue_get(queue);
-				list_del_init(&queue->vector_node);
-			}
-			spin_unlock(&vector->lock);
-			if (!queue)
-				break;
-
-			skald_queue_free_ring(queue);
-			skald_queue_put(queue);
-		}
+	for (u32 hw = 0; (queue = skald_queues_next(sdev, &hw)); hw++) {
+		skald_queue_free_ring(queue);
+		skald_queue_put(queue);
 	}
+}
+
+static void skald_queues_fini(struct drm_device *ddev, void *data)
+{
+	struct skald_queues *queues = data;
+
+	xa_destroy(&queues->by_hw);
+}
+
+/**
+ * skald_queues_init() - begin without queues
+ * @sdev: device, not up yet
+ *
+ * Return: 0 or an error.
+ */
+int skald_queues_init(struct skald_device *sdev)
+{
+	struct skald_queues *queues = &sdev->queues;
+
+	xa_init_flags(&queues->by_hw, XA_FLAGS_ALLOC);
+	queues->reset.ops = &skald_queues_reset_ops;
+	skald_reset_add_client(sdev, &queues->reset);
+	return drmm_add_action_or_reset(&sdev->base, skald_queues_fini, queues);
 }
 
 /* ---- Life in the kernel ------------------------------------------------------------------- */
@@ -633,7 +733,7 @@ static struct skald_queue *skald_queue_alloc(struct skald_device *sdev, struct s
 	mutex_init(&queue->submit_lock);
 	spin_lock_init(&queue->lock);
 	INIT_LIST_HEAD(&queue->pending);
-	INIT_LIST_HEAD(&queue->vector_node);
+	INIT_LIST_HEAD(&queue->irq.node);
 	INIT_WORK(&queue->free_work, skald_queue_free_work);
 
 	if (args->flags & DRM_SKALD_QUEUE_KEEP_STAMPS) {
@@ -678,29 +778,28 @@ static int skald_queue_open(struct skald_queue *queue, const struct drm_skald_qu
 	struct skald_device *sdev = queue->sdev;
 	int ret;
 
-	ret = ida_alloc_max(&sdev->queues, sdev->num_queues - 1, GFP_KERNEL);
-	if (ret < 0)
-		return ret == -ENOSPC ? -EUSERS : ret;
-
-	queue->hw = ret;
-	queue->vector = 1 + queue->hw % (sdev->irq.num - 1);
+	/* Nobody finds it before it has a ring. */
+	ret = xa_alloc(&sdev->queues.by_hw, &queue->hw, NULL,
+		       XA_LIMIT(0, sdev->num_queues - 1), GFP_KERNEL_ACCOUNT);
+	if (ret)
+		return ret == -EBUSY ? -EUSERS : ret;
 
 	ret = skald_queue_alloc_ring(queue);
-	if (ret)
-		goto err_ida_free;
+	if (ret) {
+		xa_erase(&sdev->queues.by_hw, queue->hw);
+		return ret;
+	}
 
 	/* Before the card knows it: from then on a reset has to find it. */
-	skald_irq_add_queue(queue);
+	skald_queue_enter(queue);
 	ret = skald_queue_hw_create(queue, args);
 	if (!ret)
 		return 0;
 
 	if (ret == -ETIMEDOUT || ret == -ESTALE)
 		skald_reset_wait(sdev, queue->gen);
-	skald_irq_del_queue(queue);
 	skald_queue_free_ring(queue);
-err_ida_free:
-	ida_free(&sdev->queues, queue->hw);
+	skald_queue_leave(queue);
 	/* A reset took the context. */
 	return ret == -ESTALE || ret == -ETIMEDOUT ? -ENOTRECOVERABLE : ret;
 }

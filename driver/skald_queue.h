@@ -11,9 +11,12 @@
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
+#include <linux/xarray.h>
 
 #include <skald/ring.h>
 
+#include "skald_irq.h"
+#include "skald_reset.h"
 #include "skald_watchdog.h"
 
 struct drm_skald_queue_create;
@@ -75,6 +78,17 @@ struct skald_queue_sums {
 };
 
 /**
+ * struct skald_queues - the queues that are on the card
+ */
+struct skald_queues {
+	/** @by_hw: struct skald_queue by number on the card; their locks nest inside its lock */
+	struct xarray by_hw;
+
+	/** @reset: loses them all */
+	struct skald_reset_client reset;
+};
+
+/**
  * struct skald_queue - a queue
  */
 struct skald_queue {
@@ -96,11 +110,8 @@ struct skald_queue {
 	/** @gen: generation in which the queue was made on the card */
 	u32 gen;
 
-	/** @vector: its interrupt vector */
-	unsigned int vector;
-
-	/** @vector_node: in the vector's list, while on the card; under skald_vector.lock */
-	struct list_head vector_node;
+	/** @irq: with its interrupt vector, while on the card */
+	struct skald_irq_client irq;
 
 	/** @max_budget_ns: time budget of a job at most: some time before the card ends it */
 	u64 max_budget_ns;
@@ -160,6 +171,11 @@ struct skald_queue {
 	struct work_struct free_work;
 };
 
+int skald_queues_init(struct skald_device *sdev);
+struct skald_queue *skald_queues_find(struct skald_device *sdev, u32 hw);
+struct skald_queue *skald_queues_next(struct skald_device *sdev, u32 *hw);
+void skald_queues_unplug(struct skald_device *sdev);
+
 int skald_queue_create(struct skald_file *sfile, struct drm_skald_queue_create *args);
 int skald_queue_destroy(struct skald_file *sfile, u32 id);
 void skald_queue_close_all(struct skald_file *sfile);
@@ -175,8 +191,5 @@ int skald_queue_start_job(struct skald_queue *queue, struct skald_job *job);
 void skald_queue_service(struct skald_queue *queue);
 bool skald_queue_span(struct skald_queue *queue, struct skald_span *span);
 void skald_queue_ring_again(struct skald_queue *queue);
-void skald_queue_lose(struct skald_queue *queue);
-void skald_queue_cancel_lost(struct skald_queue *queue);
-void skald_queue_unplug_all(struct skald_device *sdev);
 
 #endif

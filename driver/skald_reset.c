@@ -16,7 +16,6 @@
 #include <drm/drm_managed.h>
 
 #include "skald_device.h"
-#include "skald_queue.h"
 #include "skald_reset.h"
 #include "skald_trace.h"
 
@@ -134,18 +133,20 @@ static void skald_reset_tell(struct skald_device *sdev, const char *how)
 	drm_dev_exit(cookie);
 }
 
-static void skald_reset_each_queue(struct skald_device *sdev, void (*call)(struct skald_queue *queue))
+static void skald_reset_each_lose(struct skald_device *sdev)
 {
-	struct skald_queue *queue;
+	struct skald_reset_client *client;
 
-	for (unsigned int i = 1; i < sdev->irq.num; i++) {
-		struct skald_vector *vector = &sdev->irq.vectors[i];
+	list_for_each_entry(client, &sdev->reset.clients, node)
+		client->ops->lose(client);
+}
 
-		spin_lock(&vector->lock);
-		list_for_each_entry(queue, &vector->queues, vector_node)
-			call(queue);
-		spin_unlock(&vector->lock);
-	}
+static void skald_reset_each_stopped(struct skald_device *sdev)
+{
+	struct skald_reset_client *client;
+
+	list_for_each_entry(client, &sdev->reset.clients, node)
+		client->ops->stopped(client);
 }
 
 /* Everything on the card is lost from here on. */
@@ -159,7 +160,7 @@ static void skald_reset_quiesce(struct skald_device *sdev)
 	up_write(&sdev->reset.gate);
 	/* A reset may close the BARs: what is written to card memory then must not get lost. */
 	unmap_mapping_range(sdev->base.anon_inode->i_mapping, 0, 0, 1);
-	skald_reset_each_queue(sdev, skald_queue_lose);
+	skald_reset_each_lose(sdev);
 	skald_fw_abort_call(sdev);
 	skald_watchdog_stop(sdev);
 	skald_irq_disable(sdev);
@@ -228,7 +229,7 @@ int skald_reset_post(struct skald_device *sdev)
 	ret = skald_reset_stop(sdev);
 
 	/* No DMA from here on: what the jobs used may be reused. */
-	skald_reset_each_queue(sdev, skald_queue_cancel_lost);
+	skald_reset_each_stopped(sdev);
 
 	skald_irq_enable(sdev);
 	if (!ret)
@@ -307,7 +308,7 @@ static void skald_reset_stop_for(struct skald_device *sdev, bool dead)
 {
 	skald_reset_pre(sdev);
 	skald_reset_stop(sdev);
-	skald_reset_each_queue(sdev, skald_queue_cancel_lost);
+	skald_reset_each_stopped(sdev);
 
 	/* Not before it has stopped: who waits frees what the card used. */
 	if (dead)
@@ -352,6 +353,16 @@ int skald_reset_resume(struct skald_device *sdev)
 }
 
 /**
+ * skald_reset_add_client() - let somebody take part in resets
+ * @sdev: device, not up yet
+ * @client: lives as long as the device
+ */
+void skald_reset_add_client(struct skald_device *sdev, struct skald_reset_client *client)
+{
+	list_add_tail(&client->node, &sdev->reset.clients);
+}
+
+/**
  * skald_reset_begin() - the firmware has booted for the first time: begin the first generation
  * @sdev: device
  */
@@ -383,6 +394,7 @@ int skald_reset_init(struct skald_device *sdev)
 
 	/* As in a reset: what the card says before its firmware runs concerns who boots it. */
 	reset->gen = 1;
+	INIT_LIST_HEAD(&reset->clients);
 	init_waitqueue_head(&reset->wait);
 	init_rwsem(&reset->gate);
 	spin_lock_init(&reset->request_lock);

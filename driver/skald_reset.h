@@ -5,6 +5,7 @@
 #ifndef __SKALD_RESET_H__
 #define __SKALD_RESET_H__
 
+#include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/rwsem.h>
 #include <linux/spinlock.h>
@@ -13,6 +14,34 @@
 #include <linux/workqueue.h>
 
 struct skald_device;
+struct skald_reset_client;
+
+/**
+ * struct skald_reset_ops - what others have to do about a reset
+ *
+ * Fences wait for resets: nothing may be allocated here.
+ */
+struct skald_reset_ops {
+	/**
+	 * @lose: the card is about to be stopped, and what it has will be gone: give it nothing
+	 * more
+	 */
+	void (*lose)(struct skald_reset_client *client);
+
+	/** @stopped: the card has stopped, there is no DMA any more: end what it cannot end */
+	void (*stopped)(struct skald_reset_client *client);
+};
+
+/**
+ * struct skald_reset_client - who has something on the card
+ */
+struct skald_reset_client {
+	/** @node: in skald_reset.clients */
+	struct list_head node;
+
+	/** @ops: called under skald_reset.lock */
+	const struct skald_reset_ops *ops;
+};
 
 /**
  * struct skald_reset - one reset at a time
@@ -44,6 +73,9 @@ struct skald_reset {
 	 */
 	bool dead;
 
+	/** @clients: struct skald_reset_client by node; does not change once the card is up */
+	struct list_head clients;
+
 	/** @wait: woken when @gen changes */
 	wait_queue_head_t wait;
 
@@ -65,6 +97,7 @@ struct skald_reset {
 };
 
 int skald_reset_init(struct skald_device *sdev);
+void skald_reset_add_client(struct skald_device *sdev, struct skald_reset_client *client);
 void skald_reset_begin(struct skald_device *sdev);
 void skald_reset_end(struct skald_device *sdev);
 

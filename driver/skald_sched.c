@@ -26,7 +26,7 @@
  * CANCELLED, those behind a faulted one with BANNED, within a micro-op's cancel bound of 10 ms;
  * their completions arrive as always. If the card does not even do this, or its firmware is dead,
  * it is reset; then no completions arrive and the driver ends the jobs itself, once the card has
- * stopped (skald_queue_lose(), skald_queue_cancel_lost()). Jobs still waiting for their fences
+ * stopped (struct skald_reset_ops). Jobs still waiting for their fences
  * stay in the entity until these signal, hold the queue so long, and fail when their turn comes:
  * their fences keep their order (a job that is refused while others of its queue are on the card
  * ends behind them), and nobody waits for them but the last reference.
@@ -45,7 +45,8 @@
  *	skald_mem.lock		card memory
  *	skald_reset.gate	register accesses, page faults
  *	skald_device.clock_lock	halves of the clock
- *	skald_vector.lock *	queues of a vector
+ *	skald_vector.lock *	who wants to know of interrupts
+ *	skald_queues.by_hw *	queues on the card
  *	skald_queue.lock *	state, ring, jobs on the card
  *	skald_vm.fault_lock *	first fault
  *	skald_reset.request_lock *	who asked for a reset, and why

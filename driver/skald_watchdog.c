@@ -25,22 +25,6 @@
 #define SKALD_WATCHDOG_PERIOD HZ
 #define SKALD_WATCHDOG_STALLS 3
 
-static struct skald_queue *skald_watchdog_find(struct skald_device *sdev, u32 hw)
-{
-	struct skald_vector *vector = &sdev->irq.vectors[1 + hw % (sdev->irq.num - 1)];
-	struct skald_queue *queue, *found = NULL;
-
-	spin_lock(&vector->lock);
-	list_for_each_entry(queue, &vector->queues, vector_node)
-		if (queue->hw == hw)
-			found = queue;
-	if (found)
-		skald_queue_get(found);
-	spin_unlock(&vector->lock);
-
-	return found;
-}
-
 /* The job the card hangs on: the oldest of the queue. */
 static bool skald_watchdog_hung_job(struct skald_queue *queue, struct skald_fault *fault)
 {
@@ -189,37 +173,19 @@ static void skald_watchdog_queue(struct skald_queue *queue, const struct skald_s
 	}
 }
 
-/* Looks at each queue of a vector that has a job on the card, in the order of their numbers. */
-static void skald_watchdog_vector(struct skald_device *sdev, struct skald_vector *vector,
-				  bool idle)
+/* Looks at each queue that has a job on the card. */
+static void skald_watchdog_queues(struct skald_device *sdev, bool idle)
 {
-	struct skald_queue *queue, *next;
+	struct skald_queue *queue;
 	struct skald_span span;
-	s64 last = -1;
 
-	do {
-		next = NULL;
-		spin_lock(&vector->lock);
-		list_for_each_entry(queue, &vector->queues, vector_node)
-			if (queue->hw > last && (!next || queue->hw < next->hw))
-				next = queue;
-		queue = NULL;
-		if (next) {
-			last = next->hw;
-			/* Its interrupt may have been lost. */
-			skald_queue_service(next);
-			if (skald_queue_span(next, &span)) {
-				skald_queue_get(next);
-				queue = next;
-			}
-		}
-		spin_unlock(&vector->lock);
-
-		if (queue) {
+	for (u32 hw = 0; (queue = skald_queues_next(sdev, &hw)); hw++) {
+		/* Its interrupt may have been lost. */
+		skald_queue_service(queue);
+		if (skald_queue_span(queue, &span))
 			skald_watchdog_queue(queue, &span, idle);
-			skald_queue_put(queue);
-		}
-	} while (next);
+		skald_queue_put(queue);
+	}
 }
 
 static u64 skald_watchdog_progress(struct skald_device *sdev)
@@ -250,7 +216,7 @@ static bool skald_watchdog_engine(struct skald_device *sdev)
 
 	if (wd->stalls >= SKALD_WATCHDOG_STALLS) {
 		wd->stalls = 0;
-		queue = skald_watchdog_find(sdev, hw);
+		queue = skald_queues_find(sdev, hw);
 		if (queue) {
 			skald_watchdog_kill(sdev, queue);
 			skald_queue_put(queue);
@@ -291,8 +257,7 @@ static void skald_watchdog_sample(struct skald_device *sdev, u32 gen)
 
 	idle = skald_watchdog_engine(sdev);
 	skald_watchdog_firmware(sdev, gen);
-	for (unsigned int i = 1; i < sdev->irq.num; i++)
-		skald_watchdog_vector(sdev, &sdev->irq.vectors[i], idle);
+	skald_watchdog_queues(sdev, idle);
 }
 
 static void skald_watchdog_work(struct work_struct *work)
