@@ -14,6 +14,7 @@
 #include <drm/drm_gem.h>
 
 #include "skald_bind.h"
+#include "skald_compat.h"
 #include "skald_device.h"
 #include "skald_fence.h"
 #include "skald_gem.h"

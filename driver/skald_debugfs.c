@@ -13,6 +13,11 @@
 
 #include "skald_debugfs.h"
 #include "skald_device.h"
+#include "skald_fw.h"
+#include "skald_irq.h"
+#include "skald_mem.h"
+#include "skald_reset.h"
+#include "skald_watchdog.h"
 
 static struct skald_device *skald_debugfs_device(struct seq_file *m)
 {
@@ -53,8 +58,8 @@ static int skald_debugfs_interrupts(struct seq_file *m, void *unused)
 {
 	struct skald_device *sdev = skald_debugfs_device(m);
 
-	for (unsigned int i = 0; i < sdev->irq.num; i++)
-		seq_printf(m, "%u: %ld\n", i, atomic_long_read(&sdev->irq.vectors[i].count));
+	for (unsigned int i = 0; i < sdev->irq->num; i++)
+		seq_printf(m, "%u: %ld\n", i, atomic_long_read(&sdev->irq->vectors[i].count));
 	return 0;
 }
 
@@ -68,10 +73,10 @@ static int skald_debugfs_status(struct seq_file *m, void *unused)
 	if (!drm_dev_enter(&sdev->base, &cookie))
 		return -ENODEV;
 
-	seq_printf(m, "generation: %u\n", READ_ONCE(sdev->reset.gen));
-	seq_printf(m, "resets: %u\n", READ_ONCE(sdev->reset.count));
-	seq_printf(m, "dead: %d\n", READ_ONCE(sdev->reset.dead));
-	seq_printf(m, "jobs on the card: %d\n", atomic_read(&sdev->watchdog.jobs));
+	seq_printf(m, "generation: %u\n", READ_ONCE(sdev->reset->gen));
+	seq_printf(m, "resets: %u\n", READ_ONCE(sdev->reset->count));
+	seq_printf(m, "dead: %d\n", READ_ONCE(sdev->reset->dead));
+	seq_printf(m, "jobs on the card: %d\n", atomic_read(&sdev->watchdog->jobs));
 	seq_printf(m, "memory used: %llu of %llu\n", skald_mem_used(sdev), sdev->mem_size);
 
 	/* Of a dead card there is no more to tell. */

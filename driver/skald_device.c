@@ -18,9 +18,13 @@
 
 #include "skald_debugfs.h"
 #include "skald_device.h"
+#include "skald_fw.h"
 #include "skald_gem.h"
+#include "skald_irq.h"
+#include "skald_mem.h"
 #include "skald_queue.h"
 #include "skald_reset.h"
+#include "skald_watchdog.h"
 
 /* DRM devices that were not released yet; the module must not go before them. */
 static atomic_t skald_live = ATOMIC_INIT(0);
@@ -221,7 +225,6 @@ static int skald_device_init_sw(struct skald_device *sdev)
 	atomic_inc(&skald_live);
 	ida_init(&sdev->contexts);
 	INIT_LIST_HEAD(&sdev->dma_bos.list);
-	skald_watchdog_init(sdev);
 
 	/* First in, last out. */
 	ret = drmm_add_action_or_reset(&sdev->base, skald_device_released, NULL);
@@ -233,6 +236,10 @@ static int skald_device_init_sw(struct skald_device *sdev)
 		return ret;
 
 	ret = skald_queues_init(sdev);
+	if (ret)
+		return ret;
+
+	ret = skald_watchdog_init(sdev);
 	if (ret)
 		return ret;
 
@@ -305,8 +312,8 @@ int skald_device_init(struct skald_device *sdev)
 	pci_save_state(skald_pdev(sdev));
 	sdev->registered = true;
 	drm_info(&sdev->base, "SK1 with %llu MiB, firmware %u.%u.%u\n", sdev->mem_size >> 20,
-		 sdev->fw.version >> 24, (sdev->fw.version >> 16) & 0xff,
-		 sdev->fw.version & 0xffff);
+		 sdev->fw->version >> 24, (sdev->fw->version >> 16) & 0xff,
+		 sdev->fw->version & 0xffff);
 	return 0;
 
 err_halt:

@@ -22,12 +22,12 @@
 #include <skald/page_table.h>
 #include <skald/regs.h>
 
-#include "skald_fw.h"
-#include "skald_irq.h"
-#include "skald_mem.h"
-#include "skald_queue.h"
-#include "skald_reset.h"
-#include "skald_watchdog.h"
+struct skald_fw;
+struct skald_irq;
+struct skald_mem;
+struct skald_queues;
+struct skald_reset;
+struct skald_watchdog;
 
 /**
  * enum skald_object - what the driver counts, to prove that nothing is left
@@ -111,25 +111,25 @@ struct skald_device {
 	u32 engine_info;
 
 	/** @mem: allocator of card memory */
-	struct skald_mem mem;
+	struct skald_mem *mem;
 
 	/** @fw: firmware and mailbox */
-	struct skald_fw fw;
+	struct skald_fw *fw;
 
 	/** @irq: interrupts */
-	struct skald_irq irq;
+	struct skald_irq *irq;
 
 	/** @watchdog: looks for jobs without progress */
-	struct skald_watchdog watchdog;
+	struct skald_watchdog *watchdog;
 
 	/** @reset: recovery */
-	struct skald_reset reset;
+	struct skald_reset *reset;
 
 	/** @contexts: ids of contexts in use */
 	struct ida contexts;
 
 	/** @queues: queues on the card */
-	struct skald_queues queues;
+	struct skald_queues *queues;
 
 	/** @dma_bos: buffers that may hold a DMA mapping */
 	struct {

@@ -16,9 +16,14 @@
 #include <drm/drm_ioctl.h>
 
 #include "skald_bind.h"
+#include "skald_compat.h"
 #include "skald_device.h"
+#include "skald_fw.h"
 #include "skald_gem.h"
+#include "skald_irq.h"
+#include "skald_mem.h"
 #include "skald_queue.h"
+#include "skald_reset.h"
 #include "skald_sched.h"
 #include "skald_stamps.h"
 #include "skald_vm.h"
@@ -76,9 +81,9 @@ static int skald_query_firmware(struct skald_device *sdev, struct drm_skald_quer
 		return ret;
 	}
 
-	info.version = sdev->fw.version;
-	info.abi = sdev->fw.abi;
-	info.resets = READ_ONCE(sdev->reset.count);
+	info.version = sdev->fw->version;
+	info.abi = sdev->fw->abi;
+	info.resets = READ_ONCE(sdev->reset->count);
 	return skald_query_copy(args, &info, sizeof(info));
 }
 
@@ -370,7 +375,7 @@ static const struct drm_driver skald_driver = {
 static ssize_t fw_version_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	struct skald_device *sdev = dev_get_drvdata(dev);
-	u32 version = sdev->fw.version;
+	u32 version = sdev->fw->version;
 
 	return sysfs_emit(buf, "%u.%u.%u\n", version >> 24, (version >> 16) & 0xff,
 			  version & 0xffff);
@@ -381,7 +386,7 @@ static ssize_t resets_show(struct device *dev, struct device_attribute *attr, ch
 {
 	struct skald_device *sdev = dev_get_drvdata(dev);
 
-	return sysfs_emit(buf, "%u\n", READ_ONCE(sdev->reset.count));
+	return sysfs_emit(buf, "%u\n", READ_ONCE(sdev->reset->count));
 }
 static DEVICE_ATTR_RO(resets);
 

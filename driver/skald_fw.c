@@ -15,8 +15,12 @@
 
 #include <skald/fw_image.h>
 
+#include "skald_compat.h"
 #include "skald_device.h"
 #include "skald_fw.h"
+#include "skald_irq.h"
+#include "skald_mem.h"
+#include "skald_reset.h"
 #include "skald_trace.h"
 
 #define SKALD_FW_NAME "skald/skald_fw.bin"
@@ -68,14 +72,14 @@ static void skald_fw_report(struct skald_device *sdev, u32 state)
 
 static u64 skald_fw_block(struct skald_device *sdev)
 {
-	return gpu_buddy_block_offset(list_first_entry(&sdev->fw.blocks,
+	return gpu_buddy_block_offset(list_first_entry(&sdev->fw->blocks,
 						       struct gpu_buddy_block, link));
 }
 
 static int skald_fw_wait_booted(struct skald_device *sdev)
 {
 	unsigned long deadline = jiffies + SKALD_FW_BOOT_TIMEOUT;
-	struct skald_fw *fw = &sdev->fw;
+	struct skald_fw *fw = sdev->fw;
 	u32 state;
 
 	/* Every change of STATUS wakes, also the one to BOOTING. */
@@ -109,7 +113,7 @@ static int skald_fw_wait_booted(struct skald_device *sdev)
  */
 int skald_fw_boot(struct skald_device *sdev)
 {
-	struct skald_fw *fw = &sdev->fw;
+	struct skald_fw *fw = sdev->fw;
 	u64 offset = skald_fw_block(sdev);
 	int ret;
 
@@ -214,7 +218,7 @@ static bool skald_mbox_busy(struct skald_device *sdev)
  */
 static int skald_fw_wait_response(struct skald_device *sdev, u32 gen)
 {
-	struct skald_fw *fw = &sdev->fw;
+	struct skald_fw *fw = sdev->fw;
 	u32 beat = skald_read(sdev, SKALD_REG_HEARTBEAT), now;
 	const char *reason = "firmware does not answer";
 	unsigned int silent = 0;
@@ -253,7 +257,7 @@ static int skald_fw_read_response(struct skald_device *sdev, u32 gen, struct ska
 	for (unsigned int i = 0; i < SKALD_MBOX_WORDS; i++)
 		mbox->w[i] = skald_read(sdev, SKALD_REG_MBOX_RSP0 + 4 * i);
 
-	if (mbox->w[SKALD_MBOX_W_TAG] == sdev->fw.tag)
+	if (mbox->w[SKALD_MBOX_W_TAG] == sdev->fw->tag)
 		return skald_mbox_errno(mbox->w[SKALD_MBOX_W_STATUS]);
 	if (skald_read(sdev, SKALD_REG_ID) == SKALD_DEVICE_ID_VALUE)
 		return -EPROTO;
@@ -275,7 +279,7 @@ static int skald_fw_read_response(struct skald_device *sdev, u32 gen, struct ska
  */
 int skald_fw_call(struct skald_device *sdev, u32 gen, struct skald_mbox *mbox)
 {
-	struct skald_fw *fw = &sdev->fw;
+	struct skald_fw *fw = sdev->fw;
 	u32 opcode = mbox->w[SKALD_MBOX_W_OPCODE];
 	int ret;
 
@@ -311,8 +315,8 @@ int skald_fw_call(struct skald_device *sdev, u32 gen, struct skald_mbox *mbox)
  */
 void skald_fw_abort_call(struct skald_device *sdev)
 {
-	complete(&sdev->fw.response);
-	guard(mutex)(&sdev->fw.lock);
+	complete(&sdev->fw->response);
+	guard(mutex)(&sdev->fw->lock);
 }
 
 static void skald_fw_died(struct skald_device *sdev, u32 gen)
@@ -324,8 +328,8 @@ static void skald_fw_died(struct skald_device *sdev, u32 gen)
 static void skald_fw_events(struct skald_irq_client *client)
 {
 	struct skald_fw *fw = container_of(client, struct skald_fw, events);
-	struct skald_device *sdev = container_of(fw, struct skald_device, fw);
-	u32 gen = READ_ONCE(sdev->reset.gen);
+	struct skald_device *sdev = fw->sdev;
+	u32 gen = READ_ONCE(sdev->reset->gen);
 	bool booting = READ_ONCE(fw->booting);
 	u32 events;
 
@@ -355,8 +359,8 @@ static void skald_fw_events(struct skald_irq_client *client)
  */
 void skald_fw_listen(struct skald_device *sdev)
 {
-	sdev->fw.events.service = skald_fw_events;
-	skald_irq_add_client(sdev, &sdev->fw.events);
+	sdev->fw->events.service = skald_fw_events;
+	skald_irq_add_client(sdev, &sdev->fw->events);
 }
 
 /**
@@ -421,8 +425,14 @@ static void skald_fw_free(struct drm_device *ddev, void *data)
 int skald_fw_init(struct skald_device *sdev)
 {
 	const struct firmware *file;
-	struct skald_fw *fw = &sdev->fw;
+	struct skald_fw *fw;
 	int ret;
+
+	fw = drmm_kzalloc(&sdev->base, sizeof(*fw), GFP_KERNEL);
+	if (!fw)
+		return -ENOMEM;
+	sdev->fw = fw;
+	fw->sdev = sdev;
 
 	init_completion(&fw->booted);
 	init_completion(&fw->response);

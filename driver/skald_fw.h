@@ -21,6 +21,9 @@ struct skald_device;
  * struct skald_fw - the firmware of a card
  */
 struct skald_fw {
+	/** @sdev: device */
+	struct skald_device *sdev;
+
 	/** @image: copy of the image, so that a reset need not ask user space; never changes */
 	void *image;
 

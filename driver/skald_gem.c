@@ -14,8 +14,12 @@
 #include <drm/drm_gem.h>
 #include <drm/drm_prime.h>
 
+#include "skald_compat.h"
 #include "skald_device.h"
+#include "skald_fw.h"
 #include "skald_gem.h"
+#include "skald_mem.h"
+#include "skald_reset.h"
 
 /**
  * skald_bo_track() - count a finished buffer and remember that it may hold a DMA mapping
@@ -227,7 +231,7 @@ static int skald_card_zero_range(struct skald_device *sdev, u32 gen, u64 offset,
 {
 	int ret = 0;
 
-	if (SKALD_ABI_MINOR(sdev->fw.abi) < 1) {
+	if (SKALD_ABI_MINOR(sdev->fw->abi) < 1) {
 		memset_io(sdev->mem_io + offset, 0, size);
 		return 0;
 	}
@@ -260,7 +264,7 @@ static int skald_card_zero(struct skald_device *sdev, struct skald_bo *bo, u32 g
 
 	list_for_each_entry(block, &bo->card.blocks, link) {
 		ret = skald_card_zero_range(sdev, gen, gpu_buddy_block_offset(block),
-					    gpu_buddy_block_size(&sdev->mem.mm, block));
+					    gpu_buddy_block_size(&sdev->mem->mm, block));
 		if (ret)
 			return ret;
 	}
@@ -286,7 +290,7 @@ static int skald_card_populate(struct skald_device *sdev, struct skald_bo *bo)
 
 	list_for_each_entry(block, &bo->card.blocks, link) {
 		u64 offset = gpu_buddy_block_offset(block);
-		u64 end = offset + gpu_buddy_block_size(&sdev->mem.mm, block);
+		u64 end = offset + gpu_buddy_block_size(&sdev->mem->mm, block);
 
 		for (; offset < end; offset += SKALD_BIG_PAGE_SIZE)
 			bo->card.chunk[n++] = offset;

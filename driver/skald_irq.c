@@ -6,7 +6,10 @@
  */
 #include <linux/interrupt.h>
 
+#include <drm/drm_managed.h>
+
 #include "skald_device.h"
+#include "skald_irq.h"
 
 static irqreturn_t skald_irq_hard(int irq, void *data)
 {
@@ -38,7 +41,7 @@ static irqreturn_t skald_irq_thread(int irq, void *data)
  */
 void skald_irq_add_client(struct skald_device *sdev, struct skald_irq_client *client)
 {
-	struct skald_vector *vector = &sdev->irq.vectors[client->vector];
+	struct skald_vector *vector = &sdev->irq->vectors[client->vector];
 
 	spin_lock(&vector->lock);
 	list_add_tail(&client->node, &vector->clients);
@@ -53,7 +56,7 @@ void skald_irq_add_client(struct skald_device *sdev, struct skald_irq_client *cl
  */
 void skald_irq_del_client(struct skald_device *sdev, struct skald_irq_client *client)
 {
-	struct skald_vector *vector = &sdev->irq.vectors[client->vector];
+	struct skald_vector *vector = &sdev->irq->vectors[client->vector];
 
 	spin_lock(&vector->lock);
 	list_del_init(&client->node);
@@ -70,7 +73,7 @@ void skald_irq_del_client(struct skald_device *sdev, struct skald_irq_client *cl
  */
 ktime_t skald_irq_time(struct skald_device *sdev, unsigned int vector)
 {
-	return READ_ONCE(sdev->irq.vectors[vector].time);
+	return READ_ONCE(sdev->irq->vectors[vector].time);
 }
 
 /**
@@ -83,8 +86,8 @@ u64 skald_irq_total(struct skald_device *sdev)
 {
 	u64 total = 0;
 
-	for (unsigned int i = 0; i < sdev->irq.num; i++)
-		total += atomic_long_read(&sdev->irq.vectors[i].count);
+	for (unsigned int i = 0; i < sdev->irq->num; i++)
+		total += atomic_long_read(&sdev->irq->vectors[i].count);
 
 	return total;
 }
@@ -95,7 +98,7 @@ u64 skald_irq_total(struct skald_device *sdev)
  */
 void skald_irq_disable(struct skald_device *sdev)
 {
-	for (unsigned int i = 0; i < sdev->irq.requested; i++)
+	for (unsigned int i = 0; i < sdev->irq->requested; i++)
 		disable_irq(pci_irq_vector(skald_pdev(sdev), i));
 }
 
@@ -105,7 +108,7 @@ void skald_irq_disable(struct skald_device *sdev)
  */
 void skald_irq_enable(struct skald_device *sdev)
 {
-	for (unsigned int i = 0; i < sdev->irq.requested; i++)
+	for (unsigned int i = 0; i < sdev->irq->requested; i++)
 		enable_irq(pci_irq_vector(skald_pdev(sdev), i));
 }
 
@@ -115,7 +118,7 @@ void skald_irq_enable(struct skald_device *sdev)
  */
 void skald_irq_fini(struct skald_device *sdev)
 {
-	struct skald_irq *irq = &sdev->irq;
+	struct skald_irq *irq = sdev->irq;
 
 	while (irq->requested) {
 		irq->requested--;
@@ -135,8 +138,13 @@ void skald_irq_fini(struct skald_device *sdev)
 int skald_irq_init(struct skald_device *sdev)
 {
 	struct pci_dev *pdev = skald_pdev(sdev);
-	struct skald_irq *irq = &sdev->irq;
+	struct skald_irq *irq;
 	int ret;
+
+	irq = drmm_kzalloc(&sdev->base, sizeof(*irq), GFP_KERNEL);
+	if (!irq)
+		return -ENOMEM;
+	sdev->irq = irq;
 
 	ret = pci_alloc_irq_vectors(pdev, 2, SKALD_NUM_VECTORS, PCI_IRQ_MSIX);
 	if (ret < 0)

@@ -9,6 +9,7 @@
 #include <linux/slab.h>
 
 #include "skald_device.h"
+#include "skald_mem.h"
 #include "skald_mmu.h"
 
 #define SKALD_ROOT_LEVEL (SKALD_PT_LEVELS - 1)

@@ -15,11 +15,16 @@
 #include <skald/fault.h>
 
 #include "skald_device.h"
+#include "skald_fw.h"
+#include "skald_irq.h"
+#include "skald_mem.h"
 #include "skald_queue.h"
+#include "skald_reset.h"
 #include "skald_sched.h"
 #include "skald_stamps.h"
 #include "skald_trace.h"
 #include "skald_vm.h"
+#include "skald_watchdog.h"
 
 #define SKALD_COALESCE_TOKENS_DEFAULT 16
 #define SKALD_COALESCE_US_DEFAULT 60000
@@ -161,7 +166,7 @@ static bool skald_queue_reap(struct skald_queue *queue)
 		if (queue->stamps)
 			skald_queue_note_stamps(queue, job);
 
-		engine_ns = SKALD_ABI_MINOR(queue->sdev->fw.abi) >= 2 ?
+		engine_ns = SKALD_ABI_MINOR(queue->sdev->fw->abi) >= 2 ?
 			    (u64)le32_to_cpu(cpl.engine_us) * NSEC_PER_USEC :
 			    skald_queue_guess_engine_ns(queue, job);
 		error = skald_queue_job_error(queue, &cpl);
@@ -429,7 +434,7 @@ static int skald_queue_hw_create(struct skald_queue *queue,
 	};
 
 	BUILD_BUG_ON(DRM_SKALD_JOB_MS_MAX != SKALD_JOB_MS_MAX);
-	if (SKALD_ABI_MINOR(queue->sdev->fw.abi) >= 2)
+	if (SKALD_ABI_MINOR(queue->sdev->fw->abi) >= 2)
 		mbox.w[SKALD_QC_JOB_MS] = args->max_job_ms;
 
 	return skald_fw_call(queue->sdev, queue->gen, &mbox);
@@ -464,19 +469,19 @@ static void skald_queue_enter(struct skald_queue *queue)
 {
 	struct skald_device *sdev = queue->sdev;
 
-	queue->irq.vector = 1 + queue->hw % (sdev->irq.num - 1);
+	queue->irq.vector = 1 + queue->hw % (sdev->irq->num - 1);
 	queue->irq.timed = queue->stamps;
 	queue->irq.service = skald_queue_irq;
 	skald_irq_add_client(sdev, &queue->irq);
 	/* The place is reserved. */
-	xa_store(&sdev->queues.by_hw, queue->hw, queue, GFP_KERNEL);
+	xa_store(&sdev->queues->by_hw, queue->hw, queue, GFP_KERNEL);
 }
 
 /* Undoes it; the number is another's from here on. */
 static void skald_queue_leave(struct skald_queue *queue)
 {
 	skald_irq_del_client(queue->sdev, &queue->irq);
-	xa_erase(&queue->sdev->queues.by_hw, queue->hw);
+	xa_erase(&queue->sdev->queues->by_hw, queue->hw);
 }
 
 /* Takes the queue off the card. Its jobs have ended afterwards, or end when their turn comes. */
@@ -536,11 +541,11 @@ struct skald_queue *skald_queues_next(struct skald_device *sdev, u32 *hw)
 	struct skald_queue *queue;
 	unsigned long index = *hw;
 
-	xa_lock(&sdev->queues.by_hw);
-	queue = xa_find(&sdev->queues.by_hw, &index, ULONG_MAX, XA_PRESENT);
+	xa_lock(&sdev->queues->by_hw);
+	queue = xa_find(&sdev->queues->by_hw, &index, ULONG_MAX, XA_PRESENT);
 	if (queue)
 		skald_queue_get(queue);
-	xa_unlock(&sdev->queues.by_hw);
+	xa_unlock(&sdev->queues->by_hw);
 
 	*hw = index;
 	return queue;
@@ -557,11 +562,11 @@ struct skald_queue *skald_queues_find(struct skald_device *sdev, u32 hw)
 {
 	struct skald_queue *queue;
 
-	xa_lock(&sdev->queues.by_hw);
-	queue = xa_load(&sdev->queues.by_hw, hw);
+	xa_lock(&sdev->queues->by_hw);
+	queue = xa_load(&sdev->queues->by_hw, hw);
 	if (queue)
 		skald_queue_get(queue);
-	xa_unlock(&sdev->queues.by_hw);
+	xa_unlock(&sdev->queues->by_hw);
 
 	return queue;
 }
@@ -595,8 +600,13 @@ static void skald_queues_fini(struct drm_device *ddev, void *data)
  */
 int skald_queues_init(struct skald_device *sdev)
 {
-	struct skald_queues *queues = &sdev->queues;
+	struct skald_queues *queues;
 
+	queues = drmm_kzalloc(&sdev->base, sizeof(*queues), GFP_KERNEL);
+	if (!queues)
+		return -ENOMEM;
+
+	sdev->queues = queues;
 	xa_init_flags(&queues->by_hw, XA_FLAGS_ALLOC);
 	queues->reset.ops = &skald_queues_reset_ops;
 	skald_reset_add_client(sdev, &queues->reset);
@@ -779,14 +789,14 @@ static int skald_queue_open(struct skald_queue *queue, const struct drm_skald_qu
 	int ret;
 
 	/* Nobody finds it before it has a ring. */
-	ret = xa_alloc(&sdev->queues.by_hw, &queue->hw, NULL,
+	ret = xa_alloc(&sdev->queues->by_hw, &queue->hw, NULL,
 		       XA_LIMIT(0, sdev->num_queues - 1), GFP_KERNEL_ACCOUNT);
 	if (ret)
 		return ret == -EBUSY ? -EUSERS : ret;
 
 	ret = skald_queue_alloc_ring(queue);
 	if (ret) {
-		xa_erase(&sdev->queues.by_hw, queue->hw);
+		xa_erase(&sdev->queues->by_hw, queue->hw);
 		return ret;
 	}
 

@@ -16,8 +16,11 @@
 #include <drm/drm_managed.h>
 
 #include "skald_device.h"
+#include "skald_fw.h"
+#include "skald_irq.h"
 #include "skald_reset.h"
 #include "skald_trace.h"
+#include "skald_watchdog.h"
 
 /**
  * skald_reset_is_gen() - is what was made in a generation still on the card?
@@ -28,13 +31,13 @@
  */
 bool skald_reset_is_gen(struct skald_device *sdev, u32 gen)
 {
-	return !(gen & 1) && READ_ONCE(sdev->reset.gen) == gen;
+	return !(gen & 1) && READ_ONCE(sdev->reset->gen) == gen;
 }
 
 static bool skald_reset_has_gen(struct skald_device *sdev, u32 *gen)
 {
-	*gen = READ_ONCE(sdev->reset.gen);
-	return READ_ONCE(sdev->reset.dead) || !(*gen & 1);
+	*gen = READ_ONCE(sdev->reset->gen);
+	return READ_ONCE(sdev->reset->dead) || !(*gen & 1);
 }
 
 /**
@@ -46,7 +49,7 @@ static bool skald_reset_has_gen(struct skald_device *sdev, u32 *gen)
  */
 int skald_reset_get_gen(struct skald_device *sdev, u32 *gen)
 {
-	struct skald_reset *reset = &sdev->reset;
+	struct skald_reset *reset = sdev->reset;
 	int ret;
 
 	ret = wait_event_interruptible(reset->wait, skald_reset_has_gen(sdev, gen));
@@ -66,7 +69,7 @@ int skald_reset_get_gen(struct skald_device *sdev, u32 *gen)
  */
 void skald_reset_wait(struct skald_device *sdev, u32 gen)
 {
-	struct skald_reset *reset = &sdev->reset;
+	struct skald_reset *reset = sdev->reset;
 
 	wait_event(reset->wait, READ_ONCE(reset->dead) ||
 		   (!skald_reset_is_gen(sdev, gen) && !(READ_ONCE(reset->gen) & 1)));
@@ -84,7 +87,7 @@ void skald_reset_wait(struct skald_device *sdev, u32 gen)
  */
 int skald_reset_gate_enter(struct skald_device *sdev, u32 *gen)
 {
-	struct skald_reset *reset = &sdev->reset;
+	struct skald_reset *reset = sdev->reset;
 
 	for (;;) {
 		/* Page faults come here: other signals cannot interrupt them. */
@@ -93,10 +96,10 @@ int skald_reset_gate_enter(struct skald_device *sdev, u32 *gen)
 		if (READ_ONCE(reset->dead))
 			return -EIO;
 
-		down_read(&sdev->reset.gate);
+		down_read(&sdev->reset->gate);
 		if (skald_reset_is_gen(sdev, *gen))
 			return 0;
-		up_read(&sdev->reset.gate);
+		up_read(&sdev->reset->gate);
 	}
 }
 
@@ -106,15 +109,15 @@ int skald_reset_gate_enter(struct skald_device *sdev, u32 *gen)
  */
 void skald_reset_gate_exit(struct skald_device *sdev)
 {
-	up_read(&sdev->reset.gate);
+	up_read(&sdev->reset->gate);
 }
 
 static void skald_reset_set_gen(struct skald_device *sdev, u32 gen)
 {
-	WRITE_ONCE(sdev->reset.gen, gen);
+	WRITE_ONCE(sdev->reset->gen, gen);
 	/* Whoever sees the new generation must see all that was done before. */
 	smp_mb();
-	wake_up_all(&sdev->reset.wait);
+	wake_up_all(&sdev->reset->wait);
 }
 
 /* drm_dev_wedged_event() needs a primary node, which accel devices do not have. */
@@ -137,7 +140,7 @@ static void skald_reset_each_lose(struct skald_device *sdev)
 {
 	struct skald_reset_client *client;
 
-	list_for_each_entry(client, &sdev->reset.clients, node)
+	list_for_each_entry(client, &sdev->reset->clients, node)
 		client->ops->lose(client);
 }
 
@@ -145,19 +148,19 @@ static void skald_reset_each_stopped(struct skald_device *sdev)
 {
 	struct skald_reset_client *client;
 
-	list_for_each_entry(client, &sdev->reset.clients, node)
+	list_for_each_entry(client, &sdev->reset->clients, node)
 		client->ops->stopped(client);
 }
 
 /* Everything on the card is lost from here on. */
 static void skald_reset_quiesce(struct skald_device *sdev)
 {
-	lockdep_assert_held(&sdev->reset.lock);
+	lockdep_assert_held(&sdev->reset->lock);
 
-	skald_reset_set_gen(sdev, sdev->reset.gen | 1);
+	skald_reset_set_gen(sdev, sdev->reset->gen | 1);
 	/* Whoever came through the gate before has left it after this. */
-	down_write(&sdev->reset.gate);
-	up_write(&sdev->reset.gate);
+	down_write(&sdev->reset->gate);
+	up_write(&sdev->reset->gate);
 	/* A reset may close the BARs: what is written to card memory then must not get lost. */
 	unmap_mapping_range(sdev->base.anon_inode->i_mapping, 0, 0, 1);
 	skald_reset_each_lose(sdev);
@@ -174,7 +177,7 @@ static void skald_reset_quiesce(struct skald_device *sdev)
  */
 void skald_reset_pre(struct skald_device *sdev)
 {
-	mutex_lock(&sdev->reset.lock);
+	mutex_lock(&sdev->reset->lock);
 	skald_reset_quiesce(sdev);
 }
 
@@ -221,7 +224,7 @@ static int skald_reset_stop(struct skald_device *sdev)
  */
 int skald_reset_post(struct skald_device *sdev)
 {
-	struct skald_reset *reset = &sdev->reset;
+	struct skald_reset *reset = sdev->reset;
 	int ret;
 
 	lockdep_assert_held(&reset->lock);
@@ -258,8 +261,8 @@ int skald_reset_post(struct skald_device *sdev)
 
 static void skald_reset_work(struct work_struct *work)
 {
-	struct skald_device *sdev = container_of(work, struct skald_device, reset.work);
-	struct skald_reset *reset = &sdev->reset;
+	struct skald_reset *reset = container_of(work, struct skald_reset, work);
+	struct skald_device *sdev = reset->sdev;
 	const char *reason;
 	u32 gen;
 
@@ -288,7 +291,7 @@ static void skald_reset_work(struct work_struct *work)
  */
 void skald_reset_schedule(struct skald_device *sdev, u32 gen, const char *reason)
 {
-	struct skald_reset *reset = &sdev->reset;
+	struct skald_reset *reset = sdev->reset;
 
 	spin_lock(&reset->request_lock);
 	/* One that comes late must not take the place of one that is still to be served. */
@@ -312,10 +315,10 @@ static void skald_reset_stop_for(struct skald_device *sdev, bool dead)
 
 	/* Not before it has stopped: who waits frees what the card used. */
 	if (dead)
-		WRITE_ONCE(sdev->reset.dead, true);
-	wake_up_all(&sdev->reset.wait);
+		WRITE_ONCE(sdev->reset->dead, true);
+	wake_up_all(&sdev->reset->wait);
 	skald_irq_enable(sdev);
-	mutex_unlock(&sdev->reset.lock);
+	mutex_unlock(&sdev->reset->lock);
 }
 
 /**
@@ -347,7 +350,7 @@ void skald_reset_suspend(struct skald_device *sdev)
  */
 int skald_reset_resume(struct skald_device *sdev)
 {
-	mutex_lock(&sdev->reset.lock);
+	mutex_lock(&sdev->reset->lock);
 	skald_irq_disable(sdev);
 	return skald_reset_post(sdev);
 }
@@ -359,7 +362,7 @@ int skald_reset_resume(struct skald_device *sdev)
  */
 void skald_reset_add_client(struct skald_device *sdev, struct skald_reset_client *client)
 {
-	list_add_tail(&client->node, &sdev->reset.clients);
+	list_add_tail(&client->node, &sdev->reset->clients);
 }
 
 /**
@@ -368,7 +371,7 @@ void skald_reset_add_client(struct skald_device *sdev, struct skald_reset_client
  */
 void skald_reset_begin(struct skald_device *sdev)
 {
-	skald_reset_set_gen(sdev, sdev->reset.gen + 1);
+	skald_reset_set_gen(sdev, sdev->reset->gen + 1);
 	/* Its interrupt meant nothing while the generation was odd. */
 	skald_fw_check_alive(sdev);
 }
@@ -379,7 +382,7 @@ void skald_reset_begin(struct skald_device *sdev)
  */
 void skald_reset_end(struct skald_device *sdev)
 {
-	disable_work_sync(&sdev->reset.work);
+	disable_work_sync(&sdev->reset->work);
 }
 
 /**
@@ -390,8 +393,14 @@ void skald_reset_end(struct skald_device *sdev)
  */
 int skald_reset_init(struct skald_device *sdev)
 {
-	struct skald_reset *reset = &sdev->reset;
+	struct skald_reset *reset;
 
+	reset = drmm_kzalloc(&sdev->base, sizeof(*reset), GFP_KERNEL);
+	if (!reset)
+		return -ENOMEM;
+
+	sdev->reset = reset;
+	reset->sdev = sdev;
 	/* As in a reset: what the card says before its firmware runs concerns who boots it. */
 	reset->gen = 1;
 	INIT_LIST_HEAD(&reset->clients);

@@ -51,6 +51,9 @@ struct skald_reset_client {
  * ends: what carries an older number is gone.
  */
 struct skald_reset {
+	/** @sdev: device */
+	struct skald_device *sdev;
+
 	/** @lock: held from skald_reset_pre() to skald_reset_post() */
 	struct mutex lock;
 

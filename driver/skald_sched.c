@@ -58,8 +58,10 @@
 
 #include <skald/fault.h>
 
+#include "skald_compat.h"
 #include "skald_device.h"
 #include "skald_queue.h"
+#include "skald_reset.h"
 #include "skald_sched.h"
 #include "skald_sync.h"
 #include "skald_trace.h"

@@ -8,6 +8,7 @@
 
 #include "skald_device.h"
 #include "skald_queue.h"
+#include "skald_reset.h"
 #include "skald_sched.h"
 #include "skald_stamps.h"
 

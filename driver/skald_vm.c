@@ -14,7 +14,9 @@
 #include "skald_bind.h"
 #include "skald_device.h"
 #include "skald_fence.h"
+#include "skald_fw.h"
 #include "skald_queue.h"
+#include "skald_reset.h"
 #include "skald_trace.h"
 #include "skald_vm.h"
 

@@ -13,10 +13,14 @@
  *
  * Time alone proves nothing: the card may be slow.
  */
+#include <drm/drm_managed.h>
+
 #include <skald/fault.h>
 
 #include "skald_device.h"
+#include "skald_fw.h"
 #include "skald_queue.h"
+#include "skald_reset.h"
 #include "skald_sched.h"
 #include "skald_trace.h"
 #include "skald_vm.h"
@@ -152,7 +156,7 @@ static void skald_watchdog_queue(struct skald_queue *queue, const struct skald_s
 	mark->lost_seq = span->first;
 
 	/* A job that is alone and runs is the engine's affair, and has no turns. */
-	if (!idle && atomic_read(&queue->sdev->watchdog.jobs) == 1) {
+	if (!idle && atomic_read(&queue->sdev->watchdog->jobs) == 1) {
 		mark->lost = 0;
 		return;
 	}
@@ -199,7 +203,7 @@ static u64 skald_watchdog_progress(struct skald_device *sdev)
 /* Sees whether the engine hangs. True if it did nothing since the sample before. */
 static bool skald_watchdog_engine(struct skald_device *sdev)
 {
-	struct skald_watchdog *wd = &sdev->watchdog;
+	struct skald_watchdog *wd = sdev->watchdog;
 	bool busy = skald_read(sdev, SKALD_REG_ENGINE_STATE);
 	u32 hw = skald_read(sdev, SKALD_REG_ENGINE_QUEUE);
 	u64 progress = skald_watchdog_progress(sdev);
@@ -231,7 +235,7 @@ static void skald_watchdog_firmware(struct skald_device *sdev, u32 gen)
 {
 	struct skald_mbox mbox = { .w = { [SKALD_MBOX_W_OPCODE] = SKALD_MBOX_PING } };
 	u32 beat = skald_read(sdev, SKALD_REG_HEARTBEAT);
-	struct skald_watchdog *wd = &sdev->watchdog;
+	struct skald_watchdog *wd = sdev->watchdog;
 	int ret;
 
 	wd->silent = beat == wd->beat ? wd->silent + 1 : 0;
@@ -262,17 +266,18 @@ static void skald_watchdog_sample(struct skald_device *sdev, u32 gen)
 
 static void skald_watchdog_work(struct work_struct *work)
 {
-	struct skald_device *sdev = container_of(to_delayed_work(work), struct skald_device,
-						 watchdog.work);
-	u32 gen = READ_ONCE(sdev->reset.gen);
+	struct skald_watchdog *wd = container_of(to_delayed_work(work), struct skald_watchdog,
+						 work);
+	struct skald_device *sdev = wd->sdev;
+	u32 gen = READ_ONCE(sdev->reset->gen);
 
 	/* A reset stops this work before it touches the card. */
 	if (gen & 1)
 		return;
 
 	skald_watchdog_sample(sdev, gen);
-	if (atomic_read(&sdev->watchdog.jobs))
-		queue_delayed_work(sdev->recovery_wq, &sdev->watchdog.work, SKALD_WATCHDOG_PERIOD);
+	if (atomic_read(&wd->jobs))
+		queue_delayed_work(sdev->recovery_wq, &wd->work, SKALD_WATCHDOG_PERIOD);
 }
 
 /**
@@ -282,8 +287,8 @@ static void skald_watchdog_work(struct work_struct *work)
 void skald_watchdog_job_started(struct skald_device *sdev)
 {
 	/* Does nothing if it is queued already. */
-	if (atomic_inc_return(&sdev->watchdog.jobs) == 1)
-		queue_delayed_work(sdev->recovery_wq, &sdev->watchdog.work, SKALD_WATCHDOG_PERIOD);
+	if (atomic_inc_return(&sdev->watchdog->jobs) == 1)
+		queue_delayed_work(sdev->recovery_wq, &sdev->watchdog->work, SKALD_WATCHDOG_PERIOD);
 }
 
 /**
@@ -292,7 +297,7 @@ void skald_watchdog_job_started(struct skald_device *sdev)
  */
 void skald_watchdog_job_ended(struct skald_device *sdev)
 {
-	atomic_dec(&sdev->watchdog.jobs);
+	atomic_dec(&sdev->watchdog->jobs);
 }
 
 /**
@@ -301,16 +306,27 @@ void skald_watchdog_job_ended(struct skald_device *sdev)
  */
 void skald_watchdog_stop(struct skald_device *sdev)
 {
-	cancel_delayed_work_sync(&sdev->watchdog.work);
-	sdev->watchdog.stalls = 0;
-	sdev->watchdog.silent = 0;
+	cancel_delayed_work_sync(&sdev->watchdog->work);
+	sdev->watchdog->stalls = 0;
+	sdev->watchdog->silent = 0;
 }
 
 /**
  * skald_watchdog_init() - prepare the watchdog
  * @sdev: device
+ *
+ * Return: 0 or an error.
  */
-void skald_watchdog_init(struct skald_device *sdev)
+int skald_watchdog_init(struct skald_device *sdev)
 {
-	INIT_DELAYED_WORK(&sdev->watchdog.work, skald_watchdog_work);
+	struct skald_watchdog *wd;
+
+	wd = drmm_kzalloc(&sdev->base, sizeof(*wd), GFP_KERNEL);
+	if (!wd)
+		return -ENOMEM;
+
+	wd->sdev = sdev;
+	INIT_DELAYED_WORK(&wd->work, skald_watchdog_work);
+	sdev->watchdog = wd;
+	return 0;
 }
