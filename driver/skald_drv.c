@@ -22,6 +22,7 @@
 #include "skald_gem.h"
 #include "skald_irq.h"
 #include "skald_mem.h"
+#include "skald_progress.h"
 #include "skald_queue.h"
 #include "skald_reset.h"
 #include "skald_sched.h"
@@ -242,7 +243,7 @@ static int skald_wait_progress_ioctl(struct drm_device *ddev, void *data, struct
 	if (drm_dev_is_unplugged(ddev))
 		return -ENODEV;
 
-	return skald_queue_wait_progress(file->driver_priv, args);
+	return skald_progress_wait(file->driver_priv, args);
 }
 
 /* Calls that need the card to stay while they run. */

@@ -21,11 +21,9 @@
 
 struct drm_skald_queue_create;
 struct drm_skald_queue_query;
-struct drm_skald_wait_progress;
 struct eventfd_ctx;
 struct skald_device;
 struct skald_file;
-struct skald_job;
 struct skald_scheduler;
 struct skald_stamp_log;
 struct skald_vm;
@@ -43,16 +41,6 @@ enum skald_queue_state {
 	SKALD_QUEUE_LOST,
 	/** @SKALD_QUEUE_KILLED: no, the queue was destroyed */
 	SKALD_QUEUE_KILLED,
-};
-
-/**
- * struct skald_span - the jobs of a queue that are on the card
- */
-struct skald_span {
-	/** @first: number of the oldest */
-	u64 first;
-	/** @last: number of the youngest */
-	u64 last;
 };
 
 /**
@@ -180,16 +168,10 @@ int skald_queue_create(struct skald_file *sfile, struct drm_skald_queue_create *
 int skald_queue_destroy(struct skald_file *sfile, u32 id);
 void skald_queue_close_all(struct skald_file *sfile);
 int skald_queue_query(struct skald_file *sfile, struct drm_skald_queue_query *args);
-int skald_queue_wait_progress(struct skald_file *sfile, struct drm_skald_wait_progress *args);
 
 struct skald_queue *skald_queue_lookup(struct skald_file *sfile, u32 id);
 u32 skald_queue_id_by_hw(struct skald_file *sfile, u32 hw);
 void skald_queue_get(struct skald_queue *queue);
 void skald_queue_put(struct skald_queue *queue);
-
-int skald_queue_start_job(struct skald_queue *queue, struct skald_job *job);
-void skald_queue_service(struct skald_queue *queue);
-bool skald_queue_span(struct skald_queue *queue, struct skald_span *span);
-void skald_queue_ring_again(struct skald_queue *queue);
 
 #endif

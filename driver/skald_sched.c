@@ -60,8 +60,10 @@
 
 #include "skald_compat.h"
 #include "skald_device.h"
+#include "skald_progress.h"
 #include "skald_queue.h"
 #include "skald_reset.h"
+#include "skald_ring.h"
 #include "skald_sched.h"
 #include "skald_sync.h"
 #include "skald_trace.h"
@@ -92,9 +94,11 @@ static struct dma_fence *skald_sched_run_job(struct drm_sched_job *base)
 	int ret;
 
 	skald_fence_start(job->fence, job->queue->scheduler);
-	ret = skald_queue_start_job(job->queue, job);
-	if (ret)
+	ret = skald_ring_start_job(job->queue, job);
+	if (ret) {
+		skald_progress_notify(job->queue);
 		skald_fence_end(job->fence, ret);
+	}
 	trace_skald_job_run(job->queue->sdev->base.dev, job->queue->hw,
 			    le64_to_cpu(job->entry.seq), ret);
 	dma_fence_end_signalling(signalling);

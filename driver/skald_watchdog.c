@@ -19,8 +19,10 @@
 
 #include "skald_device.h"
 #include "skald_fw.h"
+#include "skald_progress.h"
 #include "skald_queue.h"
 #include "skald_reset.h"
+#include "skald_ring.h"
 #include "skald_sched.h"
 #include "skald_trace.h"
 #include "skald_vm.h"
@@ -94,7 +96,7 @@ static bool skald_watchdog_ask(struct skald_queue *queue, struct skald_mbox *mbo
 	};
 	ret = skald_fw_call(queue->sdev, queue->gen, mbox);
 	/* Its number is given back only after it has left the card. */
-	if (ret && skald_queue_span(queue, &span) && ret != -ESTALE && ret != -ETIMEDOUT)
+	if (ret && skald_ring_span(queue, &span) && ret != -ESTALE && ret != -ETIMEDOUT)
 		skald_reset_schedule(queue->sdev, queue->gen,
 					    "firmware does not know a queue");
 	return !ret;
@@ -137,7 +139,7 @@ static void skald_watchdog_lost(struct skald_queue *queue, u64 seq, bool ended)
 		drm_warn(&sdev->base, "queue %u: job %llu does not begin, ringing again\n",
 			 queue->hw, seq);
 		mark->rung_seq = seq;
-		skald_queue_ring_again(queue);
+		skald_ring_again(queue);
 	} else {
 		skald_reset_schedule(sdev, queue->gen, "a job does not begin");
 	}
@@ -164,7 +166,7 @@ static void skald_watchdog_queue(struct skald_queue *queue, const struct skald_s
 	if (!skald_watchdog_ask(queue, &mbox))
 		return;
 	/* The answer took its time. */
-	if (!skald_queue_span(queue, &now) || now.first != span->first)
+	if (!skald_ring_span(queue, &now) || now.first != span->first)
 		return;
 
 	ended = (s32)(mbox.w[SKALD_QS_HEAD] - lower_32_bits(span->first)) >= 0;
@@ -185,8 +187,8 @@ static void skald_watchdog_queues(struct skald_device *sdev, bool idle)
 
 	for (u32 hw = 0; (queue = skald_queues_next(sdev, &hw)); hw++) {
 		/* Its interrupt may have been lost. */
-		skald_queue_service(queue);
-		if (skald_queue_span(queue, &span))
+		skald_progress_service(queue);
+		if (skald_ring_span(queue, &span))
 			skald_watchdog_queue(queue, &span, idle);
 		skald_queue_put(queue);
 	}
