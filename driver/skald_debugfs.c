@@ -109,12 +109,11 @@ out_exit:
 static ssize_t skald_debugfs_log_level_write(struct file *file, const char __user *from,
 					     size_t size, loff_t *pos)
 {
-	struct skald_mbox mbox = { .w = { [SKALD_MBOX_W_OPCODE] = SKALD_MBOX_LOG_LEVEL } };
 	struct skald_device *sdev = file->private_data;
 	int cookie, ret;
-	u32 gen;
+	u32 gen, level;
 
-	ret = kstrtou32_from_user(from, size, 0, &mbox.w[SKALD_LL_LEVEL]);
+	ret = kstrtou32_from_user(from, size, 0, &level);
 	if (ret)
 		return ret;
 	if (!drm_dev_enter(&sdev->base, &cookie))
@@ -122,7 +121,7 @@ static ssize_t skald_debugfs_log_level_write(struct file *file, const char __use
 
 	ret = skald_reset_get_gen(sdev, &gen);
 	if (!ret)
-		ret = skald_fw_call(sdev, gen, &mbox);
+		ret = skald_fw_log_level(sdev, gen, level);
 	drm_dev_exit(cookie);
 	return ret ?: size;
 }

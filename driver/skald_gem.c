@@ -239,17 +239,8 @@ static int skald_card_zero_range(struct skald_device *sdev, u32 gen, u64 offset,
 	/* In parts, so that others get at the mailbox in between. */
 	while (size && !ret) {
 		u64 bytes = min_t(u64, size, SZ_64M);
-		struct skald_mbox mbox = {
-			.w = {
-				[SKALD_MBOX_W_OPCODE] = SKALD_MBOX_MEM_CLEAR,
-				[SKALD_MC_OFFSET_LO] = lower_32_bits(offset),
-				[SKALD_MC_OFFSET_HI] = upper_32_bits(offset),
-				[SKALD_MC_BYTES_LO] = lower_32_bits(bytes),
-				[SKALD_MC_BYTES_HI] = upper_32_bits(bytes),
-			},
-		};
 
-		ret = skald_fw_call(sdev, gen, &mbox);
+		ret = skald_fw_mem_clear(sdev, gen, offset, bytes);
 		offset += bytes;
 		size -= bytes;
 	}

@@ -48,54 +48,21 @@ static u32 skald_queue_fw_priority(u32 priority)
 	}
 }
 
-static int skald_queue_hw_create(struct skald_queue *queue,
+/* What the firmware is to know, but for where the ring is. */
+static void skald_queue_describe(struct skald_queue *queue,
 				 const struct drm_skald_queue_create *args)
 {
 	bool coalesce = args->coalesce_tokens || args->coalesce_us;
-	struct skald_mbox mbox = {
-		.w = {
-			[SKALD_MBOX_W_OPCODE] = SKALD_MBOX_QUEUE_CREATE,
-			[SKALD_QC_QUEUE] = queue->hw,
-			[SKALD_QC_CTX] = queue->vm->ctx,
-			[SKALD_QC_RING_LO] = lower_32_bits(queue->ring),
-			[SKALD_QC_RING_HI] = upper_32_bits(queue->ring),
-			[SKALD_QC_RING_LOG2] = ilog2(SKALD_QUEUE_JOBS),
-			[SKALD_QC_PAGE_LO] = lower_32_bits(queue->page_dma),
-			[SKALD_QC_PAGE_HI] = upper_32_bits(queue->page_dma),
-			[SKALD_QC_VECTOR] = queue->irq.vector,
-			[SKALD_QC_PRIORITY] = skald_queue_fw_priority(args->priority),
-			[SKALD_QC_SCRATCH] = args->scratch_size,
-			[SKALD_QC_COALESCE_TOKENS] = coalesce ? args->coalesce_tokens :
-						     SKALD_COALESCE_TOKENS_DEFAULT,
-			[SKALD_QC_COALESCE_US] = coalesce ? args->coalesce_us :
-						 SKALD_COALESCE_US_DEFAULT,
-		},
-	};
 
 	BUILD_BUG_ON(DRM_SKALD_JOB_MS_MAX != SKALD_JOB_MS_MAX);
-	if (SKALD_ABI_MINOR(queue->sdev->fw->abi) >= 2)
-		mbox.w[SKALD_QC_JOB_MS] = args->max_job_ms;
-
-	return skald_fw_call(queue->sdev, queue->gen, &mbox);
-}
-
-static void skald_queue_hw_destroy(struct skald_queue *queue)
-{
-	struct skald_mbox mbox = {
-		.w = {
-			[SKALD_MBOX_W_OPCODE] = SKALD_MBOX_QUEUE_DESTROY,
-			[SKALD_QC_QUEUE] = queue->hw,
-		},
-	};
-	int ret;
-
-	ret = skald_fw_call(queue->sdev, queue->gen, &mbox);
-	if (!ret)
-		return;
-
-	if (ret != -ESTALE && ret != -ETIMEDOUT)
-		skald_reset_schedule(queue->sdev, queue->gen, "firmware keeps a queue");
-	skald_reset_wait(queue->sdev, queue->gen);
+	queue->card.ctx = queue->vm->ctx;
+	queue->card.ring_log2 = ilog2(SKALD_QUEUE_JOBS);
+	queue->card.priority = skald_queue_fw_priority(args->priority);
+	queue->card.scratch = args->scratch_size;
+	queue->card.coalesce_tokens = coalesce ? args->coalesce_tokens :
+				      SKALD_COALESCE_TOKENS_DEFAULT;
+	queue->card.coalesce_us = coalesce ? args->coalesce_us : SKALD_COALESCE_US_DEFAULT;
+	queue->card.job_ms = args->max_job_ms;
 }
 
 static void skald_queue_irq(struct skald_irq_client *client)
@@ -108,29 +75,33 @@ static void skald_queue_enter(struct skald_queue *queue)
 {
 	struct skald_device *sdev = queue->sdev;
 
-	queue->irq.vector = 1 + queue->hw % (sdev->irq->num - 1);
+	queue->irq.vector = 1 + queue->card.id % (sdev->irq->num - 1);
+	queue->card.vector = queue->irq.vector;
 	queue->irq.timed = queue->stamps;
 	queue->irq.service = skald_queue_irq;
 	skald_irq_add_client(sdev, &queue->irq);
 	/* The place is reserved. */
-	xa_store(&sdev->queues->by_hw, queue->hw, queue, GFP_KERNEL);
+	xa_store(&sdev->queues->by_hw, queue->card.id, queue, GFP_KERNEL);
 }
 
 /* Undoes it; the number is another's from here on. */
 static void skald_queue_leave(struct skald_queue *queue)
 {
 	skald_irq_del_client(queue->sdev, &queue->irq);
-	xa_erase(&queue->sdev->queues->by_hw, queue->hw);
+	xa_erase(&queue->sdev->queues->by_hw, queue->card.id);
 }
 
 /* Takes the queue off the card. Its jobs have ended afterwards, or end when their turn comes. */
 static void skald_queue_close(struct skald_queue *queue)
 {
+	int ret;
+
 	spin_lock(&queue->lock);
 	queue->state = SKALD_QUEUE_KILLED;
 	spin_unlock(&queue->lock);
 
-	skald_queue_hw_destroy(queue);
+	ret = skald_fw_queue_destroy(queue->sdev, queue->gen, queue->card.id);
+	skald_reset_unless(queue->sdev, queue->gen, ret, "firmware keeps a queue");
 	skald_queue_cancel(queue, -ECANCELED);
 	/* As long as it holds DMA memory an unbind has to find it. */
 	skald_ring_free(queue);
@@ -334,7 +305,7 @@ u32 skald_queue_id_by_hw(struct skald_file *sfile, u32 hw)
 
 	xa_lock(&sfile->queues);
 	xa_for_each(&sfile->queues, id, queue)
-		if (queue->hw == hw)
+		if (queue->card.id == hw)
 			found = id;
 	xa_unlock(&sfile->queues);
 
@@ -377,6 +348,7 @@ static struct skald_queue *skald_queue_alloc(struct skald_device *sdev, struct s
 	queue->gen = vm->gen;
 	queue->max_budget_ns = (u64)(args->max_job_ms ?: DRM_SKALD_JOB_MS_MAX) *
 			       (NSEC_PER_MSEC / 4 * 3);
+	skald_queue_describe(queue, args);
 	kref_init(&queue->ref);
 	mutex_init(&queue->submit_lock);
 	spin_lock_init(&queue->lock);
@@ -415,26 +387,26 @@ err_free:
 }
 
 /* Puts the queue on the card. */
-static int skald_queue_open(struct skald_queue *queue, const struct drm_skald_queue_create *args)
+static int skald_queue_open(struct skald_queue *queue)
 {
 	struct skald_device *sdev = queue->sdev;
 	int ret;
 
 	/* Nobody finds it before it has a ring. */
-	ret = xa_alloc(&sdev->queues->by_hw, &queue->hw, NULL,
+	ret = xa_alloc(&sdev->queues->by_hw, &queue->card.id, NULL,
 		       XA_LIMIT(0, sdev->num_queues - 1), GFP_KERNEL_ACCOUNT);
 	if (ret)
 		return ret == -EBUSY ? -EUSERS : ret;
 
 	ret = skald_ring_alloc(queue);
 	if (ret) {
-		xa_erase(&sdev->queues->by_hw, queue->hw);
+		xa_erase(&sdev->queues->by_hw, queue->card.id);
 		return ret;
 	}
 
 	/* Before the card knows it: from then on a reset has to find it. */
 	skald_queue_enter(queue);
-	ret = skald_queue_hw_create(queue, args);
+	ret = skald_fw_queue_create(sdev, queue->gen, &queue->card);
 	if (!ret)
 		return 0;
 
@@ -484,7 +456,7 @@ int skald_queue_create(struct skald_file *sfile, struct drm_skald_queue_create *
 		goto err_vm_put;
 	}
 
-	ret = skald_queue_open(queue, args);
+	ret = skald_queue_open(queue);
 	if (ret) {
 		skald_queue_put(queue);
 		return ret;

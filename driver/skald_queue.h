@@ -15,6 +15,7 @@
 
 #include <skald/ring.h>
 
+#include "skald_fw.h"
 #include "skald_irq.h"
 #include "skald_reset.h"
 #include "skald_watchdog.h"
@@ -92,11 +93,11 @@ struct skald_queue {
 	/** @id: number in the file */
 	u32 id;
 
-	/** @hw: number on the card */
-	u32 hw;
-
 	/** @gen: generation in which the queue was made on the card */
 	u32 gen;
+
+	/** @card: what the firmware was told */
+	struct skald_fw_queue card;
 
 	/** @irq: with its interrupt vector, while on the card */
 	struct skald_irq_client irq;
@@ -125,14 +126,8 @@ struct skald_queue {
 	/** @seq: number of the last job given to the card */
 	u64 seq;
 
-	/** @ring: card memory offset of the ring */
-	u64 ring;
-
 	/** @page: where the card answers, NULL once the queue is off the card */
 	void *page;
-
-	/** @page_dma: the same, as the card reaches it */
-	dma_addr_t page_dma;
 
 	/** @progress: last progress seen in @page, whoever looked */
 	u64 progress;

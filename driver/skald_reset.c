@@ -303,6 +303,26 @@ void skald_reset_schedule(struct skald_device *sdev, u32 gen, const char *reason
 	spin_unlock(&reset->request_lock);
 }
 
+/**
+ * skald_reset_unless() - what the firmware would not take off the card a reset does
+ * @sdev: device
+ * @gen: generation of the thing
+ * @ret: what the firmware's answer was
+ * @reason: for the reset, a constant string
+ *
+ * The thing is off the card when this returns.
+ */
+void skald_reset_unless(struct skald_device *sdev, u32 gen, int ret, const char *reason)
+{
+	if (!ret)
+		return;
+
+	/* A reset has been, or is under way already. */
+	if (ret != -ESTALE && ret != -ETIMEDOUT)
+		skald_reset_schedule(sdev, gen, reason);
+	skald_reset_wait(sdev, gen);
+}
+
 /*
  * Stops the card. The generation stays odd: until a reset, or for ever, nothing touches the card.
  * Calls wait for that, or fail if it is dead until then.

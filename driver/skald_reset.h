@@ -111,6 +111,7 @@ int skald_reset_gate_enter(struct skald_device *sdev, u32 *gen);
 void skald_reset_gate_exit(struct skald_device *sdev);
 
 void skald_reset_schedule(struct skald_device *sdev, u32 gen, const char *reason);
+void skald_reset_unless(struct skald_device *sdev, u32 gen, int ret, const char *reason);
 void skald_reset_pre(struct skald_device *sdev);
 int skald_reset_post(struct skald_device *sdev);
 

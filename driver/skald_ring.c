@@ -67,7 +67,7 @@ static void skald_ring_end_job(struct skald_queue *queue, struct skald_job *job,
 {
 	struct skald_fence *fence = job->fence;
 
-	trace_skald_job_end(queue->sdev->base.dev, queue->hw, le64_to_cpu(job->entry.seq), error);
+	trace_skald_job_end(queue->sdev->base.dev, queue->card.id, le64_to_cpu(job->entry.seq), error);
 	queue->sums.completed++;
 	queue->sums.engine_ns += engine_ns;
 	queue->last_end = ktime_get();
@@ -200,7 +200,7 @@ static void skald_ring_write_entry(struct skald_queue *queue, const struct skald
 {
 	u64 slot = (le64_to_cpu(job->entry.seq) - 1) % SKALD_QUEUE_JOBS;
 
-	memcpy_toio(queue->sdev->mem_io + queue->ring + slot * sizeof(job->entry), &job->entry,
+	memcpy_toio(queue->sdev->mem_io + queue->card.ring + slot * sizeof(job->entry), &job->entry,
 		    sizeof(job->entry));
 }
 
@@ -209,7 +209,7 @@ static void skald_ring_doorbell(struct skald_queue *queue)
 	/* Entries must have left the write-combining buffers before the doorbell. */
 	wmb();
 	writel(lower_32_bits(queue->seq),
-	       queue->sdev->doorbells + queue->hw * SKALD_DOORBELL_STRIDE);
+	       queue->sdev->doorbells + queue->card.id * SKALD_DOORBELL_STRIDE);
 }
 
 /**
@@ -331,14 +331,14 @@ int skald_ring_alloc(struct skald_queue *queue)
 
 	BUILD_BUG_ON(SKALD_QUEUE_JOBS * sizeof(struct skald_ring_entry) > SKALD_PAGE_SIZE);
 
-	ret = skald_mem_alloc_page(sdev, &queue->ring);
+	ret = skald_mem_alloc_page(sdev, &queue->card.ring);
 	if (ret)
 		return ret;
 
-	queue->page = dma_alloc_coherent(sdev->base.dev, SKALD_QUEUE_PAGE_SIZE, &queue->page_dma,
+	queue->page = dma_alloc_coherent(sdev->base.dev, SKALD_QUEUE_PAGE_SIZE, &queue->card.page,
 					 GFP_KERNEL);
 	if (!queue->page) {
-		skald_mem_free_page(sdev, queue->ring);
+		skald_mem_free_page(sdev, queue->card.ring);
 		return -ENOMEM;
 	}
 
@@ -366,7 +366,7 @@ void skald_ring_free(struct skald_queue *queue)
 	if (!page)
 		return;
 
-	dma_free_coherent(sdev->base.dev, SKALD_QUEUE_PAGE_SIZE, page, queue->page_dma);
-	skald_mem_free_page(sdev, queue->ring);
+	dma_free_coherent(sdev->base.dev, SKALD_QUEUE_PAGE_SIZE, page, queue->card.page);
+	skald_mem_free_page(sdev, queue->card.ring);
 	skald_object_sub(sdev, SKALD_OBJECT_RING, 1);
 }

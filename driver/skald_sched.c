@@ -99,7 +99,7 @@ static struct dma_fence *skald_sched_run_job(struct drm_sched_job *base)
 		skald_progress_notify(job->queue);
 		skald_fence_end(job->fence, ret);
 	}
-	trace_skald_job_run(job->queue->sdev->base.dev, job->queue->hw,
+	trace_skald_job_run(job->queue->sdev->base.dev, job->queue->card.id,
 			    le64_to_cpu(job->entry.seq), ret);
 	dma_fence_end_signalling(signalling);
 

@@ -106,53 +106,10 @@ void skald_vm_ban(struct skald_vm *vm, int error, const struct skald_fault *faul
  */
 void skald_vm_invalidate(struct skald_vm *vm)
 {
-	struct skald_mbox mbox = {
-		.w = {
-			[SKALD_MBOX_W_OPCODE] = SKALD_MBOX_CTX_INVALIDATE,
-			[SKALD_CC_CTX] = vm->ctx,
-		},
-	};
 	int ret;
 
-	ret = skald_fw_call(vm->sdev, vm->gen, &mbox);
-	if (!ret)
-		return;
-
-	if (ret != -ESTALE && ret != -ETIMEDOUT)
-		skald_reset_schedule(vm->sdev, vm->gen, "firmware refused INVALIDATE");
-	skald_reset_wait(vm->sdev, vm->gen);
-}
-
-static int skald_vm_ctx_create(struct skald_vm *vm)
-{
-	u64 root = skald_mmu_root(&vm->mmu);
-	struct skald_mbox mbox = {
-		.w = {
-			[SKALD_MBOX_W_OPCODE] = SKALD_MBOX_CTX_CREATE,
-			[SKALD_CC_CTX] = vm->ctx,
-			[SKALD_CC_ROOT_LO] = lower_32_bits(root),
-			[SKALD_CC_ROOT_HI] = upper_32_bits(root),
-		},
-	};
-
-	return skald_fw_call(vm->sdev, vm->gen, &mbox);
-}
-
-/* No queue of the context is on the card any more, hence no job. */
-static void skald_vm_ctx_destroy(struct skald_vm *vm)
-{
-	struct skald_mbox mbox = {
-		.w = { [SKALD_MBOX_W_OPCODE] = SKALD_MBOX_CTX_DESTROY, [SKALD_CC_CTX] = vm->ctx },
-	};
-	int ret;
-
-	ret = skald_fw_call(vm->sdev, vm->gen, &mbox);
-	if (!ret)
-		return;
-
-	if (ret != -ESTALE && ret != -ETIMEDOUT)
-		skald_reset_schedule(vm->sdev, vm->gen, "firmware keeps a context");
-	skald_reset_wait(vm->sdev, vm->gen);
+	ret = skald_fw_ctx_invalidate(vm->sdev, vm->gen, vm->ctx);
+	skald_reset_unless(vm->sdev, vm->gen, ret, "firmware refused INVALIDATE");
 }
 
 /* Takes the context off the card and everything out of the address space. */
@@ -160,11 +117,14 @@ static void skald_vm_close(struct skald_vm *vm)
 {
 	struct drm_gpuva *va, *tmp;
 	LIST_HEAD(vmas);
+	int ret;
 
 	mutex_lock(&vm->lock);
 	if (!vm->closed) {
 		vm->closed = true;
-		skald_vm_ctx_destroy(vm);
+		/* No queue of the context is on the card any more, hence no job. */
+		ret = skald_fw_ctx_destroy(vm->sdev, vm->gen, vm->ctx);
+		skald_reset_unless(vm->sdev, vm->gen, ret, "firmware keeps a context");
 		ida_free(&vm->sdev->contexts, vm->ctx);
 		drm_gpuvm_for_each_va_safe(va, tmp, &vm->base) {
 			drm_gpuva_remove(va);
@@ -340,7 +300,7 @@ static int skald_vm_make(struct skald_file *sfile, u32 *id)
 			return PTR_ERR(vm);
 
 		vm->gen = gen;
-		ret = skald_vm_ctx_create(vm);
+		ret = skald_fw_ctx_create(sdev, gen, vm->ctx, skald_mmu_root(&vm->mmu));
 		if (!ret)
 			break;
 
@@ -425,23 +385,23 @@ void skald_vm_close_all(struct skald_file *sfile)
 /* The fault may have happened while its completion is still on the way. */
 static void skald_vm_ask_fault(struct skald_file *sfile, struct skald_vm *vm)
 {
-	struct skald_mbox mbox = {
-		.w = { [SKALD_MBOX_W_OPCODE] = SKALD_MBOX_CTX_FAULT, [SKALD_CC_CTX] = vm->ctx },
-	};
-	struct skald_fault fault = {};
+	struct skald_fw_fault told;
+	struct skald_fault fault;
 
 	/* The number may be another's once the context is gone. */
 	guard(mutex)(&vm->lock);
 	if (vm->closed)
 		return;
-	if (skald_fw_call(vm->sdev, vm->gen, &mbox) || !mbox.w[SKALD_CF_REASON])
+	if (skald_fw_ctx_fault(vm->sdev, vm->gen, vm->ctx, &told) || !told.reason)
 		return;
 
-	fault.reason = mbox.w[SKALD_CF_REASON];
-	fault.queue_id = skald_queue_id_by_hw(sfile, mbox.w[SKALD_CF_QUEUE]);
-	fault.seq = (u64)mbox.w[SKALD_CF_SEQ_HI] << 32 | mbox.w[SKALD_CF_SEQ_LO];
-	fault.op_index = mbox.w[SKALD_CF_OP_INDEX];
-	fault.address = (u64)mbox.w[SKALD_CF_ADDR_HI] << 32 | mbox.w[SKALD_CF_ADDR_LO];
+	fault = (struct skald_fault) {
+		.reason = told.reason,
+		.queue_id = skald_queue_id_by_hw(sfile, told.queue),
+		.seq = told.seq,
+		.op_index = told.op_index,
+		.address = told.address,
+	};
 	skald_vm_ban(vm, skald_fault_error(&fault), &fault);
 }
 

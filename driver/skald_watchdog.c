@@ -50,13 +50,6 @@ static bool skald_watchdog_hung_job(struct skald_queue *queue, struct skald_faul
 
 static void skald_watchdog_kill(struct skald_device *sdev, struct skald_queue *queue)
 {
-	struct skald_mbox mbox = {
-		.w = {
-			[SKALD_MBOX_W_OPCODE] = SKALD_MBOX_CTX_KILL,
-			[SKALD_CC_CTX] = queue->vm->ctx,
-			[SKALD_CK_REASON] = SKALD_FAULT_WATCHDOG,
-		},
-	};
 	struct skald_fault fault = {};
 	int ret;
 
@@ -70,11 +63,11 @@ static void skald_watchdog_kill(struct skald_device *sdev, struct skald_queue *q
 		goto out_unlock;
 
 	drm_warn(&sdev->base, "no progress: killing context %u, job %llu of queue %u hangs\n",
-		 queue->vm->ctx, fault.seq, queue->hw);
+		 queue->vm->ctx, fault.seq, queue->card.id);
 	/* First the reason: the jobs end with it. */
 	skald_vm_ban(queue->vm, -ETIME, &fault);
 
-	ret = skald_fw_call(sdev, queue->gen, &mbox);
+	ret = skald_fw_ctx_kill(sdev, queue->gen, queue->vm->ctx, SKALD_FAULT_WATCHDOG);
 	if (ret && ret != -ESTALE && ret != -ETIMEDOUT)
 		skald_reset_schedule(sdev, queue->gen, "firmware keeps a hung job");
 
@@ -83,18 +76,12 @@ out_unlock:
 }
 
 /* Asks the firmware about a queue. One that does not answer is reset; then there is no answer. */
-static bool skald_watchdog_ask(struct skald_queue *queue, struct skald_mbox *mbox)
+static bool skald_watchdog_ask(struct skald_queue *queue, struct skald_fw_queue_status *status)
 {
 	struct skald_span span;
 	int ret;
 
-	*mbox = (struct skald_mbox) {
-		.w = {
-			[SKALD_MBOX_W_OPCODE] = SKALD_MBOX_QUEUE_STATUS,
-			[SKALD_QC_QUEUE] = queue->hw,
-		},
-	};
-	ret = skald_fw_call(queue->sdev, queue->gen, mbox);
+	ret = skald_fw_queue_status(queue->sdev, queue->gen, queue->card.id, status);
 	/* Its number is given back only after it has left the card. */
 	if (ret && skald_ring_span(queue, &span) && ret != -ESTALE && ret != -ETIMEDOUT)
 		skald_reset_schedule(queue->sdev, queue->gen,
@@ -104,19 +91,18 @@ static bool skald_watchdog_ask(struct skald_queue *queue, struct skald_mbox *mbo
 
 /* Does the queue get on when it has a turn? Of a running job only the next preemption tells. */
 static void skald_watchdog_compare(struct skald_queue *queue, u64 seq,
-				   const struct skald_mbox *mbox)
+				   const struct skald_fw_queue_status *status)
 {
 	struct skald_watchdog_mark *mark = &queue->watchdog;
 	struct skald_watchdog_mark now = *mark;
 
-	if (mbox->w[SKALD_QS_STATE] != SKALD_QSTATE_PREEMPTED)
+	if (status->state != SKALD_QSTATE_PREEMPTED)
 		return;
 
 	now.seq = seq;
 	now.stalls = 0;
-	now.slices = mbox->w[SKALD_QS_SLICES];
-	now.micro_ops = (u64)mbox->w[SKALD_QS_MICRO_OPS_HI] << 32 |
-			mbox->w[SKALD_QS_MICRO_OPS_LO];
+	now.slices = status->slices;
+	now.micro_ops = status->micro_ops;
 	if (now.seq == mark->seq && now.micro_ops == mark->micro_ops) {
 		now.stalls = mark->stalls + (now.slices != mark->slices);
 		if (now.stalls >= SKALD_WATCHDOG_STALLS) {
@@ -137,7 +123,7 @@ static void skald_watchdog_lost(struct skald_queue *queue, u64 seq, bool ended)
 		skald_reset_schedule(sdev, queue->gen, "a completion was lost");
 	} else if (mark->rung_seq != seq) {
 		drm_warn(&sdev->base, "queue %u: job %llu does not begin, ringing again\n",
-			 queue->hw, seq);
+			 queue->card.id, seq);
 		mark->rung_seq = seq;
 		skald_ring_again(queue);
 	} else {
@@ -149,7 +135,7 @@ static void skald_watchdog_queue(struct skald_queue *queue, const struct skald_s
 				 bool idle)
 {
 	struct skald_watchdog_mark *mark = &queue->watchdog;
-	struct skald_mbox mbox;
+	struct skald_fw_queue_status status;
 	struct skald_span now;
 	bool ended;
 
@@ -163,16 +149,16 @@ static void skald_watchdog_queue(struct skald_queue *queue, const struct skald_s
 		return;
 	}
 
-	if (!skald_watchdog_ask(queue, &mbox))
+	if (!skald_watchdog_ask(queue, &status))
 		return;
 	/* The answer took its time. */
 	if (!skald_ring_span(queue, &now) || now.first != span->first)
 		return;
 
-	ended = (s32)(mbox.w[SKALD_QS_HEAD] - lower_32_bits(span->first)) >= 0;
-	if (!ended && !idle && (s32)(mbox.w[SKALD_QS_TAIL] - lower_32_bits(span->last)) >= 0) {
+	ended = (s32)(status.head - lower_32_bits(span->first)) >= 0;
+	if (!ended && !idle && (s32)(status.tail - lower_32_bits(span->last)) >= 0) {
 		mark->lost = 0;
-		skald_watchdog_compare(queue, span->first, &mbox);
+		skald_watchdog_compare(queue, span->first, &status);
 	} else if (++mark->lost >= SKALD_WATCHDOG_STALLS) {
 		mark->lost = 0;
 		skald_watchdog_lost(queue, span->first, ended);
@@ -235,7 +221,6 @@ static bool skald_watchdog_engine(struct skald_device *sdev)
 /* Sees whether the firmware lives. What has no answer resets the card. */
 static void skald_watchdog_firmware(struct skald_device *sdev, u32 gen)
 {
-	struct skald_mbox mbox = { .w = { [SKALD_MBOX_W_OPCODE] = SKALD_MBOX_PING } };
 	u32 beat = skald_read(sdev, SKALD_REG_HEARTBEAT);
 	struct skald_watchdog *wd = sdev->watchdog;
 	int ret;
@@ -246,7 +231,7 @@ static void skald_watchdog_firmware(struct skald_device *sdev, u32 gen)
 		return;
 
 	wd->silent = 0;
-	ret = skald_fw_call(sdev, gen, &mbox);
+	ret = skald_fw_ping(sdev, gen);
 	if (ret && ret != -ESTALE && ret != -ETIMEDOUT)
 		skald_reset_schedule(sdev, gen, "firmware does not answer a ping");
 }
