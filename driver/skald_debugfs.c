@@ -7,6 +7,7 @@
 #include <linux/debugfs.h>
 #include <linux/fs.h>
 #include <linux/seq_file.h>
+#include <linux/slab.h>
 
 #include <drm/drm_debugfs.h>
 #include <drm/drm_drv.h>
@@ -29,18 +30,31 @@ static struct skald_device *skald_debugfs_device(struct seq_file *m)
 static int skald_debugfs_firmware_log(struct seq_file *m, void *unused)
 {
 	struct skald_device *sdev = skald_debugfs_device(m);
+	size_t size = 0;
 	int cookie, ret;
+	char *text;
 	u32 gen;
 
+	text = kvmalloc(SKALD_SHARED_SIZE, GFP_KERNEL);
+	if (!text)
+		return -ENOMEM;
+
+	ret = -ENODEV;
 	if (!drm_dev_enter(&sdev->base, &cookie))
-		return -ENODEV;
+		goto out_free;
 
 	ret = skald_reset_gate_enter(sdev, &gen);
 	if (!ret) {
-		skald_fw_log_show(sdev, m);
+		size = skald_fw_log_copy(sdev, text, SKALD_SHARED_SIZE);
 		skald_reset_gate_exit(sdev);
 	}
 	drm_dev_exit(cookie);
+	if (!ret && size)
+		seq_write(m, text, size);
+	else if (!ret)
+		seq_puts(m, "no log\n");
+out_free:
+	kvfree(text);
 	return ret;
 }
 

@@ -16,6 +16,7 @@
 #include <drm/drm_drv.h>
 #include <drm/drm_managed.h>
 
+#include "skald_coredump.h"
 #include "skald_debugfs.h"
 #include "skald_device.h"
 #include "skald_fw.h"
@@ -243,6 +244,10 @@ static int skald_device_init_sw(struct skald_device *sdev)
 	if (ret)
 		return ret;
 
+	ret = skald_coredump_init(sdev);
+	if (ret)
+		return ret;
+
 	ret = drmm_mutex_init(&sdev->base, &sdev->clock_lock);
 	if (ret)
 		return ret;
@@ -321,6 +326,7 @@ err_halt:
 	skald_irq_fini(sdev);
 	/* The firmware may have died after it had booted. */
 	skald_reset_end(sdev);
+	skald_coredump_fini(sdev);
 err_clear_master:
 	pci_clear_master(skald_pdev(sdev));
 	return ret;
@@ -343,6 +349,7 @@ void skald_device_unplug(struct skald_device *sdev)
 	skald_reset_halt(sdev);
 	skald_irq_fini(sdev);
 	skald_reset_end(sdev);
+	skald_coredump_fini(sdev);
 	skald_gem_unmap_dma_all(sdev);
 	skald_queues_unplug(sdev);
 	pci_clear_master(skald_pdev(sdev));

@@ -22,6 +22,7 @@
 #include <skald/page_table.h>
 #include <skald/regs.h>
 
+struct skald_coredump;
 struct skald_fw;
 struct skald_irq;
 struct skald_mem;
@@ -121,6 +122,9 @@ struct skald_device {
 
 	/** @watchdog: looks for jobs without progress */
 	struct skald_watchdog *watchdog;
+
+	/** @coredump: what the card looked like when something went wrong */
+	struct skald_coredump *coredump;
 
 	/** @reset: recovery */
 	struct skald_reset *reset;

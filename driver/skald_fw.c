@@ -7,9 +7,7 @@
 #include <linux/delay.h>
 #include <linux/firmware.h>
 #include <linux/iopoll.h>
-#include <linux/seq_file.h>
 #include <linux/slab.h>
-#include <linux/unaligned.h>
 
 #include <drm/drm_managed.h>
 
@@ -381,30 +379,35 @@ void skald_fw_check_alive(struct skald_device *sdev)
 }
 
 /**
- * skald_fw_log_show() - copy the firmware's log
- * @sdev: device, entered
- * @m: where to
+ * skald_fw_log_copy() - copy the firmware's log
+ * @sdev: device, kept from resets
+ * @to: where to
+ * @size: bytes there; of a longer log the end is copied
+ *
+ * Return: bytes copied, 0 if there is no log.
  */
-void skald_fw_log_show(struct skald_device *sdev, struct seq_file *m)
+size_t skald_fw_log_copy(struct skald_device *sdev, char *to, size_t size)
 {
 	const u32 base = SKALD_SHARED_OFFSET;
 	u32 data = base + sizeof(struct skald_fw_log);
-	u32 size, head, pos;
-	char bytes[4];
+	u32 room, head, pos, word = 0;
+	size_t n = 0;
 
-	size = skald_read(sdev, base + offsetof(struct skald_fw_log, size));
-	if (skald_read(sdev, base) != SKALD_FW_LOG_MAGIC || !is_power_of_2(size) || size < 4 ||
-	    size > SKALD_SHARED_SIZE - sizeof(struct skald_fw_log)) {
-		seq_puts(m, "no log\n");
-		return;
-	}
+	room = skald_read(sdev, base + offsetof(struct skald_fw_log, size));
+	if (skald_read(sdev, base) != SKALD_FW_LOG_MAGIC || !is_power_of_2(room) || room < 4 ||
+	    room > SKALD_SHARED_SIZE - sizeof(struct skald_fw_log))
+		return 0;
 
+	size = min_t(size_t, size, room);
 	head = skald_read(sdev, base + offsetof(struct skald_fw_log, head));
 	for (pos = head > size ? head - size : 0; pos != head; pos++) {
-		put_unaligned_le32(skald_read(sdev, data + (pos & (size - 1) & ~3u)), bytes);
-		if (bytes[pos & 3])
-			seq_putc(m, bytes[pos & 3]);
+		/* Whole words only, low byte first. */
+		if (!n || !(pos & 3))
+			word = skald_read(sdev, data + (pos & (room - 1) & ~3u));
+		to[n++] = word >> 8 * (pos & 3);
 	}
+
+	return n;
 }
 
 static void skald_fw_free(struct drm_device *ddev, void *data)

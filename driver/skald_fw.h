@@ -15,7 +15,6 @@
 
 #include "skald_irq.h"
 
-struct seq_file;
 struct skald_device;
 
 /**
@@ -154,6 +153,6 @@ int skald_fw_mem_clear(struct skald_device *sdev, u32 gen, u64 offset, u64 bytes
 int skald_fw_log_level(struct skald_device *sdev, u32 gen, u32 level);
 
 void skald_fw_check_alive(struct skald_device *sdev);
-void skald_fw_log_show(struct skald_device *sdev, struct seq_file *m);
+size_t skald_fw_log_copy(struct skald_device *sdev, char *to, size_t size);
 
 #endif

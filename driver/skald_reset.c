@@ -15,6 +15,7 @@
 #include <drm/drm_drv.h>
 #include <drm/drm_managed.h>
 
+#include "skald_coredump.h"
 #include "skald_device.h"
 #include "skald_fw.h"
 #include "skald_irq.h"
@@ -101,6 +102,26 @@ int skald_reset_gate_enter(struct skald_device *sdev, u32 *gen)
 			return 0;
 		up_read(&sdev->reset->gate);
 	}
+}
+
+/**
+ * skald_reset_gate_try() - skald_reset_gate_enter(), if that does not wait for the end of a reset
+ * @sdev: device
+ * @gen: out: the generation
+ *
+ * Return: true if it has been entered.
+ */
+bool skald_reset_gate_try(struct skald_device *sdev, u32 *gen)
+{
+	*gen = READ_ONCE(sdev->reset->gen);
+	if (*gen & 1)
+		return false;
+
+	down_read(&sdev->reset->gate);
+	if (skald_reset_is_gen(sdev, *gen))
+		return true;
+	up_read(&sdev->reset->gate);
+	return false;
 }
 
 /**
@@ -279,6 +300,7 @@ static void skald_reset_work(struct work_struct *work)
 	}
 
 	drm_err(&sdev->base, "resetting the card: %s\n", reason);
+	skald_coredump_reset(sdev, reason);
 	skald_reset_quiesce(sdev);
 	skald_reset_post(sdev);
 }

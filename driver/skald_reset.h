@@ -108,6 +108,7 @@ bool skald_reset_is_gen(struct skald_device *sdev, u32 gen);
 int skald_reset_get_gen(struct skald_device *sdev, u32 *gen);
 void skald_reset_wait(struct skald_device *sdev, u32 gen);
 int skald_reset_gate_enter(struct skald_device *sdev, u32 *gen);
+bool skald_reset_gate_try(struct skald_device *sdev, u32 *gen);
 void skald_reset_gate_exit(struct skald_device *sdev);
 
 void skald_reset_schedule(struct skald_device *sdev, u32 gen, const char *reason);

@@ -7,6 +7,7 @@
 
 #include <skald/fault.h>
 
+#include "skald_coredump.h"
 #include "skald_device.h"
 #include "skald_fw.h"
 #include "skald_irq.h"
@@ -92,7 +93,8 @@ static void skald_ring_note_stamps(struct skald_queue *queue, const struct skald
 			  skald_irq_time(queue->sdev, queue->irq.vector), ktime_get());
 }
 
-static int skald_ring_note_fault(struct skald_queue *queue, const struct skald_completion *cpl)
+static int skald_ring_note_fault(struct skald_queue *queue, const struct skald_job *job,
+				 const struct skald_completion *cpl)
 {
 	struct skald_fault fault = {
 		.reason = le32_to_cpu(cpl->reason),
@@ -105,17 +107,19 @@ static int skald_ring_note_fault(struct skald_queue *queue, const struct skald_c
 	int error = skald_fault_error(&fault);
 
 	skald_vm_ban(queue->vm, error, &fault);
+	skald_coredump_fault(queue, job, &fault);
 	return error;
 }
 
-static int skald_ring_job_error(struct skald_queue *queue, const struct skald_completion *cpl)
+static int skald_ring_job_error(struct skald_queue *queue, const struct skald_job *job,
+				const struct skald_completion *cpl)
 {
 	switch (le32_to_cpu(cpl->status)) {
 	case SKALD_JOB_DONE:
 	case SKALD_JOB_CONTINUE:
 		return 0;
 	case SKALD_JOB_FAULT:
-		return skald_ring_note_fault(queue, cpl);
+		return skald_ring_note_fault(queue, job, cpl);
 	case SKALD_JOB_BANNED:
 		/* By a fault on another queue, whose completion may not have been seen yet. */
 		skald_vm_ban(queue->vm, -EIO, NULL);
@@ -166,7 +170,7 @@ bool skald_ring_reap(struct skald_queue *queue)
 		engine_ns = SKALD_ABI_MINOR(queue->sdev->fw->abi) >= 2 ?
 			    (u64)le32_to_cpu(cpl.engine_us) * NSEC_PER_USEC :
 			    skald_ring_guess_engine_ns(queue, job);
-		error = skald_ring_job_error(queue, &cpl);
+		error = skald_ring_job_error(queue, job, &cpl);
 		skald_ring_end_job(queue, job, error, engine_ns);
 		any = true;
 	}

@@ -17,6 +17,7 @@
 
 #include <skald/fault.h>
 
+#include "skald_coredump.h"
 #include "skald_device.h"
 #include "skald_fw.h"
 #include "skald_progress.h"
@@ -42,6 +43,7 @@ static bool skald_watchdog_hung_job(struct skald_queue *queue, struct skald_faul
 		fault->reason = SKALD_FAULT_WATCHDOG;
 		fault->queue_id = queue->id;
 		fault->seq = le64_to_cpu(job->entry.seq);
+		skald_coredump_fault(queue, job, fault);
 	}
 	spin_unlock(&queue->lock);
 
