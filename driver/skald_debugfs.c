@@ -17,6 +17,7 @@
 #include "skald_fw.h"
 #include "skald_irq.h"
 #include "skald_mem.h"
+#include "skald_pm.h"
 #include "skald_reset.h"
 #include "skald_watchdog.h"
 
@@ -93,6 +94,7 @@ static int skald_debugfs_status(struct seq_file *m, void *unused)
 	seq_printf(m, "jobs on the card: %d\n", atomic_read(&sdev->watchdog->jobs));
 	seq_printf(m, "memory used: %llu of %llu\n", skald_mem_used(sdev), sdev->mem_size);
 
+	skald_pm_get(sdev);
 	/* Of a dead card there is no more to tell. */
 	ret = skald_reset_gate_enter(sdev, &gen);
 	if (ret) {
@@ -115,6 +117,7 @@ static int skald_debugfs_status(struct seq_file *m, void *unused)
 	}
 
 out_exit:
+	skald_pm_put(sdev);
 	drm_dev_exit(cookie);
 	/* What a reset interrupts is told as far as it was known. */
 	return ret == -ESTALE ? 0 : ret;
@@ -133,9 +136,11 @@ static ssize_t skald_debugfs_log_level_write(struct file *file, const char __use
 	if (!drm_dev_enter(&sdev->base, &cookie))
 		return -ENODEV;
 
+	skald_pm_get(sdev);
 	ret = skald_reset_get_gen(sdev, &gen);
 	if (!ret)
 		ret = skald_fw_log_level(sdev, gen, level);
+	skald_pm_put(sdev);
 	drm_dev_exit(cookie);
 	return ret ?: size;
 }

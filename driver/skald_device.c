@@ -23,8 +23,10 @@
 #include "skald_gem.h"
 #include "skald_irq.h"
 #include "skald_mem.h"
+#include "skald_pm.h"
 #include "skald_queue.h"
 #include "skald_reset.h"
+#include "skald_vm.h"
 #include "skald_watchdog.h"
 
 /* DRM devices that were not released yet; the module must not go before them. */
@@ -79,7 +81,6 @@ static void skald_device_released(struct drm_device *ddev, void *unused)
 	if (sdev->registered)
 		drm_info(ddev, "unbound, %ld objects left\n", left);
 
-	ida_destroy(&sdev->contexts);
 	if (atomic_dec_and_test(&skald_live))
 		wake_up_var(&skald_live);
 }
@@ -224,7 +225,6 @@ static int skald_device_init_sw(struct skald_device *sdev)
 	int ret;
 
 	atomic_inc(&skald_live);
-	ida_init(&sdev->contexts);
 	INIT_LIST_HEAD(&sdev->dma_bos.list);
 
 	/* First in, last out. */
@@ -233,6 +233,11 @@ static int skald_device_init_sw(struct skald_device *sdev)
 		return ret;
 
 	ret = skald_reset_init(sdev);
+	if (ret)
+		return ret;
+
+	/* First the contexts, then their queues. */
+	ret = skald_vms_init(sdev);
 	if (ret)
 		return ret;
 
@@ -316,6 +321,7 @@ int skald_device_init(struct skald_device *sdev)
 	/* What the card is given back after an error of the bus. */
 	pci_save_state(skald_pdev(sdev));
 	sdev->registered = true;
+	skald_pm_init(sdev);
 	drm_info(&sdev->base, "SK1 with %llu MiB, firmware %u.%u.%u\n", sdev->mem_size >> 20,
 		 sdev->fw->version >> 24, (sdev->fw->version >> 16) & 0xff,
 		 sdev->fw->version & 0xffff);
@@ -345,6 +351,7 @@ void skald_device_unplug(struct skald_device *sdev)
 	 * of card memory are gone after it.
 	 */
 	drm_dev_unplug(&sdev->base);
+	skald_pm_fini(sdev);
 
 	skald_reset_halt(sdev);
 	skald_irq_fini(sdev);

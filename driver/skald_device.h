@@ -28,6 +28,7 @@ struct skald_irq;
 struct skald_mem;
 struct skald_queues;
 struct skald_reset;
+struct skald_vms;
 struct skald_watchdog;
 
 /**
@@ -129,8 +130,8 @@ struct skald_device {
 	/** @reset: recovery */
 	struct skald_reset *reset;
 
-	/** @contexts: ids of contexts in use */
-	struct ida contexts;
+	/** @vms: contexts on the card */
+	struct skald_vms *vms;
 
 	/** @queues: queues on the card */
 	struct skald_queues *queues;

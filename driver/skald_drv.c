@@ -23,6 +23,7 @@
 #include "skald_irq.h"
 #include "skald_mem.h"
 #include "skald_progress.h"
+#include "skald_pm.h"
 #include "skald_queue.h"
 #include "skald_reset.h"
 #include "skald_sched.h"
@@ -246,7 +247,7 @@ static int skald_wait_progress_ioctl(struct drm_device *ddev, void *data, struct
 	return skald_progress_wait(file->driver_priv, args);
 }
 
-/* Calls that need the card to stay while they run. */
+/* Calls that need the card to stay, awake, while they run. */
 #define SKALD_ENTERED(name)									\
 static int skald_##name##_ioctl(struct drm_device *ddev, void *data, struct drm_file *file)	\
 {												\
@@ -254,7 +255,9 @@ static int skald_##name##_ioctl(struct drm_device *ddev, void *data, struct drm_
 												\
 	if (!drm_dev_enter(ddev, &cookie))							\
 		return -ENODEV;									\
+	skald_pm_get(to_skald_device(ddev));							\
 	ret = skald_ioctl_##name(file->driver_priv, data, file);				\
+	skald_pm_put(to_skald_device(ddev));							\
 	drm_dev_exit(cookie);									\
 	return ret;										\
 }
@@ -312,8 +315,10 @@ static void skald_postclose(struct drm_device *ddev, struct drm_file *file)
 {
 	struct skald_file *sfile = file->driver_priv;
 
+	skald_pm_get(sfile->sdev);
 	skald_queue_close_all(sfile);
 	skald_vm_close_all(sfile);
+	skald_pm_put(sfile->sdev);
 	atomic_dec(&sfile->sdev->stats.clients);
 	xa_destroy(&sfile->queues);
 	xa_destroy(&sfile->vms);
@@ -463,19 +468,6 @@ static const struct pci_error_handlers skald_error_handlers = {
 	.reset_done = skald_reset_done,
 };
 
-static int skald_pm_suspend(struct device *dev)
-{
-	skald_reset_suspend(dev_get_drvdata(dev));
-	return 0;
-}
-
-static int skald_pm_resume(struct device *dev)
-{
-	return skald_reset_resume(dev_get_drvdata(dev));
-}
-
-static DEFINE_SIMPLE_DEV_PM_OPS(skald_pm_ops, skald_pm_suspend, skald_pm_resume);
-
 static const struct pci_device_id skald_pci_ids[] = {
 	{ PCI_DEVICE(SKALD_PCI_VENDOR_ID, SKALD_PCI_DEVICE_ID) },
 	{ }
@@ -490,7 +482,7 @@ static struct pci_driver skald_pci_driver = {
 	.shutdown = skald_shutdown,
 	.err_handler = &skald_error_handlers,
 	.dev_groups = skald_groups,
-	.driver.pm = pm_sleep_ptr(&skald_pm_ops),
+	.driver.pm = pm_ptr(&skald_pm_ops),
 };
 
 static int __init skald_init(void)

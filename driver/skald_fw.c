@@ -7,6 +7,7 @@
 #include <linux/delay.h>
 #include <linux/firmware.h>
 #include <linux/iopoll.h>
+#include <linux/random.h>
 #include <linux/slab.h>
 
 #include <drm/drm_managed.h>
@@ -22,6 +23,9 @@
 #include "skald_trace.h"
 
 #define SKALD_FW_NAME "skald/skald_fw.bin"
+
+/* A block of card memory, less what skald_fw_mark_memory() takes. */
+#define SKALD_FW_SIZE_MAX (SKALD_BIG_PAGE_SIZE - SKALD_PAGE_SIZE)
 
 /* The slowest step is the hash of the image by a boot ROM under emulation. */
 #define SKALD_FW_BOOT_TIMEOUT (30 * HZ)
@@ -102,10 +106,46 @@ static int skald_fw_wait_booted(struct skald_device *sdev)
 }
 
 /**
+ * skald_fw_booted() - who booted the firmware has done with it
+ * @sdev: device
+ */
+void skald_fw_booted(struct skald_device *sdev)
+{
+	WRITE_ONCE(sdev->fw->booting, false);
+}
+
+/* Behind the image, in its block: nobody else writes there. */
+static void __iomem *skald_fw_mark(struct skald_device *sdev)
+{
+	return sdev->mem_io + skald_fw_block(sdev) + SKALD_FW_SIZE_MAX;
+}
+
+/**
+ * skald_fw_mark_memory() - write something to card memory that tells whether it was kept
+ * @sdev: device, about to sleep
+ */
+void skald_fw_mark_memory(struct skald_device *sdev)
+{
+	sdev->fw->mark = get_random_u64();
+	writeq(sdev->fw->mark, skald_fw_mark(sdev));
+}
+
+/**
+ * skald_fw_memory_is_marked() - was card memory kept over sleep?
+ * @sdev: device, awake
+ *
+ * Return: true if it was.
+ */
+bool skald_fw_memory_is_marked(struct skald_device *sdev)
+{
+	return readq(skald_fw_mark(sdev)) == sdev->fw->mark;
+}
+
+/**
  * skald_fw_boot() - boot the firmware on a card that was reset
  * @sdev: device, interrupts working
  *
- * Allocates nothing. Says in the log what is wrong.
+ * Allocates nothing. Says in the log what is wrong. After success follows skald_fw_booted().
  *
  * Return: 0, -ENOEXEC if card or firmware refused, -EPROTO if the driver does, -ETIMEDOUT.
  */
@@ -130,13 +170,15 @@ int skald_fw_boot(struct skald_device *sdev)
 	skald_write(sdev, SKALD_REG_INTR_MASK, SKALD_INTR_MBOX | SKALD_INTR_STATE);
 	skald_write(sdev, SKALD_REG_CTRL, SKALD_CTRL_BOOT);
 	ret = skald_fw_wait_booted(sdev);
-	WRITE_ONCE(fw->booting, false);
-	if (ret)
+	if (ret) {
+		skald_fw_booted(sdev);
 		return ret;
+	}
 
 	fw->abi = skald_read(sdev, SKALD_REG_FW_ABI);
 	fw->version = skald_read(sdev, SKALD_REG_FW_VERSION);
 	if (SKALD_ABI_MAJOR(fw->abi) != SKALD_ABI_MAJOR(SKALD_FW_ABI)) {
+		skald_fw_booted(sdev);
 		drm_err(&sdev->base, "firmware speaks ABI %u.%u, the driver %u.%u\n",
 			SKALD_ABI_MAJOR(fw->abi), SKALD_ABI_MINOR(fw->abi),
 			SKALD_ABI_MAJOR(SKALD_FW_ABI), SKALD_ABI_MINOR(SKALD_FW_ABI));
@@ -224,7 +266,7 @@ static int skald_fw_wait_response(struct skald_device *sdev, u32 gen)
 	for (unsigned int second = 0; second < SKALD_FW_CALL_SECONDS;) {
 		bool woken = wait_for_completion_timeout(&fw->response, HZ);
 
-		if (!skald_reset_is_gen(sdev, gen))
+		if (!skald_reset_is_now(sdev, gen))
 			return -ESTALE;
 		if (!skald_mbox_busy(sdev))
 			return 0;
@@ -283,7 +325,7 @@ int skald_fw_call(struct skald_device *sdev, u32 gen, struct skald_mbox *mbox)
 
 	guard(mutex)(&fw->lock);
 
-	if (!skald_reset_is_gen(sdev, gen))
+	if (!skald_reset_is_now(sdev, gen))
 		return -ESTALE;
 	if (skald_mbox_busy(sdev)) {
 		/* Left behind by a call that gave up; or the card is gone and reads as ones. */
@@ -369,7 +411,7 @@ void skald_fw_check_alive(struct skald_device *sdev)
 {
 	u32 state, gen;
 
-	if (skald_reset_gate_enter(sdev, &gen))
+	if (!skald_reset_gate_try(sdev, &gen))
 		return;
 	state = skald_read(sdev, SKALD_REG_STATUS);
 	skald_reset_gate_exit(sdev);
@@ -454,9 +496,9 @@ int skald_fw_init(struct skald_device *sdev)
 		return ret;
 	}
 
-	if (file->size > SKALD_BIG_PAGE_SIZE) {
+	if (file->size > SKALD_FW_SIZE_MAX) {
 		drm_err(&sdev->base, "firmware %s is too large: %zu bytes, at most %llu\n",
-			SKALD_FW_NAME, file->size, SKALD_BIG_PAGE_SIZE);
+			SKALD_FW_NAME, file->size, SKALD_FW_SIZE_MAX);
 		ret = -EFBIG;
 		goto out_release;
 	}

@@ -39,8 +39,14 @@ struct skald_fw {
 	/** @abi: its FW_ABI register */
 	u32 abi;
 
-	/** @booting: between CTRL.BOOT and its outcome; tells the interrupt handler whom to wake */
+	/**
+	 * @booting: from CTRL.BOOT until its generation begins, or it fails: the interrupt handler
+	 * hears what the card says, and leaves it to who boots
+	 */
 	bool booting;
+
+	/** @mark: what was written to card memory when the card went to sleep */
+	u64 mark;
 
 	/** @booted: STATUS changed while @booting */
 	struct completion booted;
@@ -131,6 +137,10 @@ struct skald_fw_fault {
 
 int skald_fw_init(struct skald_device *sdev);
 void skald_fw_listen(struct skald_device *sdev);
+
+void skald_fw_booted(struct skald_device *sdev);
+void skald_fw_mark_memory(struct skald_device *sdev);
+bool skald_fw_memory_is_marked(struct skald_device *sdev);
 
 void skald_fw_settle(struct skald_device *sdev);
 int skald_fw_stop(struct skald_device *sdev);

@@ -134,11 +134,6 @@ static void skald_queues_stopped(struct skald_reset_client *client)
 	xa_unlock(&queues->by_hw);
 }
 
-static const struct skald_reset_ops skald_queues_reset_ops = {
-	.lose = skald_queues_lose,
-	.stopped = skald_queues_stopped,
-};
-
 /**
  * skald_queues_next() - walk over the queues that are on the card
  * @sdev: device
@@ -160,6 +155,68 @@ struct skald_queue *skald_queues_next(struct skald_device *sdev, u32 *hw)
 	*hw = index;
 	return queue;
 }
+
+static void skald_queues_drain(struct skald_reset_client *client)
+{
+	struct skald_queues *queues = container_of(client, struct skald_queues, reset);
+	struct skald_queue *queue;
+
+	for (u32 hw = 0; (queue = skald_queues_next(queues->sdev, &hw)); hw++) {
+		drm_sched_wqueue_stop(&queue->scheduler->base);
+		skald_queue_put(queue);
+	}
+}
+
+static void skald_queues_go_on(struct skald_reset_client *client)
+{
+	struct skald_queues *queues = container_of(client, struct skald_queues, reset);
+	struct skald_queue *queue;
+
+	for (u32 hw = 0; (queue = skald_queues_next(queues->sdev, &hw)); hw++) {
+		drm_sched_wqueue_start(&queue->scheduler->base);
+		skald_queue_put(queue);
+	}
+}
+
+/* The firmware knows the context again, or the queue is lost with it. */
+static void skald_queue_restore(struct skald_queue *queue, u32 gen)
+{
+	enum skald_queue_state state = SKALD_QUEUE_LOST;
+
+	if (queue->state != SKALD_QUEUE_PARKED)
+		return;
+
+	skald_ring_restart(queue);
+	if (queue->vm->gen == gen && !skald_fw_queue_create(queue->sdev, gen - 1, &queue->card)) {
+		WRITE_ONCE(queue->gen, gen);
+		state = SKALD_QUEUE_LIVE;
+	}
+
+	spin_lock(&queue->lock);
+	queue->state = state;
+	spin_unlock(&queue->lock);
+	if (state == SKALD_QUEUE_LOST)
+		skald_vm_ban(queue->vm, -EIO, NULL);
+}
+
+static void skald_queues_restore(struct skald_reset_client *client, u32 gen)
+{
+	struct skald_queues *queues = container_of(client, struct skald_queues, reset);
+	struct skald_queue *queue;
+
+	for (u32 hw = 0; (queue = skald_queues_next(queues->sdev, &hw)); hw++) {
+		skald_queue_restore(queue, gen);
+		skald_queue_put(queue);
+	}
+}
+
+static const struct skald_reset_ops skald_queues_reset_ops = {
+	.lose = skald_queues_lose,
+	.stopped = skald_queues_stopped,
+	.drain = skald_queues_drain,
+	.restore = skald_queues_restore,
+	.go_on = skald_queues_go_on,
+};
 
 /**
  * skald_queues_find() - find a queue by its number on the card
@@ -217,6 +274,7 @@ int skald_queues_init(struct skald_device *sdev)
 		return -ENOMEM;
 
 	sdev->queues = queues;
+	queues->sdev = sdev;
 	xa_init_flags(&queues->by_hw, XA_FLAGS_ALLOC);
 	queues->reset.ops = &skald_queues_reset_ops;
 	skald_reset_add_client(sdev, &queues->reset);
@@ -291,13 +349,14 @@ struct skald_queue *skald_queue_lookup(struct skald_file *sfile, u32 id)
 }
 
 /**
- * skald_queue_id_by_hw() - translate a number of the card
+ * skald_queue_id_by_hw() - translate numbers of the card
  * @sfile: whose queues
  * @hw: number on the card
+ * @seq: in: number of a job in its ring; out: in its queue
  *
  * Return: number in the file, 0 if it has no such queue (any more).
  */
-u32 skald_queue_id_by_hw(struct skald_file *sfile, u32 hw)
+u32 skald_queue_id_by_hw(struct skald_file *sfile, u32 hw, u64 *seq)
 {
 	struct skald_queue *queue;
 	unsigned long id;
@@ -305,8 +364,10 @@ u32 skald_queue_id_by_hw(struct skald_file *sfile, u32 hw)
 
 	xa_lock(&sfile->queues);
 	xa_for_each(&sfile->queues, id, queue)
-		if (queue->card.id == hw)
+		if (queue->card.id == hw) {
 			found = id;
+			*seq += queue->seq_base;
+		}
 	xa_unlock(&sfile->queues);
 
 	return found;

@@ -38,6 +38,8 @@ struct skald_vm;
 enum skald_queue_state {
 	/** @SKALD_QUEUE_LIVE: yes */
 	SKALD_QUEUE_LIVE,
+	/** @SKALD_QUEUE_PARKED: not now, the card sleeps */
+	SKALD_QUEUE_PARKED,
 	/** @SKALD_QUEUE_LOST: no, the card was reset */
 	SKALD_QUEUE_LOST,
 	/** @SKALD_QUEUE_KILLED: no, the queue was destroyed */
@@ -70,6 +72,9 @@ struct skald_queue_sums {
  * struct skald_queues - the queues that are on the card
  */
 struct skald_queues {
+	/** @sdev: device */
+	struct skald_device *sdev;
+
 	/** @by_hw: struct skald_queue by number on the card; their locks nest inside its lock */
 	struct xarray by_hw;
 
@@ -126,11 +131,17 @@ struct skald_queue {
 	/** @seq: number of the last job given to the card */
 	u64 seq;
 
+	/** @seq_base: that of the last one when the ring began: the card counts from there */
+	u64 seq_base;
+
 	/** @page: where the card answers, NULL once the queue is off the card */
 	void *page;
 
 	/** @progress: last progress seen in @page, whoever looked */
 	u64 progress;
+
+	/** @progress_base: progress when the ring began */
+	u64 progress_base;
 
 	/** @announced: progress that waiters were last woken for */
 	u64 announced;
@@ -165,7 +176,7 @@ void skald_queue_close_all(struct skald_file *sfile);
 int skald_queue_query(struct skald_file *sfile, struct drm_skald_queue_query *args);
 
 struct skald_queue *skald_queue_lookup(struct skald_file *sfile, u32 id);
-u32 skald_queue_id_by_hw(struct skald_file *sfile, u32 hw);
+u32 skald_queue_id_by_hw(struct skald_file *sfile, u32 hw, u64 *seq);
 void skald_queue_get(struct skald_queue *queue);
 void skald_queue_put(struct skald_queue *queue);
 

@@ -19,6 +19,7 @@
 #include "skald_device.h"
 #include "skald_fw.h"
 #include "skald_irq.h"
+#include "skald_pm.h"
 #include "skald_reset.h"
 #include "skald_trace.h"
 #include "skald_watchdog.h"
@@ -33,6 +34,18 @@
 bool skald_reset_is_gen(struct skald_device *sdev, u32 gen)
 {
 	return !(gen & 1) && READ_ONCE(sdev->reset->gen) == gen;
+}
+
+/**
+ * skald_reset_is_now() - skald_reset_is_gen() for who resets, too
+ * @sdev: device
+ * @gen: generation, odd if it is who resets that asks
+ *
+ * Return: true if it is the present one.
+ */
+bool skald_reset_is_now(struct skald_device *sdev, u32 gen)
+{
+	return READ_ONCE(sdev->reset->gen) == gen;
 }
 
 static bool skald_reset_has_gen(struct skald_device *sdev, u32 *gen)
@@ -81,27 +94,34 @@ void skald_reset_wait(struct skald_device *sdev, u32 gen)
  * @sdev: device
  * @gen: out: the generation, valid until skald_reset_gate_exit()
  *
- * Waits for the end of a reset. What is done inside must be short and must wait for nothing that a
- * reset brings: no mailbox command.
+ * Waits for the end of a reset, and keeps the card awake. What is done inside must be short and
+ * must wait for nothing that a reset brings: no mailbox command.
  *
  * Return: 0, -EIO if the card is dead, -ERESTARTSYS if the caller was killed.
  */
 int skald_reset_gate_enter(struct skald_device *sdev, u32 *gen)
 {
 	struct skald_reset *reset = sdev->reset;
+	int ret;
 
+	skald_pm_get(sdev);
 	for (;;) {
+		ret = -ERESTARTSYS;
 		/* Page faults come here: other signals cannot interrupt them. */
 		if (wait_event_killable(reset->wait, skald_reset_has_gen(sdev, gen)))
-			return -ERESTARTSYS;
+			break;
+		ret = -EIO;
 		if (READ_ONCE(reset->dead))
-			return -EIO;
+			break;
 
 		down_read(&sdev->reset->gate);
 		if (skald_reset_is_gen(sdev, *gen))
 			return 0;
 		up_read(&sdev->reset->gate);
 	}
+
+	skald_pm_put(sdev);
+	return ret;
 }
 
 /**
@@ -117,10 +137,12 @@ bool skald_reset_gate_try(struct skald_device *sdev, u32 *gen)
 	if (*gen & 1)
 		return false;
 
+	/* It may be about to sleep: that is for the next look at the generation to tell. */
+	skald_pm_hold(sdev);
 	down_read(&sdev->reset->gate);
 	if (skald_reset_is_gen(sdev, *gen))
 		return true;
-	up_read(&sdev->reset->gate);
+	skald_reset_gate_exit(sdev);
 	return false;
 }
 
@@ -131,6 +153,7 @@ bool skald_reset_gate_try(struct skald_device *sdev, u32 *gen)
 void skald_reset_gate_exit(struct skald_device *sdev)
 {
 	up_read(&sdev->reset->gate);
+	skald_pm_put(sdev);
 }
 
 static void skald_reset_set_gen(struct skald_device *sdev, u32 gen)
@@ -162,7 +185,32 @@ static void skald_reset_each_lose(struct skald_device *sdev)
 	struct skald_reset_client *client;
 
 	list_for_each_entry(client, &sdev->reset->clients, node)
-		client->ops->lose(client);
+		if (client->ops->lose)
+			client->ops->lose(client);
+}
+
+static void skald_reset_each_drain(struct skald_device *sdev)
+{
+	struct skald_reset_client *client;
+
+	list_for_each_entry(client, &sdev->reset->clients, node)
+		client->ops->drain(client);
+}
+
+static void skald_reset_each_restore(struct skald_device *sdev, u32 gen)
+{
+	struct skald_reset_client *client;
+
+	list_for_each_entry(client, &sdev->reset->clients, node)
+		client->ops->restore(client, gen);
+}
+
+static void skald_reset_each_go_on(struct skald_device *sdev)
+{
+	struct skald_reset_client *client;
+
+	list_for_each_entry(client, &sdev->reset->clients, node)
+		client->ops->go_on(client);
 }
 
 static void skald_reset_each_stopped(struct skald_device *sdev)
@@ -170,7 +218,8 @@ static void skald_reset_each_stopped(struct skald_device *sdev)
 	struct skald_reset_client *client;
 
 	list_for_each_entry(client, &sdev->reset->clients, node)
-		client->ops->stopped(client);
+		if (client->ops->stopped)
+			client->ops->stopped(client);
 }
 
 /* Everything on the card is lost from here on. */
@@ -199,6 +248,7 @@ static void skald_reset_quiesce(struct skald_device *sdev)
 void skald_reset_pre(struct skald_device *sdev)
 {
 	mutex_lock(&sdev->reset->lock);
+	sdev->reset->sleeping = false;
 	skald_reset_quiesce(sdev);
 }
 
@@ -235,6 +285,48 @@ static int skald_reset_stop(struct skald_device *sdev)
 	return ret;
 }
 
+/* What was to be kept cannot be. */
+static void skald_reset_lose_parked(struct skald_device *sdev)
+{
+	sdev->reset->sleeping = false;
+	skald_reset_each_lose(sdev);
+}
+
+/* Boots a card that has stopped, and makes there again what was kept. */
+static int skald_reset_boot(struct skald_device *sdev, bool kept)
+{
+	int ret;
+
+	if (!kept)
+		skald_reset_lose_parked(sdev);
+
+	skald_irq_enable(sdev);
+	ret = skald_fw_boot(sdev);
+	if (ret) {
+		skald_reset_lose_parked(sdev);
+	} else if (kept) {
+		skald_reset_each_restore(sdev, sdev->reset->gen + 1);
+		sdev->reset->sleeping = false;
+	}
+
+	skald_fw_booted(sdev);
+	return ret;
+}
+
+static void skald_reset_finish(struct skald_device *sdev, int ret)
+{
+	struct skald_reset *reset = sdev->reset;
+
+	trace_skald_reset(sdev->base.dev, reset->gen, ret);
+	/* A reset may succeed where the one before did not. */
+	WRITE_ONCE(reset->dead, ret);
+	skald_reset_set_gen(sdev, ret ? reset->gen : reset->gen + 1);
+	if (ret)
+		drm_err(&sdev->base,
+			"reset failed (%d), the card is dead until it is reset or bound again\n",
+			ret);
+}
+
 /**
  * skald_reset_post() - stop what may still run on the card and boot it anew
  * @sdev: device
@@ -255,21 +347,14 @@ int skald_reset_post(struct skald_device *sdev)
 	/* No DMA from here on: what the jobs used may be reused. */
 	skald_reset_each_stopped(sdev);
 
-	skald_irq_enable(sdev);
-	if (!ret)
-		ret = skald_fw_boot(sdev);
+	if (ret)
+		skald_irq_enable(sdev);
+	else
+		ret = skald_reset_boot(sdev, false);
 
 	reset->count++;
-	trace_skald_reset(sdev->base.dev, reset->gen, ret);
-	/* A reset may succeed where the one before did not. */
-	WRITE_ONCE(reset->dead, ret);
-	skald_reset_set_gen(sdev, ret ? reset->gen : reset->gen + 1);
-
-	if (ret)
-		drm_err(&sdev->base,
-			"reset failed (%d), the card is dead until it is reset or bound again\n",
-			ret);
-	else
+	skald_reset_finish(sdev, ret);
+	if (!ret)
 		drm_info(&sdev->base, "card was reset, all contexts are lost\n");
 	skald_reset_tell(sdev, ret ? "rebind,bus-reset" : "none");
 	mutex_unlock(&reset->lock);
@@ -301,6 +386,7 @@ static void skald_reset_work(struct work_struct *work)
 
 	drm_err(&sdev->base, "resetting the card: %s\n", reason);
 	skald_coredump_reset(sdev, reason);
+	reset->sleeping = false;
 	skald_reset_quiesce(sdev);
 	skald_reset_post(sdev);
 }
@@ -351,7 +437,6 @@ void skald_reset_unless(struct skald_device *sdev, u32 gen, int ret, const char 
  */
 static void skald_reset_stop_for(struct skald_device *sdev, bool dead)
 {
-	skald_reset_pre(sdev);
 	skald_reset_stop(sdev);
 	skald_reset_each_stopped(sdev);
 
@@ -372,29 +457,87 @@ static void skald_reset_stop_for(struct skald_device *sdev, bool dead)
  */
 void skald_reset_halt(struct skald_device *sdev)
 {
+	skald_reset_pre(sdev);
 	skald_reset_stop_for(sdev, true);
 }
 
 /**
- * skald_reset_suspend() - stop the card; all contexts are lost
- * @sdev: device
+ * skald_reset_suspend() - stop the card to sleep
+ * @sdev: device, in use by nobody who could wait for its waking up
+ *
+ * Jobs that run may end; of those that do not, for some seconds, the contexts are lost. All others
+ * are kept.
  */
 void skald_reset_suspend(struct skald_device *sdev)
 {
+	struct skald_reset *reset = sdev->reset;
+
+	skald_reset_each_drain(sdev);
+	skald_watchdog_wait_idle(sdev);
+
+	mutex_lock(&reset->lock);
+	/* Of a dead card there is nothing to keep. */
+	reset->sleeping = !(reset->gen & 1);
+	skald_reset_quiesce(sdev);
+	if (reset->sleeping)
+		skald_fw_mark_memory(sdev);
 	skald_reset_stop_for(sdev, false);
 }
 
+static int skald_reset_wake(struct skald_device *sdev)
+{
+	struct skald_reset *reset = sdev->reset;
+	bool slept, kept = false;
+	int ret;
+
+	mutex_lock(&reset->lock);
+	/* A reset in between has done it all. */
+	if (!(reset->gen & 1)) {
+		mutex_unlock(&reset->lock);
+		return 0;
+	}
+
+	skald_irq_disable(sdev);
+	slept = reset->sleeping;
+	ret = skald_reset_stop(sdev);
+	skald_reset_each_stopped(sdev);
+	if (ret) {
+		skald_reset_lose_parked(sdev);
+		skald_irq_enable(sdev);
+	} else {
+		kept = slept && skald_fw_memory_is_marked(sdev);
+		ret = skald_reset_boot(sdev, kept);
+	}
+
+	if (!kept)
+		reset->count++;
+	skald_reset_finish(sdev, ret);
+	if (!ret && !kept)
+		drm_info(&sdev->base, "card was reset, all contexts are lost\n");
+	if (ret || !kept)
+		skald_reset_tell(sdev, ret ? "rebind,bus-reset" : "none");
+	mutex_unlock(&reset->lock);
+
+	/* Its interrupt meant nothing while the generation was odd. */
+	if (!ret)
+		skald_fw_check_alive(sdev);
+	return ret;
+}
+
 /**
- * skald_reset_resume() - boot the card again
+ * skald_reset_resume() - boot a card again that slept, or that the bus had lost
  * @sdev: device
+ *
+ * After sleep its contexts and queues are as before, unless its memory was lost.
  *
  * Return: 0 or an error.
  */
 int skald_reset_resume(struct skald_device *sdev)
 {
-	mutex_lock(&sdev->reset->lock);
-	skald_irq_disable(sdev);
-	return skald_reset_post(sdev);
+	int ret = skald_reset_wake(sdev);
+
+	skald_reset_each_go_on(sdev);
+	return ret;
 }
 
 /**
@@ -413,6 +556,7 @@ void skald_reset_add_client(struct skald_device *sdev, struct skald_reset_client
  */
 void skald_reset_begin(struct skald_device *sdev)
 {
+	skald_fw_booted(sdev);
 	skald_reset_set_gen(sdev, sdev->reset->gen + 1);
 	/* Its interrupt meant nothing while the generation was odd. */
 	skald_fw_check_alive(sdev);

@@ -19,7 +19,8 @@ struct skald_reset_client;
 /**
  * struct skald_reset_ops - what others have to do about a reset
  *
- * Fences wait for resets: nothing may be allocated here.
+ * Fences wait for resets: nothing may be allocated here. Those who lose nothing leave out the first
+ * two.
  */
 struct skald_reset_ops {
 	/**
@@ -30,6 +31,19 @@ struct skald_reset_ops {
 
 	/** @stopped: the card has stopped, there is no DMA any more: end what it cannot end */
 	void (*stopped)(struct skald_reset_client *client);
+
+	/** @drain: the card is going to sleep: begin nothing more. May sleep, no locks are held. */
+	void (*drain)(struct skald_reset_client *client);
+
+	/**
+	 * @restore: the card woke up with its memory as it was, and its firmware has booted: make
+	 * there again what was kept. The second argument is the generation to come, in which it
+	 * will be; calls are made in the one before, which is odd.
+	 */
+	void (*restore)(struct skald_reset_client *client, u32 gen);
+
+	/** @go_on: undo @drain, whether the card woke up or not */
+	void (*go_on)(struct skald_reset_client *client);
 };
 
 /**
@@ -79,6 +93,12 @@ struct skald_reset {
 	/** @clients: struct skald_reset_client by node; does not change once the card is up */
 	struct list_head clients;
 
+	/**
+	 * @sleeping: the card was stopped to sleep, so what was idle on it is kept; written under
+	 * @lock
+	 */
+	bool sleeping;
+
 	/** @wait: woken when @gen changes */
 	wait_queue_head_t wait;
 
@@ -105,6 +125,7 @@ void skald_reset_begin(struct skald_device *sdev);
 void skald_reset_end(struct skald_device *sdev);
 
 bool skald_reset_is_gen(struct skald_device *sdev, u32 gen);
+bool skald_reset_is_now(struct skald_device *sdev, u32 gen);
 int skald_reset_get_gen(struct skald_device *sdev, u32 *gen);
 void skald_reset_wait(struct skald_device *sdev, u32 gen);
 int skald_reset_gate_enter(struct skald_device *sdev, u32 *gen);

@@ -13,6 +13,7 @@
 #include "skald_irq.h"
 #include "skald_mem.h"
 #include "skald_queue.h"
+#include "skald_reset.h"
 #include "skald_ring.h"
 #include "skald_sched.h"
 #include "skald_stamps.h"
@@ -36,7 +37,8 @@ void skald_ring_read_progress(struct skald_queue *queue)
 	struct skald_queue_page *page = queue->page;
 
 	if (page)
-		queue->progress = le64_to_cpu(READ_ONCE(page->progress));
+		queue->progress = queue->progress_base +
+				  le64_to_cpu(READ_ONCE(page->progress));
 }
 
 static void skald_ring_note_refused(struct skald_queue *queue, int error)
@@ -68,7 +70,7 @@ static void skald_ring_end_job(struct skald_queue *queue, struct skald_job *job,
 {
 	struct skald_fence *fence = job->fence;
 
-	trace_skald_job_end(queue->sdev->base.dev, queue->card.id, le64_to_cpu(job->entry.seq), error);
+	trace_skald_job_end(queue->sdev->base.dev, queue->card.id, job->seq, error);
 	queue->sums.completed++;
 	queue->sums.engine_ns += engine_ns;
 	queue->last_end = ktime_get();
@@ -99,7 +101,7 @@ static int skald_ring_note_fault(struct skald_queue *queue, const struct skald_j
 	struct skald_fault fault = {
 		.reason = le32_to_cpu(cpl->reason),
 		.queue_id = queue->id,
-		.seq = le64_to_cpu(cpl->seq),
+		.seq = job->seq,
 		.address = le64_to_cpu(cpl->address),
 		.op_index = le32_to_cpu(cpl->op_index),
 	};
@@ -193,7 +195,7 @@ bool skald_ring_span(struct skald_queue *queue, struct skald_span *span)
 	job = list_first_entry_or_null(&queue->pending, struct skald_job, node);
 	if (job) {
 		span->first = le64_to_cpu(job->entry.seq);
-		span->last = queue->seq;
+		span->last = queue->seq - queue->seq_base;
 	}
 	spin_unlock(&queue->lock);
 
@@ -212,7 +214,7 @@ static void skald_ring_doorbell(struct skald_queue *queue)
 {
 	/* Entries must have left the write-combining buffers before the doorbell. */
 	wmb();
-	writel(lower_32_bits(queue->seq),
+	writel(lower_32_bits(queue->seq - queue->seq_base),
 	       queue->sdev->doorbells + queue->card.id * SKALD_DOORBELL_STRIDE);
 }
 
@@ -278,8 +280,8 @@ int skald_ring_start_job(struct skald_queue *queue, struct skald_job *job)
 		goto out_unlock;
 	}
 
-	queue->seq++;
-	job->entry.seq = cpu_to_le64(queue->seq);
+	job->seq = ++queue->seq;
+	job->entry.seq = cpu_to_le64(job->seq - queue->seq_base);
 	job->start = ktime_get();
 	skald_watchdog_job_started(queue->sdev);
 	skald_ring_write_entry(queue, job);
@@ -291,14 +293,39 @@ out_unlock:
 }
 
 /**
- * skald_ring_lose() - the card is about to be reset: give it no more jobs
+ * skald_ring_lose() - the card is about to be stopped: give it no more jobs
  * @queue: queue
  */
 void skald_ring_lose(struct skald_queue *queue)
 {
+	bool sleeping = queue->sdev->reset->sleeping;
+
 	spin_lock(&queue->lock);
-	if (queue->state == SKALD_QUEUE_LIVE)
+	if (queue->state == SKALD_QUEUE_LIVE && sleeping && list_empty(&queue->pending)) {
+		queue->state = SKALD_QUEUE_PARKED;
+	} else if (queue->state == SKALD_QUEUE_LIVE ||
+		   (queue->state == SKALD_QUEUE_PARKED && !sleeping)) {
 		queue->state = SKALD_QUEUE_LOST;
+		/* Its context would wake up, but not whole. */
+		if (sleeping)
+			skald_vm_ban(queue->vm, -EIO, NULL);
+	}
+	spin_unlock(&queue->lock);
+}
+
+/**
+ * skald_ring_restart() - begin anew with an empty ring, as the firmware does
+ * @queue: queue, not on the card
+ */
+void skald_ring_restart(struct skald_queue *queue)
+{
+	spin_lock(&queue->lock);
+	skald_ring_read_progress(queue);
+	queue->progress_base = queue->progress;
+	queue->seq_base = queue->seq;
+	/* Completions are known by numbers that come again. */
+	memset(queue->page, 0, SKALD_QUEUE_PAGE_SIZE);
+	queue->watchdog = (struct skald_watchdog_mark) {};
 	spin_unlock(&queue->lock);
 }
 

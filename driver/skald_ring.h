@@ -28,6 +28,7 @@ bool skald_ring_reap(struct skald_queue *queue);
 void skald_ring_read_progress(struct skald_queue *queue);
 bool skald_ring_span(struct skald_queue *queue, struct skald_span *span);
 void skald_ring_again(struct skald_queue *queue);
+void skald_ring_restart(struct skald_queue *queue);
 void skald_ring_lose(struct skald_queue *queue);
 void skald_ring_cancel(struct skald_queue *queue, int error);
 

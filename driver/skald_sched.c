@@ -47,6 +47,7 @@
  *	skald_device.clock_lock	halves of the clock
  *	skald_vector.lock *	who wants to know of interrupts
  *	skald_queues.by_hw *	queues on the card
+ *	skald_vms.by_ctx *	contexts on the card
  *	skald_queue.lock *	state, ring, jobs on the card
  *	skald_vm.fault_lock *	first fault
  *	skald_reset.request_lock *	who asked for a reset, and why
@@ -60,6 +61,7 @@
 
 #include "skald_compat.h"
 #include "skald_device.h"
+#include "skald_pm.h"
 #include "skald_progress.h"
 #include "skald_queue.h"
 #include "skald_reset.h"
@@ -83,6 +85,7 @@ static void skald_job_free(struct skald_job *job)
 {
 	skald_fence_put(job->fence);
 	skald_object_sub(job->queue->sdev, SKALD_OBJECT_JOB, 1);
+	skald_pm_put(job->queue->sdev);
 	skald_queue_put(job->queue);
 	kfree(job);
 }
@@ -100,7 +103,7 @@ static struct dma_fence *skald_sched_run_job(struct drm_sched_job *base)
 		skald_fence_end(job->fence, ret);
 	}
 	trace_skald_job_run(job->queue->sdev->base.dev, job->queue->card.id,
-			    le64_to_cpu(job->entry.seq), ret);
+			    job->seq, ret);
 	dma_fence_end_signalling(signalling);
 
 	return dma_fence_get(&job->fence->base);
@@ -166,6 +169,7 @@ static struct skald_job *skald_job_create(struct skald_queue *queue, struct drm_
 	if (!job)
 		return ERR_PTR(-ENOMEM);
 
+	skald_pm_hold(queue->sdev);
 	skald_queue_get(queue);
 	job->queue = queue;
 	job->submit = submit;
@@ -330,6 +334,7 @@ int skald_sched_submit_ioctl(struct drm_device *ddev, void *data, struct drm_fil
 	if (!drm_dev_enter(ddev, &cookie))
 		return -ENODEV;
 
+	skald_pm_get(sfile->sdev);
 	queue = skald_queue_lookup(sfile, args->queue_id);
 	if (queue) {
 		ret = skald_submit(queue, file, args);
@@ -338,6 +343,7 @@ int skald_sched_submit_ioctl(struct drm_device *ddev, void *data, struct drm_fil
 		ret = -ENOENT;
 	}
 
+	skald_pm_put(sfile->sdev);
 	drm_dev_exit(cookie);
 	return ret;
 }

@@ -23,7 +23,7 @@
 void skald_stamps_note(struct skald_stamp_log *log, const struct skald_job *job,
 		       const struct skald_stamps *card, ktime_t interrupt, ktime_t seen)
 {
-	log->last = le64_to_cpu(job->entry.seq);
+	log->last = job->seq;
 	log->jobs[log->last % DRM_SKALD_STAMPS_KEPT] = (struct drm_skald_job_stamps) {
 		.seq = log->last,
 		.submit_ns = ktime_to_ns(job->submit),

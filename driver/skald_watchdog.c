@@ -13,6 +13,8 @@
  *
  * Time alone proves nothing: the card may be slow.
  */
+#include <linux/iopoll.h>
+
 #include <drm/drm_managed.h>
 
 #include <skald/fault.h>
@@ -31,6 +33,7 @@
 
 #define SKALD_WATCHDOG_PERIOD HZ
 #define SKALD_WATCHDOG_STALLS 3
+#define SKALD_WATCHDOG_IDLE_US (5 * USEC_PER_SEC)
 
 /* The job the card hangs on: the oldest of the queue. */
 static bool skald_watchdog_hung_job(struct skald_queue *queue, struct skald_fault *fault)
@@ -42,7 +45,7 @@ static bool skald_watchdog_hung_job(struct skald_queue *queue, struct skald_faul
 	if (job && queue->state == SKALD_QUEUE_LIVE) {
 		fault->reason = SKALD_FAULT_WATCHDOG;
 		fault->queue_id = queue->id;
-		fault->seq = le64_to_cpu(job->entry.seq);
+		fault->seq = job->seq;
 		skald_coredump_fault(queue, job, fault);
 	}
 	spin_unlock(&queue->lock);
@@ -287,6 +290,18 @@ void skald_watchdog_job_started(struct skald_device *sdev)
 void skald_watchdog_job_ended(struct skald_device *sdev)
 {
 	atomic_dec(&sdev->watchdog->jobs);
+}
+
+/**
+ * skald_watchdog_wait_idle() - wait until no job is on the card, but not for long
+ * @sdev: device, given no more jobs
+ */
+void skald_watchdog_wait_idle(struct skald_device *sdev)
+{
+	int jobs;
+
+	read_poll_timeout(atomic_read, jobs, !jobs, 1000, SKALD_WATCHDOG_IDLE_US, false,
+			  &sdev->watchdog->jobs);
 }
 
 /**

@@ -67,6 +67,7 @@ struct skald_watchdog_mark {
 };
 
 int skald_watchdog_init(struct skald_device *sdev);
+void skald_watchdog_wait_idle(struct skald_device *sdev);
 void skald_watchdog_stop(struct skald_device *sdev);
 void skald_watchdog_job_started(struct skald_device *sdev);
 void skald_watchdog_job_ended(struct skald_device *sdev);
