@@ -43,7 +43,9 @@ struct skald_coredump {
 	/** @sdev: device */
 	struct skald_device *sdev;
 
-	/** @busy: bit 0: somebody writes to @text, or it waits for @work. Who sets it owns the rest. */
+	/**
+	 * @busy: bit 0: somebody writes to @text, or it waits for @work. Who sets it owns the rest.
+	 */
 	unsigned long busy;
 
 	/** @work: looks at a fault, and publishes */
@@ -69,11 +71,8 @@ static const struct {
 	const char *name;
 	u32 offset;
 } skald_coredump_regs[] = {
-#define SKALD_COREDUMP_RO(name) { #name, SKALD_REG_##name },
-#define SKALD_COREDUMP_RW(name) { #name, SKALD_REG_##name },
-#define SKALD_COREDUMP_W1C(name) { #name, SKALD_REG_##name },
-#define SKALD_COREDUMP_WO(name)
-#define SKALD_COREDUMP_REG(name, offset, access, ...) SKALD_COREDUMP_##access(name)
+/* What can only be written reads as 0. */
+#define SKALD_COREDUMP_REG(reg, at, ...) { .name = #reg, .offset = (at) },
 	SKALD_REG_TABLE(SKALD_COREDUMP_REG)
 };
 
@@ -98,6 +97,8 @@ static bool skald_coredump_begin(struct skald_coredump *dump, const char *reason
 static void skald_coredump_registers(struct skald_coredump *dump)
 {
 	seq_buf_puts(&dump->buf, "\n**** Registers ****\n");
+	/* Halves of the clock are among them. */
+	guard(mutex)(&dump->sdev->clock_lock);
 	for (unsigned int i = 0; i < ARRAY_SIZE(skald_coredump_regs); i++)
 		seq_buf_printf(&dump->buf, "%s: %#x\n", skald_coredump_regs[i].name,
 			       skald_read(dump->sdev, skald_coredump_regs[i].offset));
@@ -227,7 +228,7 @@ static void skald_coredump_look(struct skald_coredump *dump)
 	skald_coredump_entry(dump, &dump->entry);
 
 	mutex_lock(&vm->lock);
-	/* In the middle of a reset there is no more to see, and whoever resets may want the lock. */
+	/* In the middle of a reset there is no more to see, and it may last. */
 	if (skald_reset_gate_try(dump->sdev, &gen)) {
 		if (!vm->closed) {
 			if (fault->address)

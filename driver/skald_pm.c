@@ -76,6 +76,18 @@ void skald_pm_fini(struct skald_device *sdev)
 	pm_runtime_dont_use_autosuspend(dev);
 }
 
+static int skald_pm_runtime_suspend(struct device *dev)
+{
+	struct skald_device *sdev = dev_get_drvdata(dev);
+
+	/* Waking up would be an attempt to revive it that nobody asked for. */
+	if (READ_ONCE(sdev->reset->dead))
+		return -EBUSY;
+
+	skald_reset_suspend(sdev);
+	return 0;
+}
+
 static int skald_pm_suspend(struct device *dev)
 {
 	skald_reset_suspend(dev_get_drvdata(dev));
@@ -90,5 +102,5 @@ static int skald_pm_resume(struct device *dev)
 
 const struct dev_pm_ops skald_pm_ops = {
 	SYSTEM_SLEEP_PM_OPS(skald_pm_suspend, skald_pm_resume)
-	RUNTIME_PM_OPS(skald_pm_suspend, skald_pm_resume, NULL)
+	RUNTIME_PM_OPS(skald_pm_runtime_suspend, skald_pm_resume, NULL)
 };

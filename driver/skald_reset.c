@@ -59,6 +59,8 @@ static bool skald_reset_has_gen(struct skald_device *sdev, u32 *gen)
  * @sdev: device
  * @gen: out: the generation
  *
+ * Wakes the card; that it stays awake is the caller's affair.
+ *
  * Return: 0, -EIO if the card is dead, -ERESTARTSYS.
  */
 int skald_reset_get_gen(struct skald_device *sdev, u32 *gen)
@@ -66,7 +68,9 @@ int skald_reset_get_gen(struct skald_device *sdev, u32 *gen)
 	struct skald_reset *reset = sdev->reset;
 	int ret;
 
+	skald_pm_get(sdev);
 	ret = wait_event_interruptible(reset->wait, skald_reset_has_gen(sdev, gen));
+	skald_pm_put(sdev);
 	if (ret)
 		return ret;
 

@@ -66,7 +66,7 @@ static u64 skald_ring_guess_engine_ns(struct skald_queue *queue, struct skald_jo
 
 /* Ends the oldest job on the card, and those behind it that never came there. */
 static void skald_ring_end_job(struct skald_queue *queue, struct skald_job *job, int error,
-				u64 engine_ns)
+			       u64 engine_ns)
 {
 	struct skald_fence *fence = job->fence;
 

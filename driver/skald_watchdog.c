@@ -89,8 +89,7 @@ static bool skald_watchdog_ask(struct skald_queue *queue, struct skald_fw_queue_
 	ret = skald_fw_queue_status(queue->sdev, queue->gen, queue->card.id, status);
 	/* Its number is given back only after it has left the card. */
 	if (ret && skald_ring_span(queue, &span) && ret != -ESTALE && ret != -ETIMEDOUT)
-		skald_reset_schedule(queue->sdev, queue->gen,
-					    "firmware does not know a queue");
+		skald_reset_schedule(queue->sdev, queue->gen, "firmware does not know a queue");
 	return !ret;
 }
 
