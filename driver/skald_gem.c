@@ -218,9 +218,13 @@ static void skald_card_free(struct drm_gem_object *obj)
 	skald_card_release(sdev, bo);
 }
 
+/*
+ * Exported like any other, for files of the same card and for mmap(); other devices are refused
+ * when they attach, for there is no table of pages. Mappings of the dma-buf are among those of the
+ * device, so resets, sleep and unplug find them.
+ */
 static const struct drm_gem_object_funcs skald_card_funcs = {
 	.free = skald_card_free,
-	.export = skald_bo_refuse_export,
 	.status = skald_bo_status,
 	.mmap = skald_card_mmap,
 	.vm_ops = &skald_card_vm_ops,
