@@ -13,6 +13,7 @@
 
 #include "skald_device.h"
 #include "skald_hwmon.h"
+#include "skald_pm.h"
 #include "skald_telemetry.h"
 
 /**
@@ -40,7 +41,9 @@ static int skald_hwmon_sample(struct skald_hwmon *hwmon, struct drm_skald_query_
 	if (!drm_dev_enter(&sdev->base, &cookie))
 		return -ENODEV;
 
+	skald_pm_get(sdev);
 	ret = skald_telemetry_read(sdev, model);
+	skald_pm_put(sdev);
 	drm_dev_exit(cookie);
 	return ret;
 }

@@ -9,6 +9,7 @@
 #include <linux/string.h>
 
 #include "skald_device.h"
+#include "skald_reset.h"
 #include "skald_telemetry.h"
 
 static u64 skald_telemetry_counter(struct skald_device *sdev, u32 reg_lo)
@@ -49,7 +50,7 @@ int skald_telemetry_read(struct skald_device *sdev, struct drm_skald_query_model
 	if (!(sdev->caps & SKALD_CAP_MODEL))
 		return -EOPNOTSUPP;
 
-	ret = skald_device_gate_enter(sdev, &gen);
+	ret = skald_reset_gate_enter(sdev, &gen);
 	if (ret)
 		return ret;
 
@@ -76,7 +77,7 @@ int skald_telemetry_read(struct skald_device *sdev, struct drm_skald_query_model
 	model->apart_pj = skald_telemetry_counter(sdev, SKALD_REG_MODEL_APART_PJ_LO);
 	mutex_unlock(&sdev->telemetry_lock);
 
-	skald_device_gate_exit(sdev);
+	skald_reset_gate_exit(sdev);
 	return 0;
 }
 

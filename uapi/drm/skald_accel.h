@@ -34,7 +34,8 @@ extern "C" {
  * 1.3: limits of what one client may take: DRM_SKALD_FILE_VMS_MAX, DRM_SKALD_FILE_QUEUES_MAX,
  *	DRM_SKALD_QUEUE_JOBS_MAX, DRM_SKALD_VM_BIND_OPS_MAX; what a job may take:
  *	drm_skald_queue_create.max_job_ms.
- * 1.4: DRM_SKALD_QUERY_MODEL, DRM_SKALD_JOB_PROFILE_MODEL.
+ * 1.4: DRM_SKALD_QUERY_MODEL, DRM_SKALD_JOB_PROFILE_MODEL; buffers in card memory can be exported;
+ *	contexts and queues are kept when the card sleeps.
  */
 #define SKALD_DRIVER_MAJOR 1
 #define SKALD_DRIVER_MINOR 4
@@ -185,7 +186,10 @@ struct drm_skald_query_model {
 	__u64 apart_pj;       /** @apart_pj: what they drew */
 };
 
-/* Card memory, 2 MiB blocks; mmap goes through BAR4, write-combined. */
+/*
+ * Card memory, 2 MiB blocks; mmap goes through BAR4, write-combined. Exported as a dma-buf it can
+ * be mapped, and imported by other files of the same card, since 1.4; other devices cannot.
+ */
 #define DRM_SKALD_BO_CARD (1 << 0)
 /* System memory, cached, 4 KiB pages; only COPY, semaphores and token rings reach it. */
 #define DRM_SKALD_BO_SYSTEM (1 << 1)
