@@ -11,6 +11,7 @@
 
 #include "backend/disassemble.hpp"
 #include "backend/gguf_writer.hpp"
+#include "backend/onnx_writer.hpp"
 #include "chat/chat_source.hpp"
 #include "check/check.hpp"
 #include "check/print.hpp"
@@ -38,6 +39,7 @@ struct Arguments {
     std::optional<std::string> check;  // a text, or @FILE
     std::uint64_t seed = 1;
     std::vector<std::string> gguf;  // file, then perhaps a type
+    std::filesystem::path onnx;
     std::optional<DType> gguf_type;
     WeightChoice weights = WeightChoice::kKeep;
     std::string weights_name = "keep", kv_name = "f16";
@@ -114,6 +116,8 @@ void check_container(const Arguments& args) {
         throw CLI::ValidationError("--dump", "a compiled model has no passes");
     if (args.check)
         throw CLI::ValidationError("--check", "needs the model that was compiled");
+    if (!args.onnx.empty())
+        throw CLI::ValidationError("--write-onnx", "needs the model that was compiled");
 }
 
 CompileOptions options_of(const Arguments& args) {
@@ -153,9 +157,7 @@ std::filesystem::path chat_of(const Arguments& args) {
     const auto graph = graph_at(args.model);
     if (!graph)
         return args.model;
-    if (!args.tokenizer.empty())
-        return args.tokenizer;
-    return graph->has_parent_path() ? graph->parent_path() : ".";
+    return args.tokenizer.empty() ? folder_of(*graph) : args.tokenizer;
 }
 
 // A template that was asked for must be good; one that comes with the model is left out if not.
@@ -279,14 +281,14 @@ bool dumps(const Arguments& args, std::string_view what) {
     return std::ranges::find(args.dump, what) != args.dump.end();
 }
 
-Model load_graph_of(const Arguments& args, const std::filesystem::path& path) {
+Model load_graph_of(const Arguments& args, const GraphFiles& files) {
     GraphOptions options;
     options.tokenizer = args.tokenizer;
     if (dumps(args, "import"))
         options.imported = [](const std::string& text) { fmt::print("-- import\n{}", text); };
     if (dumps(args, "raise"))
         options.raised = [](const std::string& text) { fmt::print("-- raise\n{}", text); };
-    return load_graph(path, options);
+    return load_graph(files, options);
 }
 
 Model load(const Arguments& args) {
@@ -315,6 +317,8 @@ void compile_model(const Arguments& args, Model& model) {
         write_gguf(model, args.gguf_type, thread_count(options), args.gguf.front(),
                    options.calibration ? &*options.calibration : nullptr);
     }
+    if (!args.onnx.empty())
+        write_onnx(model, args.onnx);
     options.chat = chat_section(args, model);
     if (!args.out.empty() || args.check)
         return compile_and_print(args, model, options);
@@ -421,11 +425,24 @@ std::filesystem::path lost_for(const Arguments& args, const std::filesystem::pat
 // Outputs are renamed into place at the end, over whatever has the name.
 void check_outputs(const Arguments& args) {
     const std::filesystem::path gguf = args.gguf.empty() ? "" : args.gguf.front();
-    for (const auto& [option, out] : {std::pair("-o", args.out), {"--write-gguf", gguf}})
+    const std::filesystem::path beside =
+        args.onnx.empty() ? "" : std::filesystem::path(args.onnx.string() + ".data");
+    const std::vector<std::pair<const char*, std::filesystem::path>> outputs{
+        {"-o", args.out},
+        {"--write-gguf", gguf},
+        {"--write-onnx", args.onnx},
+        {"--write-onnx", beside}};
+    for (const auto& [option, out] : outputs)
         if (const auto lost = lost_for(args, out); !lost.empty())
             throw CLI::ValidationError(option, lost.string() + " is read, it would be replaced");
-    if (!gguf.empty() && !args.out.empty() && file_of(gguf) == file_of(args.out))
-        throw CLI::ValidationError("--write-gguf", gguf.string() + " is what -o writes");
+    for (std::size_t i = 0; i < outputs.size(); ++i)
+        for (std::size_t earlier = 0; earlier < i; ++earlier) {
+            const auto& [option, out] = outputs[i];
+            const auto& [other, name] = outputs[earlier];
+            if (!out.empty() && !name.empty() && file_of(out) == file_of(name))
+                throw CLI::ValidationError(
+                    option, fmt::format("{} is what {} writes", out.string(), other));
+        }
 }
 
 void check_dump(const Arguments& args) {
@@ -453,12 +470,16 @@ void check_results(const Arguments& args) {
         throw CLI::ValidationError("--chat-template", "needs -o");
     if (!args.gguf.empty())
         return;
+    if (!args.onnx.empty() && args.calibrate.empty())
+        return;
     if (!args.calibrate.empty())
         throw CLI::ValidationError("--calibrate",
                                    "needs -o or --write-gguf: it only changes weights");
     if (!args.disasm && args.dump.empty())
         throw CLI::ValidationError(
-            "-o", "is required unless --check, --write-gguf, --disasm or --dump says what to do");
+            "-o",
+            "is required unless --check, --write-gguf, --write-onnx, --disasm or --dump says what "
+            "to do");
 }
 
 Arguments parse(CLI::App& app, int argc, char** argv) {
@@ -499,6 +520,10 @@ Arguments parse(CLI::App& app, int argc, char** argv) {
            "whole blocks, as f32 with the same numbers")
         ->expected(1, 2)
         ->check(console::file_name().application_index(0));
+    app.add_option("--write-onnx", args.onnx,
+                   "FILE: the model in floats as an ONNX graph, ids of tokens in, logits out; "
+                   "much of weights lies in FILE.data beside it")
+        ->check(console::file_name());
     app.add_option("-o,--output", args.out, "the compiled model to write (OUT.skald)")
         ->check(console::file_name());
     app.add_option("--weights", args.weights_name,

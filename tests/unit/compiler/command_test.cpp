@@ -150,6 +150,9 @@ TEST_F(Command, RefusesToReplaceWhatItReads) {
     expect_failure("model -o model/config.json", 2, "model/config.json is read");
     expect_failure("model -o stderr --weights int4 --calibrate stderr", 2, "stderr is read");
     expect_failure("--random model/config.json --write-gguf out.skald -o ./out.skald", 2, "-o");
+    expect_failure("model --write-onnx model/config.json", 2, "model/config.json is read");
+    expect_failure("model --write-onnx out.skald -o ./out.skald", 2, "-o");
+    expect_failure("model --write-onnx out -o out.data", 2, "what -o writes");
     EXPECT_FALSE(std::filesystem::exists(file("out.skald")));
     // A compiled model beside its source is no part of it.
     EXPECT_EQ(run("model -o model/out.skald").status, 0);
@@ -345,7 +348,7 @@ TEST_F(Command, SaysInOneLineWhatIsWrong) {
     expect_failure("model -o out.skald --kv int4", 2, "--kv");
     expect_failure("model -o out.skald --weights int3", 2, "int3");
     expect_failure("model -o out.skald --dump nothing", 2, "plan_memory");
-    expect_failure("model", 2, "-o: is required unless --check, --write-gguf, --disasm or --dump");
+    expect_failure("model", 2, "-o: is required unless --check, --write-gguf, --write-onnx,");
     expect_failure("model --report", 2, "--report: needs -o");
     expect_failure("model --json", 2, "--json: needs -o");
     expect_failure("model/config.json -o out.skald", 1, "--random takes");
