@@ -19,7 +19,7 @@ namespace {
 constexpr int kSilenceMs = 600000;  // of a worker: longer than any patience of its own
 
 void say(const std::string& line) {
-    std::cout << line << std::endl;
+    std::cout << line << '\n' << std::flush;
 }
 
 std::uint64_t memory_in_use() {
@@ -96,7 +96,7 @@ bool Conductor::round(const Event& event) {
         ask("arm " + plan_of(event, random_));
     for (Worker& worker : workers_) {
         const Order order{random_(), 1 + static_cast<std::uint32_t>(random_() % options_.most),
-                          fresh_};
+                          fresh_, event.name == kRemoval};
         submitted_ += order.submissions;
         worker.order(order);
     }
@@ -162,7 +162,7 @@ void Conductor::recover(const Event& event) {
     if (works())
         return;
     const std::string card = card_sysfs();
-    if (event.name == "removal") {
+    if (event.name == kRemoval) {
         write_file(card + "/remove", "1");
         write_file("/sys/bus/pci/rescan", "1");
     } else {

@@ -11,6 +11,8 @@
 
 namespace skald::test {
 
+inline constexpr std::string_view kRemoval = "removal";
+
 enum class Hurts {
     kNobody,
     kOne,   // as many contexts as there were hits, with the reason

@@ -19,7 +19,7 @@ int main(int argc, char** argv) {
     try {
         return skald::test::Conductor(options).run() ? 0 : 1;
     } catch (const std::exception& what) {
-        std::cout << "BROKEN: " << what.what() << std::endl;
+        std::cout << "BROKEN: " << what.what() << '\n';
         return 1;
     }
 }

@@ -2,8 +2,6 @@
 // Four kinds of work, each with or without a gate before it.
 #include "payload.hpp"
 
-#include <algorithm>
-
 namespace skald::test {
 namespace {
 
@@ -25,7 +23,7 @@ Payload::Payload(const Context& context, std::span<const std::uint64_t> host, un
                  Random& random) {
     const std::size_t at = kFirstWord + slot * kSlotWords;
     for (std::size_t word = at; word < at + kHalf; ++word)
-        context.data(word) = ~std::uint64_t{0};
+        context.data(word) = kUnwritten;
     gated_ = below(random, 4) == 0;
     if (gated_)
         program_.wait_semaphore(Context::data_va(kGate), 1);
@@ -46,9 +44,11 @@ Payload::Payload(const Context& context, std::span<const std::uint64_t> host, un
     program_.end();
 }
 
-bool Payload::right(const Context& context) const {
-    return std::ranges::all_of(
-        expected_, [&](const auto& one) { return context.data(one.first) == one.second; });
+std::optional<std::uint64_t> Payload::wrong(const Context& context) const {
+    for (const auto& [word, value] : expected_)
+        if (const std::uint64_t found = context.data(word); found != value)
+            return found;
+    return std::nullopt;
 }
 
 void Payload::words(std::size_t at, Random& random) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <random>
 #include <span>
 #include <utility>
@@ -16,8 +17,9 @@ using Random = std::mt19937_64;
 
 inline constexpr std::size_t kHostWords = 4096;              // of the worker's own memory
 inline constexpr std::uint64_t kHostVa = kBase + 16 * kMiB;  // where the card sees it
-inline constexpr std::size_t kGate = 8;                      // word that some jobs wait for
-inline constexpr std::size_t kSlots = 3;                     // jobs of one submission
+inline constexpr std::uint64_t kUnwritten = 0x5ca1ab1e5ca1ab1e;
+inline constexpr std::size_t kGate = 8;   // word that some jobs wait for
+inline constexpr std::size_t kSlots = 3;  // jobs of one submission
 inline constexpr std::size_t kFirstWord = 0x100, kSlotWords = 0x1000;  // a job's own data
 
 class Payload {
@@ -28,8 +30,8 @@ class Payload {
 
     const Program& program() const { return program_; }
     bool gated() const { return gated_; }
-    // Whether every word is what it must be.
-    bool right(const Context& context) const;
+    // What the first word is that is not what it must be; nothing if all are right.
+    std::optional<std::uint64_t> wrong(const Context& context) const;
 
   private:
     void words(std::size_t at, Random& random);

@@ -15,7 +15,8 @@ namespace skald::test {
 struct Order {
     std::uint64_t seed;
     std::uint32_t submissions;
-    std::uint32_t fresh;  // whether it has to begin anew: the card it knows may be gone
+    bool fresh;      // whether it has to begin anew: the card it knows may be gone
+    bool vanishing;  // whether the card may fall off the bus
 };
 
 struct Report {
