@@ -187,7 +187,7 @@ Timing Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, con
     not_before(begin + demand.compute, demand.array_bound ? Bound::kArray : Bound::kVector);
     if (demand.unpack != 0) {
         if (demand.unpack > end - start)
-            timing.bound = Bound::kVector;
+            bound = Bound::kVector;
         end += demand.unpack;
     }
 
