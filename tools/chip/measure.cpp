@@ -89,7 +89,7 @@ Measured on_one_chip(const Task& task) {
         measured.share[i] = static_cast<double>(more.moved[i] - one.moved[i]) /
                             static_cast<double>(more.time - one.time);
     if (chip.unknown_energy.empty()) {
-        const double watts = *chip.figure("static_w").value;
+        const double watts = chip.figure("static_w").value.value_or(0);
         const double step = (joules(more, watts) - joules(one, watts)) / middle.samples;
         measured.first_j = joules(first, watts);
         measured.token_j = step / batch;

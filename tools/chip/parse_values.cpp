@@ -13,9 +13,8 @@ namespace {
 template <class Number>
 std::optional<Number> number(std::string_view text) {
     Number value{};
-    const char* end = text.data() + text.size();
-    const auto [at, error] = std::from_chars(text.data(), end, value);
-    if (text.empty() || error != std::errc{} || at != end)
+    const auto [at, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (text.empty() || error != std::errc{} || at != text.data() + text.size())
         return std::nullopt;
     return value;
 }
