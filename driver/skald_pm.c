@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Sleep. The card sleeps with the machine, and by itself when nobody has wanted anything of it for
- * some seconds. Awake keep it: calls while they run, jobs and binds from their submission until
+ * Sleep. The card sleeps with the machine, and, where power/control says "auto", by itself when
+ * nobody has wanted anything of it for some seconds. That is left to the administrator: waking up
+ * takes a moment, and what the card counts since its reset begins anew. Awake keep it: calls while they run, jobs and binds from their submission until
  * they are freed, and whoever is inside the gate; open files, address spaces, queues and mapped
  * buffers do not. All of these are kept: whoever touches a mapped buffer of a card that sleeps
  * faults, and the fault wakes it.
@@ -49,7 +50,7 @@ void skald_pm_put(struct skald_device *sdev)
 }
 
 /**
- * skald_pm_init() - let the card sleep from here on
+ * skald_pm_init() - let the card sleep from here on, if it may
  * @sdev: device, up
  */
 void skald_pm_init(struct skald_device *sdev)
@@ -58,8 +59,7 @@ void skald_pm_init(struct skald_device *sdev)
 
 	pm_runtime_set_autosuspend_delay(dev, SKALD_PM_IDLE_MS);
 	pm_runtime_use_autosuspend(dev);
-	/* The PCI core has forbidden it, and holds a reference while a driver is bound. */
-	pm_runtime_allow(dev);
+	/* The reference that the PCI core holds for drivers that never let their devices sleep. */
 	skald_pm_put(sdev);
 }
 
@@ -72,7 +72,6 @@ void skald_pm_fini(struct skald_device *sdev)
 	struct device *dev = sdev->base.dev;
 
 	pm_runtime_get_sync(dev);
-	pm_runtime_forbid(dev);
 	pm_runtime_dont_use_autosuspend(dev);
 }
 

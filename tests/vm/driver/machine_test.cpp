@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <bit>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -157,9 +158,9 @@ TEST(Iommu, TheCardIsBehindItAndWorks) {
 TEST(FiveLevels, MemoryAboveTheOldEndIsMemory) {
     constexpr std::uint64_t kHint = 1ull << 50;
     constexpr std::size_t kBytes = 64 * 1024;
-    void* memory = ::mmap(reinterpret_cast<void*>(kHint), kBytes, PROT_READ | PROT_WRITE,
-                          MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    ASSERT_EQ(memory, reinterpret_cast<void*>(kHint)) << "the machine has no fifth level";
+    void* const hint = std::bit_cast<void*>(kHint);
+    void* memory = ::mmap(hint, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ASSERT_EQ(memory, hint) << "the machine has no fifth level";
     std::memcpy(static_cast<char*>(memory) + 4096, "sixteen letters.", 16);
     const Device device;
     std::uint32_t handle = 0;

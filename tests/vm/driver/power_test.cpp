@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The card sleeps by itself when nobody wants anything of it, and nobody notices.
+// A card that may sleeps by itself when nobody wants anything of it, and nobody notices.
 #include <unistd.h>
 
 #include <filesystem>
@@ -35,9 +35,11 @@ class Idle : public testing::Test {
     void SetUp() override {
         delay_ = read_file(power("autosuspend_delay_ms"));
         write_file(power("autosuspend_delay_ms"), "50");
+        write_file(power("control"), "auto");
         resets_ = device_->firmware().resets;
     }
     void TearDown() override {
+        write_file(power("control"), "on");
         write_file(power("autosuspend_delay_ms"), delay_);
         const Device device;
         EXPECT_EQ(device.firmware().resets, resets_) << "sleep is no reset";
@@ -52,6 +54,14 @@ class Idle : public testing::Test {
   private:
     std::string delay_;
 };
+
+TEST_F(Idle, ACardThatMayNotSleepDoesNot) {
+    write_file(power("control"), "on");
+    ::usleep(500000);
+    EXPECT_EQ(read_file(power("runtime_status")), "active\n");
+    write_file(power("control"), "auto");
+    EXPECT_TRUE(sleeps());
+}
 
 TEST_F(Idle, TheCardSleepsWithAndWithoutOpenFiles) {
     EXPECT_TRUE(sleeps());
