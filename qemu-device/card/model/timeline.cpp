@@ -13,6 +13,9 @@ constexpr std::string_view kPartNames[kParts] = {"mac", "vector", "sram", "dram"
 
 constexpr Scoreboard::Id kNobody = 0xffff;
 
+// Micro-ops between looks for what of the channels nobody will ask for any more.
+constexpr std::uint64_t kSettleEvery = 8;
+
 }  // namespace
 
 std::string_view name(Bound bound) {
@@ -141,17 +144,21 @@ Timing Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, con
         (window & (window - 1)) == 0 ? retired_ & (window - 1) : retired_ % window;
     sequencer_ = std::max(sequencer_, ends_[place]) + rates_->issue;
     const Ps issued = sequencer_;
-    dram_.settle(sequencer_);
-    sram_.settle(sequencer_);
-    host_.settle(sequencer_);
+    if (retired_ % kSettleEvery == 0) {  // changes nothing but what is kept
+        dram_.settle(sequencer_);
+        sram_.settle(sequencer_);
+        host_.settle(sequencer_);
+    }
 
     std::uint64_t spilled = track.unnumbered || track.generation != scoreboard_.generation()
                                 ? identify(footprint, op, track)
                                 : 0;
 
     const std::size_t engine = engine_of(info);
-    const std::span ids(track.id.data(), footprint.count);
-    Ps start = std::max(free_[engine], scoreboard_.ready(ids, footprint.written, sequencer_));
+    Ps start = std::max(sequencer_, free_[engine]);
+    if (start < makespan_)  // else nothing is under way that it could wait for
+        start = std::max(start, scoreboard_.ready({track.id.data(), footprint.count},
+                                                  footprint.written, sequencer_));
     start += rates_->launch;
     for (std::size_t i = 0; i < footprint.count; ++i)
         if (footprint.touch[i].read)
