@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
-#include <optional>
+#include <memory>
 
 #include "backend/output_file.hpp"
 #include "error.hpp"
@@ -47,8 +47,8 @@ void describe(onnx::ValueInfoProto& info, const std::string& name, OnnxFile::Typ
 
 struct OnnxFile::Parts {
     onnx::ModelProto model;
-    std::optional<OutputFile> beside;
-    std::string location;  // of the file beside it
+    std::unique_ptr<OutputFile> beside;  // null: there is none
+    std::string location;                // of the file beside it
     std::uint64_t end = 0;
 
     onnx::GraphProto& graph() { return *model.mutable_graph(); }
@@ -62,7 +62,7 @@ OnnxFile::OnnxFile(const std::filesystem::path& path, bool beside)
     parts_->graph().set_name("decoder");
     if (beside) {
         parts_->location = path.filename().string() + ".data";
-        parts_->beside.emplace(path.parent_path() / parts_->location);
+        parts_->beside = std::make_unique<OutputFile>(path.parent_path() / parts_->location);
     }
 }
 

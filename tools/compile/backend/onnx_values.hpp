@@ -21,7 +21,7 @@ class OnnxValues {
     OnnxValues(const ir::Graph& graph, OnnxFile& file) : graph_(graph), file_(file) {}
 
     Names read(ir::ValueId id);
-    void write(ir::ValueId id, Names names) { write(id, 0, graph_.values[id].width, names); }
+    void write(ir::ValueId id, const Names& names) { write(id, 0, graph_.values[id].width, names); }
     // Columns from `column` on.
     void write(ir::ValueId id, std::uint32_t column, std::uint32_t width, const Names& names);
 

@@ -53,9 +53,9 @@ std::string bound(const graphs::TensorGraph& g, const graphs::Input& input,
 
 std::optional<fs::path> onnx_runtime() {
     const char* given = std::getenv("SKALD_ONNXRUNTIME");
-    const fs::path folder = given != nullptr
-                                ? fs::path(given)
-                                : fs::path(SKALD_SOURCE_DIR "/build/onnxruntime/node_modules");
+    fs::path folder = given != nullptr
+                          ? fs::path(given)
+                          : fs::path(SKALD_SOURCE_DIR "/build/onnxruntime/node_modules");
     if (!fs::exists(folder / "onnxruntime-node") ||
         std::system("node --version >/dev/null 2>&1") != 0)
         return {};
