@@ -89,7 +89,8 @@ TEST(Trace, NamesEveryThreadThatHasSlices) {
 // Perfetto drops slices of a thread that overlap and do not nest.
 TEST(Trace, SlicesOfAThreadDoNotOverlap) {
     std::map<std::uint64_t, double> ends;
-    for (const json& event : trace_of_a_run()["traceEvents"]) {
+    const json trace = trace_of_a_run();
+    for (const json& event : trace["traceEvents"]) {
         if (event["ph"] != "X")
             continue;
         double& end = ends[event["tid"].get<std::uint64_t>()];
