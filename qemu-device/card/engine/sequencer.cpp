@@ -39,6 +39,8 @@ Fault within_memory(F&& f) {
     }
 }
 
+constexpr std::uint64_t kFjPerPj = 1000;
+
 // Of a micro-op after which all ends at `makespan`. Whole cycles of many add up to those of all.
 Cost cost_of(const model::Timing& timing, const model::Timeline& timeline) {
     constexpr model::Ps kCycle = 1000;
@@ -90,8 +92,11 @@ Sequencer::Sequencer(Machine& machine, Attention& attention, std::atomic<std::ui
 
 JobResult Sequencer::start(Queue& queue) {
     const JobDesc desc = queue.job.desc;
+    // What jobs before it have not told: whole picojoules of a run's jobs add up to those of all.
+    const std::uint64_t rest = queue.run_goes_on ? queue.job.cost.energy % kFjPerPj : 0;
     queue.job = JobState{};
     queue.job.desc = desc;
+    queue.job.cost.energy = rest;
     queue.progress.raised = false;
     queue_ = &queue;
     if (const Fault fault = within_memory([this] {
@@ -171,7 +176,7 @@ JobResult Sequencer::slice() {
     result.micro_ops = job.micro_ops;
     result.cycles = job.cost.cycles;
     result.bytes = job.cost.bytes;
-    result.energy_pj = job.cost.energy / 1000;
+    result.energy_pj = job.cost.energy / kFjPerPj;
     return result;
 }
 
