@@ -117,11 +117,15 @@ void add(CardList& list, const fs::path& device) {
     list.strays.push_back({address, driver, bar_bytes(device, SKALD_BAR_MEMORY)});
 }
 
-std::string descriptor_limit() {
+std::uint64_t descriptor_limit() {
     rlimit limit{};
-    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
+    return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 0;
+}
+
+std::string limit_text(const CardList& list) {
+    if (list.descriptor_limit == 0)
         return "";
-    return fmt::format("; this process may have {} files open (ulimit -n)", limit.rlim_cur);
+    return fmt::format("; this process may have {} files open (ulimit -n)", list.descriptor_limit);
 }
 
 }  // namespace
@@ -140,6 +144,8 @@ CardList list_cards(const fs::path& sysfs) {
     } catch (const Unreadable& what) {
         list.unreadable = what.path;
         list.error = what.error;
+        if (what.error == EMFILE)
+            list.descriptor_limit = descriptor_limit();
     }
     std::ranges::sort(list.nodes, {}, &CardNode::index);
     return list;
@@ -165,7 +171,7 @@ std::string no_card_text(const CardList& list) {
         return fmt::format("cannot look for cards: {} is not mounted", list.unreadable);
     if (list.error != 0)
         return fmt::format("cannot look for cards: {}: {}{}", list.unreadable,
-                           errno_text(list.error), list.error == EMFILE ? descriptor_limit() : "");
+                           errno_text(list.error), limit_text(list));
     if (list.strays.empty())
         return fmt::format("no Skald card found: there is none on the PCI bus (lspci -d {:x}:{:x})",
                            SKALD_PCI_VENDOR_ID, SKALD_PCI_DEVICE_ID);

@@ -30,6 +30,8 @@ struct CardList {
     // What could not be looked at, and the errno why; empty: all was.
     std::string unreadable;
     int error = 0;
+    // Files that this process could have open then, where the error is EMFILE; 0: not known.
+    std::uint64_t descriptor_limit = 0;
 };
 
 // What the kernel tells below `sysfs`, which is /sys but for tests.

@@ -124,12 +124,13 @@ TEST_F(CardListTest, TellsThatThereAreNoDescriptorsLeft) {
     const rlimit none{3, before.rlim_max};
     ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
     const CardList list = list_cards(sysfs_);
-    const std::string said = no_card_text(list);
+    // Before anything is written: UBSan opens a pipe to look at an object it has not seen yet.
     ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
     EXPECT_EQ(list.error, EMFILE);
-    EXPECT_EQ(said, "cannot look for cards: " + (sysfs_ / "bus").string() +
-                        ": Too many open files (EMFILE); this process may have 3 files open "
-                        "(ulimit -n)");
+    EXPECT_EQ(no_card_text(list),
+              "cannot look for cards: " + (sysfs_ / "bus").string() +
+                  ": Too many open files (EMFILE); this process may have 3 files open "
+                  "(ulimit -n)");
 }
 
 }  // namespace
