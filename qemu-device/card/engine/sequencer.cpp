@@ -63,7 +63,9 @@ Sequencer::Sequencer(Machine& machine, Attention& attention, std::atomic<std::ui
       faults_(faults),
       chip_(options.chip.get()),
       timing_only_(options.timing_only),
-      slots_(kSlots) {}
+      slots_(kSlots) {
+    m_.timing_only = timing_only_;
+}
 
 JobResult Sequencer::start(Queue& queue) {
     const JobDesc desc = queue.job.desc;
@@ -282,6 +284,8 @@ Fault Sequencer::fetch(Slot*& slot) {
 Fault Sequencer::execute_one(Slot& slot) {
     const Plan& plan = slot.plan;
     m_.step = Step::kNext;
+    m_.arrived_ps.reset();
+    m_.outgoing.reset();
     m_.make_room();
     std::uint64_t rows = 1;
     if (plan.has_rows) {
@@ -298,6 +302,8 @@ Fault Sequencer::execute_one(Slot& slot) {
     if (chip_ != nullptr && plan.info->costs)
         model::Timeline::locate(slot.modelled.footprint, slot.op, registers(), rows,
                                 slot.modelled.track);
+    if (slot.modelled.skipped && plan.info->engine == isa::Engine::Link)
+        return plan.execute(m_, slot.op, rows);  // moves no data, but waits for others' times
     if (slot.modelled.skipped)  // the place in the run, which no cut of it changes, is the seed
         return count_work(m_, slot.op, *plan.info, rows, queue_->timeline->makespan());
     return m_.run(plan, slot.op, rows);
@@ -309,6 +315,8 @@ void Sequencer::retire(Slot& slot) {
         retire_modelled(slot);
         job.cost += cost_;
     }
+    if (m_.outgoing)
+        m_.links->send(m_.outgoing->to, m_.outgoing->channel, std::move(m_.outgoing->message));
     ++job.micro_ops;
     increment(retired_);
     m_.tick();
@@ -331,9 +339,12 @@ void Sequencer::retire_modelled(Slot& slot) {
         modelled.demanded = true;
     }
     const model::Timing timing =
-        works ? timeline.retire(info, modelled.footprint, modelled.demand, modelled.track)
+        works ? timeline.retire(info, modelled.footprint, modelled.demand, modelled.track,
+                                m_.arrived_ps.value_or(0))
               : timeline.control(info, modelled.footprint, slot.op, registers());
     cost_ = cost_of(timing, timeline);
+    if (m_.outgoing)
+        m_.outgoing->message.sent_ps = timing.end;
     if (chip_->observer)
         chip_->observer->retired({.queue = queue_->job.desc.queue,
                                   .op_index = queue_->job.pc,

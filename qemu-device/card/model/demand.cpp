@@ -111,6 +111,11 @@ Demand demand_of(const isa::Work& work, const Rates& rates) {
     demand.stream_energy = rates.dram_energy.of(demand.stream);
     demand.sram_energy = rates.sram_energy.of(demand.sram);
     demand.host_energy = rates.host_energy.of(demand.host);
+    demand.sent = rates.activations_width.of(work.sent);
+    demand.received = rates.activations_width.of(work.received);
+    demand.sent_time = rates.link.of(demand.sent);
+    demand.received_time = rates.link.of(demand.received);
+    demand.link_energy = rates.link_energy.of(demand.sent);
     return demand;
 }
 

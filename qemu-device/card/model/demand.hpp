@@ -46,14 +46,19 @@ struct Demand {
     std::uint64_t cache = 0;   // bytes of the cache to or from it
     std::uint64_t sram = 0;    // bytes, all of them through the port
     std::uint64_t host = 0;
-    Ps stream_time = 0;  // of these, where nothing else is moved
+    std::uint64_t sent = 0;      // bytes to other chips
+    std::uint64_t received = 0;  // and from them
+    Ps stream_time = 0;          // of these, where nothing else is moved
     Ps sram_time = 0;
     Ps host_time = 0;
+    Ps sent_time = 0;
+    Ps received_time = 0;
     Fj mac_energy = 0;
     Fj vector_energy = 0;
     Fj stream_energy = 0;
     Fj sram_energy = 0;
     Fj host_energy = 0;
+    Fj link_energy = 0;  // of what is sent
 };
 
 [[nodiscard]] Demand demand_of(const isa::Work& work, const Rates& rates);

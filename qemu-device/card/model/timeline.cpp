@@ -7,9 +7,9 @@
 namespace skald::card::model {
 namespace {
 
-constexpr std::string_view kBoundNames[kBounds] = {"sequencer", "array", "vector",
-                                                   "sram",      "dram",  "host"};
-constexpr std::string_view kPartNames[kParts] = {"mac", "vector", "sram", "dram", "host"};
+constexpr std::string_view kBoundNames[kBounds] = {"sequencer", "array", "vector", "sram",
+                                                   "dram",      "host",  "link"};
+constexpr std::string_view kPartNames[kParts] = {"mac", "vector", "sram", "dram", "host", "link"};
 
 constexpr Scoreboard::Id kNobody = 0xffff;
 
@@ -110,7 +110,7 @@ void Timeline::locate(const Footprint& footprint, const isa::MicroOp& op,
 }
 
 Timing Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, const Demand& demand,
-                        Track& track) {
+                        Track& track, Ps sent) {
     Timing timing;
     if (between_steps_) {
         sequencer_ += rates_->boundary;
@@ -125,6 +125,7 @@ Timing Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, con
     dram_.settle(sequencer_);
     sram_.settle(sequencer_);
     host_.settle(sequencer_);
+    link_.settle(sequencer_);
 
     std::uint64_t spilled = 0;
     const bool stale = track.generation != scoreboard_.generation();
@@ -174,6 +175,12 @@ Timing Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, con
     not_before(sram_.reserve(begin, demand.sram_time).end, Bound::kSram);
     if (demand.host != 0)
         not_before(host_.reserve(begin, demand.host_time).end + rates_->host_latency, Bound::kHost);
+    if (demand.sent != 0)
+        not_before(link_.reserve(begin, demand.sent_time).end, Bound::kLink);
+    if (demand.received != 0)
+        not_before(
+            (sent != 0 ? sent : begin + demand.received_time) + rates_->link_latency + rates_->sync,
+            Bound::kLink, false);
     not_before(begin + demand.compute, demand.array_bound ? Bound::kArray : Bound::kVector);
 
     if (demand.stream != 0) {
@@ -197,9 +204,12 @@ Timing Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, con
     timing.moved = advance(end);
     timing.launch = launched ? std::min(timing.moved, rates_->launch) : 0;
     timing.dram_bytes = demand.stream + beside;
-    timing.energy = {demand.mac_energy, demand.vector_energy, demand.sram_energy,
+    timing.energy = {demand.mac_energy,
+                     demand.vector_energy,
+                     demand.sram_energy,
                      demand.stream_energy + (beside != 0 ? rates_->dram_energy.of(beside) : 0),
-                     demand.host_energy};
+                     demand.host_energy,
+                     demand.link_energy};
     return timing;
 }
 
@@ -254,7 +264,7 @@ void Timeline::drop_consumed() {
 
 void Timeline::save(snapshot::Writer& to) const {
     scoreboard_.save(to);
-    for (const Channel* channel : {&dram_, &sram_, &host_}) {
+    for (const Channel* channel : {&dram_, &sram_, &host_, &link_}) {
         to.put(static_cast<std::uint32_t>(channel->taken().size()));
         for (const Span& span : channel->taken())
             to.put(span);
@@ -282,7 +292,7 @@ void Timeline::load(snapshot::Reader& from) {
         return n;
     };
     scoreboard_.load(from);
-    for (Channel* channel : {&dram_, &sram_, &host_}) {
+    for (Channel* channel : {&dram_, &sram_, &host_, &link_}) {
         std::vector<Span> taken;
         Ps last = 0;
         for (std::uint32_t n = count(); n != 0; --n) {

@@ -17,12 +17,12 @@
 namespace skald::card::model {
 
 // What decided how long it took.
-enum class Bound : std::uint8_t { kSequencer, kArray, kVector, kSram, kDram, kHost };
-inline constexpr std::size_t kBounds = 6;
+enum class Bound : std::uint8_t { kSequencer, kArray, kVector, kSram, kDram, kHost, kLink };
+inline constexpr std::size_t kBounds = 7;
 [[nodiscard]] std::string_view name(Bound bound);
 
-enum class Part : std::uint8_t { kMac, kVector, kSram, kDram, kHost };
-inline constexpr std::size_t kParts = 5;
+enum class Part : std::uint8_t { kMac, kVector, kSram, kDram, kHost, kLink };
+inline constexpr std::size_t kParts = 6;
 [[nodiscard]] std::string_view name(Part part);
 
 // Of one micro-op.
@@ -69,9 +69,10 @@ class Timeline {
     static void locate(const Footprint& footprint, const isa::MicroOp& op,
                        std::span<const std::uint64_t, isa::kRegisters> reg, std::uint64_t rows,
                        Track& track);
-    // It has run.
+    // It has run. sent: when what it received had left the other chip; 0: nobody says, and it left
+    // when this one was ready for it.
     Timing retire(const isa::OpInfo& info, const Footprint& footprint, const Demand& demand,
-                  Track& track);
+                  Track& track, Ps sent = 0);
 
     [[nodiscard]] Ps makespan() const { return makespan_; }
     // Control micro-ops take no time of their own now.
@@ -91,7 +92,7 @@ class Timeline {
         std::uint64_t bytes = 0;
         Span time;
     };
-    static constexpr std::size_t kEngines = 7;  // by isa::Engine
+    static constexpr std::size_t kEngines = 8;  // by isa::Engine
 
     void wait_for(std::uint64_t registers);
     void learn(std::uint64_t registers, Ps when);
@@ -102,7 +103,7 @@ class Timeline {
 
     const Rates* rates_;
     Scoreboard scoreboard_;
-    Channel dram_, sram_, host_;
+    Channel dram_, sram_, host_, link_;
     Ps sequencer_ = 0;
     Ps makespan_ = 0;
     std::array<Ps, kEngines> free_{};

@@ -76,7 +76,8 @@ class Paper {
         return op;
     }
 
-    model::Timing run(const isa::MicroOp& op, isa::Counts counts = {}) {
+    // sent: when what it receives had left the other chip.
+    model::Timing run(const isa::MicroOp& op, isa::Counts counts = {}, model::Ps sent = 0) {
         const isa::OpInfo& info = *isa::find_op(op.opcode);
         const model::Footprint footprint = model::make_footprint(info, op);
         if (!info.costs)
@@ -84,8 +85,8 @@ class Paper {
         reg[1] = counts.rows;
         model::Track track;
         model::Timeline::locate(footprint, op, reg, counts.rows, track);
-        return timeline_->retire(info, footprint,
-                                 model::demand_of(info.work(op, counts), chip_->rates), track);
+        return timeline_->retire(
+            info, footprint, model::demand_of(info.work(op, counts), chip_->rates), track, sent);
     }
 
     [[nodiscard]] model::Timeline& timeline() { return *timeline_; }
