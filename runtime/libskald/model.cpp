@@ -34,10 +34,22 @@ Buffer allocate(Device& device, std::uint64_t bytes) {
     }
 }
 
+// A card by itself would wait for others that are not there.
+const ModelImage& whole(const Device& device, const ModelImage& image) {
+    const container::ModelInfo& info = image.info;
+    if (info.tensor != 0 && !device.linked() && !device.timing_only())
+        throw Error(
+            fmt::format("this is rank {} of a model that is split among {} cards (tensor {}, "
+                        "pipeline {}); this card has no link to others",
+                        info.rank, info.tensor * info.pipeline, info.tensor, info.pipeline),
+            ENOTSUP);
+    return image;
+}
+
 }  // namespace
 
 Model::Model(Device& device, const ModelImage& image)
-    : image_(image),
+    : image_(whole(device, image)),
       space_(device),
       program_offset_((image.weights.size() + kProgramAlign - 1) / kProgramAlign * kProgramAlign),
       memory_(allocate(device, program_offset_ + image.program.size_bytes())),

@@ -51,6 +51,11 @@ void add_run(CLI::App& app, Options& options) {
     app.add_option("--chunk", options.chunk, "Rows of a prefill step (as many as the model takes)")
         ->type_name("N")
         ->transform(console::whole_number<std::uint32_t>());
+    app.add_option("--split", options.split,
+                   "tensor=T,pipeline=P: the chips of a model that was compiled with the same "
+                   "--split; MODEL is m.skald for the files m.rank0.skald, m.rank1.skald ...")
+        ->type_name("SPLIT")
+        ->check(console::not_empty("the split"));
     app.add_flag("--with-data", options.with_data,
                  "Compute everything, with the weights; the times are the same");
     app.add_option("--trace", options.trace,

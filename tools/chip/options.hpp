@@ -22,6 +22,7 @@ struct Options {
     std::uint32_t batch = 1;
     std::uint32_t chunk = 0;  // 0: as many as the model takes
     bool with_data = false;
+    std::string split;  // tensor=T,pipeline=P; empty: one chip
     std::string trace;  // file; empty: none
     Format format = Format::kText;
 };

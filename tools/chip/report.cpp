@@ -35,6 +35,9 @@ json to_json(const Outcome& outcome) {
                  {"batch", outcome.batch},
                  {"chunk", outcome.chunk},
                  {"with_data", outcome.with_data},
+                 {"tensor", outcome.tensor},
+                 {"pipeline", outcome.pipeline},
+                 {"full_tps", outcome.full_rate()},
                  {"first_token_ps", outcome.first.time},
                  {"total_ps", outcome.whole.time},
                  {"first_token_s", outcome.first_token_s()},
@@ -76,6 +79,10 @@ std::string text(const Outcome& outcome) {
                        outcome.token_s() * 1e3, outcome.user_rate(), outcome.batch,
                        outcome.user_rate() * outcome.batch);
     out += "\n";
+    if (outcome.chips() > 1)
+        fmt::format_to(
+            to, "{} chips, {} to a stage; with {} sequences in flight {:.6g} tokens/s in all\n",
+            outcome.chips(), outcome.tensor, outcome.batch * outcome.pipeline, outcome.full_rate());
     const auto each = outcome.token_j(), watts = outcome.mean_w();
     if (each && watts)
         fmt::format_to(to, "{:.4g} J a token, {:.4g} W on average (of the {})\n", *each, *watts,

@@ -11,6 +11,8 @@
 #include <fstream>
 #include <numeric>
 
+#include "chip/capacity.hpp"
+#include "chip/split_run.hpp"
 #include "container/container.hpp"
 #include "libskald/batch.hpp"
 #include "libskald/error.hpp"
@@ -24,30 +26,6 @@ namespace {
 
 constexpr double kSecond = 1e12;  // ps
 constexpr double kJoule = 1e15;   // fJ
-
-std::uint64_t cache_bytes(const container::ModelInfo& info, const Options& options) {
-    const std::uint64_t positions = options.prompt + std::uint64_t{options.generated};
-    return options.batch * isa::ceil_div(positions, isa::kKvPositions) * info.block_bytes;
-}
-
-// What the machine is to hold, on the chip or beside it, and what one chip has.
-void check_capacity(const local::ChipFacts& chip, std::uint64_t weights, std::uint64_t cache) {
-    const auto check = [&](const char* key, double unit, double bytes, const std::string& what) {
-        const double room = chip.figure(key).value.value_or(0) * unit;
-        if (bytes > room)
-            throw rt::Error(
-                fmt::format(
-                    "{} do not fit on {}: they take {:.1f} MB, {} is {:.1f} MB{}", what, chip.name,
-                    bytes * 1e-6, key, room * 1e-6,
-                    room > 0 ? fmt::format("; {:.0f} such chips hold them", std::ceil(bytes / room))
-                             : ""),
-                ENOSPC);
-    };
-    const auto w = static_cast<double>(weights), c = static_cast<double>(cache);
-    const double on_chip = (chip.weights_resident ? w : 0) + (chip.cache_resident ? c : 0);
-    check("sram_mb", 1e6, on_chip, "what is resident of weights and cache");
-    check("dram_gb", 1e9, w + c - on_chip, "weights and cache");
-}
 
 class Requests {
   public:
@@ -145,7 +123,13 @@ Outcome run(const Options& options) {
                                     "says why)",
                                     chip.name, fmt::join(chip.missing, ", "), chip.name),
                         EINVAL);
+    if (!options.split.empty())
+        return run_split(options, chip);
     const rt::Container container(options.model);
+    if (container.model().tensor != 0)
+        throw rt::Error(fmt::format("{} is a part of a model that is split: --split runs all of it",
+                                    options.model),
+                        EINVAL);
     const std::uint64_t weights = container.weights().size();
     const std::uint64_t cache = cache_bytes(container.model(), options);
     check_capacity(chip, weights, cache);

@@ -14,8 +14,8 @@ namespace model = card::model;
 
 static_assert(ModelLog::kBounds == model::kBounds && ModelLog::kParts == model::kParts);
 
-constexpr std::string_view kEngines[] = {"sequencer", "memory",    "vector",   "matrix",
-                                         "vector",    "attention", "selection"};
+constexpr std::string_view kEngines[] = {"sequencer", "memory",    "vector",    "matrix",
+                                         "vector",    "attention", "selection", "link"};
 
 }  // namespace
 

@@ -32,7 +32,7 @@ struct ModelSlice {
 
 class ModelLog {
   public:
-    static constexpr std::size_t kBounds = 6, kParts = 5;
+    static constexpr std::size_t kBounds = 7, kParts = 6;
     [[nodiscard]] static std::string_view bound_name(std::size_t bound);
     [[nodiscard]] static std::string_view part_name(std::size_t part);
 
