@@ -56,7 +56,8 @@ std::uint32_t longest(const std::vector<Prompt>& prompts) {
 }
 
 Spoken speak_on(rt::Device& device, const rt::Container& container,
-                const std::vector<Prompt>& prompts, const RunOptions& options, int cancel_fd) {
+                const std::vector<Prompt>& prompts, const RunOptions& options, local::ModelLog& log,
+                int cancel_fd) {
     rt::Model model(device, {container.model(), container.program(), container.weights(), {}});
     rt::BatchOptions batch_options;
     batch_options.positions.assign(prompts.size(), longest(prompts) + options.max_tokens);
@@ -82,6 +83,7 @@ Spoken speak_on(rt::Device& device, const rt::Container& container,
                 spoken.logits[i].push_back(std::bit_cast<std::uint32_t>(x));
         };
     }
+    log.begin();  // the weights that were copied to the card are not the request's
     (void)batch.generate(requests, cancel_fd);
     return spoken;
 }
@@ -109,7 +111,7 @@ std::vector<Spoken> speak(const std::vector<std::filesystem::path>& files,
                 if (files.size() > 1)
                     card.links = &group.of(rank);
                 const auto device = local::open_local_card(rt::linux_os(), card);
-                spoken[rank] = speak_on(*device, container, prompts, options, alarm.fd());
+                spoken[rank] = speak_on(*device, container, prompts, options, log, alarm.fd());
                 spoken[rank].modelled = log.sums();
             } catch (...) {
                 alarm.ring(std::current_exception());
