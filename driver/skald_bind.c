@@ -14,9 +14,11 @@
 #include <drm/drm_gem.h>
 
 #include "skald_bind.h"
+#include "skald_compat.h"
 #include "skald_device.h"
 #include "skald_fence.h"
 #include "skald_gem.h"
+#include "skald_pm.h"
 #include "skald_sync.h"
 #include "skald_trace.h"
 #include "skald_vm.h"
@@ -287,6 +289,7 @@ static void skald_bind_free(struct skald_bind *bind)
 			drm_gem_object_put(bind->ops[i].obj);
 
 	skald_object_sub(sdev, SKALD_OBJECT_BIND, 1);
+	skald_pm_put(sdev);
 	atomic_sub(bind->num_ops, &bind->vm->bind_ops);
 	skald_vm_put(bind->vm);
 	kvfree(bind);
@@ -322,6 +325,7 @@ static struct skald_bind *skald_bind_alloc(struct skald_vm *vm, u32 num_ops)
 	INIT_LIST_HEAD(&bind->retired);
 	INIT_WORK(&bind->free_work, skald_bind_free_work);
 	skald_object_add(vm->sdev, SKALD_OBJECT_BIND, 1);
+	skald_pm_hold(vm->sdev);
 	return bind;
 
 err_free:
@@ -552,6 +556,7 @@ int skald_bind_ioctl(struct drm_device *ddev, void *data, struct drm_file *file)
 	if (!drm_dev_enter(ddev, &cookie))
 		return -ENODEV;
 
+	skald_pm_get(sfile->sdev);
 	vm = skald_vm_lookup(sfile, args->vm_id);
 	if (vm) {
 		fence = skald_bind_queue(vm, file, args);
@@ -559,6 +564,7 @@ int skald_bind_ioctl(struct drm_device *ddev, void *data, struct drm_file *file)
 	} else {
 		fence = ERR_PTR(-ENOENT);
 	}
+	skald_pm_put(sfile->sdev);
 	drm_dev_exit(cookie);
 	if (IS_ERR(fence))
 		return PTR_ERR(fence);

@@ -24,6 +24,11 @@
 #define SKALD_DRIVER_DATE
 #endif
 
+#ifndef DRM_IOCTL_SET_CLIENT_NAME
+/* Not there before 6.13: the core refuses the number. */
+#define DRM_IOCTL_SET_CLIENT_NAME DRM_IOWR(0xd1, u64)
+#endif
+
 #ifndef SKALD_HAVE_SCHED_INIT_ARGS
 struct drm_sched_init_args {
 	const struct drm_sched_backend_ops *ops;

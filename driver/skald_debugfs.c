@@ -7,12 +7,20 @@
 #include <linux/debugfs.h>
 #include <linux/fs.h>
 #include <linux/seq_file.h>
+#include <linux/slab.h>
 
 #include <drm/drm_debugfs.h>
 #include <drm/drm_drv.h>
 
 #include "skald_debugfs.h"
 #include "skald_device.h"
+#include "skald_fw.h"
+#include "skald_irq.h"
+#include "skald_mem.h"
+#include "skald_pm.h"
+#include "skald_reset.h"
+#include "skald_telemetry.h"
+#include "skald_watchdog.h"
 
 static struct skald_device *skald_debugfs_device(struct seq_file *m)
 {
@@ -24,18 +32,31 @@ static struct skald_device *skald_debugfs_device(struct seq_file *m)
 static int skald_debugfs_firmware_log(struct seq_file *m, void *unused)
 {
 	struct skald_device *sdev = skald_debugfs_device(m);
+	size_t size = 0;
 	int cookie, ret;
+	char *text;
 	u32 gen;
 
-	if (!drm_dev_enter(&sdev->base, &cookie))
-		return -ENODEV;
+	text = kvmalloc(SKALD_SHARED_SIZE, GFP_KERNEL);
+	if (!text)
+		return -ENOMEM;
 
-	ret = skald_device_gate_enter(sdev, &gen);
+	ret = -ENODEV;
+	if (!drm_dev_enter(&sdev->base, &cookie))
+		goto out_free;
+
+	ret = skald_reset_gate_enter(sdev, &gen);
 	if (!ret) {
-		skald_fw_log_show(sdev, m);
-		skald_device_gate_exit(sdev);
+		size = skald_fw_log_copy(sdev, text, SKALD_SHARED_SIZE);
+		skald_reset_gate_exit(sdev);
 	}
 	drm_dev_exit(cookie);
+	if (!ret && size)
+		seq_write(m, text, size);
+	else if (!ret)
+		seq_puts(m, "no log\n");
+out_free:
+	kvfree(text);
 	return ret;
 }
 
@@ -53,8 +74,8 @@ static int skald_debugfs_interrupts(struct seq_file *m, void *unused)
 {
 	struct skald_device *sdev = skald_debugfs_device(m);
 
-	for (unsigned int i = 0; i < sdev->irq.num; i++)
-		seq_printf(m, "%u: %ld\n", i, atomic_long_read(&sdev->irq.vectors[i].count));
+	for (unsigned int i = 0; i < sdev->irq->num; i++)
+		seq_printf(m, "%u: %ld\n", i, atomic_long_read(&sdev->irq->vectors[i].count));
 	return 0;
 }
 
@@ -68,21 +89,22 @@ static int skald_debugfs_status(struct seq_file *m, void *unused)
 	if (!drm_dev_enter(&sdev->base, &cookie))
 		return -ENODEV;
 
-	seq_printf(m, "generation: %u\n", READ_ONCE(sdev->reset.gen));
-	seq_printf(m, "resets: %u\n", READ_ONCE(sdev->reset.count));
-	seq_printf(m, "dead: %d\n", READ_ONCE(sdev->reset.dead));
-	seq_printf(m, "jobs on the card: %d\n", atomic_read(&sdev->watchdog.jobs));
+	seq_printf(m, "generation: %u\n", READ_ONCE(sdev->reset->gen));
+	seq_printf(m, "resets: %u\n", READ_ONCE(sdev->reset->count));
+	seq_printf(m, "dead: %d\n", READ_ONCE(sdev->reset->dead));
+	seq_printf(m, "jobs on the card: %d\n", atomic_read(&sdev->watchdog->jobs));
 	seq_printf(m, "memory used: %llu of %llu\n", skald_mem_used(sdev), sdev->mem_size);
 
+	skald_pm_get(sdev);
 	/* Of a dead card there is no more to tell. */
-	ret = skald_device_gate_enter(sdev, &gen);
+	ret = skald_reset_gate_enter(sdev, &gen);
 	if (ret) {
 		ret = ret == -EIO ? 0 : ret;
 		goto out_exit;
 	}
 	seq_printf(m, "state: %u\n", skald_read(sdev, SKALD_REG_STATUS));
 	seq_printf(m, "heartbeat: %u\n", skald_read(sdev, SKALD_REG_HEARTBEAT));
-	skald_device_gate_exit(sdev);
+	skald_reset_gate_exit(sdev);
 
 	ret = skald_fw_call(sdev, gen, &mbox);
 	if (!ret) {
@@ -96,28 +118,43 @@ static int skald_debugfs_status(struct seq_file *m, void *unused)
 	}
 
 out_exit:
+	skald_pm_put(sdev);
 	drm_dev_exit(cookie);
 	/* What a reset interrupts is told as far as it was known. */
 	return ret == -ESTALE ? 0 : ret;
 }
 
+static int skald_debugfs_model(struct seq_file *m, void *unused)
+{
+	struct skald_device *sdev = skald_debugfs_device(m);
+	int cookie, ret;
+
+	if (!drm_dev_enter(&sdev->base, &cookie))
+		return -ENODEV;
+
+	ret = skald_telemetry_show(sdev, m);
+	drm_dev_exit(cookie);
+	return ret;
+}
+
 static ssize_t skald_debugfs_log_level_write(struct file *file, const char __user *from,
 					     size_t size, loff_t *pos)
 {
-	struct skald_mbox mbox = { .w = { [SKALD_MBOX_W_OPCODE] = SKALD_MBOX_LOG_LEVEL } };
 	struct skald_device *sdev = file->private_data;
 	int cookie, ret;
-	u32 gen;
+	u32 gen, level;
 
-	ret = kstrtou32_from_user(from, size, 0, &mbox.w[SKALD_LL_LEVEL]);
+	ret = kstrtou32_from_user(from, size, 0, &level);
 	if (ret)
 		return ret;
 	if (!drm_dev_enter(&sdev->base, &cookie))
 		return -ENODEV;
 
-	ret = skald_device_get_gen(sdev, &gen);
+	skald_pm_get(sdev);
+	ret = skald_reset_get_gen(sdev, &gen);
 	if (!ret)
-		ret = skald_fw_call(sdev, gen, &mbox);
+		ret = skald_fw_log_level(sdev, gen, level);
+	skald_pm_put(sdev);
 	drm_dev_exit(cookie);
 	return ret ?: size;
 }
@@ -133,6 +170,7 @@ static const struct drm_debugfs_info skald_debugfs_files[] = {
 	{ "objects", skald_debugfs_objects, 0, NULL },
 	{ "interrupts", skald_debugfs_interrupts, 0, NULL },
 	{ "status", skald_debugfs_status, 0, NULL },
+	{ "model", skald_debugfs_model, 0, NULL },
 };
 
 /**

@@ -11,8 +11,6 @@
 #include <linux/io.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
-#include <linux/rwsem.h>
-#include <linux/wait.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 
@@ -24,10 +22,14 @@
 #include <skald/page_table.h>
 #include <skald/regs.h>
 
-#include "skald_fw.h"
-#include "skald_irq.h"
-#include "skald_mem.h"
-#include "skald_watchdog.h"
+struct skald_coredump;
+struct skald_fw;
+struct skald_irq;
+struct skald_mem;
+struct skald_queues;
+struct skald_reset;
+struct skald_vms;
+struct skald_watchdog;
 
 /**
  * enum skald_object - what the driver counts, to prove that nothing is left
@@ -53,56 +55,6 @@ enum skald_object {
 	SKALD_OBJECT_PINNED_PAGE,
 	/** @SKALD_OBJECT_COUNT: number of the above */
 	SKALD_OBJECT_COUNT,
-};
-
-/**
- * struct skald_reset - one reset at a time
- *
- * Everything that lives on the card (contexts, queues, mailbox commands) remembers the generation
- * it was made in. A reset makes the generation odd while it lasts and even, and new, when it
- * ends: what carries an older number is gone.
- */
-struct skald_reset {
-	/** @lock: held from skald_device_pre_reset() to skald_device_post_reset() */
-	struct mutex lock;
-
-	/**
-	 * @gate: held for reading around accesses to the card that nothing else keeps apart from
-	 * resets, see skald_device_gate_enter(), and while card memory is mapped to user space.
-	 * Page faults take it, so user memory must not be touched under it.
-	 */
-	struct rw_semaphore gate;
-
-	/** @gen: the generation; written under @lock, read anywhere */
-	u32 gen;
-
-	/** @count: resets since bind; written under @lock */
-	u32 count;
-
-	/**
-	 * @dead: the last reset failed, or the driver is unbinding; written under @lock. The
-	 * generation is odd then, and the card has stopped or lost the bus.
-	 */
-	bool dead;
-
-	/** @wait: woken when @gen changes */
-	wait_queue_head_t wait;
-
-	/**
-	 * @work: resets the card when somebody asked for it. Calls wait for it inside
-	 * drm_dev_enter(), and drm_dev_unplug() waits for them: so it must go on in the middle of
-	 * an unplug.
-	 */
-	struct work_struct work;
-
-	/** @request_lock: protects @reason and @work_gen */
-	spinlock_t request_lock;
-
-	/** @reason: why @work was queued, a constant string */
-	const char *reason;
-
-	/** @work_gen: generation that @work has to end */
-	u32 work_gen;
 };
 
 /**
@@ -148,6 +100,9 @@ struct skald_device {
 	/** @clock_lock: keeps the two halves of the CLOCK registers together */
 	struct mutex clock_lock;
 
+	/** @telemetry_lock: one sample of the MODEL registers at a time */
+	struct mutex telemetry_lock;
+
 	/** @num_queues: NUM_QUEUES register, at most SKALD_MAX_QUEUES */
 	u32 num_queues;
 
@@ -161,25 +116,28 @@ struct skald_device {
 	u32 engine_info;
 
 	/** @mem: allocator of card memory */
-	struct skald_mem mem;
+	struct skald_mem *mem;
 
 	/** @fw: firmware and mailbox */
-	struct skald_fw fw;
+	struct skald_fw *fw;
 
 	/** @irq: interrupts */
-	struct skald_irq irq;
+	struct skald_irq *irq;
 
 	/** @watchdog: looks for jobs without progress */
-	struct skald_watchdog watchdog;
+	struct skald_watchdog *watchdog;
+
+	/** @coredump: what the card looked like when something went wrong */
+	struct skald_coredump *coredump;
 
 	/** @reset: recovery */
-	struct skald_reset reset;
+	struct skald_reset *reset;
 
-	/** @contexts: ids of contexts in use */
-	struct ida contexts;
+	/** @vms: contexts on the card */
+	struct skald_vms *vms;
 
-	/** @queues: ids of queues in use */
-	struct ida queues;
+	/** @queues: queues on the card */
+	struct skald_queues *queues;
 
 	/** @dma_bos: buffers that may hold a DMA mapping */
 	struct {
@@ -274,33 +232,12 @@ static inline void skald_object_sub(struct skald_device *sdev, enum skald_object
 	atomic_long_sub(n, &sdev->objects[what]);
 }
 
-/* True if what was made in generation @gen is still on the card. Nothing is made in an odd one. */
-static inline bool skald_device_is_gen(struct skald_device *sdev, u32 gen)
-{
-	return !(gen & 1) && READ_ONCE(sdev->reset.gen) == gen;
-}
-
 extern struct workqueue_struct *skald_cleanup_wq;
 
 const char *skald_object_name(enum skald_object what);
 
 int skald_device_init(struct skald_device *sdev);
 void skald_device_unplug(struct skald_device *sdev);
-void skald_device_shutdown(struct skald_device *sdev);
-
-int skald_device_get_gen(struct skald_device *sdev, u32 *gen);
-void skald_device_wait_reset(struct skald_device *sdev, u32 gen);
-int skald_device_gate_enter(struct skald_device *sdev, u32 *gen);
-void skald_device_gate_exit(struct skald_device *sdev);
-
-void skald_device_error(struct skald_device *sdev);
-void skald_device_suspend(struct skald_device *sdev);
-int skald_device_resume(struct skald_device *sdev);
-
-void skald_device_schedule_reset(struct skald_device *sdev, u32 gen, const char *reason);
-void skald_device_pre_reset(struct skald_device *sdev);
-int skald_device_post_reset(struct skald_device *sdev);
-
 void skald_device_wait_all_released(void);
 
 #endif

@@ -16,11 +16,19 @@
 #include <drm/drm_ioctl.h>
 
 #include "skald_bind.h"
+#include "skald_compat.h"
 #include "skald_device.h"
+#include "skald_fw.h"
 #include "skald_gem.h"
+#include "skald_irq.h"
+#include "skald_mem.h"
+#include "skald_progress.h"
+#include "skald_pm.h"
 #include "skald_queue.h"
+#include "skald_reset.h"
 #include "skald_sched.h"
 #include "skald_stamps.h"
+#include "skald_telemetry.h"
 #include "skald_vm.h"
 
 /* Ends VMs, queues and binds, several at a time; drained when the module goes. */
@@ -68,17 +76,17 @@ static int skald_query_firmware(struct skald_device *sdev, struct drm_skald_quer
 	int ret;
 
 	/* A dead card has no heartbeat; the rest can be told. */
-	ret = skald_device_gate_enter(sdev, &gen);
+	ret = skald_reset_gate_enter(sdev, &gen);
 	if (!ret) {
 		info.heartbeat = skald_read(sdev, SKALD_REG_HEARTBEAT);
-		skald_device_gate_exit(sdev);
+		skald_reset_gate_exit(sdev);
 	} else if (ret != -EIO) {
 		return ret;
 	}
 
-	info.version = sdev->fw.version;
-	info.abi = sdev->fw.abi;
-	info.resets = READ_ONCE(sdev->reset.count);
+	info.version = sdev->fw->version;
+	info.abi = sdev->fw->abi;
+	info.resets = READ_ONCE(sdev->reset->count);
 	return skald_query_copy(args, &info, sizeof(info));
 }
 
@@ -106,6 +114,15 @@ static int skald_query_clock(struct skald_device *sdev, struct drm_skald_query *
 	return ret ?: skald_query_copy(args, &clock, sizeof(clock));
 }
 
+static int skald_query_model(struct skald_device *sdev, struct drm_skald_query *args)
+{
+	struct drm_skald_query_model model;
+	int ret;
+
+	ret = skald_telemetry_read(sdev, &model);
+	return ret ?: skald_query_copy(args, &model, sizeof(model));
+}
+
 static int skald_ioctl_query(struct skald_file *sfile, void *data, struct drm_file *file)
 {
 	struct drm_skald_query *args = data;
@@ -119,6 +136,8 @@ static int skald_ioctl_query(struct skald_file *sfile, void *data, struct drm_fi
 		return skald_query_usage(sfile->sdev, args);
 	case DRM_SKALD_QUERY_CLOCK:
 		return skald_query_clock(sfile->sdev, args);
+	case DRM_SKALD_QUERY_MODEL:
+		return skald_query_model(sfile->sdev, args);
 	default:
 		return -EINVAL;
 	}
@@ -237,10 +256,10 @@ static int skald_wait_progress_ioctl(struct drm_device *ddev, void *data, struct
 	if (drm_dev_is_unplugged(ddev))
 		return -ENODEV;
 
-	return skald_queue_wait_progress(file->driver_priv, args);
+	return skald_progress_wait(file->driver_priv, args);
 }
 
-/* Calls that need the card to stay while they run. */
+/* Calls that need the card to stay, awake, while they run. */
 #define SKALD_ENTERED(name)									\
 static int skald_##name##_ioctl(struct drm_device *ddev, void *data, struct drm_file *file)	\
 {												\
@@ -248,7 +267,9 @@ static int skald_##name##_ioctl(struct drm_device *ddev, void *data, struct drm_
 												\
 	if (!drm_dev_enter(ddev, &cookie))							\
 		return -ENODEV;									\
+	skald_pm_get(to_skald_device(ddev));							\
 	ret = skald_ioctl_##name(file->driver_priv, data, file);				\
+	skald_pm_put(to_skald_device(ddev));							\
 	drm_dev_exit(cookie);									\
 	return ret;										\
 }
@@ -306,8 +327,10 @@ static void skald_postclose(struct drm_device *ddev, struct drm_file *file)
 {
 	struct skald_file *sfile = file->driver_priv;
 
+	skald_pm_get(sfile->sdev);
 	skald_queue_close_all(sfile);
 	skald_vm_close_all(sfile);
+	skald_pm_put(sfile->sdev);
 	atomic_dec(&sfile->sdev->stats.clients);
 	xa_destroy(&sfile->queues);
 	xa_destroy(&sfile->vms);
@@ -340,9 +363,66 @@ static void skald_show_fdinfo(struct drm_printer *p, struct drm_file *file)
 	skald_gem_show_fdinfo(p, file);
 }
 
+/*
+ * The calls of the DRM core that a render node has. The core's check of permissions takes an accel
+ * node for a primary one, and what is left there to everybody assumes a primary node's file: GET_MAGIC
+ * and GET_UNIQUE follow its master, which one of ours does not have.
+ */
+static bool skald_ioctl_is_for_us(unsigned int cmd)
+{
+	unsigned int nr = DRM_IOCTL_NR(cmd);
+
+	switch (nr) {
+	case DRM_IOCTL_NR(DRM_IOCTL_VERSION):
+	case DRM_IOCTL_NR(DRM_IOCTL_GET_CAP):
+	case DRM_IOCTL_NR(DRM_IOCTL_GEM_CLOSE):
+	case DRM_IOCTL_NR(DRM_IOCTL_PRIME_HANDLE_TO_FD):
+	case DRM_IOCTL_NR(DRM_IOCTL_PRIME_FD_TO_HANDLE):
+	case DRM_IOCTL_NR(DRM_IOCTL_SYNCOBJ_CREATE):
+	case DRM_IOCTL_NR(DRM_IOCTL_SYNCOBJ_DESTROY):
+	case DRM_IOCTL_NR(DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD):
+	case DRM_IOCTL_NR(DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE):
+	case DRM_IOCTL_NR(DRM_IOCTL_SYNCOBJ_WAIT):
+	case DRM_IOCTL_NR(DRM_IOCTL_SYNCOBJ_RESET):
+	case DRM_IOCTL_NR(DRM_IOCTL_SYNCOBJ_SIGNAL):
+	case DRM_IOCTL_NR(DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT):
+	case DRM_IOCTL_NR(DRM_IOCTL_SYNCOBJ_QUERY):
+	case DRM_IOCTL_NR(DRM_IOCTL_SYNCOBJ_TRANSFER):
+	case DRM_IOCTL_NR(DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL):
+	case DRM_IOCTL_NR(DRM_IOCTL_SYNCOBJ_EVENTFD):
+	case DRM_IOCTL_NR(DRM_IOCTL_SET_CLIENT_NAME):
+		return true;
+	default:
+		return nr >= DRM_COMMAND_BASE && nr < DRM_COMMAND_END;
+	}
+}
+
+static long skald_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
+{
+	return skald_ioctl_is_for_us(cmd) ? drm_ioctl(filp, cmd, arg) : -EACCES;
+}
+
+#ifdef CONFIG_COMPAT
+static long skald_compat_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
+{
+	return skald_ioctl_is_for_us(cmd) ? drm_compat_ioctl(filp, cmd, arg) : -EACCES;
+}
+#else
+#define skald_compat_ioctl NULL
+#endif
+
+/* DRM_ACCEL_FOPS, but for the ioctls. */
 static const struct file_operations skald_fops = {
 	.owner = THIS_MODULE,
-	DRM_ACCEL_FOPS,
+	.open = accel_open,
+	.release = drm_release,
+	.unlocked_ioctl = skald_ioctl,
+	.compat_ioctl = skald_compat_ioctl,
+	.poll = drm_poll,
+	.read = drm_read,
+	.llseek = noop_llseek,
+	.mmap = drm_gem_mmap,
+	.fop_flags = FOP_UNSIGNED_OFFSET,
 	.show_fdinfo = drm_show_fdinfo,
 };
 
@@ -370,7 +450,7 @@ static const struct drm_driver skald_driver = {
 static ssize_t fw_version_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	struct skald_device *sdev = dev_get_drvdata(dev);
-	u32 version = sdev->fw.version;
+	u32 version = sdev->fw->version;
 
 	return sysfs_emit(buf, "%u.%u.%u\n", version >> 24, (version >> 16) & 0xff,
 			  version & 0xffff);
@@ -381,7 +461,7 @@ static ssize_t resets_show(struct device *dev, struct device_attribute *attr, ch
 {
 	struct skald_device *sdev = dev_get_drvdata(dev);
 
-	return sysfs_emit(buf, "%u\n", READ_ONCE(sdev->reset.count));
+	return sysfs_emit(buf, "%u\n", READ_ONCE(sdev->reset->count));
 }
 static DEVICE_ATTR_RO(resets);
 
@@ -413,23 +493,23 @@ static void skald_remove(struct pci_dev *pdev)
 
 static void skald_shutdown(struct pci_dev *pdev)
 {
-	skald_device_shutdown(pci_get_drvdata(pdev));
+	skald_reset_halt(pci_get_drvdata(pdev));
 }
 
 /* A function-level reset is about to happen, maybe in the middle of a job. */
 static void skald_reset_prepare(struct pci_dev *pdev)
 {
-	skald_device_pre_reset(pci_get_drvdata(pdev));
+	skald_reset_pre(pci_get_drvdata(pdev));
 }
 
 static void skald_reset_done(struct pci_dev *pdev)
 {
-	skald_device_post_reset(pci_get_drvdata(pdev));
+	skald_reset_post(pci_get_drvdata(pdev));
 }
 
 static pci_ers_result_t skald_error_detected(struct pci_dev *pdev, pci_channel_state_t state)
 {
-	skald_device_error(pci_get_drvdata(pdev));
+	skald_reset_halt(pci_get_drvdata(pdev));
 
 	return state == pci_channel_io_perm_failure ? PCI_ERS_RESULT_DISCONNECT :
 						      PCI_ERS_RESULT_NEED_RESET;
@@ -446,7 +526,7 @@ static pci_ers_result_t skald_slot_reset(struct pci_dev *pdev)
 
 static void skald_error_resume(struct pci_dev *pdev)
 {
-	skald_device_resume(pci_get_drvdata(pdev));
+	skald_reset_resume(pci_get_drvdata(pdev));
 }
 
 static const struct pci_error_handlers skald_error_handlers = {
@@ -456,19 +536,6 @@ static const struct pci_error_handlers skald_error_handlers = {
 	.reset_prepare = skald_reset_prepare,
 	.reset_done = skald_reset_done,
 };
-
-static int skald_pm_suspend(struct device *dev)
-{
-	skald_device_suspend(dev_get_drvdata(dev));
-	return 0;
-}
-
-static int skald_pm_resume(struct device *dev)
-{
-	return skald_device_resume(dev_get_drvdata(dev));
-}
-
-static DEFINE_SIMPLE_DEV_PM_OPS(skald_pm_ops, skald_pm_suspend, skald_pm_resume);
 
 static const struct pci_device_id skald_pci_ids[] = {
 	{ PCI_DEVICE(SKALD_PCI_VENDOR_ID, SKALD_PCI_DEVICE_ID) },
@@ -484,7 +551,7 @@ static struct pci_driver skald_pci_driver = {
 	.shutdown = skald_shutdown,
 	.err_handler = &skald_error_handlers,
 	.dev_groups = skald_groups,
-	.driver.pm = pm_sleep_ptr(&skald_pm_ops),
+	.driver.pm = pm_ptr(&skald_pm_ops),
 };
 
 static int __init skald_init(void)

@@ -7,19 +7,25 @@
 #include <linux/delay.h>
 #include <linux/firmware.h>
 #include <linux/iopoll.h>
-#include <linux/seq_file.h>
+#include <linux/random.h>
 #include <linux/slab.h>
-#include <linux/unaligned.h>
 
 #include <drm/drm_managed.h>
 
 #include <skald/fw_image.h>
 
+#include "skald_compat.h"
 #include "skald_device.h"
 #include "skald_fw.h"
+#include "skald_irq.h"
+#include "skald_mem.h"
+#include "skald_reset.h"
 #include "skald_trace.h"
 
 #define SKALD_FW_NAME "skald/skald_fw.bin"
+
+/* A block of card memory, less what skald_fw_mark_memory() takes. */
+#define SKALD_FW_SIZE_MAX (SKALD_BIG_PAGE_SIZE - SKALD_PAGE_SIZE)
 
 /* The slowest step is the hash of the image by a boot ROM under emulation. */
 #define SKALD_FW_BOOT_TIMEOUT (30 * HZ)
@@ -68,14 +74,14 @@ static void skald_fw_report(struct skald_device *sdev, u32 state)
 
 static u64 skald_fw_block(struct skald_device *sdev)
 {
-	return gpu_buddy_block_offset(list_first_entry(&sdev->fw.blocks,
+	return gpu_buddy_block_offset(list_first_entry(&sdev->fw->blocks,
 						       struct gpu_buddy_block, link));
 }
 
 static int skald_fw_wait_booted(struct skald_device *sdev)
 {
 	unsigned long deadline = jiffies + SKALD_FW_BOOT_TIMEOUT;
-	struct skald_fw *fw = &sdev->fw;
+	struct skald_fw *fw = sdev->fw;
 	u32 state;
 
 	/* Every change of STATUS wakes, also the one to BOOTING. */
@@ -100,16 +106,52 @@ static int skald_fw_wait_booted(struct skald_device *sdev)
 }
 
 /**
+ * skald_fw_booted() - who booted the firmware has done with it
+ * @sdev: device
+ */
+void skald_fw_booted(struct skald_device *sdev)
+{
+	WRITE_ONCE(sdev->fw->booting, false);
+}
+
+/* Behind the image, in its block: nobody else writes there. */
+static void __iomem *skald_fw_mark(struct skald_device *sdev)
+{
+	return sdev->mem_io + skald_fw_block(sdev) + SKALD_FW_SIZE_MAX;
+}
+
+/**
+ * skald_fw_mark_memory() - write something to card memory that tells whether it was kept
+ * @sdev: device, about to sleep
+ */
+void skald_fw_mark_memory(struct skald_device *sdev)
+{
+	sdev->fw->mark = get_random_u64();
+	writeq(sdev->fw->mark, skald_fw_mark(sdev));
+}
+
+/**
+ * skald_fw_memory_is_marked() - was card memory kept over sleep?
+ * @sdev: device, awake
+ *
+ * Return: true if it was.
+ */
+bool skald_fw_memory_is_marked(struct skald_device *sdev)
+{
+	return readq(skald_fw_mark(sdev)) == sdev->fw->mark;
+}
+
+/**
  * skald_fw_boot() - boot the firmware on a card that was reset
  * @sdev: device, interrupts working
  *
- * Allocates nothing. Says in the log what is wrong.
+ * Allocates nothing. Says in the log what is wrong. After success follows skald_fw_booted().
  *
  * Return: 0, -ENOEXEC if card or firmware refused, -EPROTO if the driver does, -ETIMEDOUT.
  */
 int skald_fw_boot(struct skald_device *sdev)
 {
-	struct skald_fw *fw = &sdev->fw;
+	struct skald_fw *fw = sdev->fw;
 	u64 offset = skald_fw_block(sdev);
 	int ret;
 
@@ -128,13 +170,15 @@ int skald_fw_boot(struct skald_device *sdev)
 	skald_write(sdev, SKALD_REG_INTR_MASK, SKALD_INTR_MBOX | SKALD_INTR_STATE);
 	skald_write(sdev, SKALD_REG_CTRL, SKALD_CTRL_BOOT);
 	ret = skald_fw_wait_booted(sdev);
-	WRITE_ONCE(fw->booting, false);
-	if (ret)
+	if (ret) {
+		skald_fw_booted(sdev);
 		return ret;
+	}
 
 	fw->abi = skald_read(sdev, SKALD_REG_FW_ABI);
 	fw->version = skald_read(sdev, SKALD_REG_FW_VERSION);
 	if (SKALD_ABI_MAJOR(fw->abi) != SKALD_ABI_MAJOR(SKALD_FW_ABI)) {
+		skald_fw_booted(sdev);
 		drm_err(&sdev->base, "firmware speaks ABI %u.%u, the driver %u.%u\n",
 			SKALD_ABI_MAJOR(fw->abi), SKALD_ABI_MINOR(fw->abi),
 			SKALD_ABI_MAJOR(SKALD_FW_ABI), SKALD_ABI_MINOR(SKALD_FW_ABI));
@@ -214,7 +258,7 @@ static bool skald_mbox_busy(struct skald_device *sdev)
  */
 static int skald_fw_wait_response(struct skald_device *sdev, u32 gen)
 {
-	struct skald_fw *fw = &sdev->fw;
+	struct skald_fw *fw = sdev->fw;
 	u32 beat = skald_read(sdev, SKALD_REG_HEARTBEAT), now;
 	const char *reason = "firmware does not answer";
 	unsigned int silent = 0;
@@ -222,7 +266,7 @@ static int skald_fw_wait_response(struct skald_device *sdev, u32 gen)
 	for (unsigned int second = 0; second < SKALD_FW_CALL_SECONDS;) {
 		bool woken = wait_for_completion_timeout(&fw->response, HZ);
 
-		if (!skald_device_is_gen(sdev, gen))
+		if (!skald_reset_is_now(sdev, gen))
 			return -ESTALE;
 		if (!skald_mbox_busy(sdev))
 			return 0;
@@ -244,7 +288,7 @@ static int skald_fw_wait_response(struct skald_device *sdev, u32 gen)
 		}
 	}
 
-	skald_device_schedule_reset(sdev, gen, reason);
+	skald_reset_schedule(sdev, gen, reason);
 	return -ETIMEDOUT;
 }
 
@@ -253,13 +297,13 @@ static int skald_fw_read_response(struct skald_device *sdev, u32 gen, struct ska
 	for (unsigned int i = 0; i < SKALD_MBOX_WORDS; i++)
 		mbox->w[i] = skald_read(sdev, SKALD_REG_MBOX_RSP0 + 4 * i);
 
-	if (mbox->w[SKALD_MBOX_W_TAG] == sdev->fw.tag)
+	if (mbox->w[SKALD_MBOX_W_TAG] == sdev->fw->tag)
 		return skald_mbox_errno(mbox->w[SKALD_MBOX_W_STATUS]);
 	if (skald_read(sdev, SKALD_REG_ID) == SKALD_DEVICE_ID_VALUE)
 		return -EPROTO;
 
 	/* Not a word of it came from the card. */
-	skald_device_schedule_reset(sdev, gen, "card does not answer");
+	skald_reset_schedule(sdev, gen, "card does not answer");
 	return -ETIMEDOUT;
 }
 
@@ -275,17 +319,17 @@ static int skald_fw_read_response(struct skald_device *sdev, u32 gen, struct ska
  */
 int skald_fw_call(struct skald_device *sdev, u32 gen, struct skald_mbox *mbox)
 {
-	struct skald_fw *fw = &sdev->fw;
+	struct skald_fw *fw = sdev->fw;
 	u32 opcode = mbox->w[SKALD_MBOX_W_OPCODE];
 	int ret;
 
 	guard(mutex)(&fw->lock);
 
-	if (!skald_device_is_gen(sdev, gen))
+	if (!skald_reset_is_now(sdev, gen))
 		return -ESTALE;
 	if (skald_mbox_busy(sdev)) {
 		/* Left behind by a call that gave up; or the card is gone and reads as ones. */
-		skald_device_schedule_reset(sdev, gen, "mailbox is never free");
+		skald_reset_schedule(sdev, gen, "mailbox is never free");
 		return -ETIMEDOUT;
 	}
 
@@ -311,19 +355,52 @@ int skald_fw_call(struct skald_device *sdev, u32 gen, struct skald_mbox *mbox)
  */
 void skald_fw_abort_call(struct skald_device *sdev)
 {
-	complete(&sdev->fw.response);
-	guard(mutex)(&sdev->fw.lock);
+	complete(&sdev->fw->response);
+	guard(mutex)(&sdev->fw->lock);
+}
+
+static void skald_fw_died(struct skald_device *sdev, u32 gen)
+{
+	skald_fw_report(sdev, SKALD_STATE_DEAD);
+	skald_reset_schedule(sdev, gen, "firmware died");
+}
+
+static void skald_fw_events(struct skald_irq_client *client)
+{
+	struct skald_fw *fw = container_of(client, struct skald_fw, events);
+	struct skald_device *sdev = fw->sdev;
+	u32 gen = READ_ONCE(sdev->reset->gen);
+	bool booting = READ_ONCE(fw->booting);
+	u32 events;
+
+	/* In the middle of a reset only STATUS means something; who resets looks at it. */
+	if ((gen & 1) && !booting)
+		return;
+
+	/* Clear first, look then: what happens in between sets the bit again. */
+	events = skald_read(sdev, SKALD_REG_INTR_STATUS);
+	skald_write(sdev, SKALD_REG_INTR_STATUS, events);
+	trace_skald_events(sdev->base.dev, events);
+
+	if (events & SKALD_INTR_MBOX)
+		complete(&fw->response);
+
+	if (events & SKALD_INTR_STATE) {
+		if (booting)
+			complete(&fw->booted);
+		else if (skald_read(sdev, SKALD_REG_STATUS) == SKALD_STATE_DEAD)
+			skald_fw_died(sdev, gen);
+	}
 }
 
 /**
- * skald_fw_died() - the card says that its firmware is dead
- * @sdev: device
- * @gen: generation in which it said so
+ * skald_fw_listen() - hear what the card says from here on
+ * @sdev: device, its vectors there
  */
-void skald_fw_died(struct skald_device *sdev, u32 gen)
+void skald_fw_listen(struct skald_device *sdev)
 {
-	skald_fw_report(sdev, SKALD_STATE_DEAD);
-	skald_device_schedule_reset(sdev, gen, "firmware died");
+	sdev->fw->events.service = skald_fw_events;
+	skald_irq_add_client(sdev, &sdev->fw->events);
 }
 
 /**
@@ -334,40 +411,45 @@ void skald_fw_check_alive(struct skald_device *sdev)
 {
 	u32 state, gen;
 
-	if (skald_device_gate_enter(sdev, &gen))
+	if (!skald_reset_gate_try(sdev, &gen))
 		return;
 	state = skald_read(sdev, SKALD_REG_STATUS);
-	skald_device_gate_exit(sdev);
+	skald_reset_gate_exit(sdev);
 
 	if (state == SKALD_STATE_DEAD)
 		skald_fw_died(sdev, gen);
 }
 
 /**
- * skald_fw_log_show() - copy the firmware's log
- * @sdev: device, entered
- * @m: where to
+ * skald_fw_log_copy() - copy the firmware's log
+ * @sdev: device, kept from resets
+ * @to: where to
+ * @size: bytes there; of a longer log the end is copied
+ *
+ * Return: bytes copied, 0 if there is no log.
  */
-void skald_fw_log_show(struct skald_device *sdev, struct seq_file *m)
+size_t skald_fw_log_copy(struct skald_device *sdev, char *to, size_t size)
 {
 	const u32 base = SKALD_SHARED_OFFSET;
 	u32 data = base + sizeof(struct skald_fw_log);
-	u32 size, head, pos;
-	char bytes[4];
+	u32 room, head, pos, word = 0;
+	size_t n = 0;
 
-	size = skald_read(sdev, base + offsetof(struct skald_fw_log, size));
-	if (skald_read(sdev, base) != SKALD_FW_LOG_MAGIC || !is_power_of_2(size) || size < 4 ||
-	    size > SKALD_SHARED_SIZE - sizeof(struct skald_fw_log)) {
-		seq_puts(m, "no log\n");
-		return;
-	}
+	room = skald_read(sdev, base + offsetof(struct skald_fw_log, size));
+	if (skald_read(sdev, base) != SKALD_FW_LOG_MAGIC || !is_power_of_2(room) || room < 4 ||
+	    room > SKALD_SHARED_SIZE - sizeof(struct skald_fw_log))
+		return 0;
 
+	size = min_t(size_t, size, room);
 	head = skald_read(sdev, base + offsetof(struct skald_fw_log, head));
 	for (pos = head > size ? head - size : 0; pos != head; pos++) {
-		put_unaligned_le32(skald_read(sdev, data + (pos & (size - 1) & ~3u)), bytes);
-		if (bytes[pos & 3])
-			seq_putc(m, bytes[pos & 3]);
+		/* Whole words only, low byte first. */
+		if (!n || !(pos & 3))
+			word = skald_read(sdev, data + (pos & (room - 1) & ~3u));
+		to[n++] = word >> 8 * (pos & 3);
 	}
+
+	return n;
 }
 
 static void skald_fw_free(struct drm_device *ddev, void *data)
@@ -388,8 +470,14 @@ static void skald_fw_free(struct drm_device *ddev, void *data)
 int skald_fw_init(struct skald_device *sdev)
 {
 	const struct firmware *file;
-	struct skald_fw *fw = &sdev->fw;
+	struct skald_fw *fw;
 	int ret;
+
+	fw = drmm_kzalloc(&sdev->base, sizeof(*fw), GFP_KERNEL);
+	if (!fw)
+		return -ENOMEM;
+	sdev->fw = fw;
+	fw->sdev = sdev;
 
 	init_completion(&fw->booted);
 	init_completion(&fw->response);
@@ -408,9 +496,9 @@ int skald_fw_init(struct skald_device *sdev)
 		return ret;
 	}
 
-	if (file->size > SKALD_BIG_PAGE_SIZE) {
+	if (file->size > SKALD_FW_SIZE_MAX) {
 		drm_err(&sdev->base, "firmware %s is too large: %zu bytes, at most %llu\n",
-			SKALD_FW_NAME, file->size, SKALD_BIG_PAGE_SIZE);
+			SKALD_FW_NAME, file->size, SKALD_FW_SIZE_MAX);
 		ret = -EFBIG;
 		goto out_release;
 	}

@@ -14,8 +14,12 @@
 #include <drm/drm_gem.h>
 #include <drm/drm_prime.h>
 
+#include "skald_compat.h"
 #include "skald_device.h"
+#include "skald_fw.h"
 #include "skald_gem.h"
+#include "skald_mem.h"
+#include "skald_reset.h"
 
 /**
  * skald_bo_track() - count a finished buffer and remember that it may hold a DMA mapping
@@ -156,7 +160,7 @@ static vm_fault_t skald_card_fault(struct vm_fault *vmf)
 		return VM_FAULT_SIGBUS;
 
 	/* A reset takes the mappings away first; who touches them then waits here for its end. */
-	if (skald_device_gate_enter(sdev, &gen))
+	if (skald_reset_gate_enter(sdev, &gen))
 		return VM_FAULT_SIGBUS;
 	if (!drm_dev_enter(obj->dev, &cookie))
 		goto out_gate_exit;
@@ -174,7 +178,7 @@ static vm_fault_t skald_card_fault(struct vm_fault *vmf)
 
 	drm_dev_exit(cookie);
 out_gate_exit:
-	skald_device_gate_exit(sdev);
+	skald_reset_gate_exit(sdev);
 	/* The faulting page is in; another that is not will fault again. */
 	return addr > (vmf->address & PAGE_MASK) ? VM_FAULT_NOPAGE : ret;
 }
@@ -214,9 +218,13 @@ static void skald_card_free(struct drm_gem_object *obj)
 	skald_card_release(sdev, bo);
 }
 
+/*
+ * Exported like any other, for files of the same card and for mmap(); other devices are refused
+ * when they attach, for there is no table of pages. Mappings of the dma-buf are among those of the
+ * device, so resets, sleep and unplug find them.
+ */
 static const struct drm_gem_object_funcs skald_card_funcs = {
 	.free = skald_card_free,
-	.export = skald_bo_refuse_export,
 	.status = skald_bo_status,
 	.mmap = skald_card_mmap,
 	.vm_ops = &skald_card_vm_ops,
@@ -227,7 +235,7 @@ static int skald_card_zero_range(struct skald_device *sdev, u32 gen, u64 offset,
 {
 	int ret = 0;
 
-	if (SKALD_ABI_MINOR(sdev->fw.abi) < 1) {
+	if (SKALD_ABI_MINOR(sdev->fw->abi) < 1) {
 		memset_io(sdev->mem_io + offset, 0, size);
 		return 0;
 	}
@@ -235,17 +243,8 @@ static int skald_card_zero_range(struct skald_device *sdev, u32 gen, u64 offset,
 	/* In parts, so that others get at the mailbox in between. */
 	while (size && !ret) {
 		u64 bytes = min_t(u64, size, SZ_64M);
-		struct skald_mbox mbox = {
-			.w = {
-				[SKALD_MBOX_W_OPCODE] = SKALD_MBOX_MEM_CLEAR,
-				[SKALD_MC_OFFSET_LO] = lower_32_bits(offset),
-				[SKALD_MC_OFFSET_HI] = upper_32_bits(offset),
-				[SKALD_MC_BYTES_LO] = lower_32_bits(bytes),
-				[SKALD_MC_BYTES_HI] = upper_32_bits(bytes),
-			},
-		};
 
-		ret = skald_fw_call(sdev, gen, &mbox);
+		ret = skald_fw_mem_clear(sdev, gen, offset, bytes);
 		offset += bytes;
 		size -= bytes;
 	}
@@ -260,7 +259,7 @@ static int skald_card_zero(struct skald_device *sdev, struct skald_bo *bo, u32 g
 
 	list_for_each_entry(block, &bo->card.blocks, link) {
 		ret = skald_card_zero_range(sdev, gen, gpu_buddy_block_offset(block),
-					    gpu_buddy_block_size(&sdev->mem.mm, block));
+					    gpu_buddy_block_size(&sdev->mem->mm, block));
 		if (ret)
 			return ret;
 	}
@@ -286,7 +285,7 @@ static int skald_card_populate(struct skald_device *sdev, struct skald_bo *bo)
 
 	list_for_each_entry(block, &bo->card.blocks, link) {
 		u64 offset = gpu_buddy_block_offset(block);
-		u64 end = offset + gpu_buddy_block_size(&sdev->mem.mm, block);
+		u64 end = offset + gpu_buddy_block_size(&sdev->mem->mm, block);
 
 		for (; offset < end; offset += SKALD_BIG_PAGE_SIZE)
 			bo->card.chunk[n++] = offset;
@@ -294,14 +293,14 @@ static int skald_card_populate(struct skald_device *sdev, struct skald_bo *bo)
 
 	/* What a reset interrupts is lost, a command or a write to a closed BAR: again then. */
 	do {
-		ret = skald_device_get_gen(sdev, &gen);
+		ret = skald_reset_get_gen(sdev, &gen);
 		if (ret)
 			return ret;
 		ret = skald_card_zero(sdev, bo, gen);
 		/* A command without an answer may be at work until the card has stopped. */
 		if (ret == -ETIMEDOUT || ret == -ESTALE)
-			skald_device_wait_reset(sdev, gen);
-	} while (!skald_device_is_gen(sdev, gen));
+			skald_reset_wait(sdev, gen);
+	} while (!skald_reset_is_gen(sdev, gen));
 
 	return ret ? -EIO : 0;
 }

@@ -14,7 +14,23 @@
 #include <skald/regs.h>
 
 struct skald_device;
-struct skald_queue;
+
+/**
+ * struct skald_irq_client - who wants to know of the interrupts of a vector
+ */
+struct skald_irq_client {
+	/** @node: in skald_vector.clients; under its lock */
+	struct list_head node;
+
+	/** @vector: number of the vector; constant once added */
+	unsigned int vector;
+
+	/** @timed: the client wants to know when interrupts come; constant once added */
+	bool timed;
+
+	/** @service: called in the vector's thread, under its lock: see what the card has to say */
+	void (*service)(struct skald_irq_client *client);
+};
 
 /**
  * struct skald_vector - one MSI-X vector
@@ -29,19 +45,19 @@ struct skald_vector {
 	/** @index: number of the vector */
 	unsigned int index;
 
-	/** @lock: protects @queues; queue locks nest inside */
+	/** @lock: protects @clients; locks of clients nest inside */
 	spinlock_t lock;
 
-	/** @queues: struct skald_queue by vector_node; empty for vector 0 */
-	struct list_head queues;
+	/** @clients: struct skald_irq_client by node */
+	struct list_head clients;
 
 	/** @count: interrupts taken */
 	atomic_long_t count;
 
-	/** @stamped: queues among @queues that keep stamps; written under @lock */
-	unsigned int stamped;
+	/** @timed: clients among @clients that want to know @time; written under @lock */
+	unsigned int timed;
 
-	/** @time: when the last interrupt came, while there are such queues */
+	/** @time: when the last interrupt came, while there are such clients */
 	ktime_t time;
 };
 
@@ -64,8 +80,9 @@ void skald_irq_fini(struct skald_device *sdev);
 void skald_irq_disable(struct skald_device *sdev);
 void skald_irq_enable(struct skald_device *sdev);
 
-void skald_irq_add_queue(struct skald_queue *queue);
-void skald_irq_del_queue(struct skald_queue *queue);
+void skald_irq_add_client(struct skald_device *sdev, struct skald_irq_client *client);
+void skald_irq_del_client(struct skald_device *sdev, struct skald_irq_client *client);
+ktime_t skald_irq_time(struct skald_device *sdev, unsigned int vector);
 
 u64 skald_irq_total(struct skald_device *sdev);
 

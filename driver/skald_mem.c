@@ -9,6 +9,7 @@
 
 #include <drm/drm_managed.h>
 
+#include "skald_compat.h"
 #include "skald_device.h"
 #include "skald_mem.h"
 
@@ -53,9 +54,9 @@ static int skald_mem_alloc_locked(struct skald_mem *mem, u64 size, struct list_h
  */
 int skald_mem_alloc_blocks(struct skald_device *sdev, u64 size, struct list_head *blocks)
 {
-	guard(mutex)(&sdev->mem.lock);
+	guard(mutex)(&sdev->mem->lock);
 
-	return skald_mem_alloc_locked(&sdev->mem, size, blocks);
+	return skald_mem_alloc_locked(sdev->mem, size, blocks);
 }
 
 /**
@@ -65,9 +66,9 @@ int skald_mem_alloc_blocks(struct skald_device *sdev, u64 size, struct list_head
  */
 void skald_mem_free_blocks(struct skald_device *sdev, struct list_head *blocks)
 {
-	guard(mutex)(&sdev->mem.lock);
+	guard(mutex)(&sdev->mem->lock);
 
-	gpu_buddy_free_list(&sdev->mem.mm, blocks, 0);
+	gpu_buddy_free_list(&sdev->mem->mm, blocks, 0);
 }
 
 static struct skald_chunk *skald_chunk_create(struct skald_mem *mem)
@@ -112,7 +113,7 @@ static struct skald_chunk *skald_chunk_with_room(struct skald_mem *mem)
  */
 int skald_mem_alloc_page(struct skald_device *sdev, u64 *offset)
 {
-	struct skald_mem *mem = &sdev->mem;
+	struct skald_mem *mem = sdev->mem;
 	struct skald_chunk *chunk;
 	unsigned long bit;
 
@@ -135,7 +136,7 @@ int skald_mem_alloc_page(struct skald_device *sdev, u64 *offset)
  */
 void skald_mem_free_page(struct skald_device *sdev, u64 offset)
 {
-	struct skald_mem *mem = &sdev->mem;
+	struct skald_mem *mem = sdev->mem;
 	struct skald_chunk *chunk;
 
 	guard(mutex)(&mem->lock);
@@ -166,9 +167,9 @@ void skald_mem_free_page(struct skald_device *sdev, u64 offset)
  */
 u64 skald_mem_used(struct skald_device *sdev)
 {
-	guard(mutex)(&sdev->mem.lock);
+	guard(mutex)(&sdev->mem->lock);
 
-	return sdev->mem.mm.size - sdev->mem.mm.avail;
+	return sdev->mem->mm.size - sdev->mem->mm.avail;
 }
 
 static void skald_mem_fini(struct drm_device *ddev, void *data)
@@ -187,8 +188,13 @@ static void skald_mem_fini(struct drm_device *ddev, void *data)
  */
 int skald_mem_init(struct skald_device *sdev)
 {
-	struct skald_mem *mem = &sdev->mem;
+	struct skald_mem *mem;
 	int ret;
+
+	mem = drmm_kzalloc(&sdev->base, sizeof(*mem), GFP_KERNEL);
+	if (!mem)
+		return -ENOMEM;
+	sdev->mem = mem;
 
 	ret = drmm_mutex_init(&sdev->base, &mem->lock);
 	if (ret)

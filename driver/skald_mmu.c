@@ -9,6 +9,7 @@
 #include <linux/slab.h>
 
 #include "skald_device.h"
+#include "skald_mem.h"
 #include "skald_mmu.h"
 
 #define SKALD_ROOT_LEVEL (SKALD_PT_LEVELS - 1)
@@ -343,6 +344,36 @@ void skald_mmu_change_fini(struct skald_device *sdev, struct skald_mmu_change *c
 u64 skald_mmu_root(struct skald_mmu *mmu)
 {
 	return mmu->root->offset;
+}
+
+/**
+ * skald_mmu_trace() - walk as the card does
+ * @mmu: page table
+ * @va: address
+ * @steps: out: room for SKALD_PT_LEVELS, root first
+ *
+ * Entries are read from card memory: it has to be there.
+ *
+ * Return: number of steps, at least 1; the entry of the last one is a leaf, or not valid.
+ */
+unsigned int skald_mmu_trace(struct skald_mmu *mmu, u64 va, struct skald_mmu_step *steps)
+{
+	struct skald_table *table = mmu->root;
+	unsigned int num = 0;
+
+	for (unsigned int level = SKALD_ROOT_LEVEL; table; level--) {
+		unsigned int index = skald_level_index(va, level);
+
+		steps[num++] = (struct skald_mmu_step) {
+			.table = table->offset,
+			.entry = readq(mmu->sdev->mem_io + table->offset + index * sizeof(u64)),
+			.level = level,
+			.index = index,
+		};
+		table = table->inner ? table->inner->child[index] : NULL;
+	}
+
+	return num;
 }
 
 /**

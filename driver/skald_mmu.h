@@ -46,9 +46,27 @@ struct skald_mmu_change {
 	bool invalidate;
 };
 
+/**
+ * struct skald_mmu_step - one step of a walk
+ */
+struct skald_mmu_step {
+	/** @table: card memory offset of the table */
+	u64 table;
+
+	/** @entry: what is there, as the card reads it */
+	u64 entry;
+
+	/** @level: of the table */
+	unsigned int level;
+
+	/** @index: of the entry in the table */
+	unsigned int index;
+};
+
 int skald_mmu_init(struct skald_mmu *mmu, struct skald_device *sdev);
 void skald_mmu_fini(struct skald_mmu *mmu);
 u64 skald_mmu_root(struct skald_mmu *mmu);
+unsigned int skald_mmu_trace(struct skald_mmu *mmu, u64 va, struct skald_mmu_step *steps);
 
 void skald_mmu_change_init(struct skald_mmu_change *change);
 int skald_mmu_change_reserve(struct skald_device *sdev, struct skald_mmu_change *change, u64 va,

@@ -4,399 +4,37 @@
  * is reset, and in the kernel, until the last of its jobs is freed. See skald_sched.c for the
  * whole picture.
  */
-#include <linux/dma-mapping.h>
-#include <linux/eventfd.h>
 #include <linux/slab.h>
 
 #include <drm/drm_drv.h>
-#include <drm/drm_utils.h>
+#include <drm/drm_managed.h>
 
 #include <skald/fault.h>
 
 #include "skald_device.h"
+#include "skald_fence.h"
+#include "skald_fw.h"
+#include "skald_irq.h"
+#include "skald_mem.h"
+#include "skald_progress.h"
 #include "skald_queue.h"
+#include "skald_reset.h"
+#include "skald_ring.h"
 #include "skald_sched.h"
 #include "skald_stamps.h"
-#include "skald_trace.h"
 #include "skald_vm.h"
 
 #define SKALD_COALESCE_TOKENS_DEFAULT 16
 #define SKALD_COALESCE_US_DEFAULT 60000
 
-/* ---- Jobs on the card --------------------------------------------------------------------- */
-
-static struct skald_completion *skald_queue_slot(struct skald_queue *queue, u64 seq)
-{
-	struct skald_completion *slots = queue->page + SKALD_COMPLETION_OFFSET;
-
-	return &slots[(seq - 1) % SKALD_COMPLETION_SLOTS];
-}
-
-static void skald_queue_read_progress(struct skald_queue *queue)
-{
-	struct skald_queue_page *page = queue->page;
-
-	if (page)
-		queue->progress = le64_to_cpu(READ_ONCE(page->progress));
-}
-
-static void skald_queue_note_refused(struct skald_queue *queue, int error)
-{
-	queue->sums.completed++;
-	queue->sums.last_status = error == -ECANCELED ? SKALD_JOB_CANCELLED : SKALD_JOB_BANNED;
-}
-
-static void skald_queue_end_refused(struct skald_queue *queue, struct skald_job *job)
-{
-	struct skald_fence *fence = job->fence;
-
-	skald_queue_note_refused(queue, job->refused);
-	list_del_init(&job->node);
-	dma_fence_put(skald_fence_end(fence, job->refused));
-}
-
-/* Of a job whose completion does not tell: it may have shared the engine with others. */
-static u64 skald_queue_guess_engine_ns(struct skald_queue *queue, struct skald_job *job)
-{
-	ktime_t start = ktime_after(queue->last_end, job->start) ? queue->last_end : job->start;
-
-	return ktime_to_ns(ktime_sub(ktime_get(), start));
-}
-
-/* Ends the oldest job on the card, and those behind it that never came there. */
-static void skald_queue_end_job(struct skald_queue *queue, struct skald_job *job, int error,
-				u64 engine_ns)
-{
-	struct skald_fence *fence = job->fence;
-
-	trace_skald_job_end(queue->sdev->base.dev, queue->hw, le64_to_cpu(job->entry.seq), error);
-	queue->sums.completed++;
-	queue->sums.engine_ns += engine_ns;
-	queue->last_end = ktime_get();
-	list_del_init(&job->node);
-	skald_watchdog_job_ended(queue->sdev);
-
-	/* The job may be gone once its fence has signalled. */
-	dma_fence_put(skald_fence_end(fence, error));
-
-	/* Fences of a queue signal in order, whatever becomes of the jobs. */
-	while ((job = list_first_entry_or_null(&queue->pending, struct skald_job, node)) &&
-	       job->refused)
-		skald_queue_end_refused(queue, job);
-}
-
-static void skald_queue_note_stamps(struct skald_queue *queue, const struct skald_job *job)
-{
-	struct skald_vector *vector = &queue->sdev->irq.vectors[queue->vector];
-	const struct skald_stamps *slots = queue->page + SKALD_STAMPS_OFFSET;
-	u64 seq = le64_to_cpu(job->entry.seq);
-
-	skald_stamps_note(queue->stamps, job, &slots[(seq - 1) % SKALD_COMPLETION_SLOTS],
-			  READ_ONCE(vector->time), ktime_get());
-}
-
-static int skald_queue_note_fault(struct skald_queue *queue, const struct skald_completion *cpl)
-{
-	struct skald_fault fault = {
-		.reason = le32_to_cpu(cpl->reason),
-		.queue_id = queue->id,
-		.seq = le64_to_cpu(cpl->seq),
-		.address = le64_to_cpu(cpl->address),
-		.op_index = le32_to_cpu(cpl->op_index),
-	};
-
-	int error = skald_fault_error(&fault);
-
-	skald_vm_ban(queue->vm, error, &fault);
-	return error;
-}
-
-static int skald_queue_job_error(struct skald_queue *queue, const struct skald_completion *cpl)
-{
-	switch (le32_to_cpu(cpl->status)) {
-	case SKALD_JOB_DONE:
-	case SKALD_JOB_CONTINUE:
-		return 0;
-	case SKALD_JOB_FAULT:
-		return skald_queue_note_fault(queue, cpl);
-	case SKALD_JOB_BANNED:
-		/* By a fault on another queue, whose completion may not have been seen yet. */
-		skald_vm_ban(queue->vm, -EIO, NULL);
-		return skald_vm_error(queue->vm);
-	case SKALD_JOB_CANCELLED:
-		return skald_vm_error(queue->vm) ?: -ECANCELED;
-	default:
-		return -EPROTO;
-	}
-}
-
-/* Ends the jobs whose completions are there. True if there were any. */
-static bool skald_queue_reap(struct skald_queue *queue)
-{
-	bool any = false;
-
-	lockdep_assert_held(&queue->lock);
-
-	while (queue->page && !list_empty(&queue->pending)) {
-		struct skald_job *job = list_first_entry(&queue->pending, struct skald_job, node);
-		struct skald_completion *slot;
-		struct skald_completion cpl;
-		u64 engine_ns;
-		int error;
-
-		slot = skald_queue_slot(queue, le64_to_cpu(job->entry.seq));
-		if (READ_ONCE(slot->seq) != job->entry.seq)
-			break;
-		/* seq is written last. */
-		dma_rmb();
-		cpl = *slot;
-
-		queue->sums.micro_ops += le64_to_cpu(cpl.micro_ops);
-		queue->sums.cycles += le64_to_cpu(cpl.cycles);
-		queue->sums.bytes += le64_to_cpu(cpl.bytes);
-		queue->sums.energy_pj += le64_to_cpu(cpl.energy_pj);
-		queue->sums.last_status = le32_to_cpu(cpl.status);
-		atomic64_add(le64_to_cpu(cpl.micro_ops), &queue->sdev->stats.micro_ops);
-
-		if (queue->stamps)
-			skald_queue_note_stamps(queue, job);
-
-		engine_ns = SKALD_ABI_MINOR(queue->sdev->fw.abi) >= 2 ?
-			    (u64)le32_to_cpu(cpl.engine_us) * NSEC_PER_USEC :
-			    skald_queue_guess_engine_ns(queue, job);
-		error = skald_queue_job_error(queue, &cpl);
-		skald_queue_end_job(queue, job, error, engine_ns);
-		any = true;
-	}
-
-	return any;
-}
-
-static void skald_queue_notify(struct skald_queue *queue)
-{
-	wake_up_all(&queue->vm->wait);
-	if (queue->eventfd)
-		eventfd_signal(queue->eventfd);
-}
-
-/**
- * skald_queue_service() - see what the card has to say
- * @queue: queue, kept by its vector's lock
- */
-void skald_queue_service(struct skald_queue *queue)
-{
-	bool news;
-
-	spin_lock(&queue->lock);
-	/* First the jobs: progress is complete before the end of the job that made it. */
-	news = skald_queue_reap(queue);
-	skald_queue_read_progress(queue);
-	/* Calls read the progress too, but wake nobody: what they have seen may still be news. */
-	news |= queue->progress != queue->announced;
-	queue->announced = queue->progress;
-	spin_unlock(&queue->lock);
-
-	if (news)
-		skald_queue_notify(queue);
-}
-
-/**
- * skald_queue_span() - which jobs are on the card?
- * @queue: queue
- * @span: out
- *
- * Return: false if there are none.
- */
-bool skald_queue_span(struct skald_queue *queue, struct skald_span *span)
-{
-	struct skald_job *job;
-
-	spin_lock(&queue->lock);
-	job = list_first_entry_or_null(&queue->pending, struct skald_job, node);
-	if (job) {
-		span->first = le64_to_cpu(job->entry.seq);
-		span->last = queue->seq;
-	}
-	spin_unlock(&queue->lock);
-
-	return job;
-}
-
-static void skald_queue_write_entry(struct skald_queue *queue, const struct skald_job *job)
-{
-	u64 slot = (le64_to_cpu(job->entry.seq) - 1) % SKALD_QUEUE_JOBS;
-
-	memcpy_toio(queue->sdev->mem_io + queue->ring + slot * sizeof(job->entry), &job->entry,
-		    sizeof(job->entry));
-}
-
-static void skald_queue_ring(struct skald_queue *queue)
-{
-	/* Entries must have left the write-combining buffers before the doorbell. */
-	wmb();
-	writel(lower_32_bits(queue->seq),
-	       queue->sdev->doorbells + queue->hw * SKALD_DOORBELL_STRIDE);
-}
-
-/**
- * skald_queue_ring_again() - the card may have missed a job: tell it once more
- * @queue: queue
- *
- * Of what the card knows it reads nothing again.
- */
-void skald_queue_ring_again(struct skald_queue *queue)
-{
-	struct skald_job *job;
-
-	spin_lock(&queue->lock);
-	if (queue->state == SKALD_QUEUE_LIVE) {
-		list_for_each_entry(job, &queue->pending, node)
-			if (!job->refused)
-				skald_queue_write_entry(queue, job);
-		skald_queue_ring(queue);
-	}
-	spin_unlock(&queue->lock);
-}
-
-static int skald_queue_refusal(struct skald_queue *queue)
-{
-	lockdep_assert_held(&queue->lock);
-
-	switch (queue->state) {
-	case SKALD_QUEUE_LIVE:
-		return skald_vm_error(queue->vm);
-	case SKALD_QUEUE_KILLED:
-		return -ECANCELED;
-	default:
-		return -EIO;
-	}
-}
-
-/**
- * skald_queue_start_job() - give a job to the card
- * @queue: queue, its ring not full
- * @job: job, its fence started
- *
- * A job that cannot run ends after those before it.
- *
- * Return: 0, or why the job cannot run; then it has ended, and its fence is the caller's to signal.
- */
-int skald_queue_start_job(struct skald_queue *queue, struct skald_job *job)
-{
-	int ret;
-
-	spin_lock(&queue->lock);
-	ret = skald_queue_refusal(queue);
-	if (ret && list_empty(&queue->pending)) {
-		skald_queue_note_refused(queue, ret);
-		goto out_unlock;
-	}
-
-	dma_fence_get(&job->fence->base);
-	list_add_tail(&job->node, &queue->pending);
-	if (ret) {
-		job->refused = ret;
-		ret = 0;
-		goto out_unlock;
-	}
-
-	queue->seq++;
-	job->entry.seq = cpu_to_le64(queue->seq);
-	job->start = ktime_get();
-	skald_watchdog_job_started(queue->sdev);
-	skald_queue_write_entry(queue, job);
-	skald_queue_ring(queue);
-
-out_unlock:
-	spin_unlock(&queue->lock);
-	if (ret)
-		skald_queue_notify(queue);
-	return ret;
-}
-
-/**
- * skald_queue_lose() - the card is about to be reset: give it no more jobs
- * @queue: queue, kept by its vector's lock
- */
-void skald_queue_lose(struct skald_queue *queue)
-{
-	spin_lock(&queue->lock);
-	if (queue->state == SKALD_QUEUE_LIVE)
-		queue->state = SKALD_QUEUE_LOST;
-	spin_unlock(&queue->lock);
-}
-
+/* Ends the jobs that the card will not end. */
 static void skald_queue_cancel(struct skald_queue *queue, int error)
 {
-	struct skald_job *job;
-
-	spin_lock(&queue->lock);
-	/* What the card has ended before it stopped has ended. */
-	skald_queue_reap(queue);
-	while ((job = list_first_entry_or_null(&queue->pending, struct skald_job, node))) {
-		queue->sums.last_status = SKALD_JOB_CANCELLED;
-		skald_queue_end_job(queue, job, error, skald_queue_guess_engine_ns(queue, job));
-	}
-	skald_queue_read_progress(queue);
-	spin_unlock(&queue->lock);
-
-	skald_queue_notify(queue);
-}
-
-/**
- * skald_queue_cancel_lost() - end the jobs that the card has forgotten
- * @queue: queue, kept by its vector's lock; the card has stopped
- */
-void skald_queue_cancel_lost(struct skald_queue *queue)
-{
-	skald_queue_cancel(queue, -EIO);
+	skald_ring_cancel(queue, error);
+	skald_progress_notify(queue);
 }
 
 /* ---- Life on the card --------------------------------------------------------------------- */
-
-static int skald_queue_alloc_ring(struct skald_queue *queue)
-{
-	struct skald_device *sdev = queue->sdev;
-	int ret;
-
-	BUILD_BUG_ON(SKALD_QUEUE_JOBS * sizeof(struct skald_ring_entry) > SKALD_PAGE_SIZE);
-
-	ret = skald_mem_alloc_page(sdev, &queue->ring);
-	if (ret)
-		return ret;
-
-	queue->page = dma_alloc_coherent(sdev->base.dev, SKALD_QUEUE_PAGE_SIZE, &queue->page_dma,
-					 GFP_KERNEL);
-	if (!queue->page) {
-		skald_mem_free_page(sdev, queue->ring);
-		return -ENOMEM;
-	}
-
-	skald_object_add(sdev, SKALD_OBJECT_RING, 1);
-	return 0;
-}
-
-/* Off the card: what it used is free. Does nothing the second time. */
-static void skald_queue_free_ring(struct skald_queue *queue)
-{
-	struct skald_device *sdev = queue->sdev;
-	void *page;
-
-	/* An unbind that finds nothing to free waits until it has been freed. */
-	guard(mutex)(&sdev->dma_bos.lock);
-
-	spin_lock(&queue->lock);
-	skald_queue_read_progress(queue);
-	page = queue->page;
-	queue->page = NULL;
-	spin_unlock(&queue->lock);
-	if (!page)
-		return;
-
-	dma_free_coherent(sdev->base.dev, SKALD_QUEUE_PAGE_SIZE, page, queue->page_dma);
-	skald_mem_free_page(sdev, queue->ring);
-	skald_object_sub(sdev, SKALD_OBJECT_RING, 1);
-}
 
 static u32 skald_queue_fw_priority(u32 priority)
 {
@@ -410,97 +48,237 @@ static u32 skald_queue_fw_priority(u32 priority)
 	}
 }
 
-static int skald_queue_hw_create(struct skald_queue *queue,
+/* What the firmware is to know, but for where the ring is. */
+static void skald_queue_describe(struct skald_queue *queue,
 				 const struct drm_skald_queue_create *args)
 {
 	bool coalesce = args->coalesce_tokens || args->coalesce_us;
-	struct skald_mbox mbox = {
-		.w = {
-			[SKALD_MBOX_W_OPCODE] = SKALD_MBOX_QUEUE_CREATE,
-			[SKALD_QC_QUEUE] = queue->hw,
-			[SKALD_QC_CTX] = queue->vm->ctx,
-			[SKALD_QC_RING_LO] = lower_32_bits(queue->ring),
-			[SKALD_QC_RING_HI] = upper_32_bits(queue->ring),
-			[SKALD_QC_RING_LOG2] = ilog2(SKALD_QUEUE_JOBS),
-			[SKALD_QC_PAGE_LO] = lower_32_bits(queue->page_dma),
-			[SKALD_QC_PAGE_HI] = upper_32_bits(queue->page_dma),
-			[SKALD_QC_VECTOR] = queue->vector,
-			[SKALD_QC_PRIORITY] = skald_queue_fw_priority(args->priority),
-			[SKALD_QC_SCRATCH] = args->scratch_size,
-			[SKALD_QC_COALESCE_TOKENS] = coalesce ? args->coalesce_tokens :
-						     SKALD_COALESCE_TOKENS_DEFAULT,
-			[SKALD_QC_COALESCE_US] = coalesce ? args->coalesce_us :
-						 SKALD_COALESCE_US_DEFAULT,
-		},
-	};
 
 	BUILD_BUG_ON(DRM_SKALD_JOB_MS_MAX != SKALD_JOB_MS_MAX);
-	if (SKALD_ABI_MINOR(queue->sdev->fw.abi) >= 2)
-		mbox.w[SKALD_QC_JOB_MS] = args->max_job_ms;
-
-	return skald_fw_call(queue->sdev, queue->gen, &mbox);
+	queue->card.ctx = queue->vm->ctx;
+	queue->card.ring_log2 = ilog2(SKALD_QUEUE_JOBS);
+	queue->card.priority = skald_queue_fw_priority(args->priority);
+	queue->card.scratch = args->scratch_size;
+	queue->card.coalesce_tokens = coalesce ? args->coalesce_tokens :
+				      SKALD_COALESCE_TOKENS_DEFAULT;
+	queue->card.coalesce_us = coalesce ? args->coalesce_us : SKALD_COALESCE_US_DEFAULT;
+	queue->card.job_ms = args->max_job_ms;
 }
 
-static void skald_queue_hw_destroy(struct skald_queue *queue)
+static void skald_queue_irq(struct skald_irq_client *client)
 {
-	struct skald_mbox mbox = {
-		.w = {
-			[SKALD_MBOX_W_OPCODE] = SKALD_MBOX_QUEUE_DESTROY,
-			[SKALD_QC_QUEUE] = queue->hw,
-		},
-	};
-	int ret;
+	skald_progress_service(container_of(client, struct skald_queue, irq));
+}
 
-	ret = skald_fw_call(queue->sdev, queue->gen, &mbox);
-	if (!ret)
-		return;
+/* Lets interrupts and resets find a queue that has a ring and a number. */
+static void skald_queue_enter(struct skald_queue *queue)
+{
+	struct skald_device *sdev = queue->sdev;
 
-	if (ret != -ESTALE && ret != -ETIMEDOUT)
-		skald_device_schedule_reset(queue->sdev, queue->gen, "firmware keeps a queue");
-	skald_device_wait_reset(queue->sdev, queue->gen);
+	queue->irq.vector = 1 + queue->card.id % (sdev->irq->num - 1);
+	queue->card.vector = queue->irq.vector;
+	queue->irq.timed = queue->stamps;
+	queue->irq.service = skald_queue_irq;
+	skald_irq_add_client(sdev, &queue->irq);
+	/* The place is reserved. */
+	xa_store(&sdev->queues->by_hw, queue->card.id, queue, GFP_KERNEL);
+}
+
+/* Undoes it; the number is another's from here on. */
+static void skald_queue_leave(struct skald_queue *queue)
+{
+	skald_irq_del_client(queue->sdev, &queue->irq);
+	xa_erase(&queue->sdev->queues->by_hw, queue->card.id);
 }
 
 /* Takes the queue off the card. Its jobs have ended afterwards, or end when their turn comes. */
 static void skald_queue_close(struct skald_queue *queue)
 {
+	int ret;
+
 	spin_lock(&queue->lock);
 	queue->state = SKALD_QUEUE_KILLED;
 	spin_unlock(&queue->lock);
 
-	skald_queue_hw_destroy(queue);
+	ret = skald_fw_queue_destroy(queue->sdev, queue->gen, queue->card.id);
+	skald_reset_unless(queue->sdev, queue->gen, ret, "firmware keeps a queue");
 	skald_queue_cancel(queue, -ECANCELED);
 	/* As long as it holds DMA memory an unbind has to find it. */
-	skald_queue_free_ring(queue);
-	skald_irq_del_queue(queue);
-	ida_free(&queue->sdev->queues, queue->hw);
+	skald_ring_free(queue);
+	skald_queue_leave(queue);
+}
+
+/* ---- All of them -------------------------------------------------------------------------- */
+
+static void skald_queues_lose(struct skald_reset_client *client)
+{
+	struct skald_queues *queues = container_of(client, struct skald_queues, reset);
+	struct skald_queue *queue;
+	unsigned long hw;
+
+	xa_lock(&queues->by_hw);
+	xa_for_each(&queues->by_hw, hw, queue)
+		skald_ring_lose(queue);
+	xa_unlock(&queues->by_hw);
+}
+
+static void skald_queues_stopped(struct skald_reset_client *client)
+{
+	struct skald_queues *queues = container_of(client, struct skald_queues, reset);
+	struct skald_queue *queue;
+	unsigned long hw;
+
+	xa_lock(&queues->by_hw);
+	xa_for_each(&queues->by_hw, hw, queue)
+		skald_queue_cancel(queue, -EIO);
+	xa_unlock(&queues->by_hw);
 }
 
 /**
- * skald_queue_unplug_all() - take the queue pages from a card that is going away
+ * skald_queues_next() - walk over the queues that are on the card
+ * @sdev: device
+ * @hw: in: where to begin; out: number of the queue found
+ *
+ * Return: the first queue from there on, with a reference, or NULL.
+ */
+struct skald_queue *skald_queues_next(struct skald_device *sdev, u32 *hw)
+{
+	struct skald_queue *queue;
+	unsigned long index = *hw;
+
+	xa_lock(&sdev->queues->by_hw);
+	queue = xa_find(&sdev->queues->by_hw, &index, ULONG_MAX, XA_PRESENT);
+	if (queue)
+		skald_queue_get(queue);
+	xa_unlock(&sdev->queues->by_hw);
+
+	*hw = index;
+	return queue;
+}
+
+static void skald_queues_drain(struct skald_reset_client *client)
+{
+	struct skald_queues *queues = container_of(client, struct skald_queues, reset);
+	struct skald_queue *queue;
+
+	for (u32 hw = 0; (queue = skald_queues_next(queues->sdev, &hw)); hw++) {
+		drm_sched_wqueue_stop(&queue->scheduler->base);
+		skald_queue_put(queue);
+	}
+}
+
+static void skald_queues_go_on(struct skald_reset_client *client)
+{
+	struct skald_queues *queues = container_of(client, struct skald_queues, reset);
+	struct skald_queue *queue;
+
+	for (u32 hw = 0; (queue = skald_queues_next(queues->sdev, &hw)); hw++) {
+		drm_sched_wqueue_start(&queue->scheduler->base);
+		skald_queue_put(queue);
+	}
+}
+
+/* The firmware knows the context again, or the queue is lost with it. */
+static void skald_queue_restore(struct skald_queue *queue, u32 gen)
+{
+	enum skald_queue_state state = SKALD_QUEUE_LOST;
+
+	if (queue->state != SKALD_QUEUE_PARKED)
+		return;
+
+	skald_ring_restart(queue);
+	if (queue->vm->gen == gen && !skald_fw_queue_create(queue->sdev, gen - 1, &queue->card)) {
+		WRITE_ONCE(queue->gen, gen);
+		state = SKALD_QUEUE_LIVE;
+	}
+
+	spin_lock(&queue->lock);
+	queue->state = state;
+	spin_unlock(&queue->lock);
+	if (state == SKALD_QUEUE_LOST)
+		skald_vm_ban(queue->vm, -EIO, NULL);
+}
+
+static void skald_queues_restore(struct skald_reset_client *client, u32 gen)
+{
+	struct skald_queues *queues = container_of(client, struct skald_queues, reset);
+	struct skald_queue *queue;
+
+	for (u32 hw = 0; (queue = skald_queues_next(queues->sdev, &hw)); hw++) {
+		skald_queue_restore(queue, gen);
+		skald_queue_put(queue);
+	}
+}
+
+static const struct skald_reset_ops skald_queues_reset_ops = {
+	.lose = skald_queues_lose,
+	.stopped = skald_queues_stopped,
+	.drain = skald_queues_drain,
+	.restore = skald_queues_restore,
+	.go_on = skald_queues_go_on,
+};
+
+/**
+ * skald_queues_find() - find a queue by its number on the card
+ * @sdev: device
+ * @hw: number
+ *
+ * Return: queue, with a reference, or NULL.
+ */
+struct skald_queue *skald_queues_find(struct skald_device *sdev, u32 hw)
+{
+	struct skald_queue *queue;
+
+	xa_lock(&sdev->queues->by_hw);
+	queue = xa_load(&sdev->queues->by_hw, hw);
+	if (queue)
+		skald_queue_get(queue);
+	xa_unlock(&sdev->queues->by_hw);
+
+	return queue;
+}
+
+/**
+ * skald_queues_unplug() - take the queue pages from a card that is going away
  * @sdev: device, unplugged and stopped, without interrupts
  */
-void skald_queue_unplug_all(struct skald_device *sdev)
+void skald_queues_unplug(struct skald_device *sdev)
 {
-	for (unsigned int i = 1; i < sdev->irq.num; i++) {
-		struct skald_vector *vector = &sdev->irq.vectors[i];
-		struct skald_queue *queue;
+	struct skald_queue *queue;
 
-		for (;;) {
-			spin_lock(&vector->lock);
-			queue = list_first_entry_or_null(&vector->queues, struct skald_queue,
-							 vector_node);
-			if (queue) {
-				skald_queue_get(queue);
-				list_del_init(&queue->vector_node);
-			}
-			spin_unlock(&vector->lock);
-			if (!queue)
-				break;
-
-			skald_queue_free_ring(queue);
-			skald_queue_put(queue);
-		}
+	for (u32 hw = 0; (queue = skald_queues_next(sdev, &hw)); hw++) {
+		skald_ring_free(queue);
+		skald_queue_put(queue);
 	}
+}
+
+static void skald_queues_fini(struct drm_device *ddev, void *data)
+{
+	struct skald_queues *queues = data;
+
+	xa_destroy(&queues->by_hw);
+}
+
+/**
+ * skald_queues_init() - begin without queues
+ * @sdev: device, not up yet
+ *
+ * Return: 0 or an error.
+ */
+int skald_queues_init(struct skald_device *sdev)
+{
+	struct skald_queues *queues;
+
+	queues = drmm_kzalloc(&sdev->base, sizeof(*queues), GFP_KERNEL);
+	if (!queues)
+		return -ENOMEM;
+
+	sdev->queues = queues;
+	queues->sdev = sdev;
+	xa_init_flags(&queues->by_hw, XA_FLAGS_ALLOC);
+	queues->reset.ops = &skald_queues_reset_ops;
+	skald_reset_add_client(sdev, &queues->reset);
+	return drmm_add_action_or_reset(&sdev->base, skald_queues_fini, queues);
 }
 
 /* ---- Life in the kernel ------------------------------------------------------------------- */
@@ -510,8 +288,7 @@ static void skald_queue_free(struct skald_queue *queue)
 	struct skald_device *sdev = queue->sdev;
 
 	skald_scheduler_destroy(queue->scheduler);
-	if (queue->eventfd)
-		eventfd_ctx_put(queue->eventfd);
+	skald_progress_fini(queue);
 	skald_vm_put(queue->vm);
 	mutex_destroy(&queue->submit_lock);
 	kvfree(queue->stamps);
@@ -572,13 +349,14 @@ struct skald_queue *skald_queue_lookup(struct skald_file *sfile, u32 id)
 }
 
 /**
- * skald_queue_id_by_hw() - translate a number of the card
+ * skald_queue_id_by_hw() - translate numbers of the card
  * @sfile: whose queues
  * @hw: number on the card
+ * @seq: in: number of a job in its ring; out: in its queue
  *
  * Return: number in the file, 0 if it has no such queue (any more).
  */
-u32 skald_queue_id_by_hw(struct skald_file *sfile, u32 hw)
+u32 skald_queue_id_by_hw(struct skald_file *sfile, u32 hw, u64 *seq)
 {
 	struct skald_queue *queue;
 	unsigned long id;
@@ -586,8 +364,10 @@ u32 skald_queue_id_by_hw(struct skald_file *sfile, u32 hw)
 
 	xa_lock(&sfile->queues);
 	xa_for_each(&sfile->queues, id, queue)
-		if (queue->hw == hw)
+		if (queue->card.id == hw) {
 			found = id;
+			*seq += queue->seq_base;
+		}
 	xa_unlock(&sfile->queues);
 
 	return found;
@@ -629,11 +409,12 @@ static struct skald_queue *skald_queue_alloc(struct skald_device *sdev, struct s
 	queue->gen = vm->gen;
 	queue->max_budget_ns = (u64)(args->max_job_ms ?: DRM_SKALD_JOB_MS_MAX) *
 			       (NSEC_PER_MSEC / 4 * 3);
+	skald_queue_describe(queue, args);
 	kref_init(&queue->ref);
 	mutex_init(&queue->submit_lock);
 	spin_lock_init(&queue->lock);
 	INIT_LIST_HEAD(&queue->pending);
-	INIT_LIST_HEAD(&queue->vector_node);
+	INIT_LIST_HEAD(&queue->irq.node);
 	INIT_WORK(&queue->free_work, skald_queue_free_work);
 
 	if (args->flags & DRM_SKALD_QUEUE_KEEP_STAMPS) {
@@ -644,26 +425,20 @@ static struct skald_queue *skald_queue_alloc(struct skald_device *sdev, struct s
 		}
 	}
 
-	if (args->eventfd >= 0) {
-		queue->eventfd = eventfd_ctx_fdget(args->eventfd);
-		if (IS_ERR(queue->eventfd)) {
-			/* Not an eventfd is EINVAL there. */
-			ret = -EBADF;
-			goto err_stamps_free;
-		}
-	}
+	ret = skald_progress_init(queue, args->eventfd);
+	if (ret)
+		goto err_stamps_free;
 
 	ret = skald_sched_init(queue);
 	if (ret)
-		goto err_eventfd_put;
+		goto err_progress_fini;
 
 	drm_dev_get(&sdev->base);
 	skald_object_add(sdev, SKALD_OBJECT_QUEUE, 1);
 	return queue;
 
-err_eventfd_put:
-	if (queue->eventfd)
-		eventfd_ctx_put(queue->eventfd);
+err_progress_fini:
+	skald_progress_fini(queue);
 err_stamps_free:
 	kvfree(queue->stamps);
 err_free:
@@ -673,34 +448,33 @@ err_free:
 }
 
 /* Puts the queue on the card. */
-static int skald_queue_open(struct skald_queue *queue, const struct drm_skald_queue_create *args)
+static int skald_queue_open(struct skald_queue *queue)
 {
 	struct skald_device *sdev = queue->sdev;
 	int ret;
 
-	ret = ida_alloc_max(&sdev->queues, sdev->num_queues - 1, GFP_KERNEL);
-	if (ret < 0)
-		return ret == -ENOSPC ? -EUSERS : ret;
-
-	queue->hw = ret;
-	queue->vector = 1 + queue->hw % (sdev->irq.num - 1);
-
-	ret = skald_queue_alloc_ring(queue);
+	/* Nobody finds it before it has a ring. */
+	ret = xa_alloc(&sdev->queues->by_hw, &queue->card.id, NULL,
+		       XA_LIMIT(0, sdev->num_queues - 1), GFP_KERNEL_ACCOUNT);
 	if (ret)
-		goto err_ida_free;
+		return ret == -EBUSY ? -EUSERS : ret;
+
+	ret = skald_ring_alloc(queue);
+	if (ret) {
+		xa_erase(&sdev->queues->by_hw, queue->card.id);
+		return ret;
+	}
 
 	/* Before the card knows it: from then on a reset has to find it. */
-	skald_irq_add_queue(queue);
-	ret = skald_queue_hw_create(queue, args);
+	skald_queue_enter(queue);
+	ret = skald_fw_queue_create(sdev, queue->gen, &queue->card);
 	if (!ret)
 		return 0;
 
 	if (ret == -ETIMEDOUT || ret == -ESTALE)
-		skald_device_wait_reset(sdev, queue->gen);
-	skald_irq_del_queue(queue);
-	skald_queue_free_ring(queue);
-err_ida_free:
-	ida_free(&sdev->queues, queue->hw);
+		skald_reset_wait(sdev, queue->gen);
+	skald_ring_free(queue);
+	skald_queue_leave(queue);
 	/* A reset took the context. */
 	return ret == -ESTALE || ret == -ETIMEDOUT ? -ENOTRECOVERABLE : ret;
 }
@@ -743,7 +517,7 @@ int skald_queue_create(struct skald_file *sfile, struct drm_skald_queue_create *
 		goto err_vm_put;
 	}
 
-	ret = skald_queue_open(queue, args);
+	ret = skald_queue_open(queue);
 	if (ret) {
 		skald_queue_put(queue);
 		return ret;
@@ -833,7 +607,7 @@ int skald_queue_query(struct skald_file *sfile, struct drm_skald_queue_query *ar
 		return -ENOENT;
 
 	spin_lock(&queue->lock);
-	skald_queue_read_progress(queue);
+	skald_ring_read_progress(queue);
 	args->last_status = queue->sums.last_status;
 	args->submitted = queue->sums.submitted;
 	args->completed = queue->sums.completed;
@@ -846,58 +620,4 @@ int skald_queue_query(struct skald_file *sfile, struct drm_skald_queue_query *ar
 
 	skald_queue_put(queue);
 	return 0;
-}
-
-/* 1 if there is news, 0 if there may be later, or the error that says why there never will be. */
-static int skald_queue_news(struct skald_queue *queue, struct drm_skald_wait_progress *args)
-{
-	enum skald_queue_state state;
-	bool idle;
-
-	spin_lock(&queue->lock);
-	skald_queue_read_progress(queue);
-	args->progress = queue->progress;
-	args->completed = queue->sums.completed;
-	idle = queue->sums.completed == queue->sums.submitted;
-	state = queue->state;
-	spin_unlock(&queue->lock);
-
-	if (args->progress != args->seen || args->completed != args->seen_completed)
-		return 1;
-	if (drm_dev_is_unplugged(&queue->sdev->base))
-		return -ENODEV;
-	if (state == SKALD_QUEUE_KILLED)
-		return -ENOENT;
-	if (idle && skald_vm_is_banned(queue->vm))
-		return -ENOTRECOVERABLE;
-
-	return 0;
-}
-
-/**
- * skald_queue_wait_progress() - DRM_IOCTL_SKALD_WAIT_PROGRESS
- * @sfile: whose; the device not entered, so that a waiter does not hold up an unplug
- * @args: of the ioctl
- *
- * Return: 0, -ETIME, or an error.
- */
-int skald_queue_wait_progress(struct skald_file *sfile, struct drm_skald_wait_progress *args)
-{
-	unsigned long timeout = drm_timeout_abs_to_jiffies(args->timeout_ns);
-	struct skald_queue *queue;
-	int news = 0;
-	long left;
-
-	queue = skald_queue_lookup(sfile, args->queue_id);
-	if (!queue)
-		return -ENOENT;
-
-	left = wait_event_interruptible_timeout(queue->vm->wait,
-						(news = skald_queue_news(queue, args)), timeout);
-	skald_queue_put(queue);
-
-	if (news)
-		return min(news, 0);
-
-	return left < 0 ? left : -ETIME;
 }

@@ -11,18 +11,20 @@
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
+#include <linux/xarray.h>
 
 #include <skald/ring.h>
 
+#include "skald_fw.h"
+#include "skald_irq.h"
+#include "skald_reset.h"
 #include "skald_watchdog.h"
 
 struct drm_skald_queue_create;
 struct drm_skald_queue_query;
-struct drm_skald_wait_progress;
 struct eventfd_ctx;
 struct skald_device;
 struct skald_file;
-struct skald_job;
 struct skald_scheduler;
 struct skald_stamp_log;
 struct skald_vm;
@@ -36,20 +38,12 @@ struct skald_vm;
 enum skald_queue_state {
 	/** @SKALD_QUEUE_LIVE: yes */
 	SKALD_QUEUE_LIVE,
+	/** @SKALD_QUEUE_PARKED: not now, the card sleeps */
+	SKALD_QUEUE_PARKED,
 	/** @SKALD_QUEUE_LOST: no, the card was reset */
 	SKALD_QUEUE_LOST,
 	/** @SKALD_QUEUE_KILLED: no, the queue was destroyed */
 	SKALD_QUEUE_KILLED,
-};
-
-/**
- * struct skald_span - the jobs of a queue that are on the card
- */
-struct skald_span {
-	/** @first: number of the oldest */
-	u64 first;
-	/** @last: number of the youngest */
-	u64 last;
 };
 
 /**
@@ -75,6 +69,20 @@ struct skald_queue_sums {
 };
 
 /**
+ * struct skald_queues - the queues that are on the card
+ */
+struct skald_queues {
+	/** @sdev: device */
+	struct skald_device *sdev;
+
+	/** @by_hw: struct skald_queue by number on the card; their locks nest inside its lock */
+	struct xarray by_hw;
+
+	/** @reset: loses them all */
+	struct skald_reset_client reset;
+};
+
+/**
  * struct skald_queue - a queue
  */
 struct skald_queue {
@@ -90,17 +98,14 @@ struct skald_queue {
 	/** @id: number in the file */
 	u32 id;
 
-	/** @hw: number on the card */
-	u32 hw;
-
 	/** @gen: generation in which the queue was made on the card */
 	u32 gen;
 
-	/** @vector: its interrupt vector */
-	unsigned int vector;
+	/** @card: what the firmware was told */
+	struct skald_fw_queue card;
 
-	/** @vector_node: in the vector's list, while on the card; under skald_vector.lock */
-	struct list_head vector_node;
+	/** @irq: with its interrupt vector, while on the card */
+	struct skald_irq_client irq;
 
 	/** @max_budget_ns: time budget of a job at most: some time before the card ends it */
 	u64 max_budget_ns;
@@ -126,17 +131,17 @@ struct skald_queue {
 	/** @seq: number of the last job given to the card */
 	u64 seq;
 
-	/** @ring: card memory offset of the ring */
-	u64 ring;
+	/** @seq_base: that of the last one when the ring began: the card counts from there */
+	u64 seq_base;
 
 	/** @page: where the card answers, NULL once the queue is off the card */
 	void *page;
 
-	/** @page_dma: the same, as the card reaches it */
-	dma_addr_t page_dma;
-
 	/** @progress: last progress seen in @page, whoever looked */
 	u64 progress;
+
+	/** @progress_base: progress when the ring began */
+	u64 progress_base;
 
 	/** @announced: progress that waiters were last woken for */
 	u64 announced;
@@ -160,23 +165,19 @@ struct skald_queue {
 	struct work_struct free_work;
 };
 
+int skald_queues_init(struct skald_device *sdev);
+struct skald_queue *skald_queues_find(struct skald_device *sdev, u32 hw);
+struct skald_queue *skald_queues_next(struct skald_device *sdev, u32 *hw);
+void skald_queues_unplug(struct skald_device *sdev);
+
 int skald_queue_create(struct skald_file *sfile, struct drm_skald_queue_create *args);
 int skald_queue_destroy(struct skald_file *sfile, u32 id);
 void skald_queue_close_all(struct skald_file *sfile);
 int skald_queue_query(struct skald_file *sfile, struct drm_skald_queue_query *args);
-int skald_queue_wait_progress(struct skald_file *sfile, struct drm_skald_wait_progress *args);
 
 struct skald_queue *skald_queue_lookup(struct skald_file *sfile, u32 id);
-u32 skald_queue_id_by_hw(struct skald_file *sfile, u32 hw);
+u32 skald_queue_id_by_hw(struct skald_file *sfile, u32 hw, u64 *seq);
 void skald_queue_get(struct skald_queue *queue);
 void skald_queue_put(struct skald_queue *queue);
-
-int skald_queue_start_job(struct skald_queue *queue, struct skald_job *job);
-void skald_queue_service(struct skald_queue *queue);
-bool skald_queue_span(struct skald_queue *queue, struct skald_span *span);
-void skald_queue_ring_again(struct skald_queue *queue);
-void skald_queue_lose(struct skald_queue *queue);
-void skald_queue_cancel_lost(struct skald_queue *queue);
-void skald_queue_unplug_all(struct skald_device *sdev);
 
 #endif

@@ -26,7 +26,7 @@
  * CANCELLED, those behind a faulted one with BANNED, within a micro-op's cancel bound of 10 ms;
  * their completions arrive as always. If the card does not even do this, or its firmware is dead,
  * it is reset; then no completions arrive and the driver ends the jobs itself, once the card has
- * stopped (skald_queue_lose(), skald_queue_cancel_lost()). Jobs still waiting for their fences
+ * stopped (struct skald_reset_ops). Jobs still waiting for their fences
  * stay in the entity until these signal, hold the queue so long, and fail when their turn comes:
  * their fences keep their order (a job that is refused while others of its queue are on the card
  * ends behind them), and nobody waits for them but the last reference.
@@ -45,7 +45,9 @@
  *	skald_mem.lock		card memory
  *	skald_reset.gate	register accesses, page faults
  *	skald_device.clock_lock	halves of the clock
- *	skald_vector.lock *	queues of a vector
+ *	skald_vector.lock *	who wants to know of interrupts
+ *	skald_queues.by_hw *	queues on the card
+ *	skald_vms.by_ctx *	contexts on the card
  *	skald_queue.lock *	state, ring, jobs on the card
  *	skald_vm.fault_lock *	first fault
  *	skald_reset.request_lock *	who asked for a reset, and why
@@ -57,8 +59,13 @@
 
 #include <skald/fault.h>
 
+#include "skald_compat.h"
 #include "skald_device.h"
+#include "skald_pm.h"
+#include "skald_progress.h"
 #include "skald_queue.h"
+#include "skald_reset.h"
+#include "skald_ring.h"
 #include "skald_sched.h"
 #include "skald_sync.h"
 #include "skald_trace.h"
@@ -78,6 +85,7 @@ static void skald_job_free(struct skald_job *job)
 {
 	skald_fence_put(job->fence);
 	skald_object_sub(job->queue->sdev, SKALD_OBJECT_JOB, 1);
+	skald_pm_put(job->queue->sdev);
 	skald_queue_put(job->queue);
 	kfree(job);
 }
@@ -89,11 +97,13 @@ static struct dma_fence *skald_sched_run_job(struct drm_sched_job *base)
 	int ret;
 
 	skald_fence_start(job->fence, job->queue->scheduler);
-	ret = skald_queue_start_job(job->queue, job);
-	if (ret)
+	ret = skald_ring_start_job(job->queue, job);
+	if (ret) {
+		skald_progress_notify(job->queue);
 		skald_fence_end(job->fence, ret);
-	trace_skald_job_run(job->queue->sdev->base.dev, job->queue->hw,
-			    le64_to_cpu(job->entry.seq), ret);
+	}
+	trace_skald_job_run(job->queue->sdev->base.dev, job->queue->card.id,
+			    job->seq, ret);
 	dma_fence_end_signalling(signalling);
 
 	return dma_fence_get(&job->fence->base);
@@ -134,10 +144,14 @@ int skald_sched_init(struct skald_queue *queue)
 
 /* ---- SUBMIT ------------------------------------------------------------------------------- */
 
-static int skald_job_check(const struct drm_skald_job *args)
+static int skald_job_check(const struct skald_device *sdev, const struct drm_skald_job *args)
 {
 	/* Addresses are checked by the card, when it uses them: they are the program's own. */
-	if (args->flags || !IS_ALIGNED(args->program_va | args->args_va | args->profile_va, 64))
+	if (args->flags & ~DRM_SKALD_JOB_PROFILE_MODEL ||
+	    !IS_ALIGNED(args->program_va | args->args_va | args->profile_va, 64))
+		return -EINVAL;
+	if (args->flags & DRM_SKALD_JOB_PROFILE_MODEL &&
+	    (!args->profile_va || !(sdev->caps & SKALD_CAP_MODEL)))
 		return -EINVAL;
 	if (!args->program_ops || args->program_ops > SKALD_PROGRAM_OPS_MAX)
 		return -EINVAL;
@@ -151,7 +165,7 @@ static struct skald_job *skald_job_create(struct skald_queue *queue, struct drm_
 	struct skald_job *job;
 	int ret;
 
-	ret = skald_job_check(args);
+	ret = skald_job_check(queue->sdev, args);
 	if (ret)
 		return ERR_PTR(ret);
 
@@ -159,6 +173,7 @@ static struct skald_job *skald_job_create(struct skald_queue *queue, struct drm_
 	if (!job)
 		return ERR_PTR(-ENOMEM);
 
+	skald_pm_hold(queue->sdev);
 	skald_queue_get(queue);
 	job->queue = queue;
 	job->submit = submit;
@@ -168,6 +183,8 @@ static struct skald_job *skald_job_create(struct skald_queue *queue, struct drm_
 	job->entry.program_va = cpu_to_le64(args->program_va);
 	job->entry.args_va = cpu_to_le64(args->args_va);
 	job->entry.profile_va = cpu_to_le64(args->profile_va);
+	if (args->flags & DRM_SKALD_JOB_PROFILE_MODEL)
+		job->entry.profile_va |= cpu_to_le64(SKALD_PROFILE_MODEL);
 	job->entry.time_budget = cpu_to_le64(min(args->time_budget_ns ?: SKALD_TIME_BUDGET_DEFAULT,
 						 queue->max_budget_ns));
 	job->entry.loop_budget = cpu_to_le64(args->loop_budget);
@@ -323,6 +340,7 @@ int skald_sched_submit_ioctl(struct drm_device *ddev, void *data, struct drm_fil
 	if (!drm_dev_enter(ddev, &cookie))
 		return -ENODEV;
 
+	skald_pm_get(sfile->sdev);
 	queue = skald_queue_lookup(sfile, args->queue_id);
 	if (queue) {
 		ret = skald_submit(queue, file, args);
@@ -331,6 +349,7 @@ int skald_sched_submit_ioctl(struct drm_device *ddev, void *data, struct drm_fil
 		ret = -ENOENT;
 	}
 
+	skald_pm_put(sfile->sdev);
 	drm_dev_exit(cookie);
 	return ret;
 }

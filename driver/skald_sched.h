@@ -46,7 +46,10 @@ struct skald_job {
 	/** @start: when its turn came */
 	ktime_t start;
 
-	/** @entry: for the ring; seq is filled in last */
+	/** @seq: its number in the queue, from 1, once its turn has come */
+	u64 seq;
+
+	/** @entry: for the ring; seq, which counts from where the ring began, is filled in last */
 	struct skald_ring_entry entry;
 };
 

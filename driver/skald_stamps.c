@@ -8,6 +8,7 @@
 
 #include "skald_device.h"
 #include "skald_queue.h"
+#include "skald_reset.h"
 #include "skald_sched.h"
 #include "skald_stamps.h"
 
@@ -22,7 +23,7 @@
 void skald_stamps_note(struct skald_stamp_log *log, const struct skald_job *job,
 		       const struct skald_stamps *card, ktime_t interrupt, ktime_t seen)
 {
-	log->last = le64_to_cpu(job->entry.seq);
+	log->last = job->seq;
 	log->jobs[log->last % DRM_SKALD_STAMPS_KEPT] = (struct drm_skald_job_stamps) {
 		.seq = log->last,
 		.submit_ns = ktime_to_ns(job->submit),
@@ -121,7 +122,7 @@ int skald_stamps_clock(struct skald_device *sdev, struct drm_skald_query_clock *
 	if (!(sdev->caps & SKALD_CAP_STAMPS))
 		return -EOPNOTSUPP;
 
-	ret = skald_device_gate_enter(sdev, &gen);
+	ret = skald_reset_gate_enter(sdev, &gen);
 	if (ret)
 		return ret;
 
@@ -134,6 +135,6 @@ int skald_stamps_clock(struct skald_device *sdev, struct drm_skald_query_clock *
 	clock->card_ns |= (u64)skald_read(sdev, SKALD_REG_CLOCK_HI) << 32;
 	mutex_unlock(&sdev->clock_lock);
 
-	skald_device_gate_exit(sdev);
+	skald_reset_gate_exit(sdev);
 	return 0;
 }

@@ -8,13 +8,17 @@
 
 #include <drm/drm_drv.h>
 #include <drm/drm_gem.h>
+#include <drm/drm_managed.h>
 
 #include <skald/fault.h>
 
 #include "skald_bind.h"
 #include "skald_device.h"
 #include "skald_fence.h"
+#include "skald_fw.h"
+#include "skald_pm.h"
 #include "skald_queue.h"
+#include "skald_reset.h"
 #include "skald_trace.h"
 #include "skald_vm.h"
 
@@ -33,7 +37,7 @@ void skald_vma_free(struct skald_device *sdev, struct skald_vma *vma)
 
 static bool skald_vm_is_lost(struct skald_vm *vm)
 {
-	return !skald_device_is_gen(vm->sdev, vm->gen);
+	return !skald_reset_is_gen(vm->sdev, vm->gen);
 }
 
 /**
@@ -104,53 +108,10 @@ void skald_vm_ban(struct skald_vm *vm, int error, const struct skald_fault *faul
  */
 void skald_vm_invalidate(struct skald_vm *vm)
 {
-	struct skald_mbox mbox = {
-		.w = {
-			[SKALD_MBOX_W_OPCODE] = SKALD_MBOX_CTX_INVALIDATE,
-			[SKALD_CC_CTX] = vm->ctx,
-		},
-	};
 	int ret;
 
-	ret = skald_fw_call(vm->sdev, vm->gen, &mbox);
-	if (!ret)
-		return;
-
-	if (ret != -ESTALE && ret != -ETIMEDOUT)
-		skald_device_schedule_reset(vm->sdev, vm->gen, "firmware refused INVALIDATE");
-	skald_device_wait_reset(vm->sdev, vm->gen);
-}
-
-static int skald_vm_ctx_create(struct skald_vm *vm)
-{
-	u64 root = skald_mmu_root(&vm->mmu);
-	struct skald_mbox mbox = {
-		.w = {
-			[SKALD_MBOX_W_OPCODE] = SKALD_MBOX_CTX_CREATE,
-			[SKALD_CC_CTX] = vm->ctx,
-			[SKALD_CC_ROOT_LO] = lower_32_bits(root),
-			[SKALD_CC_ROOT_HI] = upper_32_bits(root),
-		},
-	};
-
-	return skald_fw_call(vm->sdev, vm->gen, &mbox);
-}
-
-/* No queue of the context is on the card any more, hence no job. */
-static void skald_vm_ctx_destroy(struct skald_vm *vm)
-{
-	struct skald_mbox mbox = {
-		.w = { [SKALD_MBOX_W_OPCODE] = SKALD_MBOX_CTX_DESTROY, [SKALD_CC_CTX] = vm->ctx },
-	};
-	int ret;
-
-	ret = skald_fw_call(vm->sdev, vm->gen, &mbox);
-	if (!ret)
-		return;
-
-	if (ret != -ESTALE && ret != -ETIMEDOUT)
-		skald_device_schedule_reset(vm->sdev, vm->gen, "firmware keeps a context");
-	skald_device_wait_reset(vm->sdev, vm->gen);
+	ret = skald_fw_ctx_invalidate(vm->sdev, vm->gen, vm->ctx);
+	skald_reset_unless(vm->sdev, vm->gen, ret, "firmware refused INVALIDATE");
 }
 
 /* Takes the context off the card and everything out of the address space. */
@@ -158,12 +119,15 @@ static void skald_vm_close(struct skald_vm *vm)
 {
 	struct drm_gpuva *va, *tmp;
 	LIST_HEAD(vmas);
+	int ret;
 
 	mutex_lock(&vm->lock);
 	if (!vm->closed) {
 		vm->closed = true;
-		skald_vm_ctx_destroy(vm);
-		ida_free(&vm->sdev->contexts, vm->ctx);
+		/* No queue of the context is on the card any more, hence no job. */
+		ret = skald_fw_ctx_destroy(vm->sdev, vm->gen, vm->ctx);
+		skald_reset_unless(vm->sdev, vm->gen, ret, "firmware keeps a context");
+		xa_erase(&vm->sdev->vms->by_ctx, vm->ctx);
 		drm_gpuvm_for_each_va_safe(va, tmp, &vm->base) {
 			drm_gpuva_remove(va);
 			list_add_tail(&container_of(va, struct skald_vma, base)->node, &vmas);
@@ -210,8 +174,11 @@ static void skald_vm_free(struct skald_vm *vm)
 static void skald_vm_free_work(struct work_struct *work)
 {
 	struct skald_vm *vm = container_of(work, struct skald_vm, free_work);
+	struct skald_device *sdev = vm->sdev;
 
+	skald_pm_get(sdev);
 	skald_vm_close(vm);
+	skald_pm_put(sdev);
 	skald_vm_free(vm);
 }
 
@@ -278,16 +245,17 @@ static struct skald_vm *skald_vm_alloc(struct skald_device *sdev)
 	init_waitqueue_head(&vm->wait);
 	INIT_WORK(&vm->free_work, skald_vm_free_work);
 
-	ret = ida_alloc_max(&sdev->contexts, sdev->num_contexts - 1, GFP_KERNEL);
-	if (ret < 0) {
-		ret = ret == -ENOSPC ? -EUSERS : ret;
+	/* Nobody finds it before the card knows it. */
+	ret = xa_alloc(&sdev->vms->by_ctx, &vm->ctx, NULL, XA_LIMIT(0, sdev->num_contexts - 1),
+		       GFP_KERNEL_ACCOUNT);
+	if (ret) {
+		ret = ret == -EBUSY ? -EUSERS : ret;
 		goto err_free;
 	}
-	vm->ctx = ret;
 
 	ret = skald_mmu_init(&vm->mmu, sdev);
 	if (ret)
-		goto err_ida_free;
+		goto err_ctx_free;
 
 	ret = skald_bind_sched_init(vm);
 	if (ret)
@@ -311,8 +279,8 @@ err_sched_fini:
 	skald_scheduler_destroy(vm->scheduler);
 err_mmu_fini:
 	skald_mmu_fini(&vm->mmu);
-err_ida_free:
-	ida_free(&sdev->contexts, vm->ctx);
+err_ctx_free:
+	xa_erase(&sdev->vms->by_ctx, vm->ctx);
 err_free:
 	mutex_destroy(&vm->bind_lock);
 	mutex_destroy(&vm->lock);
@@ -329,7 +297,7 @@ static int skald_vm_make(struct skald_file *sfile, u32 *id)
 
 	/* A table that is zeroed while a reset closes the BARs is not zeroed: start over then. */
 	for (;;) {
-		ret = skald_device_get_gen(sdev, &gen);
+		ret = skald_reset_get_gen(sdev, &gen);
 		if (ret)
 			return ret;
 
@@ -338,19 +306,21 @@ static int skald_vm_make(struct skald_file *sfile, u32 *id)
 			return PTR_ERR(vm);
 
 		vm->gen = gen;
-		ret = skald_vm_ctx_create(vm);
+		ret = skald_fw_ctx_create(sdev, gen, vm->ctx, skald_mmu_root(&vm->mmu));
 		if (!ret)
 			break;
 
 		/* A command without an answer may be at work until the card has stopped. */
 		if (ret == -ETIMEDOUT || ret == -ESTALE)
-			skald_device_wait_reset(sdev, gen);
-		ida_free(&sdev->contexts, vm->ctx);
+			skald_reset_wait(sdev, gen);
+		xa_erase(&sdev->vms->by_ctx, vm->ctx);
 		skald_vm_free(vm);
 		if (ret != -ESTALE && ret != -ETIMEDOUT)
 			return ret;
 	}
 
+	/* The place is reserved. */
+	xa_store(&sdev->vms->by_ctx, vm->ctx, vm, GFP_KERNEL);
 	ret = xa_alloc(&sfile->vms, id, vm, xa_limit_31b, GFP_KERNEL_ACCOUNT);
 	if (ret)
 		skald_vm_put(vm);
@@ -420,26 +390,117 @@ void skald_vm_close_all(struct skald_file *sfile)
 	}
 }
 
+/* ---- All of them -------------------------------------------------------------------------- */
+
+/* The first one from there on, with a reference. */
+static struct skald_vm *skald_vms_next(struct skald_vms *vms, unsigned long *ctx)
+{
+	struct skald_vm *vm;
+
+	xa_lock(&vms->by_ctx);
+	xa_for_each_start(&vms->by_ctx, *ctx, vm, *ctx)
+		/* One that nobody holds any more is about to be closed. */
+		if (kref_get_unless_zero(&vm->ref))
+			break;
+	xa_unlock(&vms->by_ctx);
+
+	return vm;
+}
+
+/* Binds wait for the card, and write to its memory. */
+static void skald_vms_drain(struct skald_reset_client *client)
+{
+	struct skald_vms *vms = container_of(client, struct skald_vms, reset);
+	struct skald_vm *vm;
+
+	for (unsigned long ctx = 0; (vm = skald_vms_next(vms, &ctx)); ctx++) {
+		drm_sched_wqueue_stop(&vm->scheduler->base);
+		skald_vm_put(vm);
+	}
+}
+
+static void skald_vms_go_on(struct skald_reset_client *client)
+{
+	struct skald_vms *vms = container_of(client, struct skald_vms, reset);
+	struct skald_vm *vm;
+
+	for (unsigned long ctx = 0; (vm = skald_vms_next(vms, &ctx)); ctx++) {
+		drm_sched_wqueue_start(&vm->scheduler->base);
+		skald_vm_put(vm);
+	}
+}
+
+static void skald_vms_restore(struct skald_reset_client *client, u32 gen)
+{
+	struct skald_vms *vms = container_of(client, struct skald_vms, reset);
+	struct skald_vm *vm;
+
+	for (unsigned long ctx = 0; (vm = skald_vms_next(vms, &ctx)); ctx++) {
+		/* Only those of the generation that went to sleep, and none that is banned. */
+		if (vm->gen == gen - 2 && !READ_ONCE(vm->error) &&
+		    !skald_fw_ctx_create(vms->sdev, gen - 1, vm->ctx, skald_mmu_root(&vm->mmu)))
+			WRITE_ONCE(vm->gen, gen);
+		skald_vm_put(vm);
+	}
+}
+
+static const struct skald_reset_ops skald_vms_reset_ops = {
+	.drain = skald_vms_drain,
+	.restore = skald_vms_restore,
+	.go_on = skald_vms_go_on,
+};
+
+static void skald_vms_fini(struct drm_device *ddev, void *data)
+{
+	struct skald_vms *vms = data;
+
+	xa_destroy(&vms->by_ctx);
+}
+
+/**
+ * skald_vms_init() - begin without address spaces
+ * @sdev: device, not up yet
+ *
+ * Return: 0 or an error.
+ */
+int skald_vms_init(struct skald_device *sdev)
+{
+	struct skald_vms *vms;
+
+	vms = drmm_kzalloc(&sdev->base, sizeof(*vms), GFP_KERNEL);
+	if (!vms)
+		return -ENOMEM;
+
+	sdev->vms = vms;
+	vms->sdev = sdev;
+	xa_init_flags(&vms->by_ctx, XA_FLAGS_ALLOC);
+	vms->reset.ops = &skald_vms_reset_ops;
+	skald_reset_add_client(sdev, &vms->reset);
+	return drmm_add_action_or_reset(&sdev->base, skald_vms_fini, vms);
+}
+
+/* ------------------------------------------------------------------------------------------ */
+
 /* The fault may have happened while its completion is still on the way. */
 static void skald_vm_ask_fault(struct skald_file *sfile, struct skald_vm *vm)
 {
-	struct skald_mbox mbox = {
-		.w = { [SKALD_MBOX_W_OPCODE] = SKALD_MBOX_CTX_FAULT, [SKALD_CC_CTX] = vm->ctx },
-	};
-	struct skald_fault fault = {};
+	struct skald_fw_fault told;
+	struct skald_fault fault;
 
 	/* The number may be another's once the context is gone. */
 	guard(mutex)(&vm->lock);
 	if (vm->closed)
 		return;
-	if (skald_fw_call(vm->sdev, vm->gen, &mbox) || !mbox.w[SKALD_CF_REASON])
+	if (skald_fw_ctx_fault(vm->sdev, vm->gen, vm->ctx, &told) || !told.reason)
 		return;
 
-	fault.reason = mbox.w[SKALD_CF_REASON];
-	fault.queue_id = skald_queue_id_by_hw(sfile, mbox.w[SKALD_CF_QUEUE]);
-	fault.seq = (u64)mbox.w[SKALD_CF_SEQ_HI] << 32 | mbox.w[SKALD_CF_SEQ_LO];
-	fault.op_index = mbox.w[SKALD_CF_OP_INDEX];
-	fault.address = (u64)mbox.w[SKALD_CF_ADDR_HI] << 32 | mbox.w[SKALD_CF_ADDR_LO];
+	fault = (struct skald_fault) {
+		.reason = told.reason,
+		.queue_id = skald_queue_id_by_hw(sfile, told.queue, &told.seq),
+		.seq = told.seq,
+		.op_index = told.op_index,
+		.address = told.address,
+	};
 	skald_vm_ban(vm, skald_fault_error(&fault), &fault);
 }
 

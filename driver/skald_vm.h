@@ -10,10 +10,12 @@
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
+#include <linux/xarray.h>
 
 #include <drm/drm_gpuvm.h>
 
 #include "skald_mmu.h"
+#include "skald_reset.h"
 
 struct drm_skald_vm_query;
 struct skald_completion;
@@ -109,6 +111,22 @@ struct skald_vm {
 	/** @free_work: end of life, where sleeping is no crime */
 	struct work_struct free_work;
 };
+
+/**
+ * struct skald_vms - the contexts of a card
+ */
+struct skald_vms {
+	/** @sdev: device */
+	struct skald_device *sdev;
+
+	/** @by_ctx: struct skald_vm by number of the context, while it is on the card */
+	struct xarray by_ctx;
+
+	/** @reset: takes part in resets */
+	struct skald_reset_client reset;
+};
+
+int skald_vms_init(struct skald_device *sdev);
 
 int skald_vm_create(struct skald_file *sfile, u32 *id);
 int skald_vm_destroy(struct skald_file *sfile, u32 id);

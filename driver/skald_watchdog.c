@@ -13,10 +13,19 @@
  *
  * Time alone proves nothing: the card may be slow.
  */
+#include <linux/iopoll.h>
+
+#include <drm/drm_managed.h>
+
 #include <skald/fault.h>
 
+#include "skald_coredump.h"
 #include "skald_device.h"
+#include "skald_fw.h"
+#include "skald_progress.h"
 #include "skald_queue.h"
+#include "skald_reset.h"
+#include "skald_ring.h"
 #include "skald_sched.h"
 #include "skald_trace.h"
 #include "skald_vm.h"
@@ -24,22 +33,7 @@
 
 #define SKALD_WATCHDOG_PERIOD HZ
 #define SKALD_WATCHDOG_STALLS 3
-
-static struct skald_queue *skald_watchdog_find(struct skald_device *sdev, u32 hw)
-{
-	struct skald_vector *vector = &sdev->irq.vectors[1 + hw % (sdev->irq.num - 1)];
-	struct skald_queue *queue, *found = NULL;
-
-	spin_lock(&vector->lock);
-	list_for_each_entry(queue, &vector->queues, vector_node)
-		if (queue->hw == hw)
-			found = queue;
-	if (found)
-		skald_queue_get(found);
-	spin_unlock(&vector->lock);
-
-	return found;
-}
+#define SKALD_WATCHDOG_IDLE_US (5 * USEC_PER_SEC)
 
 /* The job the card hangs on: the oldest of the queue. */
 static bool skald_watchdog_hung_job(struct skald_queue *queue, struct skald_fault *fault)
@@ -51,7 +45,8 @@ static bool skald_watchdog_hung_job(struct skald_queue *queue, struct skald_faul
 	if (job && queue->state == SKALD_QUEUE_LIVE) {
 		fault->reason = SKALD_FAULT_WATCHDOG;
 		fault->queue_id = queue->id;
-		fault->seq = le64_to_cpu(job->entry.seq);
+		fault->seq = job->seq;
+		skald_coredump_fault(queue, job, fault);
 	}
 	spin_unlock(&queue->lock);
 
@@ -60,13 +55,6 @@ static bool skald_watchdog_hung_job(struct skald_queue *queue, struct skald_faul
 
 static void skald_watchdog_kill(struct skald_device *sdev, struct skald_queue *queue)
 {
-	struct skald_mbox mbox = {
-		.w = {
-			[SKALD_MBOX_W_OPCODE] = SKALD_MBOX_CTX_KILL,
-			[SKALD_CC_CTX] = queue->vm->ctx,
-			[SKALD_CK_REASON] = SKALD_FAULT_WATCHDOG,
-		},
-	};
 	struct skald_fault fault = {};
 	int ret;
 
@@ -80,53 +68,45 @@ static void skald_watchdog_kill(struct skald_device *sdev, struct skald_queue *q
 		goto out_unlock;
 
 	drm_warn(&sdev->base, "no progress: killing context %u, job %llu of queue %u hangs\n",
-		 queue->vm->ctx, fault.seq, queue->hw);
+		 queue->vm->ctx, fault.seq, queue->card.id);
 	/* First the reason: the jobs end with it. */
 	skald_vm_ban(queue->vm, -ETIME, &fault);
 
-	ret = skald_fw_call(sdev, queue->gen, &mbox);
+	ret = skald_fw_ctx_kill(sdev, queue->gen, queue->vm->ctx, SKALD_FAULT_WATCHDOG);
 	if (ret && ret != -ESTALE && ret != -ETIMEDOUT)
-		skald_device_schedule_reset(sdev, queue->gen, "firmware keeps a hung job");
+		skald_reset_schedule(sdev, queue->gen, "firmware keeps a hung job");
 
 out_unlock:
 	mutex_unlock(&queue->vm->lock);
 }
 
 /* Asks the firmware about a queue. One that does not answer is reset; then there is no answer. */
-static bool skald_watchdog_ask(struct skald_queue *queue, struct skald_mbox *mbox)
+static bool skald_watchdog_ask(struct skald_queue *queue, struct skald_fw_queue_status *status)
 {
 	struct skald_span span;
 	int ret;
 
-	*mbox = (struct skald_mbox) {
-		.w = {
-			[SKALD_MBOX_W_OPCODE] = SKALD_MBOX_QUEUE_STATUS,
-			[SKALD_QC_QUEUE] = queue->hw,
-		},
-	};
-	ret = skald_fw_call(queue->sdev, queue->gen, mbox);
+	ret = skald_fw_queue_status(queue->sdev, queue->gen, queue->card.id, status);
 	/* Its number is given back only after it has left the card. */
-	if (ret && skald_queue_span(queue, &span) && ret != -ESTALE && ret != -ETIMEDOUT)
-		skald_device_schedule_reset(queue->sdev, queue->gen,
-					    "firmware does not know a queue");
+	if (ret && skald_ring_span(queue, &span) && ret != -ESTALE && ret != -ETIMEDOUT)
+		skald_reset_schedule(queue->sdev, queue->gen, "firmware does not know a queue");
 	return !ret;
 }
 
 /* Does the queue get on when it has a turn? Of a running job only the next preemption tells. */
 static void skald_watchdog_compare(struct skald_queue *queue, u64 seq,
-				   const struct skald_mbox *mbox)
+				   const struct skald_fw_queue_status *status)
 {
 	struct skald_watchdog_mark *mark = &queue->watchdog;
 	struct skald_watchdog_mark now = *mark;
 
-	if (mbox->w[SKALD_QS_STATE] != SKALD_QSTATE_PREEMPTED)
+	if (status->state != SKALD_QSTATE_PREEMPTED)
 		return;
 
 	now.seq = seq;
 	now.stalls = 0;
-	now.slices = mbox->w[SKALD_QS_SLICES];
-	now.micro_ops = (u64)mbox->w[SKALD_QS_MICRO_OPS_HI] << 32 |
-			mbox->w[SKALD_QS_MICRO_OPS_LO];
+	now.slices = status->slices;
+	now.micro_ops = status->micro_ops;
 	if (now.seq == mark->seq && now.micro_ops == mark->micro_ops) {
 		now.stalls = mark->stalls + (now.slices != mark->slices);
 		if (now.stalls >= SKALD_WATCHDOG_STALLS) {
@@ -144,14 +124,14 @@ static void skald_watchdog_lost(struct skald_queue *queue, u64 seq, bool ended)
 	struct skald_device *sdev = queue->sdev;
 
 	if (ended) {
-		skald_device_schedule_reset(sdev, queue->gen, "a completion was lost");
+		skald_reset_schedule(sdev, queue->gen, "a completion was lost");
 	} else if (mark->rung_seq != seq) {
 		drm_warn(&sdev->base, "queue %u: job %llu does not begin, ringing again\n",
-			 queue->hw, seq);
+			 queue->card.id, seq);
 		mark->rung_seq = seq;
-		skald_queue_ring_again(queue);
+		skald_ring_again(queue);
 	} else {
-		skald_device_schedule_reset(sdev, queue->gen, "a job does not begin");
+		skald_reset_schedule(sdev, queue->gen, "a job does not begin");
 	}
 }
 
@@ -159,7 +139,7 @@ static void skald_watchdog_queue(struct skald_queue *queue, const struct skald_s
 				 bool idle)
 {
 	struct skald_watchdog_mark *mark = &queue->watchdog;
-	struct skald_mbox mbox;
+	struct skald_fw_queue_status status;
 	struct skald_span now;
 	bool ended;
 
@@ -168,58 +148,40 @@ static void skald_watchdog_queue(struct skald_queue *queue, const struct skald_s
 	mark->lost_seq = span->first;
 
 	/* A job that is alone and runs is the engine's affair, and has no turns. */
-	if (!idle && atomic_read(&queue->sdev->watchdog.jobs) == 1) {
+	if (!idle && atomic_read(&queue->sdev->watchdog->jobs) == 1) {
 		mark->lost = 0;
 		return;
 	}
 
-	if (!skald_watchdog_ask(queue, &mbox))
+	if (!skald_watchdog_ask(queue, &status))
 		return;
 	/* The answer took its time. */
-	if (!skald_queue_span(queue, &now) || now.first != span->first)
+	if (!skald_ring_span(queue, &now) || now.first != span->first)
 		return;
 
-	ended = (s32)(mbox.w[SKALD_QS_HEAD] - lower_32_bits(span->first)) >= 0;
-	if (!ended && !idle && (s32)(mbox.w[SKALD_QS_TAIL] - lower_32_bits(span->last)) >= 0) {
+	ended = (s32)(status.head - lower_32_bits(span->first)) >= 0;
+	if (!ended && !idle && (s32)(status.tail - lower_32_bits(span->last)) >= 0) {
 		mark->lost = 0;
-		skald_watchdog_compare(queue, span->first, &mbox);
+		skald_watchdog_compare(queue, span->first, &status);
 	} else if (++mark->lost >= SKALD_WATCHDOG_STALLS) {
 		mark->lost = 0;
 		skald_watchdog_lost(queue, span->first, ended);
 	}
 }
 
-/* Looks at each queue of a vector that has a job on the card, in the order of their numbers. */
-static void skald_watchdog_vector(struct skald_device *sdev, struct skald_vector *vector,
-				  bool idle)
+/* Looks at each queue that has a job on the card. */
+static void skald_watchdog_queues(struct skald_device *sdev, bool idle)
 {
-	struct skald_queue *queue, *next;
+	struct skald_queue *queue;
 	struct skald_span span;
-	s64 last = -1;
 
-	do {
-		next = NULL;
-		spin_lock(&vector->lock);
-		list_for_each_entry(queue, &vector->queues, vector_node)
-			if (queue->hw > last && (!next || queue->hw < next->hw))
-				next = queue;
-		queue = NULL;
-		if (next) {
-			last = next->hw;
-			/* Its interrupt may have been lost. */
-			skald_queue_service(next);
-			if (skald_queue_span(next, &span)) {
-				skald_queue_get(next);
-				queue = next;
-			}
-		}
-		spin_unlock(&vector->lock);
-
-		if (queue) {
+	for (u32 hw = 0; (queue = skald_queues_next(sdev, &hw)); hw++) {
+		/* Its interrupt may have been lost. */
+		skald_progress_service(queue);
+		if (skald_ring_span(queue, &span))
 			skald_watchdog_queue(queue, &span, idle);
-			skald_queue_put(queue);
-		}
-	} while (next);
+		skald_queue_put(queue);
+	}
 }
 
 static u64 skald_watchdog_progress(struct skald_device *sdev)
@@ -233,7 +195,7 @@ static u64 skald_watchdog_progress(struct skald_device *sdev)
 /* Sees whether the engine hangs. True if it did nothing since the sample before. */
 static bool skald_watchdog_engine(struct skald_device *sdev)
 {
-	struct skald_watchdog *wd = &sdev->watchdog;
+	struct skald_watchdog *wd = sdev->watchdog;
 	bool busy = skald_read(sdev, SKALD_REG_ENGINE_STATE);
 	u32 hw = skald_read(sdev, SKALD_REG_ENGINE_QUEUE);
 	u64 progress = skald_watchdog_progress(sdev);
@@ -250,7 +212,7 @@ static bool skald_watchdog_engine(struct skald_device *sdev)
 
 	if (wd->stalls >= SKALD_WATCHDOG_STALLS) {
 		wd->stalls = 0;
-		queue = skald_watchdog_find(sdev, hw);
+		queue = skald_queues_find(sdev, hw);
 		if (queue) {
 			skald_watchdog_kill(sdev, queue);
 			skald_queue_put(queue);
@@ -263,9 +225,8 @@ static bool skald_watchdog_engine(struct skald_device *sdev)
 /* Sees whether the firmware lives. What has no answer resets the card. */
 static void skald_watchdog_firmware(struct skald_device *sdev, u32 gen)
 {
-	struct skald_mbox mbox = { .w = { [SKALD_MBOX_W_OPCODE] = SKALD_MBOX_PING } };
 	u32 beat = skald_read(sdev, SKALD_REG_HEARTBEAT);
-	struct skald_watchdog *wd = &sdev->watchdog;
+	struct skald_watchdog *wd = sdev->watchdog;
 	int ret;
 
 	wd->silent = beat == wd->beat ? wd->silent + 1 : 0;
@@ -274,9 +235,9 @@ static void skald_watchdog_firmware(struct skald_device *sdev, u32 gen)
 		return;
 
 	wd->silent = 0;
-	ret = skald_fw_call(sdev, gen, &mbox);
+	ret = skald_fw_ping(sdev, gen);
 	if (ret && ret != -ESTALE && ret != -ETIMEDOUT)
-		skald_device_schedule_reset(sdev, gen, "firmware does not answer a ping");
+		skald_reset_schedule(sdev, gen, "firmware does not answer a ping");
 }
 
 static void skald_watchdog_sample(struct skald_device *sdev, u32 gen)
@@ -285,29 +246,29 @@ static void skald_watchdog_sample(struct skald_device *sdev, u32 gen)
 
 	/* Of a card that left the bus every register is ones. */
 	if (skald_read(sdev, SKALD_REG_ID) != SKALD_DEVICE_ID_VALUE) {
-		skald_device_schedule_reset(sdev, gen, "card does not answer");
+		skald_reset_schedule(sdev, gen, "card does not answer");
 		return;
 	}
 
 	idle = skald_watchdog_engine(sdev);
 	skald_watchdog_firmware(sdev, gen);
-	for (unsigned int i = 1; i < sdev->irq.num; i++)
-		skald_watchdog_vector(sdev, &sdev->irq.vectors[i], idle);
+	skald_watchdog_queues(sdev, idle);
 }
 
 static void skald_watchdog_work(struct work_struct *work)
 {
-	struct skald_device *sdev = container_of(to_delayed_work(work), struct skald_device,
-						 watchdog.work);
-	u32 gen = READ_ONCE(sdev->reset.gen);
+	struct skald_watchdog *wd = container_of(to_delayed_work(work), struct skald_watchdog,
+						 work);
+	struct skald_device *sdev = wd->sdev;
+	u32 gen = READ_ONCE(sdev->reset->gen);
 
 	/* A reset stops this work before it touches the card. */
 	if (gen & 1)
 		return;
 
 	skald_watchdog_sample(sdev, gen);
-	if (atomic_read(&sdev->watchdog.jobs))
-		queue_delayed_work(sdev->recovery_wq, &sdev->watchdog.work, SKALD_WATCHDOG_PERIOD);
+	if (atomic_read(&wd->jobs))
+		queue_delayed_work(sdev->recovery_wq, &wd->work, SKALD_WATCHDOG_PERIOD);
 }
 
 /**
@@ -317,8 +278,8 @@ static void skald_watchdog_work(struct work_struct *work)
 void skald_watchdog_job_started(struct skald_device *sdev)
 {
 	/* Does nothing if it is queued already. */
-	if (atomic_inc_return(&sdev->watchdog.jobs) == 1)
-		queue_delayed_work(sdev->recovery_wq, &sdev->watchdog.work, SKALD_WATCHDOG_PERIOD);
+	if (atomic_inc_return(&sdev->watchdog->jobs) == 1)
+		queue_delayed_work(sdev->recovery_wq, &sdev->watchdog->work, SKALD_WATCHDOG_PERIOD);
 }
 
 /**
@@ -327,7 +288,19 @@ void skald_watchdog_job_started(struct skald_device *sdev)
  */
 void skald_watchdog_job_ended(struct skald_device *sdev)
 {
-	atomic_dec(&sdev->watchdog.jobs);
+	atomic_dec(&sdev->watchdog->jobs);
+}
+
+/**
+ * skald_watchdog_wait_idle() - wait until no job is on the card, but not for long
+ * @sdev: device, given no more jobs
+ */
+void skald_watchdog_wait_idle(struct skald_device *sdev)
+{
+	int jobs;
+
+	read_poll_timeout(atomic_read, jobs, !jobs, 1000, SKALD_WATCHDOG_IDLE_US, false,
+			  &sdev->watchdog->jobs);
 }
 
 /**
@@ -336,16 +309,27 @@ void skald_watchdog_job_ended(struct skald_device *sdev)
  */
 void skald_watchdog_stop(struct skald_device *sdev)
 {
-	cancel_delayed_work_sync(&sdev->watchdog.work);
-	sdev->watchdog.stalls = 0;
-	sdev->watchdog.silent = 0;
+	cancel_delayed_work_sync(&sdev->watchdog->work);
+	sdev->watchdog->stalls = 0;
+	sdev->watchdog->silent = 0;
 }
 
 /**
  * skald_watchdog_init() - prepare the watchdog
  * @sdev: device
+ *
+ * Return: 0 or an error.
  */
-void skald_watchdog_init(struct skald_device *sdev)
+int skald_watchdog_init(struct skald_device *sdev)
 {
-	INIT_DELAYED_WORK(&sdev->watchdog.work, skald_watchdog_work);
+	struct skald_watchdog *wd;
+
+	wd = drmm_kzalloc(&sdev->base, sizeof(*wd), GFP_KERNEL);
+	if (!wd)
+		return -ENOMEM;
+
+	wd->sdev = sdev;
+	INIT_DELAYED_WORK(&wd->work, skald_watchdog_work);
+	sdev->watchdog = wd;
+	return 0;
 }

@@ -15,6 +15,9 @@ struct skald_device;
  * struct skald_watchdog - what the last samples said
  */
 struct skald_watchdog {
+	/** @sdev: device */
+	struct skald_device *sdev;
+
 	/** @work: takes a sample each second while @jobs is not 0 */
 	struct delayed_work work;
 
@@ -63,7 +66,8 @@ struct skald_watchdog_mark {
 	unsigned int stalls;
 };
 
-void skald_watchdog_init(struct skald_device *sdev);
+int skald_watchdog_init(struct skald_device *sdev);
+void skald_watchdog_wait_idle(struct skald_device *sdev);
 void skald_watchdog_stop(struct skald_device *sdev);
 void skald_watchdog_job_started(struct skald_device *sdev);
 void skald_watchdog_job_ended(struct skald_device *sdev);

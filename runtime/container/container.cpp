@@ -39,6 +39,8 @@ const char* name_of(ct::SectionType type) {
             return "notes";
         case ct::SectionType::Chat:
             return "chat";
+        case ct::SectionType::Shape:
+            return "shape";
     }
     return nullptr;
 }
@@ -109,12 +111,15 @@ void Container::read(Verify verify) {
     const auto table = read_table();
     for (const ct::Section& section : table)
         take(section);
-    for (const auto& [there, type] : {std::pair(model_ != nullptr, ct::SectionType::Model),
-                                      {!program_.empty(), ct::SectionType::Program},
-                                      {weights_section_ != nullptr, ct::SectionType::Weights},
-                                      {!tokenizer_.empty(), ct::SectionType::Tokenizer}})
+    for (const auto& [there, type] :
+         {std::pair(model_ != nullptr, ct::SectionType::Model),
+          {!program_.empty(), ct::SectionType::Program},
+          {weights_section_ != nullptr || is_shape(), ct::SectionType::Weights},
+          {!tokenizer_.empty(), ct::SectionType::Tokenizer}})
         if (!there)
             reject(std::string("has no ") + name_of(type) + " section");
+    if (weights_section_ != nullptr && is_shape())
+        reject("has a weights section and a shape section, which stands for one");
     check_model();
     if (verify == Verify::kWeights)
         verify_weights();
@@ -236,6 +241,15 @@ void Container::take(const ct::Section& section) {
             sized(1, false);
             chat_ = {reinterpret_cast<const char*>(content.data()), content.size()};
             break;
+        case ct::SectionType::Shape: {
+            once(is_shape());
+            sized(sizeof(ct::ShapeInfo), true);
+            shape_bytes_ = records<ct::ShapeInfo>(content).front().weight_bytes;
+            if (shape_bytes_ == 0 || shape_bytes_ > ct::kMaxShapeBytes)
+                reject("the shape's weights are " + text(shape_bytes_) + " bytes, must be 1 to " +
+                       text(ct::kMaxShapeBytes));
+            break;
+        }
     }
 }
 
@@ -283,12 +297,13 @@ void Container::check_model() const {
     if (!terminated(m.architecture) || !terminated(m.name))
         reject("the model's name has no end");
     for (const ct::TensorEntry& t : tensors_)
-        if (!terminated(t.name) || t.offset > weights_.size() ||
-            t.bytes > weights_.size() - t.offset)
+        if (!terminated(t.name) || t.offset > weight_bytes() || t.bytes > weight_bytes() - t.offset)
             reject("a tensor of the list is outside the weights");
 }
 
 void Container::verify_weights() const {
+    if (is_shape())
+        return;
     const auto verify = [&] { check_hash(*weights_section_, weights_); };
     try {
         if (file_)

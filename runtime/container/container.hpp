@@ -52,6 +52,10 @@ class Container {
     // Of a file that may fail: what is made of them counts after file()->check().
     std::span<const std::byte> weights() const { return weights_; }
     std::uint64_t weights_offset() const { return weights_offset_; }  // in the file
+    // There are no weights, only addresses for them: times can be had of it, and nothing else.
+    bool is_shape() const { return shape_bytes_ != 0; }
+    // Of the weights, there or not.
+    std::uint64_t weight_bytes() const { return is_shape() ? shape_bytes_ : weights_.size(); }
     std::span<const std::byte> tokenizer() const { return tokenizer_; }
     std::span<const container::TensorEntry> tensors() const {
         return tensors_;
@@ -91,6 +95,7 @@ class Container {
     std::span<const isa::MicroOp> program_;
     std::span<const std::byte> weights_, tokenizer_;
     std::uint64_t weights_offset_ = 0;
+    std::uint64_t shape_bytes_ = 0;  // 0: there are weights
     std::span<const container::TensorEntry> tensors_;
     std::string_view notes_, chat_;
 };

@@ -62,6 +62,10 @@ class Batch {
     [[nodiscard]] drm_skald_queue_query stats() { return decoder_.stats(); }
     // Per micro-op of the program, if options.profile.
     [[nodiscard]] std::span<const skald_profile> profile() const { return decoder_.profile(); }
+    // The same of the modelled chip; empty where the card models none.
+    [[nodiscard]] std::span<const skald_profile_model> profile_model() const {
+        return decoder_.profile_model();
+    }
 
     // For what else can be done with the program and these sequences.
     [[nodiscard]] Decoder& decoder() { return decoder_; }

@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "libskald/error.hpp"
+#include "skald/regs.h"
 
 namespace skald::rt {
 namespace {
@@ -55,12 +56,22 @@ Decoder::Decoder(Model& model, const BatchOptions& options)
     queue_.set_program(model.program());
 }
 
+bool Decoder::models_a_chip() const {
+    return (model_.device().info().caps & SKALD_CAP_MODEL) != 0;
+}
+
+std::span<const skald_profile_model> Decoder::profile_model() const {
+    return models_a_chip() ? memory_.profile_model.items : std::span<const skald_profile_model>{};
+}
+
 drm_skald_job Decoder::job() const {
     drm_skald_job job{};
     job.program_va = model_.program_va();
     job.program_ops = static_cast<std::uint32_t>(model_.program().size());
     job.args_va = memory_.args_va;
     job.profile_va = options_.profile ? memory_.profile.va : 0;
+    if (options_.profile && models_a_chip())
+        job.flags = DRM_SKALD_JOB_PROFILE_MODEL;
     job.time_budget_ns = options_.time_budget_ns;
     return job;
 }

@@ -47,9 +47,11 @@ class Decoder {
     [[nodiscard]] Os& os() const { return queue_.os(); }
     [[nodiscard]] drm_skald_queue_query stats() { return queue_.stats(); }
     [[nodiscard]] std::span<const skald_profile> profile() const { return memory_.profile.items; }
+    [[nodiscard]] std::span<const skald_profile_model> profile_model() const;
 
   private:
     [[nodiscard]] drm_skald_job job() const;
+    [[nodiscard]] bool models_a_chip() const;
 
     Model& model_;
     BatchOptions options_;  // without zeros that stand for something else

@@ -82,6 +82,7 @@ void DecoderMemory::lay_out(const Model& model, std::size_t sequences_n, std::ui
     layout.take(targets, positions);
     layout.take(log_probs, positions);
     layout.take(profile, model.program().size());
+    layout.take(profile_model, model.program().size());
     Table<std::byte> work;
     layout.take(work, info.workspace_bytes);
     work_va = work.va;

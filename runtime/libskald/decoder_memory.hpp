@@ -52,7 +52,8 @@ class DecoderMemory {
     Table<std::uint32_t> select;
     Table<std::uint32_t> targets;
     Table<float> log_probs;
-    Table<skald_profile> profile;  // [micro-ops of the program]
+    Table<skald_profile> profile;              // [micro-ops of the program]
+    Table<skald_profile_model> profile_model;  // likewise, behind it: SKALD_PROFILE_MODEL
     std::uint64_t work_va = 0;
 
     std::uint64_t kv_va = 0;

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -68,7 +69,9 @@ class Device {
     [[nodiscard]] virtual drm_skald_query_firmware firmware() = 0;
     [[nodiscard]] virtual drm_skald_query_usage usage() = 0;
     [[nodiscard]] virtual drm_skald_query_clock clock() = 0;
-    // Whose time and energy the card counts, where that is known here; empty: it is not.
+    // The chip whose time and energy the card counts; none: it models none, or does not tell.
+    [[nodiscard]] virtual std::optional<drm_skald_query_model> model() = 0;
+    // That chip's name as who chose it said it, where it was chosen here; else empty.
     [[nodiscard]] virtual std::string modelled_chip() const { return {}; }
     // It computes nothing and reads no weights: models need not bring them.
     [[nodiscard]] virtual bool timing_only() const { return false; }

@@ -123,6 +123,17 @@ drm_skald_query_clock DrmDevice::clock() {
     return query<drm_skald_query_clock>(DRM_SKALD_QUERY_CLOCK, "cannot read the card's clock");
 }
 
+// EINVAL: a driver of before 1.4.
+std::optional<drm_skald_query_model> DrmDevice::model() {
+    try {
+        return query<drm_skald_query_model>(DRM_SKALD_QUERY_MODEL, "cannot query the chip");
+    } catch (const Error& error) {
+        if (error.code() == EOPNOTSUPP || error.code() == EINVAL)
+            return std::nullopt;
+        throw;
+    }
+}
+
 NewBuffer DrmDevice::create_buffer(BufferKind kind, std::uint64_t bytes) {
     drm_skald_bo_create args{};
     args.size = bytes;

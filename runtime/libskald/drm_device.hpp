@@ -26,6 +26,7 @@ class DrmDevice final : public Device {
     [[nodiscard]] drm_skald_query_firmware firmware() override;
     [[nodiscard]] drm_skald_query_usage usage() override;
     [[nodiscard]] drm_skald_query_clock clock() override;
+    [[nodiscard]] std::optional<drm_skald_query_model> model() override;
 
     [[nodiscard]] NewBuffer create_buffer(BufferKind kind, std::uint64_t bytes) override;
     [[nodiscard]] NewBuffer wrap_memory(std::span<const std::byte> memory) override;

@@ -34,8 +34,12 @@ Buffer allocate(Device& device, std::uint64_t bytes) {
     }
 }
 
-// A card by itself would wait for others that are not there.
-const ModelImage& whole(const Device& device, const ModelImage& image) {
+const ModelImage& usable(const Device& device, const ModelImage& image) {
+    if (image.shape_bytes != 0 && !device.timing_only())
+        throw Error(
+            "the model is a shape without weights, of which only times can be had (llm-chip run)",
+            EINVAL);
+    // A card by itself would wait for others that are not there.
     const container::ModelInfo& info = image.info;
     if (info.tensor != 0 && !device.linked() && !device.timing_only())
         throw Error(
@@ -49,9 +53,9 @@ const ModelImage& whole(const Device& device, const ModelImage& image) {
 }  // namespace
 
 Model::Model(Device& device, const ModelImage& image)
-    : image_(whole(device, image)),
+    : image_(usable(device, image)),
       space_(device),
-      program_offset_((image.weights.size() + kProgramAlign - 1) / kProgramAlign * kProgramAlign),
+      program_offset_((image.weight_bytes() + kProgramAlign - 1) / kProgramAlign * kProgramAlign),
       memory_(allocate(device, program_offset_ + image.program.size_bytes())),
       binding_(space_, memory_) {
     Uploader uploader(space_);

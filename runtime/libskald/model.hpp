@@ -21,11 +21,18 @@ struct ModelImage {
     std::span<const std::byte> weights;
     // Where the weights are mapped from, if they are.
     FileRange weights_file{};
+    // Of a model that is only a shape: bytes that its weights would have. 0: they are there.
+    std::uint64_t shape_bytes = 0;
+
+    [[nodiscard]] std::uint64_t weight_bytes() const {
+        return shape_bytes != 0 ? shape_bytes : weights.size();
+    }
 };
 
 class Model {
   public:
-    // Uploads. Throws Error, with ENOSPC when the card's memory is too small.
+    // Uploads. Throws Error, with ENOSPC when the card's memory is too small, with EINVAL when the
+    // model is only a shape and the card computes.
     Model(Device& device, const ModelImage& image);
 
     [[nodiscard]] Device& device() const { return space_.device(); }

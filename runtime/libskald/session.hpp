@@ -66,6 +66,10 @@ class Session {
     [[nodiscard]] drm_skald_queue_query stats() { return batch_.stats(); }
     // Per micro-op of the program, if options.profile.
     [[nodiscard]] std::span<const skald_profile> profile() const { return batch_.profile(); }
+    // The same of the modelled chip; empty where the card models none.
+    [[nodiscard]] std::span<const skald_profile_model> profile_model() const {
+        return batch_.profile_model();
+    }
 
   private:
     Batch batch_;

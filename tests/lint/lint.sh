@@ -37,7 +37,7 @@ check_driver_checkpatch() {
 check_driver_warnings() {
     local tree=$OUT/driver
     rm -rf "$tree" && mkdir -p "$tree"
-    cp driver/* "$tree/"
+    find driver -maxdepth 1 -type f -exec cp {} "$tree/" \;
     make -C "$(kernel KERNEL_HEADERS)" M="$tree" SKALD_UAPI="$SKALD_ROOT/uapi" W=1 C=2 modules \
         2>&1 | tee "$OUT/sparse.out"
     ! grep -E "(warning|error):" "$OUT/sparse.out"

@@ -33,17 +33,24 @@ std::vector<Register> all_registers() {
         SKALD_REG_TABLE(SKALD_QTEST_REG)
 #undef SKALD_QTEST_REG
     };
-    static const std::vector<std::string> commands = [] {
+    static const std::vector<std::string> words = [] {
         std::vector<std::string> names;
         for (unsigned i = 0; i < SKALD_MBOX_WORDS; ++i) {
             names.push_back("MBOX_CMD" + std::to_string(i));
             names.push_back("MBOX_RSP" + std::to_string(i));
         }
+        for (unsigned i = 0; i < SKALD_MODEL_NAME_WORDS; ++i) {
+            names.push_back("MODEL_NAME" + std::to_string(i));
+        }
         return names;
     }();
     for (std::uint32_t i = 0; i < SKALD_MBOX_WORDS; ++i) {
-        list.push_back({commands[2 * i].c_str(), SKALD_REG_MBOX_CMD0 + 4 * i, RW, 0, 0xffffffff});
-        list.push_back({commands[2 * i + 1].c_str(), SKALD_REG_MBOX_RSP0 + 4 * i, RO, 0, 0});
+        list.push_back({words[2 * i].c_str(), SKALD_REG_MBOX_CMD0 + 4 * i, RW, 0, 0xffffffff});
+        list.push_back({words[2 * i + 1].c_str(), SKALD_REG_MBOX_RSP0 + 4 * i, RO, 0, 0});
+    }
+    for (std::uint32_t i = 0; i < SKALD_MODEL_NAME_WORDS; ++i) {
+        list.push_back(
+            {words[2 * SKALD_MBOX_WORDS + i].c_str(), SKALD_REG_MODEL_NAME0 + 4 * i, RO, 0, 0});
     }
     return list;
 }
@@ -52,7 +59,14 @@ std::vector<Register> all_registers() {
 std::uint32_t expected_reset(const Register& reg) {
     switch (reg.offset) {
         case SKALD_REG_CAPS:
-            return SKALD_CAP_HOST_COPY | SKALD_CAP_PROFILE | SKALD_CAP_STAMPS | SKALD_CAP_ECC;
+            return SKALD_CAP_HOST_COPY | SKALD_CAP_PROFILE | SKALD_CAP_STAMPS | SKALD_CAP_ECC |
+                   SKALD_CAP_MODEL;
+        case SKALD_REG_MODEL_FLAGS:
+            return SKALD_MODEL_ENERGY;
+        case SKALD_REG_MODEL_NAME0:
+            return 's' | 'k' << 8 | '1' << 16;
+        case SKALD_REG_MODEL_RATED_MW:
+            return 75000;
         case SKALD_REG_MEM_SIZE_LO:
             return kCardMemory;
         case SKALD_REG_ENGINE_INFO:

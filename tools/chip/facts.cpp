@@ -7,6 +7,7 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "chip/measured_json.hpp"
 #include "local/chip_facts.hpp"
 
 namespace skald::chip {
@@ -50,6 +51,8 @@ std::string list_chips(Format format) {
                            ? "yes"
                            : fmt::format("no: lacks {}", fmt::join(facts.missing, ", ")));
     }
+    if (format == Format::kCsv)
+        return csv_of(all);
     return format == Format::kJson ? all.dump(2) + "\n" : text;
 }
 
@@ -57,6 +60,8 @@ std::string show_chip(const std::string& chip, Format format) {
     const ChipFacts facts = local::chip_facts(chip);
     if (format == Format::kJson)
         return to_json(facts, true).dump(2) + "\n";
+    if (format == Format::kCsv)
+        return csv_of(to_json(facts, true)["figures"]);
     std::string text;
     for (const ChipFigure& figure : facts.figures)
         fmt::format_to(std::back_inserter(text), "{:<18} {:>14} {:<9}  {:<11} {}\n", figure.key,

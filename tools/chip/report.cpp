@@ -17,16 +17,6 @@ json or_null(std::optional<double> value) {
     return value ? json(*value) : json();
 }
 
-// What decided about the time of the tokens after the first, or of that one if it is alone.
-double share(const Outcome& outcome, std::size_t bound) {
-    const bool alone = outcome.generated < 2;
-    const std::uint64_t before = alone ? 0 : outcome.first.moved[bound];
-    const std::uint64_t whole = outcome.whole.time - (alone ? 0 : outcome.first.time);
-    return whole == 0 ? 0
-                      : static_cast<double>(outcome.whole.moved[bound] - before) /
-                            static_cast<double>(whole);
-}
-
 json to_json(const Outcome& outcome) {
     json line = {{"chip", outcome.chip},
                  {"model", outcome.model},
@@ -35,22 +25,27 @@ json to_json(const Outcome& outcome) {
                  {"batch", outcome.batch},
                  {"chunk", outcome.chunk},
                  {"with_data", outcome.with_data},
-                 {"tensor", outcome.tensor},
-                 {"pipeline", outcome.pipeline},
+                 {"tensor", outcome.group.tensor},
+                 {"pipeline", outcome.group.pipeline},
+                 {"sums", outcome.group.sums},
+                 {"batches", outcome.batches},
                  {"full_tps", outcome.full_rate()},
+                 {"full_token_j", or_null(outcome.full_token_j())},
                  {"first_token_ps", outcome.first.time},
                  {"total_ps", outcome.whole.time},
                  {"first_token_s", outcome.first_token_s()},
                  {"token_s", outcome.token_s()},
                  {"user_tps", outcome.user_rate()},
                  {"total_tps", outcome.user_rate() * outcome.batch},
+                 {"widths", outcome.widths},
+                 {"weight_bytes", outcome.weight_bytes},
                  {"dram_bytes", outcome.whole.dram_bytes},
                  {"first_token_j", or_null(outcome.first_token_j())},
                  {"token_j", or_null(outcome.token_j())},
                  {"mean_w", or_null(outcome.mean_w())},
                  {"power_of", outcome.boundary}};
     for (std::size_t i = 0; i < ModelLog::kBounds; ++i)
-        line["bound"][std::string(ModelLog::bound_name(i))] = share(outcome, i);
+        line["bound"][std::string(ModelLog::bound_name(i))] = outcome.share(i);
     for (std::size_t i = 0; i < ModelLog::kParts; ++i)
         line["energy_j"][std::string(ModelLog::part_name(i))] =
             static_cast<double>(outcome.whole.energy[i]) * 1e-15;
@@ -68,6 +63,17 @@ std::string csv(const Outcome& outcome) {
     return header + "\n" + row + "\n";
 }
 
+std::string group_text(const Outcome& outcome) {
+    std::string out = fmt::format("{} chips, {} to a stage", outcome.chips(), outcome.group.tensor);
+    if (outcome.group.pipeline > 1 && outcome.generated > 1) {
+        fmt::format_to(std::back_inserter(out), "; with {} sequences in flight {:.6g} tokens/s",
+                       outcome.batch * outcome.batches, outcome.full_rate());
+        if (const auto each = outcome.full_token_j())
+            fmt::format_to(std::back_inserter(out), " and {:.4g} J a token", *each);
+    }
+    return out + "\n";
+}
+
 std::string text(const Outcome& outcome) {
     std::string out = fmt::format("modelled chip {}: {}, {} + {} tokens, batch {}\n", outcome.chip,
                                   outcome.model, outcome.prompt, outcome.generated, outcome.batch);
@@ -80,19 +86,17 @@ std::string text(const Outcome& outcome) {
                        outcome.user_rate() * outcome.batch);
     out += "\n";
     if (outcome.chips() > 1)
-        fmt::format_to(
-            to, "{} chips, {} to a stage; with {} sequences in flight {:.6g} tokens/s in all\n",
-            outcome.chips(), outcome.tensor, outcome.batch * outcome.pipeline, outcome.full_rate());
+        out += group_text(outcome);
     const auto each = outcome.token_j(), watts = outcome.mean_w();
     if (each && watts)
-        fmt::format_to(to, "{:.4g} J a token, {:.4g} W on average (of the {})\n", *each, *watts,
-                       outcome.boundary);
+        fmt::format_to(to, "{:.4g} J a token, {:.4g} W on average (of the {}{})\n", *each, *watts,
+                       outcome.boundary, outcome.chips() > 1 ? ", all of them together" : "");
     else if (!outcome.unknown_energy.empty())
         fmt::format_to(to, "no joules: the profile lacks {}\n",
                        fmt::join(outcome.unknown_energy, ", "));
     out += "decided by";
     for (std::size_t i = 0; i < ModelLog::kBounds; ++i)
-        fmt::format_to(to, " {} {:.1f} %{}", ModelLog::bound_name(i), share(outcome, i) * 100,
+        fmt::format_to(to, " {} {:.1f} %{}", ModelLog::bound_name(i), outcome.share(i) * 100,
                        i + 1 == ModelLog::kBounds ? "\n" : ",");
     return out;
 }
@@ -106,6 +110,7 @@ std::string report(const Outcome& outcome, Format format) {
         case Format::kCsv:
             return csv(outcome);
         case Format::kText:
+        case Format::kMarkdown:
             break;
     }
     return text(outcome);

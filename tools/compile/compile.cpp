@@ -103,49 +103,6 @@ std::uint32_t ffn_of(const Layer& layer) {
     return std::get<FeedForward>(layer.ffn).up.weight.n();
 }
 
-ct::ModelInfo model_info(const Model& model, const Plan& plan) {
-    const ir::Graph& g = plan.graph;
-    ct::ModelInfo info{};
-    info.layers = g.layers;
-    if (g.share.ranks() > 1) {
-        info.tensor = g.share.tensor;
-        info.pipeline = g.share.pipeline;
-        info.rank = g.share.rank();
-    }
-    info.hidden = g.hidden;
-    if (const Attention* a = attention_of(model.spec)) {
-        info.heads = a->heads;
-        info.kv_heads = a->kv_heads;
-        info.head_dim = a->k_dim;
-    }
-    info.ffn = ffn_of(model.spec.layers.front());
-    info.vocabulary = g.vocabulary;
-    info.context = g.context;
-    info.max_rows = g.max_rows;
-    info.max_selected = g.max_selected;
-    info.max_sequences = max_sequences(g);
-    info.blocks_per_sequence = blocks_per_sequence(g.context);
-    info.block_bytes = g.block_bytes;
-    info.workspace_bytes = g.workspace_bytes;
-    info.parameters = parameters_of(plan);
-    info.kv_format = static_cast<std::uint32_t>(g.kv_format);
-    info.weight_format = static_cast<std::uint32_t>(main_format(plan));
-    info.bos_id = model.config.bos_id.value_or(ct::kNoToken);
-    info.n_stop = static_cast<std::uint32_t>(model.config.eos_ids.size());
-    std::copy(model.config.eos_ids.begin(), model.config.eos_ids.end(), info.stop);
-    put_text(info.architecture, model.config.architecture);
-    put_text(info.name, model.config.name);
-    constexpr float kNothing = std::numeric_limits<float>::quiet_NaN();
-    info.temperature = model.config.temperature.value_or(kNothing);
-    info.top_p = model.config.top_p.value_or(kNothing);
-    info.repeat_penalty = model.config.repeat_penalty.value_or(kNothing);
-    info.top_k = model.config.top_k.value_or(0);
-    for (const RotaryTable& table : model.spec.rotary)
-        if (!table.long_frequencies.empty())
-            info.short_context = table.short_limit;
-    return info;
-}
-
 std::vector<ct::TensorEntry> tensor_entries(const Plan& plan) {
     std::vector<ct::TensorEntry> entries;
     for (const WeightLayout::Item& item : plan.layout.items) {
@@ -207,10 +164,79 @@ void write_section(ContainerWriter& out, ct::SectionType type, std::span<T> reco
     out.end_section();
 }
 
-// `progress`: of this file and all that came before it.
+// Bytes of weights that are written, of this file and all that came before it.
+using Progress = std::function<void(std::uint64_t done)>;
+
+void write_weights(ContainerWriter& out, WeightImage& image, const Model& model,
+                   const CompileOptions& options, const Progress& progress) {
+    std::uint64_t done = 0;
+    out.begin_section(ct::SectionType::Weights);
+    image.write(thread_count(options), [&](std::span<const std::byte> bytes) {
+        model.check();
+        out.write(bytes);
+        done += bytes.size();
+        progress(done);
+    });
+    out.end_section();
+}
+
+void write_shape(ContainerWriter& out, std::uint64_t total) {
+    if (total > ct::kMaxShapeBytes)
+        fail("a shape of {} bytes of weights is too large, {} are the most", total,
+             ct::kMaxShapeBytes);
+    const ct::ShapeInfo shape{total, {}};
+    write_section(out, ct::SectionType::Shape, std::span(&shape, 1));
+}
+
+}  // namespace
+
+ct::ModelInfo model_info(const Model& model, const Plan& plan) {
+    const ir::Graph& g = plan.graph;
+    ct::ModelInfo info{};
+    info.layers = g.layers;
+    if (g.share.ranks() > 1) {
+        info.tensor = g.share.tensor;
+        info.pipeline = g.share.pipeline;
+        info.rank = g.share.rank();
+    }
+    info.hidden = g.hidden;
+    if (const Attention* a = attention_of(model.spec)) {
+        info.heads = a->heads;
+        info.kv_heads = a->kv_heads;
+        info.head_dim = a->k_dim;
+    }
+    info.ffn = ffn_of(model.spec.layers.front());
+    info.vocabulary = g.vocabulary;
+    info.context = g.context;
+    info.max_rows = g.max_rows;
+    info.max_selected = g.max_selected;
+    info.max_sequences = max_sequences(g);
+    info.blocks_per_sequence = blocks_per_sequence(g.context);
+    info.block_bytes = g.block_bytes;
+    info.workspace_bytes = g.workspace_bytes;
+    info.parameters = parameters_of(plan);
+    info.kv_format = static_cast<std::uint32_t>(g.kv_format);
+    info.weight_format = static_cast<std::uint32_t>(main_format(plan));
+    info.bos_id = model.config.bos_id.value_or(ct::kNoToken);
+    info.n_stop = static_cast<std::uint32_t>(model.config.eos_ids.size());
+    std::copy(model.config.eos_ids.begin(), model.config.eos_ids.end(), info.stop);
+    put_text(info.architecture, model.config.architecture);
+    put_text(info.name, model.config.name);
+    constexpr float kNothing = std::numeric_limits<float>::quiet_NaN();
+    info.temperature = model.config.temperature.value_or(kNothing);
+    info.top_p = model.config.top_p.value_or(kNothing);
+    info.repeat_penalty = model.config.repeat_penalty.value_or(kNothing);
+    info.top_k = model.config.top_k.value_or(0);
+    for (const RotaryTable& table : model.spec.rotary)
+        if (!table.long_frequencies.empty())
+            info.short_context = table.short_limit;
+    return info;
+}
+
+namespace {
+
 CompileReport compile_one(Model& model, const CompileOptions& options, const Plan& p,
-                          const std::filesystem::path& path,
-                          const std::function<void(std::uint64_t done)>& progress) {
+                          const std::filesystem::path& path, const Progress& progress) {
     const ct::ModelInfo info = model_info(model, p);
     const auto entries = tensor_entries(p);
     const auto tokenizer = rt::serialize(model.tokenizer);
@@ -225,15 +251,10 @@ CompileReport compile_one(Model& model, const CompileOptions& options, const Pla
     write_section(out, ct::SectionType::Tensors, std::span(entries));
 
     WeightImage image(p.graph, p.layout, options.calibration ? &*options.calibration : nullptr);
-    std::uint64_t done = 0;
-    out.begin_section(ct::SectionType::Weights);
-    image.write(thread_count(options), [&](std::span<const std::byte> bytes) {
-        model.check();
-        out.write(bytes);
-        done += bytes.size();
-        progress(done);
-    });
-    out.end_section();
+    if (options.shape)
+        write_shape(out, p.layout.bytes);
+    else
+        write_weights(out, image, model, options, progress);
 
     CompileReport report;
     report.tensors = tensor_reports(p, image);

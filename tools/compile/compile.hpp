@@ -16,6 +16,7 @@
 #include "model/model.hpp"
 #include "passes/passes.hpp"
 #include "passes/weight_choice.hpp"
+#include "skald/container.hpp"
 #include "skald/isa.hpp"
 #include "split/split.hpp"
 
@@ -30,6 +31,8 @@ struct CompileOptions {
                   // trained for, at most kDefaultContext
     Split split;
     std::optional<Calibration> calibration;  // for the search of scales
+    std::optional<std::uint32_t> sequences;  // that decode together; default: kDefaultSequences
+    bool shape = false;                      // no weights are made: addresses alone
     unsigned threads = 0;                    // 0: as many as the machine has
     std::string tool_options;                // as typed, for the notes
     std::string chat;                        // the chat section; empty: none
@@ -39,6 +42,10 @@ struct CompileOptions {
 
 // Rotary table and block table grow with the context; who needs more says --context.
 inline constexpr std::uint32_t kDefaultContext = 8192;
+
+// Sequences that decode together: a row each in every step, and of the logits as well.
+inline constexpr std::uint32_t kDefaultSequences = 64;
+inline constexpr std::uint32_t kMostSequences = 4096;
 
 // A program and where its weights go, before any weight has been read.
 struct Plan {
@@ -59,12 +66,16 @@ class Planner {
 
     const Model& model_;
     const CompileOptions& options_;
-    std::uint32_t context_;
+    std::uint32_t context_ = 0;
+    std::uint32_t sequences_;
     std::uint32_t rows_;  // of a step, of every card
 };
 
 // Of a model that is not split, or of the first card.
 Plan plan(Model& model, const CompileOptions& options);
+
+// What the container says of it.
+container::ModelInfo model_info(const Model& model, const Plan& plan);
 
 struct TensorReport {
     std::string name;  // "layer 3 q|k|v"

@@ -11,6 +11,7 @@
 
 #include "backend/disassemble.hpp"
 #include "backend/gguf_writer.hpp"
+#include "backend/onnx_writer.hpp"
 #include "chat/chat_source.hpp"
 #include "check/check.hpp"
 #include "check/print.hpp"
@@ -33,10 +34,12 @@ namespace {
 constexpr int kFailed = 1, kUsage = 2;
 
 struct Arguments {
-    std::filesystem::path model, out, random, calibrate, lora, chat_template, tokenizer, explain;
+    std::filesystem::path model, out, random, shape, calibrate, lora, chat_template, tokenizer,
+        explain;
     std::optional<std::string> check;  // a text, or @FILE
     std::uint64_t seed = 1;
     std::vector<std::string> gguf;  // file, then perhaps a type
+    std::filesystem::path onnx;
     std::optional<DType> gguf_type;
     WeightChoice weights = WeightChoice::kKeep;
     std::string weights_name = "keep", kv_name = "f16";
@@ -44,7 +47,7 @@ struct Arguments {
     std::vector<TensorRule> tensors;
     std::string split_name;  // tensor=T,pipeline=P; empty: one card
     Split split;
-    std::optional<std::uint32_t> context;
+    std::optional<std::uint32_t> context, sequences;
     unsigned threads = 0;
     bool disasm = false, report = false, json = false, list = false;
     std::vector<std::string> dump;
@@ -115,6 +118,8 @@ void check_container(const Arguments& args) {
         throw CLI::ValidationError("--dump", "a compiled model has no passes");
     if (args.check)
         throw CLI::ValidationError("--check", "needs the model that was compiled");
+    if (!args.onnx.empty())
+        throw CLI::ValidationError("--write-onnx", "needs the model that was compiled");
 }
 
 CompileOptions options_of(const Arguments& args) {
@@ -124,6 +129,8 @@ CompileOptions options_of(const Arguments& args) {
     options.kv = args.kv_name == "int8" ? isa::KvFormat::I8 : isa::KvFormat::F16;
     options.context = args.context;
     options.split = args.split;
+    options.sequences = args.sequences;
+    options.shape = !args.shape.empty();
     options.threads = args.threads;
     options.tool_options = fmt::format("--weights {}", args.weights_name);
     for (const std::string& rule : args.tensor_names)
@@ -131,6 +138,10 @@ CompileOptions options_of(const Arguments& args) {
     options.tool_options += fmt::format(" --kv {}", args.kv_name);
     if (!args.random.empty())
         options.tool_options += fmt::format(" --random --seed {}", args.seed);
+    if (options.shape)
+        options.tool_options += " --shape";
+    if (args.sequences)
+        options.tool_options += fmt::format(" --sequences {}", *args.sequences);
     if (!args.lora.empty())
         options.tool_options +=
             fmt::format(" --lora {}", args.lora.lexically_normal().filename().string());
@@ -152,9 +163,7 @@ std::filesystem::path chat_of(const Arguments& args) {
     const auto graph = graph_at(args.model);
     if (!graph)
         return args.model;
-    if (!args.tokenizer.empty())
-        return args.tokenizer;
-    return graph->has_parent_path() ? graph->parent_path() : ".";
+    return args.tokenizer.empty() ? folder_of(*graph) : args.tokenizer;
 }
 
 // A template that was asked for must be good; one that comes with the model is left out if not.
@@ -280,19 +289,21 @@ bool dumps(const Arguments& args, std::string_view what) {
     return std::ranges::find(args.dump, what) != args.dump.end();
 }
 
-Model load_graph_of(const Arguments& args, const std::filesystem::path& path) {
+Model load_graph_of(const Arguments& args, const GraphFiles& files) {
     GraphOptions options;
     options.tokenizer = args.tokenizer;
     if (dumps(args, "import"))
         options.imported = [](const std::string& text) { fmt::print("-- import\n{}", text); };
     if (dumps(args, "raise"))
         options.raised = [](const std::string& text) { fmt::print("-- raise\n{}", text); };
-    return load_graph(path, options);
+    return load_graph(files, options);
 }
 
 Model load(const Arguments& args) {
     if (!args.random.empty())
         return load_random(args.random, args.seed);
+    if (!args.shape.empty())
+        return load_random(args.shape, args.seed);
     const auto graph = graph_at(args.model);
     return graph ? load_graph_of(args, *graph) : load_model(args.model, args.lora);
 }
@@ -314,6 +325,8 @@ void compile_model(const Arguments& args, Model& model) {
         write_gguf(model, args.gguf_type, thread_count(options), args.gguf.front(),
                    options.calibration ? &*options.calibration : nullptr);
     }
+    if (!args.onnx.empty())
+        write_onnx(model, args.onnx);
     options.chat = chat_section(args, model);
     if (!args.out.empty() || args.check)
         return compile_and_print(args, model, options);
@@ -384,10 +397,14 @@ void parse_split_name(Arguments& args) {
 }
 
 void check_source(Arguments& args) {
-    if (args.model.empty() == args.random.empty())
-        throw CLI::ValidationError("MODEL", "one model is needed: MODEL or --random CONFIG.json");
-    if (!args.lora.empty() && !args.random.empty())
+    const int sources = !args.model.empty() + !args.random.empty() + !args.shape.empty();
+    if (sources != 1)
+        throw CLI::ValidationError(
+            "MODEL", "one model is needed: MODEL, --random CONFIG.json or --shape CONFIG.json");
+    if (!args.lora.empty() && args.model.empty())
         throw CLI::ValidationError("--lora", "needs MODEL: random weights have no adapters");
+    if (!args.shape.empty() && (args.check || args.report || !args.calibrate.empty()))
+        throw CLI::ValidationError("--shape", "has no weights to check, report or calibrate");
     if (!args.lora.empty() && graph_at(args.model))
         throw CLI::ValidationError("--lora", "an adapter is merged into a checkpoint, not a graph");
     if (!args.tokenizer.empty() && (args.model.empty() || !graph_at(args.model)))
@@ -420,7 +437,7 @@ std::filesystem::path lost_for(const Arguments& args, const std::filesystem::pat
         return {};
     const std::filesystem::path target = file_of(out);
     for (const std::filesystem::path& source :
-         {args.model, args.random, args.calibrate, args.lora, args.chat_template})
+         {args.model, args.random, args.shape, args.calibrate, args.lora, args.chat_template})
         if (!source.empty() && file_of(source) == target)
             return source;
     const bool in_model = !args.model.empty() && file_of(args.model) == target.parent_path();
@@ -430,11 +447,24 @@ std::filesystem::path lost_for(const Arguments& args, const std::filesystem::pat
 // Outputs are renamed into place at the end, over whatever has the name.
 void check_outputs(const Arguments& args) {
     const std::filesystem::path gguf = args.gguf.empty() ? "" : args.gguf.front();
-    for (const auto& [option, out] : {std::pair("-o", args.out), {"--write-gguf", gguf}})
+    const std::filesystem::path beside =
+        args.onnx.empty() ? "" : std::filesystem::path(args.onnx.string() + ".data");
+    const std::vector<std::pair<const char*, std::filesystem::path>> outputs{
+        {"-o", args.out},
+        {"--write-gguf", gguf},
+        {"--write-onnx", args.onnx},
+        {"--write-onnx", beside}};
+    for (const auto& [option, out] : outputs)
         if (const auto lost = lost_for(args, out); !lost.empty())
             throw CLI::ValidationError(option, lost.string() + " is read, it would be replaced");
-    if (!gguf.empty() && !args.out.empty() && file_of(gguf) == file_of(args.out))
-        throw CLI::ValidationError("--write-gguf", gguf.string() + " is what -o writes");
+    for (std::size_t i = 0; i < outputs.size(); ++i)
+        for (std::size_t earlier = 0; earlier < i; ++earlier) {
+            const auto& [option, out] = outputs[i];
+            const auto& [other, name] = outputs[earlier];
+            if (!out.empty() && !name.empty() && file_of(out) == file_of(name))
+                throw CLI::ValidationError(
+                    option, fmt::format("{} is what {} writes", out.string(), other));
+        }
 }
 
 void check_dump(const Arguments& args) {
@@ -462,12 +492,16 @@ void check_results(const Arguments& args) {
         throw CLI::ValidationError("--chat-template", "needs -o");
     if (!args.gguf.empty())
         return;
+    if (!args.onnx.empty() && args.calibrate.empty())
+        return;
     if (!args.calibrate.empty())
         throw CLI::ValidationError("--calibrate",
                                    "needs -o or --write-gguf: it only changes weights");
     if (!args.disasm && args.dump.empty())
         throw CLI::ValidationError(
-            "-o", "is required unless --check, --write-gguf, --disasm or --dump says what to do");
+            "-o",
+            "is required unless --check, --write-gguf, --write-onnx, --disasm or --dump says what "
+            "to do");
 }
 
 Arguments parse(CLI::App& app, int argc, char** argv) {
@@ -493,6 +527,10 @@ Arguments parse(CLI::App& app, int argc, char** argv) {
     auto* random = app.add_option("--random", args.random,
                                   "instead of MODEL: random weights in the shape of a config.json")
                        ->check(console::file_name());
+    app.add_option("--shape", args.shape,
+                   "instead of MODEL: the shape of a config.json, with addresses and no weights: "
+                   "nothing but times can be had of it (llm-chip run)")
+        ->check(console::file_name());
     app.add_option("--seed", args.seed, "of the random weights, below 2^32")
         ->transform(console::whole_number<std::uint32_t>())
         ->capture_default_str()
@@ -504,6 +542,10 @@ Arguments parse(CLI::App& app, int argc, char** argv) {
            "whole blocks, as f32 with the same numbers")
         ->expected(1, 2)
         ->check(console::file_name().application_index(0));
+    app.add_option("--write-onnx", args.onnx,
+                   "FILE: the model in floats as an ONNX graph, ids of tokens in, logits out; "
+                   "much of weights lies in FILE.data beside it")
+        ->check(console::file_name());
     app.add_option("-o,--output", args.out, "the compiled model to write (OUT.skald)")
         ->check(console::file_name());
     app.add_option("--weights", args.weights_name,
@@ -546,6 +588,9 @@ Arguments parse(CLI::App& app, int argc, char** argv) {
            "--dump and --disasm are of rank 0")
         ->type_name("SPLIT")
         ->check(console::not_empty("the split"));
+    app.add_option("--sequences", args.sequences,
+                   fmt::format("that can decode together (default: {})", kDefaultSequences))
+        ->transform(console::whole_number(1, kMostSequences));
     app.add_option("--threads", args.threads, "threads that convert weights (default: all)")
         ->transform(console::whole_number(1, 256));
     app.add_option(
@@ -574,7 +619,8 @@ Arguments parse(CLI::App& app, int argc, char** argv) {
         "  llm-compile folder -o model.skald --lora adapter\n"
         "  llm-compile --list\n"
         "  llm-compile folder -o model.skald --chat-template chat.jinja\n"
-        "  llm-compile --random config.json -o random.skald --write-gguf random.gguf q8_0");
+        "  llm-compile --random config.json -o random.skald --write-gguf random.gguf q8_0\n"
+        "  llm-compile --shape config.json --weights int4 -o shape.skald");
     app.parse(argc, argv);
     if (args.list || !args.explain.empty())
         return args;

@@ -13,8 +13,7 @@ namespace {
 // Rows of one step: hundreds, so that a weight decoded once serves many rows of a prompt. The
 // workspace of large models bounds them, card memory being for weights and caches.
 constexpr std::uint32_t kMaxRows = 512;
-constexpr std::uint64_t kMaxWorkspace = 256u << 20;
-constexpr std::uint32_t kMaxSelected = 64;  // sequences that decode together
+constexpr std::uint64_t kMaxWorkspace = 256u << 20, kNoLimit = std::uint64_t{1} << 48;
 
 // The history's row in bytes must fit an operand's pitch, which counts 16 bytes in 16 bits.
 constexpr std::uint32_t kContextUnit = 4;
@@ -48,18 +47,23 @@ void check_cache(const Model& model, isa::KvFormat format) {
 }  // namespace
 
 Planner::Planner(Model& model, const CompileOptions& options)
-    : model_(model), options_(options), rows_(kMaxRows) {
+    : model_(model),
+      options_(options),
+      sequences_(options.sequences.value_or(kDefaultSequences)),
+      rows_(std::max(kMaxRows, sequences_)) {
     choose_formats(model.spec, {options.weights, options.tensors}, model.config.source);
     check_cache(model, options.kv);
     context_ = choose_context(model, options);
     // Cards of one stage differ in nothing that takes room.
     if (options.split.ranks() > 1)
         for (std::uint32_t stage = 0; stage < options.split.pipeline; ++stage)
-            rows_ = std::min(rows_, graph(stage * options.split.tensor, kMaxRows, false).max_rows);
+            rows_ = std::min(rows_, graph(stage * options.split.tensor, rows_, false).max_rows);
 }
 
 ir::Graph Planner::graph(std::uint32_t rank, std::uint32_t rows, bool tell) const {
-    const PassOptions passes{rows, kMaxSelected, kMaxWorkspace};
+    // Each sequence has a row in every step, whatever workspace that takes.
+    const PassOptions passes{rows, sequences_,
+                             sequences_ > kDefaultSequences ? kNoLimit : kMaxWorkspace};
     const Share share = options_.split.share(rank);
     ir::Graph g = ir::build(
         share.ranks() == 1 ? model_.spec : share_of(model_.spec, share, model_.config.source),

@@ -67,7 +67,8 @@ rt::ModelImage image_of(const rt::Container& container, const CardChoice& choice
     return {container.model(),
             container.program(),
             container.weights(),
-            {container.file(), container.weights_offset(), !choice.local}};
+            {container.file(), container.weights_offset(), !choice.local},
+            container.is_shape() ? container.weight_bytes() : 0};
 }
 
 }  // namespace skald::local

@@ -36,6 +36,7 @@ class CardLink {
     [[nodiscard]] Interrupts& interrupts() { return interrupts_; }
 
     [[nodiscard]] std::uint32_t read(std::uint32_t offset) { return card_.reg_read(offset); }
+    void write(std::uint32_t offset, std::uint32_t value) { card_.reg_write(offset, value); }
     // A pair of registers; no other pair is read meanwhile.
     [[nodiscard]] std::uint64_t read_pair(std::uint32_t low);
 

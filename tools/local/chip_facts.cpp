@@ -8,6 +8,7 @@
 
 #include "card/model/chips.hpp"
 #include "libskald/error.hpp"
+#include "local/changed_chip.hpp"
 
 namespace skald::local {
 namespace {
@@ -83,9 +84,9 @@ std::vector<std::string> chip_names() {
     return all;
 }
 
-ChipFacts chip_facts(const std::string& name_or_file) {
+ChipFacts chip_facts(const std::string& name_or_file, const ChipChanges& changes) {
     try {
-        return describe(name_or_file, model::load_chip(name_or_file));
+        return describe(name_or_file, changed_chip(name_or_file, changes));
     } catch (const model::ProfileError& error) {
         throw rt::Error(error.what(), EINVAL);
     }

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "local/chip_change.hpp"
+
 namespace skald::local {
 
 struct ChipFigure {
@@ -33,6 +35,7 @@ struct ChipFacts {
 
 [[nodiscard]] std::vector<std::string> chip_names();
 // Throws rt::Error.
-[[nodiscard]] ChipFacts chip_facts(const std::string& name_or_file);
+[[nodiscard]] ChipFacts chip_facts(const std::string& name_or_file,
+                                   const ChipChanges& changes = {});
 
 }  // namespace skald::local

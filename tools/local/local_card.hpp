@@ -7,6 +7,7 @@
 #include <string>
 
 #include "libskald/device.hpp"
+#include "local/chip_change.hpp"
 #include "local/model_log.hpp"
 
 namespace skald::card {
@@ -21,6 +22,8 @@ struct LocalOptions {
     std::string simd = "auto";     // "scalar", "avx2", "avx512", "amx"; auto: the best there is
     unsigned threads = 0;          // 0: all cores
     std::string chip = "sk1";      // whose time and energy are counted: a name, a file, "off": none
+    ChipChanges changes;           // figures that it has otherwise
+    NumberWidths widths;           // of the numbers that it is given
     bool timing_only = false;      // nothing is computed, and models come without their weights
     card::Links* links = nullptr;  // to other cards of this process; outlives the card
     const ModelLog* log = nullptr;            // hears of what the modelled chip does

@@ -13,6 +13,7 @@
 
 #include "card/model/chips.hpp"
 #include "libskald/error.hpp"
+#include "local/changed_chip.hpp"
 #include "skald/page_table.h"
 
 namespace skald::local {
@@ -29,19 +30,27 @@ std::uint32_t free_id(const Map& used, std::uint32_t limit, const char* what) {
     throw rt::Error(fmt::format("the card has no {} left (of {})", what, limit), EUSERS);
 }
 
+std::shared_ptr<const card::model::Chip> chip_of(const LocalOptions& options) {
+    if (options.chip == card::model::kNoChip)
+        return nullptr;
+    const NumberWidths& widths = options.widths;
+    auto chip = std::make_shared<card::model::Chip>(
+        changed_chip(options.chip, options.changes),
+        card::model::Widths{widths.weights, widths.kv, widths.activations, widths.products,
+                            widths.unpacked});
+    if (options.log != nullptr)
+        chip->observer = options.log->observer();
+    return chip;
+}
+
 card::CardOptions card_options(const LocalOptions& options) {
     card::CardOptions card;
     if (!card::parse_simd(options.simd, card.simd))
         throw rt::Error(fmt::format("no such SIMD path: {}", options.simd), EINVAL);
     card.threads = options.threads;
     try {
-        card.chip = card::model::choose_chip(options.chip);
+        card.chip = chip_of(options);
         card.timing_only = options.timing_only;
-        if (options.log != nullptr && card.chip != nullptr) {
-            auto heard = std::make_shared<card::model::Chip>(*card.chip);
-            heard->observer = options.log->observer();
-            card.chip = std::move(heard);
-        }
         if (card.timing_only && card.chip == nullptr)
             throw rt::Error("a run of which only times are wanted needs a chip to model", EINVAL);
     } catch (const card::model::ProfileError& error) {
@@ -120,6 +129,34 @@ drm_skald_query_usage LocalDevice::usage() {
     answer.clients = 1;
     answer.vms = static_cast<std::uint32_t>(vms_.size());
     answer.queues = static_cast<std::uint32_t>(queues_.size());
+    return answer;
+}
+
+std::optional<drm_skald_query_model> LocalDevice::model() {
+    if ((info_.caps & SKALD_CAP_MODEL) == 0)
+        return std::nullopt;
+    const std::scoped_lock guard(lock_);  // one sample at a time
+    card_.write(SKALD_REG_MODEL_SAMPLE, 0);
+    drm_skald_query_model answer{};
+    for (std::uint32_t i = 0; i + 1 < sizeof answer.name; ++i)
+        answer.name[i] =
+            static_cast<char>(card_.read(SKALD_REG_MODEL_NAME0 + i / 4 * 4) >> i % 4 * 8);
+    answer.flags = card_.read(SKALD_REG_MODEL_FLAGS) & SKALD_MODEL_ENERGY;
+    answer.idle_mw = card_.read(SKALD_REG_MODEL_IDLE_MW);
+    answer.rated_mw = card_.read(SKALD_REG_MODEL_RATED_MW);
+    answer.time_ns = card_.read_pair(SKALD_REG_MODEL_TIME_LO);
+    answer.memory_ns = card_.read_pair(SKALD_REG_MODEL_MEMORY_LO);
+    answer.vector_ns = card_.read_pair(SKALD_REG_MODEL_VECTOR_LO);
+    answer.matrix_ns = card_.read_pair(SKALD_REG_MODEL_MATRIX_LO);
+    answer.attention_ns = card_.read_pair(SKALD_REG_MODEL_ATTENTION_LO);
+    answer.selection_ns = card_.read_pair(SKALD_REG_MODEL_SELECTION_LO);
+    answer.dram_ns = card_.read_pair(SKALD_REG_MODEL_DRAM_LO);
+    answer.dram_bytes = card_.read_pair(SKALD_REG_MODEL_BYTES_LO);
+    answer.energy_pj = card_.read_pair(SKALD_REG_MODEL_ENERGY_LO);
+    answer.jobs = card_.read_pair(SKALD_REG_MODEL_JOBS_LO);
+    answer.preemptions = card_.read_pair(SKALD_REG_MODEL_PREEMPTIONS_LO);
+    answer.apart_ns = card_.read_pair(SKALD_REG_MODEL_APART_NS_LO);
+    answer.apart_pj = card_.read_pair(SKALD_REG_MODEL_APART_PJ_LO);
     return answer;
 }
 

@@ -32,6 +32,7 @@ class LocalDevice final : public rt::Device {
     [[nodiscard]] drm_skald_query_firmware firmware() override;
     [[nodiscard]] drm_skald_query_usage usage() override;
     [[nodiscard]] drm_skald_query_clock clock() override;
+    [[nodiscard]] std::optional<drm_skald_query_model> model() override;
     [[nodiscard]] std::string modelled_chip() const override { return chip_; }
     [[nodiscard]] bool timing_only() const override { return timing_only_; }
     [[nodiscard]] bool linked() const override { return linked_; }

@@ -102,6 +102,8 @@ void LocalQueue::write_entry(const Job& job) {
     entry.program_va = job.job.program_va;
     entry.args_va = job.job.args_va;
     entry.profile_va = job.job.profile_va;
+    if ((job.job.flags & DRM_SKALD_JOB_PROFILE_MODEL) != 0)
+        entry.profile_va |= SKALD_PROFILE_MODEL;
     entry.time_budget = job.job.time_budget_ns == 0 ? kDefaultBudgetNs : job.job.time_budget_ns;
     entry.loop_budget = job.job.loop_budget;
     entry.program_ops = job.job.program_ops;

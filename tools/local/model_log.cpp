@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <deque>
 #include <iterator>
 
 #include "card/model/chip.hpp"
@@ -16,6 +17,13 @@ static_assert(ModelLog::kBounds == model::kBounds && ModelLog::kParts == model::
 
 constexpr std::string_view kEngines[] = {"sequencer", "memory",    "vector",    "matrix",
                                          "vector",    "attention", "selection", "link"};
+
+std::optional<std::uint64_t> experts_of(const model::Retired& micro_op) {
+    const bool product = isa::find_op(micro_op.op.opcode)->engine == isa::Engine::Matrix;
+    if (!product || (micro_op.op.flags & isa::kFlagGrouped) == 0)
+        return std::nullopt;
+    return micro_op.counts.experts;
+}
 
 }  // namespace
 
@@ -34,16 +42,28 @@ class ModelLog::Listener final : public model::Observer {
             sums.energy[part] += timing.energy[part];
         const isa::OpInfo& info = *isa::find_op(micro_op.op.opcode);
         // What the sequencer does by itself between two steps has no time of its own.
-        if (keep_ && info.costs && micro_op.counts.rows != 0)
-            slices.push_back({info.name, kEngines[static_cast<std::size_t>(info.engine)],
-                              model::name(timing.bound), micro_op.op_index, timing.issued,
-                              timing.begin, timing.end, timing.moved, micro_op.counts.rows,
-                              timing.dram_bytes});
+        if (!keep_ || !info.costs || micro_op.counts.rows == 0)
+            return;
+        const isa::Work work = info.work(micro_op.op, micro_op.counts);
+        slices.push_back({info.name, kEngines[static_cast<std::size_t>(info.engine)],
+                          model::name(timing.bound), micro_op.op_index, timing.issued, timing.begin,
+                          timing.end, timing.moved, micro_op.counts.rows, timing.dram_bytes,
+                          work.macs, work.weights + work.kv, experts_of(micro_op)});
+    }
+
+    std::optional<std::uint64_t> experts() override {
+        const std::scoped_lock guard(lock_);
+        if (routing.empty())
+            return std::nullopt;
+        const std::uint64_t next = routing.front();
+        routing.pop_front();
+        return next;
     }
 
     mutable std::mutex lock_;  // of what follows
     Sums sums;
     std::vector<ModelSlice> slices;
+    std::deque<std::uint64_t> routing;  // of products to come
 
   private:
     const bool keep_;
@@ -73,6 +93,14 @@ ModelLog::Sums ModelLog::sums() const {
 std::vector<ModelSlice> ModelLog::slices() const {
     const std::scoped_lock guard(listener_->lock_);
     return listener_->slices;
+}
+
+void ModelLog::route_as(const std::vector<ModelSlice>& run) {
+    const std::scoped_lock guard(listener_->lock_);
+    listener_->routing.clear();
+    for (const ModelSlice& slice : run)
+        if (slice.experts)
+            listener_->routing.push_back(*slice.experts);
 }
 
 std::shared_ptr<model::Observer> ModelLog::observer() const {

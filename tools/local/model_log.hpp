@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,9 @@ struct ModelSlice {
     std::uint32_t op_index = 0;
     std::uint64_t issued = 0, begin = 0, end = 0, moved = 0;
     std::uint64_t rows = 0, dram_bytes = 0;
+    std::uint64_t macs = 0;
+    std::uint64_t read_bytes = 0;  // of weights and cache, wherever they lie; of the ISA's width
+    std::optional<std::uint64_t> experts;  // that have rows, of a product of experts
 
     bool operator==(const ModelSlice&) const = default;
 };
@@ -49,6 +53,9 @@ class ModelLog {
     void begin();
     [[nodiscard]] Sums sums() const;
     [[nodiscard]] std::vector<ModelSlice> slices() const;
+    // A run of which nothing is computed routes as this one did: as many experts in each product,
+    // in turn, instead of those that would be drawn.
+    void route_as(const std::vector<ModelSlice>& run);
     // For the card.
     [[nodiscard]] std::shared_ptr<card::model::Observer> observer() const;
 

@@ -119,7 +119,8 @@ int generate(const Options& options, const Loaded& loaded) {
     if (output.closed())
         return kExitDone;
     if (options.profile)
-        console::say("{}", profile_table(model.program(), session.profile()));
+        console::say("{}",
+                     profile_table(model.program(), session.profile(), session.profile_model()));
     console::say("{}", timings(report));
     if (report.result.reason == rt::StopReason::kCancelled)
         return kExitSignal + interruption.signal();

@@ -159,7 +159,7 @@ int generate_batch(const Options& options, const Loaded& loaded) {
     if (output.output().closed())
         return kExitDone;
     if (options.profile)
-        console::say("{}", profile_table(model.program(), batch.profile()));
+        console::say("{}", profile_table(model.program(), batch.profile(), batch.profile_model()));
     console::say("{}", timings(report));
     if (std::ranges::any_of(results, [](const rt::GenerateResult& r) {
             return r.reason == rt::StopReason::kCancelled;

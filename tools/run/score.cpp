@@ -108,7 +108,8 @@ int score(const Options& options, const Loaded& loaded) {
         output.write(fmt::format("nll {:.4f} per token, perplexity {:.3f}, over {} tokens\n",
                                  report.nll, std::exp(report.nll), report.tokens));
     if (options.profile)
-        console::say("{}", profile_table(model.program(), session.profile()));
+        console::say("{}",
+                     profile_table(model.program(), session.profile(), session.profile_model()));
     console::say("{}", timings(report));
     return report.interrupted ? kExitSignal + interruption.signal() : kExitDone;
 }

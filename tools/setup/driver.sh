@@ -15,6 +15,7 @@ mirror() {
         [[ ! -L $file || -e $file ]] || rm "$file"
     done
     for file in "$SKALD_ROOT"/driver/*; do
+        [[ -f $file ]] || continue
         [[ -e $TREE/${file##*/} ]] || ln -s "$file" "$TREE/"
     done
 }

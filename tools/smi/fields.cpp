@@ -31,6 +31,16 @@ Value answered(const CardStatus& card, Get get) {
     return card.error.empty() ? Value(get(card)) : Value();
 }
 
+// What only a card tells that models a chip.
+template <class Get>
+Value modelled(const CardStatus& card, Get get) {
+    return card.model ? Value(get(*card.model)) : Value();
+}
+
+double ms(std::uint64_t ns) {
+    return static_cast<double>(ns) * 1e-6;
+}
+
 std::uint64_t mib(std::uint64_t bytes) {
     return bytes >> 20;
 }
@@ -43,6 +53,7 @@ Value now(const CardStatus&) {
 }
 
 using S = CardStatus;
+using M = drm_skald_query_model;
 constexpr std::array kCardFields = {
     CardField{"timestamp", "", "local time of the look", now},
     CardField{"index", "", "N of /dev/accel/accelN",
@@ -79,6 +90,33 @@ constexpr std::array kCardFields = {
     CardField{"utilisation", "%",
               "time the engine was busy since the last look, by jobs that ended",
               [](const S& c) { return known(c.utilisation); }},
+    CardField{"chip.name", "", "the modelled chip: whose time and energy are counted",
+              [](const S& c) { return modelled(c, [](const M& m) { return chip_name(m); }); }},
+    CardField{"chip.time", "ms", "modelled time of all runs since the card was reset",
+              [](const S& c) { return modelled(c, [](const M& m) { return ms(m.time_ns); }); }},
+    CardField{"chip.busy.matrix", "ms", "of it the array worked",
+              [](const S& c) { return modelled(c, [](const M& m) { return ms(m.matrix_ns); }); }},
+    CardField{"chip.busy.vector", "ms", "the vector unit",
+              [](const S& c) { return modelled(c, [](const M& m) { return ms(m.vector_ns); }); }},
+    CardField{
+        "chip.busy.attention", "ms", "attention",
+        [](const S& c) { return modelled(c, [](const M& m) { return ms(m.attention_ns); }); }},
+    CardField{
+        "chip.busy.selection", "ms", "selection",
+        [](const S& c) { return modelled(c, [](const M& m) { return ms(m.selection_ns); }); }},
+    CardField{"chip.busy.memory", "ms", "copies",
+              [](const S& c) { return modelled(c, [](const M& m) { return ms(m.memory_ns); }); }},
+    CardField{"chip.busy.dram", "ms", "the channel of its memory",
+              [](const S& c) { return modelled(c, [](const M& m) { return ms(m.dram_ns); }); }},
+    CardField{"chip.energy", "mJ", "modelled energy of all runs since the card was reset",
+              [](const S& c) {
+                  const auto joules = c.model ? energy_j(*c.model) : std::nullopt;
+                  return joules ? Value(*joules * 1e3) : Value();
+              }},
+    CardField{"chip.preemptions", "", "of jobs, whose cost is apart",
+              [](const S& c) { return modelled(c, [](const M& m) { return m.preemptions; }); }},
+    CardField{"chip.apart", "ms", "modelled time of jobs and preemptions besides",
+              [](const S& c) { return modelled(c, [](const M& m) { return ms(m.apart_ns); }); }},
     CardField{"power.draw", "W", "by the card's sensor",
               [](const S& c) { return known(c.files.power_w); }},
     CardField{"energy", "J", "since the card started, by the card's sensor",

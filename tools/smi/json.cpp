@@ -32,6 +32,23 @@ json client_json(const Client& client) {
             {"utilisation_percent", known(client.utilisation)}};
 }
 
+json model_json(const drm_skald_query_model& model) {
+    return {{"chip", chip_name(model)},
+            {"time_ns", model.time_ns},
+            {"busy_ns",
+             {{"memory", model.memory_ns},
+              {"vector", model.vector_ns},
+              {"matrix", model.matrix_ns},
+              {"attention", model.attention_ns},
+              {"selection", model.selection_ns},
+              {"dram", model.dram_ns}}},
+            {"dram_bytes", model.dram_bytes},
+            {"energy_j", known(energy_j(model))},
+            {"jobs", model.jobs},
+            {"preemptions", model.preemptions},
+            {"apart_ns", model.apart_ns}};
+}
+
 json card_json(const CardStatus& card) {
     json out = {
         {"index", card.node.path.empty() ? json() : json(card.node.index)},
@@ -68,6 +85,7 @@ json card_json(const CardStatus& card) {
                 {"engine_threads", card.device.engine_threads},
                 {"device_abi", fmt::format("{}.{}", card.device.device_abi >> 16,
                                            card.device.device_abi & 0xffff)},
+                {"model", card.model ? model_json(*card.model) : json()},
                 {"hidden_clients", card.hidden_clients()},
                 {"clients", json::array()}});
     for (const Client& client : card.clients)

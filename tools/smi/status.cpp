@@ -2,7 +2,9 @@
 // Queries through the runtime. The file this program opens is not counted as a client.
 #include "smi/status.hpp"
 
+#include <algorithm>
 #include <cerrno>
+#include <iterator>
 #include <set>
 
 #include "libskald/card_list.hpp"
@@ -20,6 +22,7 @@ CardStatus read_card(rt::Os& os, const rt::CardNode& node, const std::vector<Cli
         card.device = device.info();
         card.firmware = device.firmware();
         card.usage = device.usage();
+        card.model = device.model();
     } catch (const rt::Error& error) {
         card.error = error.what();
         card.error_code = error.code();
@@ -31,6 +34,16 @@ CardStatus read_card(rt::Os& os, const rt::CardNode& node, const std::vector<Cli
 }
 
 }  // namespace
+
+std::string chip_name(const drm_skald_query_model& model) {
+    return {std::begin(model.name), std::ranges::find(model.name, '\0')};
+}
+
+std::optional<double> energy_j(const drm_skald_query_model& model) {
+    if ((model.flags & DRM_SKALD_MODEL_ENERGY) == 0)
+        return std::nullopt;
+    return static_cast<double>(model.energy_pj) * 1e-12;
+}
 
 std::uint64_t CardStatus::hidden_clients() const {
     std::set<std::uint64_t> seen;  // processes may share a file

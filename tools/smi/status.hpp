@@ -22,6 +22,7 @@ struct CardStatus {
     drm_skald_query_device device{};
     drm_skald_query_firmware firmware{};
     drm_skald_query_usage usage{};
+    std::optional<drm_skald_query_model> model;  // of the chip, if one is modelled
     CardFiles files;
     std::vector<Client> clients;
     std::optional<double> utilisation;  // percent of the engine
@@ -30,6 +31,10 @@ struct CardStatus {
     // not count.
     [[nodiscard]] std::uint64_t hidden_clients() const;
 };
+
+// Of the modelled chip. Joules: none where its energies are not known.
+[[nodiscard]] std::string chip_name(const drm_skald_query_model& model);
+[[nodiscard]] std::optional<double> energy_j(const drm_skald_query_model& model);
 
 inline constexpr const char* kCardName = "Skald SK1";
 

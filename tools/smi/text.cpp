@@ -45,6 +45,25 @@ void add_card(std::string& out, const CardStatus& card) {
                    rt::simd_name(card.device.engine_simd));
 }
 
+// Shares of the modelled time; engines work beside each other.
+void add_chip(std::string& out, const CardStatus& card) {
+    if (!card.model)
+        return;
+    const drm_skald_query_model& model = *card.model;
+    const auto share = [&](std::uint64_t ns) {
+        return model.time_ns == 0 ? std::string("-")
+                                  : fmt::format("{:.0f} %", 100.0 * static_cast<double>(ns) /
+                                                                static_cast<double>(model.time_ns));
+    };
+    const auto joules = energy_j(model);
+    fmt::format_to(std::back_inserter(out),
+                   "{:<5} {:<20} {:>12.3f} ms {:>7} {:>7} {:>9} {:>9} {:>7} {:>7} {:>13}\n",
+                   index_text(card), chip_name(model), static_cast<double>(model.time_ns) * 1e-6,
+                   share(model.matrix_ns), share(model.vector_ns), share(model.attention_ns),
+                   share(model.selection_ns), share(model.memory_ns), share(model.dram_ns),
+                   joules ? fmt::format("{:.3f} mJ", *joules * 1e3) : "N/A");
+}
+
 void add_client(std::string& out, const CardStatus& card, const Client& client) {
     fmt::format_to(std::back_inserter(out),
                    "{:<5} {:>8} {:<16} {:>8} KiB {:>10} KiB {:>11.3f} s {:>6}\n", index_text(card),
@@ -74,6 +93,13 @@ std::string table(std::span<const CardStatus> cards) {
                     "spaces", "resets", "link", "engine");
     for (const CardStatus& card : cards)
         add_card(out, card);
+    if (std::ranges::any_of(cards, [](const CardStatus& card) { return card.model.has_value(); }))
+        fmt::format_to(std::back_inserter(out),
+                       "\n{:<5} {:<20} {:>15} {:>7} {:>7} {:>9} {:>9} {:>7} {:>7} {:>13}\n", "card",
+                       "modelled chip", "its time", "array", "vector", "attention", "selection",
+                       "copies", "dram", "energy");
+    for (const CardStatus& card : cards)
+        add_chip(out, card);
     fmt::format_to(std::back_inserter(out), "\n{:<5} {:>8} {:<16} {:>12} {:>14} {:>13} {:>6}\n",
                    "card", "pid", "client", "card memory", "system memory", "engine time", "util");
     const std::size_t before = out.size();

@@ -34,9 +34,11 @@ extern "C" {
  * 1.3: limits of what one client may take: DRM_SKALD_FILE_VMS_MAX, DRM_SKALD_FILE_QUEUES_MAX,
  *	DRM_SKALD_QUEUE_JOBS_MAX, DRM_SKALD_VM_BIND_OPS_MAX; what a job may take:
  *	drm_skald_queue_create.max_job_ms.
+ * 1.4: DRM_SKALD_QUERY_MODEL, DRM_SKALD_JOB_PROFILE_MODEL; buffers in card memory can be exported;
+ *	contexts and queues are kept when the card sleeps.
  */
 #define SKALD_DRIVER_MAJOR 1
-#define SKALD_DRIVER_MINOR 3
+#define SKALD_DRIVER_MINOR 4
 
 /**
  * enum drm_skald_ioctl_id - numbers relative to DRM_COMMAND_BASE
@@ -78,12 +80,14 @@ struct drm_skald_array {
  * @DRM_SKALD_QUERY_FIRMWARE: struct drm_skald_query_firmware
  * @DRM_SKALD_QUERY_USAGE: struct drm_skald_query_usage
  * @DRM_SKALD_QUERY_CLOCK: struct drm_skald_query_clock; EOPNOTSUPP if the card has no clock
+ * @DRM_SKALD_QUERY_MODEL: struct drm_skald_query_model; EOPNOTSUPP if the card models no chip
  */
 enum drm_skald_query_type {
 	DRM_SKALD_QUERY_DEVICE = 0,
 	DRM_SKALD_QUERY_FIRMWARE,
 	DRM_SKALD_QUERY_USAGE,
 	DRM_SKALD_QUERY_CLOCK,
+	DRM_SKALD_QUERY_MODEL,
 };
 
 /**
@@ -151,7 +155,41 @@ struct drm_skald_query_clock {
 	__s64 after_ns;  /** @after_ns: CLOCK_MONOTONIC */
 };
 
-/* Card memory, 2 MiB blocks; mmap goes through BAR4, write-combined. */
+/* The energies of the chip are known; without it only some of them are counted. */
+#define DRM_SKALD_MODEL_ENERGY (1 << 0)
+
+/**
+ * struct drm_skald_query_model - the chip whose time and energy the card counts
+ *
+ * Counters since the card was reset, all of one moment: the last token boundary or end of a job.
+ * Times are the chip's, not this machine's. Since 1.4
+ */
+struct drm_skald_query_model {
+	char name[64];        /** @name: of its profile, zero-terminated */
+	__u32 flags;          /** @flags: DRM_SKALD_MODEL_ENERGY or 0 */
+	__u32 pad;            /** @pad: 0 */
+	__u32 idle_mw;        /** @idle_mw: what it draws when idle; 0: not known */
+	__u32 rated_mw;       /** @rated_mw: what it may draw; 0: not known */
+	__u64 time_ns;        /** @time_ns: of all runs, one after the other */
+	__u64 memory_ns;      /** @memory_ns: that its engines were busy: copies */
+	__u64 vector_ns;      /** @vector_ns: vector unit */
+	__u64 matrix_ns;      /** @matrix_ns: array */
+	__u64 attention_ns;   /** @attention_ns: attention */
+	__u64 selection_ns;   /** @selection_ns: selection */
+	__u64 dram_ns;        /** @dram_ns: the same of its memory's channel */
+	__u64 dram_bytes;     /** @dram_bytes: to and from that memory */
+	__u64 energy_pj;      /** @energy_pj: drawn in @time_ns */
+	__u64 jobs;           /** @jobs: that have ended */
+	__u64 preemptions;    /** @preemptions: of jobs */
+	/** @apart_ns: what @jobs and @preemptions took besides, which is in no run's time */
+	__u64 apart_ns;
+	__u64 apart_pj;       /** @apart_pj: what they drew */
+};
+
+/*
+ * Card memory, 2 MiB blocks; mmap goes through BAR4, write-combined. Exported as a dma-buf it can
+ * be mapped, and imported by other files of the same card, since 1.4; other devices cannot.
+ */
 #define DRM_SKALD_BO_CARD (1 << 0)
 /* System memory, cached, 4 KiB pages; only COPY, semaphores and token rings reach it. */
 #define DRM_SKALD_BO_SYSTEM (1 << 1)
@@ -403,6 +441,9 @@ struct drm_skald_queue_query {
 	__u64 progress;
 };
 
+/* At @profile_va there are struct skald_profile_model behind the others: SKALD_PROFILE_MODEL. */
+#define DRM_SKALD_JOB_PROFILE_MODEL (1 << 0)
+
 /**
  * struct drm_skald_job - one job; addresses are virtual in the queue's VM
  * @program_va: micro-ops, 64-byte aligned
@@ -412,7 +453,8 @@ struct drm_skald_queue_query {
  *	default of 1 s; at most three quarters of the queue's max_job_ms
  * @loop_budget: backward branches allowed; 0: the card's default
  * @program_ops: micro-ops, 1..65536
- * @flags: 0
+ * @flags: 0 or DRM_SKALD_JOB_PROFILE_MODEL (since 1.4), which takes a @profile_va and a card with
+ *	SKALD_CAP_MODEL
  */
 struct drm_skald_job {
 	__u64 program_va;
@@ -572,6 +614,7 @@ SKALD_UAPI_SIZE(struct drm_skald_job, 48);
 SKALD_UAPI_SIZE(struct drm_skald_submit, 40);
 SKALD_UAPI_SIZE(struct drm_skald_wait_progress, 48);
 SKALD_UAPI_SIZE(struct drm_skald_query_clock, 24);
+SKALD_UAPI_SIZE(struct drm_skald_query_model, 184);
 SKALD_UAPI_SIZE(struct drm_skald_job_stamps, 88);
 SKALD_UAPI_SIZE(struct drm_skald_queue_stamps, 32);
 #undef SKALD_UAPI_SIZE

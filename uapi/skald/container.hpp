@@ -15,20 +15,21 @@
 namespace skald::container {
 
 inline constexpr std::uint64_t kMagic = 0x31304c444c414b53ull;  // "SKALDL01"
-inline constexpr std::uint32_t kVersion = 1u << 16 | 1;         // major << 16 | minor
-// A file has the lowest version that has all it uses: 1.0 unless it has a Chat section.
-inline constexpr std::uint32_t kVersion1_0 = 1u << 16 | 0, kVersionOfChat = 1u << 16 | 1;
+inline constexpr std::uint32_t kVersion = 1u << 16 | 2;         // major << 16 | minor
+// A file has the lowest version that has all it uses: 1.0 unless it has a Chat (1.1) or a Shape section (1.2).
+inline constexpr std::uint32_t kVersion1_0 = 1u << 16 | 0, kVersionOfChat = 1u << 16 | 1, kVersionOfShape = 1u << 16 | 2;
 inline constexpr std::uint64_t kSectionAlign = 4096;
 inline constexpr std::uint32_t kMaxSections = 64;
 
 enum class SectionType : std::uint32_t {
     Model = 1,      // ModelInfo; required
     Program = 2,    // MicroOp[]; required: the decoder program of uapi/doc/program.md
-    Weights = 3,    // weight image, loaded as it is at R[kWeights]; required
+    Weights = 3,    // weight image, loaded as it is at R[kWeights]; required unless there is a Shape
     Tokenizer = 4,  // skald/tokenizer.hpp; required
     Tensors = 5,    // TensorEntry[]: what lies where in the weight image
     Notes = 6,      // JSON for people: source, tool, options, quantisation error by tensor
     Chat = 7,       // JSON for programs, see below; since 1.1, only where the model has a template
+    Shape = 8,      // ShapeInfo instead of Weights: nothing but times can be had of it; since 1.2
 };
 
 // The Chat section is one JSON object in UTF-8; readers ignore members they do not know:
@@ -102,6 +103,14 @@ struct ModelInfo {
 };
 static_assert(sizeof(ModelInfo) == 512 && offsetof(ModelInfo, block_bytes) == 48);
 inline constexpr std::uint32_t kNoToken = 0xffffffffu;
+
+// A model of which only the shape is known: its weights have addresses and no values.
+struct ShapeInfo {
+    std::uint64_t weight_bytes;  // of the image that there would be
+    std::uint64_t reserved[7];   // 0
+};
+static_assert(sizeof(ShapeInfo) == 64);
+inline constexpr std::uint64_t kMaxShapeBytes = std::uint64_t{1} << 44;
 
 struct TensorEntry {
     char name[96];           // zero-terminated, as in the source where there is one

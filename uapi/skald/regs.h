@@ -35,8 +35,9 @@
  * 1.2: the control core can clear card memory (CLEAR of core.h)
  * 1.3: it learns that a queue could not be set up (QH_STATUS)
  * 1.4: ECC_CORRECTED (SKALD_CAP_ECC), jobs that fault MEMORY_ERROR
+ * 1.5: MODEL_* (SKALD_CAP_MODEL): what the modelled chip is and has done
  */
-#define SKALD_DEVICE_ABI SKALD_ABI(1, 4)
+#define SKALD_DEVICE_ABI SKALD_ABI(1, 5)
 /*
  * Mailbox commands and firmware behaviour.
  * 1.1: MEM_CLEAR, LOG_LEVEL
@@ -86,7 +87,37 @@
 	X(CLOCK_HI, 0x19c, RO, 0, 0, "high")                                                          \
 	X(ECC_CORRECTED, 0x1a0, RO, 0, 0, "errors in card memory put right since reset, modulo 2^32")   \
 	X(MBOX_DOORBELL, 0x280, WO, 0, 0xffffffff, "any write posts the 16 command words")            \
-	X(MBOX_STATUS, 0x284, RO, 0, 0, "SKALD_MBOX_BUSY while a command waits for its response")
+	X(MBOX_STATUS, 0x284, RO, 0, 0, "SKALD_MBOX_BUSY while a command waits for its response")     \
+	X(MODEL_FLAGS, 0x288, RO, 0, 0, "SKALD_MODEL_* of the modelled chip; MODEL_NAME is its name")\
+	X(MODEL_IDLE_MW, 0x28c, RO, 0, 0, "that it draws when idle, mW; 0: not known")               \
+	X(MODEL_RATED_MW, 0x290, RO, 0, 0, "that it may draw, mW; 0: not known")                     \
+	X(MODEL_SAMPLE, 0x294, WO, 0, 0xffffffff, "any write makes the registers below those of now")\
+	X(MODEL_TIME_LO, 0x298, RO, 0, 0, "modelled ns of all runs since reset, low")                \
+	X(MODEL_TIME_HI, 0x29c, RO, 0, 0, "high")                                                    \
+	X(MODEL_MEMORY_LO, 0x2a0, RO, 0, 0, "modelled ns that its engines were busy: copies, low")   \
+	X(MODEL_MEMORY_HI, 0x2a4, RO, 0, 0, "high")                                                  \
+	X(MODEL_VECTOR_LO, 0x2a8, RO, 0, 0, "vector unit, low")                                      \
+	X(MODEL_VECTOR_HI, 0x2ac, RO, 0, 0, "high")                                                  \
+	X(MODEL_MATRIX_LO, 0x2b0, RO, 0, 0, "array, low")                                            \
+	X(MODEL_MATRIX_HI, 0x2b4, RO, 0, 0, "high")                                                  \
+	X(MODEL_ATTENTION_LO, 0x2b8, RO, 0, 0, "attention, low")                                     \
+	X(MODEL_ATTENTION_HI, 0x2bc, RO, 0, 0, "high")                                               \
+	X(MODEL_SELECTION_LO, 0x2c0, RO, 0, 0, "selection, low")                                     \
+	X(MODEL_SELECTION_HI, 0x2c4, RO, 0, 0, "high")                                               \
+	X(MODEL_DRAM_LO, 0x2c8, RO, 0, 0, "the same of its memory's channel, low")                   \
+	X(MODEL_DRAM_HI, 0x2cc, RO, 0, 0, "high")                                                    \
+	X(MODEL_BYTES_LO, 0x2d0, RO, 0, 0, "bytes to and from that memory, low")                     \
+	X(MODEL_BYTES_HI, 0x2d4, RO, 0, 0, "high")                                                   \
+	X(MODEL_ENERGY_LO, 0x2d8, RO, 0, 0, "pJ drawn in that time, low")                            \
+	X(MODEL_ENERGY_HI, 0x2dc, RO, 0, 0, "high")                                                  \
+	X(MODEL_JOBS_LO, 0x2e0, RO, 0, 0, "jobs that have ended, low: see device.md, Modelled chip") \
+	X(MODEL_JOBS_HI, 0x2e4, RO, 0, 0, "high")                                                    \
+	X(MODEL_PREEMPTIONS_LO, 0x2e8, RO, 0, 0, "preemptions, low")                                 \
+	X(MODEL_PREEMPTIONS_HI, 0x2ec, RO, 0, 0, "high")                                             \
+	X(MODEL_APART_NS_LO, 0x2f0, RO, 0, 0, "modelled ns of both, in no run's time, low")          \
+	X(MODEL_APART_NS_HI, 0x2f4, RO, 0, 0, "high")                                                \
+	X(MODEL_APART_PJ_LO, 0x2f8, RO, 0, 0, "pJ of both, low")                                     \
+	X(MODEL_APART_PJ_HI, 0x2fc, RO, 0, 0, "high")
 
 enum skald_reg {
 #define SKALD_REG_ENUM(name, offset, access, reset, mask, doc) SKALD_REG_##name = (offset),
@@ -95,16 +126,23 @@ enum skald_reg {
 	/* Two arrays of 16 words: commands RW, responses RO. */
 	SKALD_REG_MBOX_CMD0 = 0x200,
 	SKALD_REG_MBOX_RSP0 = 0x240,
+	/* RO: the modelled chip's name, zero-terminated, in bytes of 16 words, the low byte first. */
+	SKALD_REG_MODEL_NAME0 = 0x300,
 };
 
 #define SKALD_MBOX_WORDS 16u
 #define SKALD_MBOX_BUSY 0x1u
+#define SKALD_MODEL_NAME_WORDS 16u
 
 /* CAPS */
 #define SKALD_CAP_HOST_COPY (1u << 0) /* COPY, semaphores and token-out reach host memory */
 #define SKALD_CAP_PROFILE (1u << 1)   /* ring entries with a profile buffer */
 #define SKALD_CAP_STAMPS (1u << 2)    /* CLOCK, and struct skald_stamps in queue pages */
 #define SKALD_CAP_ECC (1u << 3)       /* ECC_CORRECTED counts; what ECC cannot put right is MEMORY_ERROR */
+#define SKALD_CAP_MODEL (1u << 4)     /* a chip is modelled: MODEL_* */
+
+/* MODEL_FLAGS */
+#define SKALD_MODEL_ENERGY (1u << 0) /* its energies are known; without it they count what is */
 
 /* ENGINE_INFO */
 #define SKALD_ENGINE_INFO_SIMD(v) ((v) & 0xfu) /* 0 scalar, 1 AVX2, 2 AVX-512, 3 AMX */

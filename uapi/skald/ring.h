@@ -29,7 +29,7 @@ struct skald_ring_entry {
 	__le64 seq;         /* this job's number; must be the successor of the one before */
 	__le64 program_va;  /* first micro-op, 64-byte aligned */
 	__le64 args_va;     /* argument block: 64 registers of 8 bytes, 64-byte aligned */
-	__le64 profile_va;  /* 0, or one struct skald_profile per micro-op of the program, 64-byte aligned */
+	__le64 profile_va;  /* 0, or one struct skald_profile per micro-op of the program, 64-byte aligned; SKALD_PROFILE_MODEL */
 	__le64 time_budget; /* ns after which BUDGET branches; 0: no limit */
 	__le64 loop_budget; /* backward branches allowed; 0: SKALD_LOOP_BUDGET_DEFAULT */
 	__le32 program_ops; /* micro-ops in the program, 1 .. SKALD_PROGRAM_OPS_MAX */
@@ -103,5 +103,26 @@ struct skald_profile {
 	__le64 bytes;
 };
 SKALD_STATIC_ASSERT(sizeof(struct skald_profile) == 32, "profile record");
+
+/*
+ * In profile_va (device ABI 1.5, SKALD_CAP_MODEL): behind these records, at the next multiple of 64, there is one of
+ * the following for each micro-op: joules, and how much of the modelled time what was to blame for.
+ */
+#define SKALD_PROFILE_MODEL 1ull
+enum skald_bound {
+	SKALD_BOUND_SEQUENCER = 0,
+	SKALD_BOUND_ARRAY = 1,
+	SKALD_BOUND_VECTOR = 2,
+	SKALD_BOUND_SRAM = 3,
+	SKALD_BOUND_DRAM = 4,
+	SKALD_BOUND_HOST = 5,
+	SKALD_BOUND_LINK = 6,
+};
+#define SKALD_BOUNDS 7u
+struct skald_profile_model {
+	__le64 energy_fj;
+	__le64 bound_ps[SKALD_BOUNDS]; /* by enum skald_bound */
+};
+SKALD_STATIC_ASSERT(sizeof(struct skald_profile_model) == 64, "profile record of the model");
 
 #endif

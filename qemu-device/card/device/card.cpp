@@ -105,6 +105,9 @@ void Card::after_write(std::uint32_t offset, std::uint32_t value,
         case SKALD_REG_INTR_MASK:
             state_.events.raise_if_new(visible_events_before);
             break;
+        case SKALD_REG_MODEL_SAMPLE:
+            state_.show(engine_->telemetry());
+            break;
         case SKALD_REG_MBOX_DOORBELL:
             if (state_.status() != SKALD_STATE_RUNNING || !state_.mailbox.post_command()) {
                 state_.log.guest_error("mailbox command dropped: %s",

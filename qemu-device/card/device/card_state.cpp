@@ -2,6 +2,11 @@
 // State changes of the card as a whole.
 #include "card/device/card_state.hpp"
 
+#include <algorithm>
+#include <utility>
+
+#include "skald/isa_describe.hpp"
+
 namespace skald::card {
 namespace {
 
@@ -40,16 +45,60 @@ void CardState::begin_reset() {
     wake();
 }
 
-void CardState::finish_reset(EngineInfo engine_info) {
+void CardState::finish_reset(const EngineInfo& engine_info) {
     host.reset();
     host.set64(SKALD_REG_MEM_SIZE_LO, memory_bytes_);
     host.set(SKALD_REG_CAPS,
              SKALD_CAP_HOST_COPY | SKALD_CAP_PROFILE | SKALD_CAP_STAMPS | SKALD_CAP_ECC);
     host.set(SKALD_REG_ENGINE_INFO,
              static_cast<std::uint32_t>(engine_info.simd) | (engine_info.threads & 0xffu) << 8);
+    show_chip(engine_info.chip);
     reset_core();
     reset_ns_ = clock_.now_ns();
     update_lines();
+}
+
+// What does not change of the modelled chip.
+void CardState::show_chip(const model::ChipIdentity& chip) {
+    if (chip.name.empty()) {
+        return;
+    }
+    host.set(SKALD_REG_CAPS, host.get(SKALD_REG_CAPS) | SKALD_CAP_MODEL);
+    host.set(SKALD_REG_MODEL_FLAGS, chip.energy_known ? SKALD_MODEL_ENERGY : 0);
+    host.set(SKALD_REG_MODEL_IDLE_MW, chip.idle_mw);
+    host.set(SKALD_REG_MODEL_RATED_MW, chip.rated_mw);
+    const std::size_t length =
+        std::min<std::size_t>(chip.name.size(), 4 * SKALD_MODEL_NAME_WORDS - 1);
+    for (std::uint32_t i = 0; i < length; ++i) {
+        const std::uint32_t reg = SKALD_REG_MODEL_NAME0 + i / 4 * 4;
+        const auto byte = static_cast<unsigned char>(chip.name[i]);
+        host.set(reg, host.get(reg) | std::uint32_t{byte} << i % 4 * 8);
+    }
+}
+
+void CardState::show(const model::Telemetry& now) {
+    constexpr model::Ps kPerNs = 1000;
+    const auto busy = [&](isa::Engine which) {
+        return now.busy[static_cast<std::size_t>(which)] / kPerNs;
+    };
+    const std::pair<std::uint32_t, std::uint64_t> values[] = {
+        {SKALD_REG_MODEL_TIME_LO, now.time / kPerNs},
+        {SKALD_REG_MODEL_MEMORY_LO, busy(isa::Engine::Memory)},
+        {SKALD_REG_MODEL_VECTOR_LO, busy(isa::Engine::Vector)},
+        {SKALD_REG_MODEL_MATRIX_LO, busy(isa::Engine::Matrix)},
+        {SKALD_REG_MODEL_ATTENTION_LO, busy(isa::Engine::Attention)},
+        {SKALD_REG_MODEL_SELECTION_LO, busy(isa::Engine::Selection)},
+        {SKALD_REG_MODEL_DRAM_LO, now.dram / kPerNs},
+        {SKALD_REG_MODEL_BYTES_LO, now.dram_bytes},
+        {SKALD_REG_MODEL_ENERGY_LO, now.energy / kPerNs},
+        {SKALD_REG_MODEL_JOBS_LO, now.jobs},
+        {SKALD_REG_MODEL_PREEMPTIONS_LO, now.preemptions},
+        {SKALD_REG_MODEL_APART_NS_LO, now.apart / kPerNs},
+        {SKALD_REG_MODEL_APART_PJ_LO, now.apart_energy / kPerNs},
+    };
+    for (const auto& [reg, value] : values) {
+        host.set64(reg, value);
+    }
 }
 
 void CardState::reset_core() {

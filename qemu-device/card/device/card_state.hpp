@@ -72,7 +72,9 @@ class CardState {
     // Start of a reset: nothing but STATUS means something from here on.
     void begin_reset();
     // End of a reset: as after power on. The caller opens the gate.
-    void finish_reset(EngineInfo engine_info);
+    void finish_reset(const EngineInfo& engine_info);
+    // MODEL_*, as of now.
+    void show(const model::Telemetry& now);
     // The peripherals as a firmware image finds them.
     void reset_core();
 
@@ -100,6 +102,8 @@ class CardState {
     }
 
   private:
+    void show_chip(const model::ChipIdentity& chip);
+
     std::uint64_t memory_bytes_;
     const Clock& clock_;
     std::uint64_t reset_ns_ = 0;

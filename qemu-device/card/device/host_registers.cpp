@@ -8,7 +8,7 @@
 namespace skald::card {
 namespace {
 
-// The table, the two mailbox arrays that it leaves out, and an index by offset.
+// The table, the arrays of words that it leaves out, and an index by offset.
 class Map {
   public:
     Map() {
@@ -20,6 +20,9 @@ class Map {
         for (std::uint32_t word = 0; word < SKALD_MBOX_WORDS; ++word) {
             list_.push_back({"MBOX_CMD", SKALD_REG_MBOX_CMD0 + 4 * word, RW, 0, 0xffffffff});
             list_.push_back({"MBOX_RSP", SKALD_REG_MBOX_RSP0 + 4 * word, RO, 0, 0});
+        }
+        for (std::uint32_t word = 0; word < SKALD_MODEL_NAME_WORDS; ++word) {
+            list_.push_back({"MODEL_NAME", SKALD_REG_MODEL_NAME0 + 4 * word, RO, 0, 0});
         }
         for (std::size_t i = 0; i < list_.size(); ++i) {
             HostRegister& reg = list_[i];

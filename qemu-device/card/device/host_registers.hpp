@@ -49,7 +49,7 @@ class HostRegisters {
     [[nodiscard]] static HostRegisters load(snapshot::Reader& from, const HostRegisters& card);
 
   private:
-    static constexpr std::uint32_t kEnd = SKALD_REG_MBOX_RSP0 + 0x100;
+    static constexpr std::uint32_t kEnd = SKALD_REG_MODEL_NAME0 + 4 * SKALD_MODEL_NAME_WORDS;
     std::array<std::uint32_t, kEnd / 4> values_{};
     // _HI values caught by a read of _LO, until _HI is read or written.
     std::array<std::optional<std::uint32_t>, kEnd / 4> latched_{};

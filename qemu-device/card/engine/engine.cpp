@@ -29,7 +29,7 @@ Engine::Engine(const EngineEnv& env, const compute::Kernels& kernels)
       machine_(kernels, env.memory, env.host, env.interrupts, env.clock, attention_.stop,
                attention_.freeze, progress_, seat_, env.options.host_memory / 2),
       scratch_memory_(env.options.host_memory / 2),
-      sequencer_(machine_, attention_, retired_,
+      sequencer_(machine_, attention_, retired_, telemetry_,
                  {.invalidate = [this] { drop_translations(); },
                   .wait = [this](unsigned round) { wait(round); },
                   .pause = [this] { stand_still(); },
@@ -54,7 +54,7 @@ Engine::~Engine() {
 }
 
 EngineInfo Engine::info() const {
-    return {machine_.kernels.simd, seat_.threads()};
+    return {machine_.kernels.simd, seat_.threads(), model::identity_of(env_.options.chip.get())};
 }
 
 void Engine::set_root(std::uint32_t context, CardOffset root) {
@@ -203,6 +203,7 @@ void Engine::finish_reset() {
         queue.reset();
     progress_.store(0);
     retired_.store(0);
+    sequencer_.set_telemetry({});
     resetting_ = false;
 }
 

@@ -36,6 +36,7 @@ class Engine final : public EnginePort {
     [[nodiscard]] std::uint64_t progress() const override { return progress_.load(); }
     [[nodiscard]] std::uint64_t retired() const override { return retired_.load(); }
     [[nodiscard]] EngineInfo info() const override;
+    [[nodiscard]] model::Telemetry telemetry() const override { return telemetry_.get(); }
     void begin_pause() override;
     [[nodiscard]] bool paused() override;
     void freeze() override;
@@ -74,6 +75,7 @@ class Engine final : public EnginePort {
     Attention attention_;
     std::atomic<std::uint64_t> progress_{0};
     std::atomic<std::uint64_t> retired_{0};
+    model::SharedTelemetry telemetry_;
     WorkerPool::Seat seat_;
     Machine machine_;
     Budget scratch_memory_;

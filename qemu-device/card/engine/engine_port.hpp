@@ -18,6 +18,7 @@
 
 #include "card/address.hpp"
 #include "card/faults/injector.hpp"
+#include "card/model/telemetry.hpp"
 #include "card/options.hpp"
 #include "card/ports.hpp"
 #include "card/snapshot/stream.hpp"
@@ -77,6 +78,7 @@ class EngineEvents {
 struct EngineInfo {
     Simd simd = Simd::kScalar;
     unsigned threads = 1;
+    model::ChipIdentity chip = {};
 };
 
 // What the device says of an engine whose part of a snapshot is being read.
@@ -115,6 +117,8 @@ class EnginePort {
     [[nodiscard]] virtual std::uint64_t progress() const = 0;
     [[nodiscard]] virtual std::uint64_t retired() const = 0;
     [[nodiscard]] virtual EngineInfo info() const = 0;
+    // Of the modelled chip, as of the last token boundary or end of a slice (any thread).
+    [[nodiscard]] virtual model::Telemetry telemetry() const { return {}; }
 
     // The machine around the card stops and goes on (any thread, none waits). From begin_pause() on
     // no micro-op begins; once paused() the engine writes nothing and sends no event until

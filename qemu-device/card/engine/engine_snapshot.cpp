@@ -139,11 +139,12 @@ std::unique_ptr<Queue> load_queue(snapshot::Reader& from, std::uint32_t id, cons
 void Engine::save(snapshot::Writer& to) {
     const std::lock_guard lock(mutex_);
     const bool in_run = running_ && command_ == Command::kNone;
-    to.section("engine", 3);
+    to.section("engine", 4);
     to.put(isa::kVersion);
     put_chip(to, env_.options.chip.get());
     to.put(progress_.load());
     to.put(retired_.load());
+    to.put(sequencer_.telemetry());
     to.put(in_run ? Command::kGoOn : command_.load());
     to.put(queue_);
     to.put(running_ ? attention_.bits.load() & kRequests : 0);
@@ -165,7 +166,7 @@ void Engine::save(snapshot::Writer& to) {
 }
 
 snapshot::Apply Engine::load(snapshot::Reader& from, const EngineSetup& setup) {
-    from.section("engine", 3);
+    from.section("engine", 4);
     if (const auto version = from.get<std::uint32_t>(); version != isa::kVersion)
         throw snapshot::Error(
             "the snapshot is of a card with ISA " + std::to_string(version >> 16) + "." +
@@ -174,6 +175,7 @@ snapshot::Apply Engine::load(snapshot::Reader& from, const EngineSetup& setup) {
     check_chip(from, env_.options.chip.get());
     struct Image {
         std::uint64_t progress, retired;
+        model::Telemetry telemetry;
         Command command;
         std::uint32_t queue, bits, invalidations;
         std::uint64_t began_ns;
@@ -184,6 +186,7 @@ snapshot::Apply Engine::load(snapshot::Reader& from, const EngineSetup& setup) {
     const auto image = std::make_shared<Image>();
     image->progress = from.get<std::uint64_t>();
     image->retired = from.get<std::uint64_t>();
+    image->telemetry = from.get<model::Telemetry>();
     image->command = from.get<Command>();
     image->queue = from.get<std::uint32_t>();
     image->bits = from.get<std::uint32_t>();
@@ -204,6 +207,7 @@ snapshot::Apply Engine::load(snapshot::Reader& from, const EngineSetup& setup) {
         const std::lock_guard lock(mutex_);
         progress_.store(image->progress);
         retired_.store(image->retired);
+        sequencer_.set_telemetry(image->telemetry);
         command_.store(image->command);
         running_ = image->command != Command::kNone;
         machine_.space.track(tracking_);

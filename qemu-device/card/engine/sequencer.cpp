@@ -2,10 +2,12 @@
 // Fetch, check, execute, retire.
 #include "card/engine/sequencer.hpp"
 
+#include <bit>
 #include <chrono>
 #include <new>
 #include <utility>
 
+#include "card/model/apart.hpp"
 #include "card/ops/counting.hpp"
 #include "card/ops/encoding.hpp"
 #include "card/ops/progress.hpp"
@@ -43,7 +45,28 @@ Cost cost_of(const model::Timing& timing, const model::Timeline& timeline) {
     const model::Ps makespan = timeline.makespan();
     return {.cycles = makespan / kCycle - (makespan - timing.moved) / kCycle,
             .bytes = timing.dram_bytes,
-            .energy = timing.dynamic() + timeline.static_energy(timing.moved)};
+            .energy = timing.dynamic + timeline.static_energy(timing.moved)};
+}
+
+static_assert(SKALD_BOUND_ARRAY == static_cast<unsigned>(model::Bound::kArray) &&
+              SKALD_BOUND_HOST == static_cast<unsigned>(model::Bound::kHost) &&
+              SKALD_BOUND_LINK == static_cast<unsigned>(model::Bound::kLink) &&
+              model::kBounds <= SKALD_BOUNDS);
+
+// The job's buffers: records of each micro-op, and those of the modelled chip, if it wants them.
+struct Profile {
+    std::uint64_t va = 0;  // 0: none
+    std::uint64_t model_va = 0;
+    std::uint64_t bytes = 0;  // of both
+};
+Profile profile_of(const JobDesc& desc) {
+    const std::uint64_t va = desc.profile.value & ~SKALD_PROFILE_MODEL;
+    const std::uint64_t records = std::uint64_t{desc.program_ops} * sizeof(skald_profile);
+    if (va == desc.profile.value)
+        return {va, 0, records};
+    const std::uint64_t before = isa::ceil_div(records, 64) * 64;
+    return {va, va + before,
+            before + std::uint64_t{desc.program_ops} * sizeof(skald_profile_model)};
 }
 
 void increment(std::atomic<std::uint64_t>& counter) {  // one writer
@@ -53,8 +76,8 @@ void increment(std::atomic<std::uint64_t>& counter) {  // one writer
 }  // namespace
 
 Sequencer::Sequencer(Machine& machine, Attention& attention, std::atomic<std::uint64_t>& retired,
-                     Callbacks callbacks, const Hooks& hooks, FaultInjector& faults,
-                     const CardOptions& options)
+                     model::SharedTelemetry& telemetry, Callbacks callbacks, const Hooks& hooks,
+                     FaultInjector& faults, const CardOptions& options)
     : m_(machine),
       attention_(attention),
       retired_(retired),
@@ -63,6 +86,7 @@ Sequencer::Sequencer(Machine& machine, Attention& attention, std::atomic<std::ui
       faults_(faults),
       chip_(options.chip.get()),
       timing_only_(options.timing_only),
+      shared_telemetry_(telemetry),
       slots_(kSlots) {
     m_.timing_only = timing_only_;
 }
@@ -109,17 +133,17 @@ Fault Sequencer::prepare() {
         return {SKALD_FAULT_ALIGNMENT, job.desc.program.value};
     if (job.desc.args.value % 64 != 0)
         return {SKALD_FAULT_ALIGNMENT, job.desc.args.value};
-    if (job.desc.profile.value % 64 != 0)
-        return {SKALD_FAULT_ALIGNMENT, job.desc.profile.value};
+    const Profile profile = profile_of(job.desc);
+    if (profile.va % 64 != 0)
+        return {SKALD_FAULT_ALIGNMENT, profile.va};
     if (const Fault fault = m_.space.read(job.desc.args.value, job.reg.data(), sizeof(job.reg)))
         return fault;
     job.reg[isa::kRegZero] = 0;
     job.reg[isa::kRegArgs] = job.desc.args.value;
-    if (job.desc.profile.value != 0) {
+    if (profile.va != 0) {
         m_.extents[0].clear();
-        const std::uint64_t bytes = std::uint64_t{job.desc.program_ops} * sizeof(skald_profile);
         const Fault fault =
-            m_.space.resolve(job.desc.profile.value, bytes, Access::kWrite, false, m_.extents[0]);
+            m_.space.resolve(profile.va, profile.bytes, Access::kWrite, false, m_.extents[0]);
         if (fault)
             return fault;
     }
@@ -132,7 +156,11 @@ JobResult Sequencer::slice() {
     m_.reg = job.reg.data();
     m_.slice_start_ns = m_.clock.now_ns();
     code_ = Mapping{};
+    if (chip_ != nullptr)
+        queue_->timeline->tell_parts(chip_->observer != nullptr);
     const End end = execute();
+    if (chip_ != nullptr)
+        count_apart(end.status);
     job.run_ns += m_.clock.now_ns() - m_.slice_start_ns;
     if ((attention_.bits.load() & Attention::kReset) == 0)
         flush_progress(*queue_, true, m_.interrupts, m_.clock);
@@ -152,7 +180,7 @@ JobResult Sequencer::slice() {
 
 Sequencer::End Sequencer::execute() {
     JobState& job = queue_->job;
-    const bool profiled = job.desc.profile.value != 0;
+    const bool profiled = profile_of(job.desc).va != 0;
     unsigned waits = 0;
     bool begun = false;
     for (;;) {
@@ -272,9 +300,11 @@ Fault Sequencer::fetch(Slot*& slot) {
         slot->reason = check_encoding(slot->op);
         if (slot->reason == SKALD_FAULT_NONE)
             slot->plan = make_plan(slot->op);
-        if (slot->reason == SKALD_FAULT_NONE && chip_ != nullptr)
-            slot->modelled = {.footprint = model::make_footprint(*slot->plan.info, slot->op),
-                              .skipped = timing_only_ && is_arithmetic(*slot->plan.info)};
+        if (slot->reason == SKALD_FAULT_NONE && chip_ != nullptr) {
+            slot->modelled = {.footprint = model::make_footprint(*slot->plan.info, slot->op)};
+            slot->skipped = timing_only_ && is_arithmetic(*slot->plan.info);
+            slot->demanded = false;
+        }
     }
     if (slot->reason != SKALD_FAULT_NONE)
         return {slot->reason, 0};
@@ -302,11 +332,23 @@ Fault Sequencer::execute_one(Slot& slot) {
     if (chip_ != nullptr && plan.info->costs)
         model::Timeline::locate(slot.modelled.footprint, slot.op, registers(), rows,
                                 slot.modelled.track);
-    if (slot.modelled.skipped && plan.info->engine == isa::Engine::Link)
-        return plan.execute(m_, slot.op, rows);  // moves no data, but waits for others' times
-    if (slot.modelled.skipped)  // the place in the run, which no cut of it changes, is the seed
-        return count_work(m_, slot.op, *plan.info, rows, queue_->timeline->makespan());
+    if (slot.skipped)
+        return count(slot, rows);
     return m_.run(plan, slot.op, rows);
+}
+
+// Of a micro-op that is not computed. Experts are drawn, the place in the run, which no cut of it
+// changes, being the seed; or they are those of a run with data.
+Fault Sequencer::count(const Slot& slot, std::uint64_t rows) {
+    const isa::OpInfo& info = *slot.plan.info;
+    if (info.engine == isa::Engine::Link)  // moves no data, but waits for others' times
+        return slot.plan.execute(m_, slot.op, rows);
+    const Fault fault = count_work(m_, slot.op, info, rows, queue_->timeline->makespan());
+    const bool grouped =
+        info.engine == isa::Engine::Matrix && (slot.op.flags & isa::kFlagGrouped) != 0;
+    if (grouped && chip_->observer)
+        m_.counts.experts = chip_->observer->experts().value_or(m_.counts.experts);
+    return fault;
 }
 
 void Sequencer::retire(Slot& slot) {
@@ -322,8 +364,22 @@ void Sequencer::retire(Slot& slot) {
     m_.tick();
 }
 
-// Work is the same for the same counts, and so is what it demands. A micro-op of no rows is the
-// sequencer's alone.
+// Work is the same for the same counts, and so is what it demands. Most have rows to count and
+// nothing else.
+void Sequencer::update_demand(Slot& slot) const {
+    const isa::Counts& counts = m_.counts;
+    const bool plain = counts == isa::Counts{.rows = counts.rows};
+    if (slot.demanded && slot.plain == plain &&
+        (plain ? slot.rows == counts.rows : slot.modelled.counts == counts))
+        return;
+    slot.modelled.counts = counts;
+    slot.modelled.demand = model::demand_of(slot.plan.info->work(slot.op, counts), chip_->rates);
+    slot.plain = plain;
+    slot.rows = static_cast<std::uint32_t>(counts.rows);  // 65,536 at most
+    slot.demanded = true;
+}
+
+// A micro-op of no rows is the sequencer's alone.
 void Sequencer::retire_modelled(Slot& slot) {
     const isa::OpInfo& info = *slot.plan.info;
     Modelled& modelled = slot.modelled;
@@ -331,20 +387,26 @@ void Sequencer::retire_modelled(Slot& slot) {
     const bool works = info.costs && m_.counts.rows != 0;
     if (!works && timeline.between_steps()) {  // nothing counts until there is work again
         cost_ = {};
+        blame_ = {};
         return;
     }
-    if (works && (!modelled.demanded || modelled.counts != m_.counts)) {
-        modelled.counts = m_.counts;
-        modelled.demand = model::demand_of(info.work(slot.op, m_.counts), chip_->rates);
-        modelled.demanded = true;
-    }
+    if (works)
+        update_demand(slot);
     const model::Timing timing =
-        works ? timeline.retire(info, modelled.footprint, modelled.demand, modelled.track,
+        works ? timeline.retire(info, modelled.footprint, slot.op, modelled.demand, modelled.track,
                                 m_.arrived_ps.value_or(0))
               : timeline.control(info, modelled.footprint, slot.op, registers());
     cost_ = cost_of(timing, timeline);
+    blame_ = {timing.bound, timing.moved - timing.launch, timing.launch};
     if (m_.outgoing)
         m_.outgoing->message.sent_ps = timing.end;
+    telemetry_.time += timing.moved;
+    telemetry_.dram_bytes += timing.dram_bytes;
+    telemetry_.energy += cost_.energy;
+    if (works)
+        telemetry_.busy[model::engine_of(info)] += timing.end - timing.begin;
+    else if (info.order == isa::Order::Boundary)
+        publish();
     if (chip_->observer)
         chip_->observer->retired({.queue = queue_->job.desc.queue,
                                   .op_index = queue_->job.pc,
@@ -352,6 +414,34 @@ void Sequencer::retire_modelled(Slot& slot) {
                                   .counts = m_.counts,
                                   .timing = timing,
                                   .makespan = timeline.makespan()});
+}
+
+// What is not of the timeline, since where a slice ends is the host's affair.
+void Sequencer::count_apart(std::uint32_t status) {
+    model::Apart apart;
+    if (status == SKALD_CORE_PREEMPTED) {
+        apart = model::cost_of_preemption(chip_->rates, queue_->timeline->board());
+        ++telemetry_.preemptions;
+    } else {
+        const Slot& last = slots_[queue_->job.pc % kSlots];
+        const bool ended = status == SKALD_JOB_DONE || status == SKALD_JOB_CONTINUE;
+        apart = model::cost_of_job(chip_->rates,
+                                   ended ? static_cast<unsigned>(std::popcount(last.op.imm)) : 0);
+        ++telemetry_.jobs;
+    }
+    telemetry_.apart += apart.time;
+    telemetry_.apart_energy += apart.energy;
+    publish();
+}
+
+void Sequencer::publish() {
+    telemetry_.dram = chip_->rates.dram.of(telemetry_.dram_bytes);
+    shared_telemetry_.put(telemetry_);
+}
+
+void Sequencer::set_telemetry(const model::Telemetry& telemetry) {
+    telemetry_ = telemetry;
+    shared_telemetry_.put(telemetry_);
 }
 
 // To the next micro-op.
@@ -373,7 +463,10 @@ Fault Sequencer::advance() {
 // guest has taken it away since, that is its loss.
 void Sequencer::record(std::uint64_t host_ns) {
     const JobState& job = queue_->job;
-    const std::uint64_t va = job.desc.profile.value + job.pc * sizeof(skald_profile);
+    const Profile profile = profile_of(job.desc);
+    if (profile.model_va != 0)
+        record_modelled(profile.model_va + job.pc * sizeof(skald_profile_model));
+    const std::uint64_t va = profile.va + job.pc * sizeof(skald_profile);
     skald_profile entry;
     if (m_.space.read(va, &entry, sizeof(entry)))
         return;
@@ -381,6 +474,16 @@ void Sequencer::record(std::uint64_t host_ns) {
     entry.host_ns += host_ns;
     entry.cycles += cost_.cycles;
     entry.bytes += cost_.bytes;
+    (void)m_.space.write(va, &entry, sizeof(entry));
+}
+
+void Sequencer::record_modelled(std::uint64_t va) {
+    skald_profile_model entry;
+    if (chip_ == nullptr || m_.space.read(va, &entry, sizeof(entry)))
+        return;
+    entry.energy_fj += cost_.energy;
+    entry.bound_ps[static_cast<std::size_t>(blame_.bound)] += blame_.moved;
+    entry.bound_ps[SKALD_BOUND_SEQUENCER] += blame_.launch;
     (void)m_.space.write(va, &entry, sizeof(entry));
 }
 

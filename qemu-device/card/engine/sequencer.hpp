@@ -10,6 +10,7 @@
 
 #include "card/faults/injector.hpp"
 #include "card/model/chip.hpp"
+#include "card/model/telemetry.hpp"
 #include "card/ops/machine.hpp"
 
 namespace skald::card {
@@ -54,12 +55,16 @@ class Sequencer {
     };
 
     Sequencer(Machine& machine, Attention& attention, std::atomic<std::uint64_t>& retired,
-              Callbacks callbacks, const Hooks& hooks, FaultInjector& faults,
-              const CardOptions& options);
+              model::SharedTelemetry& telemetry, Callbacks callbacks, const Hooks& hooks,
+              FaultInjector& faults, const CardOptions& options);
 
     // A job from its start, or from where it was preempted. machine.space is in its context.
     [[nodiscard]] JobResult start(Queue& queue);
     [[nodiscard]] JobResult resume(Queue& queue);
+
+    // While nothing runs: what the chip has done so far.
+    [[nodiscard]] const model::Telemetry& telemetry() const { return telemetry_; }
+    void set_telemetry(const model::Telemetry& telemetry);
 
   private:
     // What the modelled chip makes of a micro-op, kept as long as its bytes and counts do not
@@ -69,14 +74,22 @@ class Sequencer {
         model::Track track = {};
         isa::Counts counts = {};
         model::Demand demand = {};
-        bool demanded = false;  // by counts
-        bool skipped = false;   // nothing but its counts is wanted
     };
     struct alignas(64) Slot {
         isa::MicroOp op;  // the copy that was checked
         skald_fault_reason reason = SKALD_FAULT_OPCODE;
+        bool skipped = false;   // of it nothing but its counts is wanted
+        bool demanded = false;  // modelled.demand is that of these counts:
+        bool plain = false;     // so many rows, and nothing else; or modelled.counts
+        std::uint32_t rows = 0;
         Plan plan;
         Modelled modelled;
+    };
+    // What a micro-op's part of the whole time was waited for.
+    struct Blame {
+        model::Bound bound = model::Bound::kSequencer;
+        model::Ps moved = 0;
+        model::Ps launch = 0;  // besides, the sequencer's
     };
     struct End {
         std::uint32_t status;
@@ -95,10 +108,15 @@ class Sequencer {
     void pause();
     void report_written();
     [[nodiscard]] Fault execute_one(Slot& slot);
+    [[nodiscard]] Fault count(const Slot& slot, std::uint64_t rows);
     [[nodiscard]] Fault advance();
     void retire(Slot& slot);
     void retire_modelled(Slot& slot);
+    void update_demand(Slot& slot) const;
+    void count_apart(std::uint32_t status);
+    void publish();
     void record(std::uint64_t host_ns);
+    void record_modelled(std::uint64_t va);
     // What goes wrong on purpose with a micro-op that is about to begin.
     [[nodiscard]] Fault suffer(const Slot& slot, unsigned& slowness);
     void hang();
@@ -115,9 +133,12 @@ class Sequencer {
     FaultInjector& faults_;
     const model::Chip* chip_;  // null: none is modelled
     const bool timing_only_;
+    model::Telemetry telemetry_;
+    model::SharedTelemetry& shared_telemetry_;
     std::vector<Slot> slots_;  // checked micro-ops by index; a hit compares all 128 bytes
     Queue* queue_ = nullptr;
     Cost cost_;               // of the micro-op that was retired last
+    Blame blame_;             // likewise
     Mapping code_;            // of the program, around the micro-op last fetched
     isa::MicroOp scattered_;  // one that lies in two pieces
 };

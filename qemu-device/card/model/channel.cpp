@@ -6,11 +6,6 @@
 namespace skald::card::model {
 
 Span Channel::fill_gaps(Ps earliest, Ps time) {
-    if (earliest == taken_.back().end) {
-        const Span span{earliest, earliest + time};
-        taken_.back().end = span.end;
-        return span;
-    }
     std::size_t i = first_;
     while (i < taken_.size() && taken_[i].end < earliest)
         ++i;

@@ -27,6 +27,11 @@ class Channel {
             taken_.push_back({earliest, earliest + time});
             return taken_.back();
         }
+        if (taken_.back().begin <= earliest) {  // behind the last of them, without a gap
+            const Span span{taken_.back().end, taken_.back().end + time};
+            taken_.back().end = span.end;
+            return span;
+        }
         return fill_gaps(earliest, time);
     }
     // Nobody will ask for time before this any more.

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "card/model/timeline.hpp"
 
@@ -25,6 +26,9 @@ class Observer {
     virtual ~Observer() = default;
     // On the engine's thread, in the order in which micro-ops retire.
     virtual void retired(const Retired& micro_op) = 0;
+    // Where nothing is computed: how many experts have rows in the product that comes next; none:
+    // they are drawn. For who knows it of a run with data.
+    [[nodiscard]] virtual std::optional<std::uint64_t> experts() { return std::nullopt; }
 };
 
 struct Chip {

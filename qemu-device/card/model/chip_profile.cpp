@@ -35,6 +35,9 @@ constexpr KeyInfo kKeys[] = {
     {Key::kArrayFillNs, "array_fill_ns", "ns", 0, 1e6, 0.0, "to fill and drain the array"},
     {Key::kVectorGops, "vector_gops", "Gop/s", 1e-3, 1e9, kNone,
      "element operations: norms, activations, softmax, quantisation, sampling"},
+    {Key::kUnpackGops, "unpack_gops", "G/s", 1e-3, 1e9, 0.0,
+     "weights that are turned into the kind of their products, which then begin; left out: no "
+     "time"},
     {Key::kIssueNs, "issue_ns", "ns", 0, 1e6, 0.0, "of the sequencer, for each micro-op"},
     {Key::kIssueWindow, "issue_window", "micro-ops", 1, 32, 1.0,
      "that are issued and not ended: how far the sequencer runs ahead"},

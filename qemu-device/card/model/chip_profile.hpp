@@ -36,6 +36,7 @@ enum class Key : std::uint8_t {
     kArrayRows,
     kArrayFillNs,
     kVectorGops,
+    kUnpackGops,
     kIssueNs,
     kIssueWindow,
     kLaunchNs,

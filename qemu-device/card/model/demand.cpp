@@ -7,6 +7,8 @@
 namespace skald::card::model {
 namespace {
 
+using isa::MacKind;
+
 constexpr double kPsPerSecond = 1e12;
 
 // Picoseconds of one of what comes at `giga` thousand millions a second; 0: it takes no time.
@@ -41,6 +43,7 @@ double known(const ChipProfile& profile, Key key) {
 Rates::Rates(const ChipProfile& p, const Widths& widths)
     : vector(each(p.get(Key::kVectorGops))),
       vector_energy(fj(known(p, Key::kPjVector))),
+      unpack(each(known(p, Key::kUnpackGops))),
       dram(each(known(p, Key::kDramGbs) * p.get(Key::kDramEfficiency))),
       sram(each(known(p, Key::kSramGbs))),
       host(each(known(p, Key::kHostGbs))),
@@ -66,7 +69,8 @@ Rates::Rates(const ChipProfile& p, const Widths& widths)
       prefetch_bytes(mega(p.get(Key::kPrefetchMb))),
       static_per_ps_thousandths(static_cast<Fj>(std::llround(known(p, Key::kStaticW) * 1e3))),
       weights_resident(p.weights_resident()),
-      kv_resident(p.cache_resident()) {
+      kv_resident(p.cache_resident()),
+      unpacked(widths.unpacked) {
     p.require(keys_of_a_run(p));
     const double efficiency = p.get(Key::kArrayEfficiency);
     constexpr std::pair<Key, Key> kByKind[kMacKinds] = {
@@ -77,8 +81,11 @@ Rates::Rates(const ChipProfile& p, const Widths& widths)
         {Key::kAttentionTops, Key::kPjMacAttention},
     };
     for (std::size_t kind = 0; kind < kMacKinds; ++kind) {
-        mac[kind] = mac_time(p.get(kByKind[kind].first), efficiency);
-        mac_energy[kind] = fj(known(p, kByKind[kind].second));
+        const bool other = widths.products && kind != static_cast<std::size_t>(MacKind::Attention);
+        const auto& [peak, energy] =
+            kByKind[other ? static_cast<std::size_t>(*widths.products) : kind];
+        mac[kind] = mac_time(p.get(peak), efficiency);
+        mac_energy[kind] = fj(known(p, energy));
     }
 }
 
@@ -91,6 +98,8 @@ Demand demand_of(const isa::Work& work, const Rates& rates) {
         std::uint64_t macs = work.macs;
         if (array && work.rows < work.tiles * rates.array_rows)
             macs = macs / work.rows * (work.tiles * rates.array_rows);
+        if (array && rates.unpacked)
+            demand.unpack = rates.unpack.of(work.macs / work.rows);
         demand.compute = rates.mac[kind].of(macs) + (array ? rates.array_fill : 0);
         demand.mac_energy = rates.mac_energy[kind].of(work.macs);
     }
@@ -102,20 +111,24 @@ Demand demand_of(const isa::Work& work, const Rates& rates) {
     const std::uint64_t kv = rates.kv_width.of(work.kv);
     demand.stream = rates.weights_resident ? 0 : weights;
     demand.cache = rates.kv_resident ? 0 : kv;
-    demand.sram = rates.activations_width.of(work.in + work.out) +
-                  (rates.weights_resident ? weights : 0) + (rates.kv_resident ? kv : 0);
-    demand.host = work.host;
+    const std::uint64_t sram = rates.activations_width.of(work.in + work.out) +
+                               (rates.weights_resident ? weights : 0) +
+                               (rates.kv_resident ? kv : 0);
+    demand.to_host = work.host != 0;
     demand.stream_time = rates.dram.of(demand.stream);
-    demand.sram_time = rates.sram.of(demand.sram);
-    demand.host_time = rates.host.of(demand.host);
+    demand.sram_time = rates.sram.of(sram);
+    demand.host_time = rates.host.of(work.host);
     demand.stream_energy = rates.dram_energy.of(demand.stream);
-    demand.sram_energy = rates.sram_energy.of(demand.sram);
-    demand.host_energy = rates.host_energy.of(demand.host);
-    demand.sent = rates.activations_width.of(work.sent);
-    demand.received = rates.activations_width.of(work.received);
-    demand.sent_time = rates.link.of(demand.sent);
-    demand.received_time = rates.link.of(demand.received);
-    demand.link_energy = rates.link_energy.of(demand.sent);
+    demand.sram_energy = rates.sram_energy.of(sram);
+    demand.host_energy = rates.host_energy.of(work.host);
+    // What a chip sends and what it receives at a time are as many bytes.
+    const std::uint64_t sent = rates.activations_width.of(work.sent);
+    demand.sends = work.sent != 0;
+    demand.receives = work.received != 0;
+    demand.link_time = rates.link.of(std::max(sent, rates.activations_width.of(work.received)));
+    demand.link_energy = rates.link_energy.of(sent);
+    demand.energy = demand.mac_energy + demand.vector_energy + demand.stream_energy +
+                    demand.sram_energy + demand.host_energy + demand.link_energy;
     return demand;
 }
 

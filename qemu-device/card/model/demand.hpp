@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "card/model/chip_profile.hpp"
 #include "card/model/units.hpp"
@@ -17,6 +18,8 @@ struct Widths {
     double weights = 1;
     double kv = 1;
     double activations = 1;
+    std::optional<isa::MacKind> products;  // whose peak and energy count; none: of the weights'
+    bool unpacked = false;                 // weights are not of that kind, and are turned into it
 };
 
 // A profile's figures, as factors.
@@ -27,6 +30,7 @@ struct Rates {
     Factor mac[kMacKinds];  // by isa::MacKind: time of one
     Factor mac_energy[kMacKinds];
     Factor vector, vector_energy;
+    Factor unpack;                  // of a weight that is unpacked
     Factor dram, sram, host, link;  // time of a byte
     Factor dram_energy, sram_energy, host_energy, link_energy;
     Factor weights_width, kv_width, activations_width;
@@ -37,22 +41,24 @@ struct Rates {
     std::uint64_t sram_bytes, prefetch_bytes;
     Fj static_per_ps_thousandths;  // mW
     bool weights_resident, kv_resident;
+    bool unpacked;
 };
 
-struct Demand {
+// What is looked at each time that the micro-op runs comes first.
+struct alignas(64) Demand {
     Ps compute = 0;            // of the busiest of what computes
-    bool array_bound = false;  // that is the array, and not the vector unit
+    Ps unpack = 0;             // after the weights have come
     std::uint64_t stream = 0;  // bytes of weights from DRAM
     std::uint64_t cache = 0;   // bytes of the cache to or from it
-    std::uint64_t sram = 0;    // bytes, all of them through the port
-    std::uint64_t host = 0;
-    std::uint64_t sent = 0;      // bytes to other chips
-    std::uint64_t received = 0;  // and from them
-    Ps stream_time = 0;          // of these, where nothing else is moved
-    Ps sram_time = 0;
+    Ps stream_time = 0;        // of these, where nothing else is moved
+    Ps sram_time = 0;          // of all bytes, which go through the port
     Ps host_time = 0;
-    Ps sent_time = 0;
-    Ps received_time = 0;
+    Fj energy = 0;             // of all of it, the parts below
+    bool array_bound = false;  // that computes longest, and not the vector unit
+    bool to_host = false;
+    bool sends = false;  // to other chips
+    bool receives = false;
+    Ps link_time = 0;  // of what it sends, receives, or both
     Fj mac_energy = 0;
     Fj vector_energy = 0;
     Fj stream_energy = 0;

@@ -21,9 +21,6 @@ bool constant(const isa::OperandInfo& operand) {
     }
 }
 
-// With more it is a fault; not so where none of them is looked at.
-constexpr std::uint64_t kMostRows = 1u << 20;
-
 std::uint64_t bit(unsigned reg) {
     return reg == isa::kRegZero ? 0 : 1ull << reg;
 }
@@ -49,12 +46,13 @@ Footprint make_footprint(const isa::OpInfo& info, const isa::MicroOp& op) {
         // A ring of tokens is the host's.
         if (constant(*operand) || operand->element == isa::Element::Token)
             continue;
+        std::uint64_t& row_bytes = footprint.row_bytes[footprint.count];
         Touch& touch = footprint.touch[footprint.count++];
         touch.at = static_cast<std::uint8_t>(i);
         touch.read = operand->reads(op);
         touch.write = operand->written();
         touch.object = operand->reach >= isa::Reach::Entries;
-        touch.row_bytes = touch.object ? 1 : operand->row_bytes(op);
+        row_bytes = touch.object ? 1 : operand->row_bytes(op);
         touch.counted = operand->reach == isa::Reach::Counted;
         if (touch.object || operand->reach == isa::Reach::One)
             touch.length = 1;
@@ -62,23 +60,23 @@ Footprint make_footprint(const isa::OpInfo& info, const isa::MicroOp& op) {
         if (operand->reach == isa::Reach::EntryRows && (used & isa::kUseRa) != 0) {
             touch.object = false;
             touch.counted = true;
-            touch.row_bytes = operand->row_bytes(op);
+            row_bytes = operand->row_bytes(op);
         }
         footprint.counted |= touch.counted;
+        if (touch.write)
+            footprint.written |= static_cast<std::uint8_t>(1u << (footprint.count - 1));
     }
     return footprint;
 }
 
-Range range_of(const Touch& touch, const isa::MicroOp& op,
-               std::span<const std::uint64_t, isa::kRegisters> reg, std::uint64_t rows) {
+Range range_of(const Footprint& footprint, std::size_t which, const isa::MicroOp& op,
+               std::uint64_t va, std::uint64_t rows, std::uint64_t counted) {
+    const Touch& touch = footprint.touch[which];
+    const std::uint64_t row_bytes = footprint.row_bytes[which];
     const isa::Operand& where = op.op[touch.at];
-    const std::uint64_t va = address_of(touch, op, reg);
-    const std::uint64_t pitch =
-        where.pitch != 0 && !touch.object ? where.pitch * 16ull : touch.row_bytes;
-    const std::uint64_t count = touch.counted       ? reg[op.ra]
-                                : touch.length != 0 ? touch.length
-                                                    : rows;
-    return make_range(va, pitch, touch.row_bytes, std::min(count, kMostRows));
+    const std::uint64_t pitch = where.pitch != 0 && !touch.object ? where.pitch * 16ull : row_bytes;
+    const std::uint64_t count = touch.counted ? counted : touch.length != 0 ? touch.length : rows;
+    return make_range(va, pitch, row_bytes, std::min<std::uint64_t>(count, kMostRows));
 }
 
 }  // namespace skald::card::model

@@ -14,7 +14,6 @@
 namespace skald::card::model {
 
 struct Touch {
-    std::uint64_t row_bytes = 0;
     std::uint32_t length = 0;  // rows; 0: T
     std::uint8_t at = 0;       // of the micro-op's operands
     bool read : 1 = false;
@@ -25,14 +24,18 @@ struct Touch {
     bool counted : 1 = false;  // R[ra] rows
 };
 
-struct Footprint {
-    std::array<Touch, isa::kOperands> touch;
-    std::uint8_t count = 0;
-    bool counted = false;      // one of them has R[ra] rows
+// With more it is a fault; not so where none of them is looked at.
+inline constexpr std::uint32_t kMostRows = 1u << 20;
+
+// What is looked at each time that the micro-op runs comes first.
+struct alignas(64) Footprint {
     std::uint64_t reads = 0;   // registers, a bit each
     std::uint64_t writes = 0;  // likewise
-
-    [[nodiscard]] std::span<const Touch> touches() const { return {touch.data(), count}; }
+    std::uint8_t count = 0;
+    std::uint8_t written = 0;  // which of them are, a bit each
+    bool counted = false;      // one of them has R[ra] rows
+    std::array<Touch, isa::kOperands> touch;
+    std::array<std::uint64_t, isa::kOperands> row_bytes{};  // of each
 };
 
 // Of a micro-op whose encoding is good.
@@ -47,9 +50,8 @@ struct Footprint {
     return (reg[where.base] + where.offset + reg[where.index] * where.stride) & kAddressBits;
 }
 
-// Where a touch lies while the registers are these. rows: T.
-[[nodiscard]] Range range_of(const Touch& touch, const isa::MicroOp& op,
-                             std::span<const std::uint64_t, isa::kRegisters> reg,
-                             std::uint64_t rows);
+// Where one of them lies that begins at va. rows: T; counted: R[ra], where that is asked for.
+[[nodiscard]] Range range_of(const Footprint& footprint, std::size_t which, const isa::MicroOp& op,
+                             std::uint64_t va, std::uint64_t rows, std::uint64_t counted = 0);
 
 }  // namespace skald::card::model

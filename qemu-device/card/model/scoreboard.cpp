@@ -19,9 +19,11 @@ std::uint64_t next_generation() {
 
 void Scoreboard::clear() {
     entries_.clear();
-    meets_.clear();
+    times_ = {};
+    relations_.clear();
     free_.clear();
     resident_ = {};
+    busy_ = {};
     held_ = 0;
     uses_ = 0;
     words_ = 0;
@@ -45,18 +47,29 @@ void Scoreboard::index(Id id) {
     slots_[slot(entries_[id].range, entries_[id].object != 0)] = id;
 }
 
+void Scoreboard::relate(Id id, Id other, bool inside, bool outside) {
+    Relations& relations = relations_[id];
+    add(relations.meets, other);
+    if (inside)
+        add(relations.outer, other);
+    else if (outside)
+        add(relations.inner, other);
+}
+
 // With all others, and the others with it.
 void Scoreboard::compare(Id id) {
-    meets_[id] = {};
+    relations_[id] = {};
+    const Range& range = entries_[id].range;
     const Id count = static_cast<Id>(entries_.size());
     for (Id other = 0; other < count; ++other) {
         if (entries_[other].range.rows == 0)
             continue;
-        if (entries_[id].object == entries_[other].object &&
-            overlap(entries_[id].range, entries_[other].range)) {
-            add(meets_[id], other);
-            add(meets_[other], id);
-        }
+        if (entries_[id].object != entries_[other].object || !overlap(range, entries_[other].range))
+            continue;
+        const bool in_other = other == id || covers(entries_[other].range, range);
+        const bool in_this = covers(range, entries_[other].range);
+        relate(id, other, in_other, in_this);
+        relate(other, id, in_this || other == id, in_other);
     }
 }
 
@@ -70,7 +83,7 @@ Scoreboard::Id Scoreboard::intern(const Range& range, bool object, Ps floor, std
     if (free_.empty()) {
         id = static_cast<Id>(entries_.size());
         entries_.emplace_back();
-        meets_.emplace_back();
+        relations_.emplace_back();
         words_ = id / 64 + 1u;
     } else {
         id = free_.back();
@@ -78,6 +91,8 @@ Scoreboard::Id Scoreboard::intern(const Range& range, bool object, Ps floor, std
     }
     entries_[id] = Entry{.range = range, .object = object ? 1u : 0u};
     entries_[id].used = ++uses_;
+    times_[id] = {};
+    remove(busy_, id);
     compare(id);
     index(id);
     return id;
@@ -85,9 +100,10 @@ Scoreboard::Id Scoreboard::intern(const Range& range, bool object, Ps floor, std
 
 Ps Scoreboard::written(const Range& range) const {
     Ps at = 0;
-    for (const Entry& entry : entries_)
-        if (entry.written > at && entry.object == 0 && overlap(entry.range, range))
-            at = entry.written;
+    for (std::size_t id = 0; id < entries_.size(); ++id)
+        if (times_[id].written > at && entries_[id].object == 0 &&
+            overlap(entries_[id].range, range))
+            at = times_[id].written;
     return at;
 }
 
@@ -97,7 +113,7 @@ std::uint64_t Scoreboard::make_room(Ps floor) {
     const Id all = static_cast<Id>(entries_.size());
     std::vector<Id> old;
     for (Id id = 0; id < all; ++id)
-        if (entries_[id].written <= floor && entries_[id].read <= floor)
+        if (times_[id].written <= floor && times_[id].read <= floor)
             old.push_back(id);
     const std::size_t count = std::min(old.size(), kMost / 4);
     std::ranges::sort(old, {}, [this](Id id) { return entries_[id].used; });
@@ -105,9 +121,11 @@ std::uint64_t Scoreboard::make_room(Ps floor) {
     for (std::size_t i = 0; i < count; ++i) {
         const Id id = old[i];
         moved += evict(id);
-        for (Set& set : meets_)
-            remove(set, id);
+        for (Relations& relations : relations_)
+            for (Set* set : {&relations.meets, &relations.outer, &relations.inner})
+                remove(*set, id);
         entries_[id] = Entry{};
+        times_[id] = {};
         free_.push_back(id);
     }
     slots_.fill(kNobody);
@@ -125,7 +143,8 @@ std::uint64_t Scoreboard::fetch(Id id) {
         return 0;
     bool there = false;
     for (std::size_t word = 0; word < words_; ++word)
-        for (std::uint64_t left = meets_[id][word] & resident_[word]; left != 0; left &= left - 1) {
+        for (std::uint64_t left = relations_[id].meets[word] & resident_[word]; left != 0;
+             left &= left - 1) {
             entries_[word * 64 + std::countr_zero(left)].used = uses_;
             there = true;
         }
@@ -137,17 +156,20 @@ std::uint64_t Scoreboard::keep(Id id) {
     entry.used = ++uses_;
     if (entry.object != 0)
         return 0;
-    for (std::size_t word = 0; word < words_; ++word)
-        for (std::uint64_t left = meets_[id][word] & resident_[word]; left != 0; left &= left - 1) {
-            const Id other = static_cast<Id>(word * 64 + std::countr_zero(left));
-            if (other == id || covers(entries_[other].range, entry.range)) {
-                entries_[other].dirty = 1;
-                entries_[other].used = uses_;
-                return 0;
-            }
-            if (covers(entry.range, entries_[other].range))
-                leave(other);  // it is this one's now
+    const Relations& relations = relations_[id];
+    for (std::size_t word = 0; word < words_; ++word) {
+        const std::uint64_t holds = relations.outer[word] & resident_[word];
+        // What lies in it and is found before it is this one's now.
+        for (std::uint64_t left = relations.inner[word] & resident_[word] & ((holds & -holds) - 1);
+             left != 0; left &= left - 1)
+            leave(static_cast<Id>(word * 64 + std::countr_zero(left)));
+        if (holds != 0) {
+            Entry& other = entries_[word * 64 + std::countr_zero(holds)];
+            other.dirty = 1;
+            other.used = uses_;
+            return 0;
         }
+    }
     return admit(id, true);
 }
 
@@ -190,11 +212,21 @@ void Scoreboard::leave(Id id) {
     remove(resident_, id);
 }
 
+std::uint64_t Scoreboard::dirty_bytes() const {
+    std::uint64_t bytes = 0;
+    for (const Entry& entry : entries_)
+        if (entry.resident != 0 && entry.dirty != 0)
+            bytes += entry.range.bytes();
+    return bytes;
+}
+
 void Scoreboard::save(snapshot::Writer& to) const {
     to.put(uses_);
     to.put(static_cast<std::uint32_t>(entries_.size()));
-    for (const Entry& entry : entries_)
-        to.put(entry);
+    for (std::size_t id = 0; id < entries_.size(); ++id) {
+        to.put(entries_[id]);
+        to.put(times_[id]);
+    }
 }
 
 void Scoreboard::load(snapshot::Reader& from) {
@@ -211,7 +243,8 @@ void Scoreboard::load(snapshot::Reader& from) {
             range.pitch >> 56 != 0 || entry.object > 1)
             from.refuse("a timeline has a range that no micro-op touches");
         entries_.push_back(entry);
-        meets_.emplace_back();
+        times_[i] = from.get<Times>();
+        relations_.emplace_back();
     }
     words_ = (entries_.size() + 63) / 64;
     for (Id id = 0; id < static_cast<Id>(entries_.size()); ++id) {
@@ -221,6 +254,7 @@ void Scoreboard::load(snapshot::Reader& from) {
         }
         compare(id);
         index(id);
+        add(busy_, id);
         if (entries_[id].resident != 0) {
             add(resident_, id);
             held_ += entries_[id].range.bytes();

@@ -5,10 +5,12 @@
 // from then on.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "card/model/range.hpp"
@@ -31,16 +33,26 @@ class Scoreboard {
     // Bytes that had to leave the chip for it are added to `moved`.
     [[nodiscard]] Id intern(const Range& range, bool object, Ps floor, std::uint64_t& moved);
 
-    // When a micro-op may begin that reads or writes the range.
-    [[nodiscard]] Ps ready(Id id, bool write) const {
-        Ps at = 0;
-        for (std::size_t word = 0; word < words_; ++word)
-            for (std::uint64_t left = meets_[id][word]; left != 0; left &= left - 1) {
-                const Entry& other = entries_[word * 64 + std::countr_zero(left)];
-                at = other.written > at ? other.written : at;
-                if (write && other.read > at)
-                    at = other.read;
+    // When a micro-op may begin that touches these, of which it writes those with a bit in
+    // `writes`; `floor` at the earliest.
+    [[nodiscard]] Ps ready(std::span<const Id> ids, unsigned writes, Ps floor) {
+        Ps at = floor;
+        for (std::size_t word = 0; word < words_; ++word) {
+            std::uint64_t all = 0, written = 0;
+            for (std::size_t i = 0; i < ids.size(); ++i) {
+                const std::uint64_t meets = relations_[ids[i]].meets[word];
+                all |= meets;
+                written |= (writes >> i & 1) != 0 ? meets : 0;
             }
+            for (std::uint64_t left = all & busy_[word]; left != 0; left &= left - 1) {
+                const std::uint64_t bit = left & -left;
+                const Times& other = times_[word * 64 + std::countr_zero(left)];
+                at = std::max(at, other.written);
+                at = std::max(at, (written & bit) != 0 ? other.read : 0);
+                if (other.written <= floor && other.read <= floor)
+                    busy_[word] ^= bit;
+            }
+        }
         return at;
     }
     // When the last write to any byte of a range ends that is not numbered.
@@ -51,9 +63,17 @@ class Scoreboard {
     [[nodiscard]] std::uint64_t keep(Id id);
     // And has ended.
     void note_read(Id id, Ps end) {
-        entries_[id].read = end > entries_[id].read ? end : entries_[id].read;
+        times_[id].read = end > times_[id].read ? end : times_[id].read;
+        add(busy_, id);
     }
-    void note_written(Id id, Ps end) { entries_[id].written = end; }
+    void note_written(Id id, Ps end) {
+        times_[id].written = end;
+        add(busy_, id);
+    }
+
+    // What lies in the memory on the chip, and of it what is nowhere else.
+    [[nodiscard]] std::uint64_t held_bytes() const { return held_; }
+    [[nodiscard]] std::uint64_t dirty_bytes() const;
 
     void save(snapshot::Writer& to) const;
     void load(snapshot::Reader& from);
@@ -64,10 +84,12 @@ class Scoreboard {
     static constexpr Id kNobody = 0xffff;
     using Set = std::array<std::uint64_t, kWords>;
 
-    struct Entry {
-        Range range;
+    struct Times {
         Ps written = 0;
         Ps read = 0;
+    };
+    struct Entry {
+        Range range;
         std::uint64_t used = 0;  // when last, by uses_
         std::uint32_t object = 0;
         std::uint16_t resident = 0;  // in the memory on the chip
@@ -80,6 +102,7 @@ class Scoreboard {
     [[nodiscard]] std::size_t slot(const Range& range, bool object) const;
     void index(Id id);
     void compare(Id id);
+    void relate(Id id, Id other, bool inside, bool outside);
     [[nodiscard]] std::uint64_t make_room(Ps floor);
     [[nodiscard]] std::uint64_t admit(Id id, bool dirty);
     std::uint64_t evict(Id id);
@@ -91,8 +114,17 @@ class Scoreboard {
     std::size_t words_ = 0;  // of sets that are in use
     std::uint64_t generation_ = 0;
     std::vector<Entry> entries_;
-    std::vector<Set> meets_;  // of each, those that it has bytes in common with, itself included
+    std::array<Times, kMost> times_{};  // of each
+    // Of each those that it has bytes in common with, itself included; of these those that have all
+    // of its bytes, and those of which it has all.
+    struct Relations {
+        Set meets{};
+        Set outer{};
+        Set inner{};
+    };
+    std::vector<Relations> relations_;
     Set resident_{};
+    Set busy_{};  // those with a time that may still be asked for
     std::vector<Id> free_;
     std::array<Id, kSlots> slots_{};  // by a hash of the range
 };

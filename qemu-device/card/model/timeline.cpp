@@ -13,11 +13,8 @@ constexpr std::string_view kPartNames[kParts] = {"mac", "vector", "sram", "dram"
 
 constexpr Scoreboard::Id kNobody = 0xffff;
 
-// Quantising is the vector unit's.
-std::size_t engine_of(const isa::OpInfo& info) {
-    return static_cast<std::size_t>(info.engine == isa::Engine::Quantise ? isa::Engine::Vector
-                                                                         : info.engine);
-}
+// Micro-ops between looks for what of the channels nobody will ask for any more.
+constexpr std::uint64_t kSettleEvery = 8;
 
 }  // namespace
 
@@ -77,7 +74,9 @@ Timing Timeline::control(const isa::OpInfo& info, const Footprint& footprint,
         case isa::Order::Free:
             break;
         case isa::Order::Load: {
-            const Ps written = scoreboard_.written(range_of(footprint.touch[0], op, reg, 1));
+            const Touch& touch = footprint.touch[0];
+            const Ps written =
+                scoreboard_.written(range_of(footprint, 0, op, address_of(touch, op, reg), 1));
             learn(footprint.writes, std::max(sequencer_, written) + rates_->dram_latency);
             break;
         }
@@ -95,23 +94,46 @@ Timing Timeline::control(const isa::OpInfo& info, const Footprint& footprint,
 void Timeline::locate(const Footprint& footprint, const isa::MicroOp& op,
                       std::span<const std::uint64_t, isa::kRegisters> reg, std::uint64_t rows,
                       Track& track) {
-    const std::uint64_t counted = footprint.counted ? reg[op.ra] : 0;
-    const bool resized = track.rows != rows || track.counted != counted;
-    track.rows = rows;
+    const auto count = static_cast<std::uint32_t>(rows);
+    const auto counted = static_cast<std::uint32_t>(
+        footprint.counted ? std::min<std::uint64_t>(reg[op.ra], kMostRows) : 0);
+    const bool resized = track.rows != count || track.counted != counted;
+    track.rows = count;
     track.counted = counted;
     for (std::size_t i = 0; i < footprint.count; ++i) {
         const std::uint64_t va = address_of(footprint.touch[i], op, reg);
         if (va == track.va[i] && !resized)
             continue;
         track.va[i] = va;
-        track.range[i] = range_of(footprint.touch[i], op, reg, rows);
         track.id[i] = kNobody;
+        track.unnumbered = true;
     }
 }
 
-Timing Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, const Demand& demand,
-                        Track& track, Ps sent) {
-    Timing timing;
+// Has a number for each of its ranges: bytes that had to leave the chip for that.
+std::uint64_t Timeline::identify(const Footprint& footprint, const isa::MicroOp& op, Track& track) {
+    std::uint64_t moved = 0;
+    const auto number = [&](std::size_t i) {
+        const Touch& touch = footprint.touch[i];
+        track.id[i] =
+            scoreboard_.intern(range_of(footprint, i, op, track.va[i], track.rows, track.counted),
+                               touch.object, sequencer_, moved);
+    };
+    const bool stale = track.generation != scoreboard_.generation();
+    for (std::size_t i = 0; i < footprint.count; ++i)
+        if (stale || track.id[i] == kNobody)
+            number(i);
+    if (track.generation != scoreboard_.generation()) {  // it forgot some, maybe of these
+        for (std::size_t i = 0; i < footprint.count; ++i)
+            number(i);
+        track.generation = scoreboard_.generation();
+    }
+    track.unnumbered = false;
+    return moved;
+}
+
+Timing Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, const isa::MicroOp& op,
+                        const Demand& demand, Track& track, Ps sent) {
     if (between_steps_) {
         sequencer_ += rates_->boundary;
         between_steps_ = false;
@@ -121,29 +143,23 @@ Timing Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, con
     const std::size_t place =
         (window & (window - 1)) == 0 ? retired_ & (window - 1) : retired_ % window;
     sequencer_ = std::max(sequencer_, ends_[place]) + rates_->issue;
-    timing.issued = sequencer_;
-    dram_.settle(sequencer_);
-    sram_.settle(sequencer_);
-    host_.settle(sequencer_);
-    link_.settle(sequencer_);
-
-    std::uint64_t spilled = 0;
-    const bool stale = track.generation != scoreboard_.generation();
-    for (std::size_t i = 0; i < footprint.count; ++i)
-        if (stale || track.id[i] == kNobody)
-            track.id[i] =
-                scoreboard_.intern(track.range[i], footprint.touch[i].object, sequencer_, spilled);
-    if (track.generation != scoreboard_.generation()) {  // it forgot some, maybe of these
-        for (std::size_t i = 0; i < footprint.count; ++i)
-            track.id[i] =
-                scoreboard_.intern(track.range[i], footprint.touch[i].object, sequencer_, spilled);
-        track.generation = scoreboard_.generation();
+    const Ps issued = sequencer_;
+    if (retired_ % kSettleEvery == 0) {  // changes nothing but what is kept
+        dram_.settle(sequencer_);
+        sram_.settle(sequencer_);
+        host_.settle(sequencer_);
+        link_.settle(sequencer_);
     }
+
+    std::uint64_t spilled = track.unnumbered || track.generation != scoreboard_.generation()
+                                ? identify(footprint, op, track)
+                                : 0;
 
     const std::size_t engine = engine_of(info);
     Ps start = std::max(sequencer_, free_[engine]);
-    for (std::size_t i = 0; i < footprint.count; ++i)
-        start = std::max(start, scoreboard_.ready(track.id[i], footprint.touch[i].write));
+    if (start < makespan_)  // else nothing is under way that it could wait for
+        start = std::max(start, scoreboard_.ready({track.id.data(), footprint.count},
+                                                  footprint.written, sequencer_));
     start += rates_->launch;
     for (std::size_t i = 0; i < footprint.count; ++i)
         if (footprint.touch[i].read)
@@ -154,11 +170,12 @@ Timing Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, con
 
     Ps begin = start;
     Ps end = start;
+    Bound bound = Bound::kSequencer;
     bool launched = true;  // what decides has waited for the launch
-    const auto not_before = [&](Ps when, Bound bound, bool after_launch = true) {
+    const auto not_before = [&](Ps when, Bound by, bool after_launch = true) {
         if (when > end) {
             end = when;
-            timing.bound = bound;
+            bound = by;
             launched = after_launch;
         }
     };
@@ -173,15 +190,20 @@ Timing Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, con
                    demand.stream > rates_->prefetch_bytes);
     }
     not_before(sram_.reserve(begin, demand.sram_time).end, Bound::kSram);
-    if (demand.host != 0)
+    if (demand.to_host)
         not_before(host_.reserve(begin, demand.host_time).end + rates_->host_latency, Bound::kHost);
-    if (demand.sent != 0)
-        not_before(link_.reserve(begin, demand.sent_time).end, Bound::kLink);
-    if (demand.received != 0)
+    if (demand.sends)
+        not_before(link_.reserve(begin, demand.link_time).end, Bound::kLink);
+    if (demand.receives)
         not_before(
-            (sent != 0 ? sent : begin + demand.received_time) + rates_->link_latency + rates_->sync,
+            (sent != 0 ? sent : begin + demand.link_time) + rates_->link_latency + rates_->sync,
             Bound::kLink, false);
     not_before(begin + demand.compute, demand.array_bound ? Bound::kArray : Bound::kVector);
+    if (demand.unpack != 0) {
+        if (demand.unpack > end - start)
+            bound = Bound::kVector;
+        end += demand.unpack;
+    }
 
     if (demand.stream != 0) {
         streamed_ += demand.stream;
@@ -199,17 +221,20 @@ Timing Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, con
     ends_[place] = end;
     ++retired_;
 
-    timing.begin = begin;
-    timing.end = end;
-    timing.moved = advance(end);
-    timing.launch = launched ? std::min(timing.moved, rates_->launch) : 0;
-    timing.dram_bytes = demand.stream + beside;
-    timing.energy = {demand.mac_energy,
-                     demand.vector_energy,
-                     demand.sram_energy,
-                     demand.stream_energy + (beside != 0 ? rates_->dram_energy.of(beside) : 0),
-                     demand.host_energy,
-                     demand.link_energy};
+    const Ps moved = advance(end);
+    const Fj spill = beside != 0 ? rates_->dram_energy.of(beside) : 0;
+    Timing timing{.issued = issued,
+                  .begin = begin,
+                  .end = end,
+                  .moved = moved,
+                  .launch = launched ? std::min(moved, rates_->launch) : 0,
+                  .bound = bound,
+                  .dram_bytes = demand.stream + beside,
+                  .dynamic = demand.energy + spill};
+    if (with_parts_)
+        timing.energy = {demand.mac_energy,  demand.vector_energy,
+                         demand.sram_energy, demand.stream_energy + spill,
+                         demand.host_energy, demand.link_energy};
     return timing;
 }
 

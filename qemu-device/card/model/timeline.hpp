@@ -25,6 +25,12 @@ enum class Part : std::uint8_t { kMac, kVector, kSram, kDram, kHost, kLink };
 inline constexpr std::size_t kParts = 6;
 [[nodiscard]] std::string_view name(Part part);
 
+// Where a micro-op runs: quantising is the vector unit's.
+[[nodiscard]] inline std::size_t engine_of(const isa::OpInfo& info) {
+    return static_cast<std::size_t>(info.engine == isa::Engine::Quantise ? isa::Engine::Vector
+                                                                         : info.engine);
+}
+
 // Of one micro-op.
 struct Timing {
     Ps issued = 0;
@@ -34,24 +40,18 @@ struct Timing {
     Ps launch = 0;  // of that, until it had begun: the sequencer's, whatever bounds the rest
     Bound bound = Bound::kSequencer;
     std::uint64_t dram_bytes = 0;
-    std::array<Fj, kParts> energy{};
-
-    [[nodiscard]] Fj dynamic() const {
-        Fj sum = 0;
-        for (const Fj part : energy)
-            sum += part;
-        return sum;
-    }
+    Fj dynamic = 0;                   // all that the work draws
+    std::array<Fj, kParts> energy{};  // of it each part, where that was asked for
 };
 
 // What is kept of a micro-op from one time that it runs to the next.
-struct Track {
+struct alignas(64) Track {
     std::uint64_t generation = 0;  // of the ids; 0: there are none
-    std::uint64_t rows = 0;        // T, and R[ra] where that counts: as long as these and its
-    std::uint64_t counted = 0;     // address are the same, so is a range
-    std::array<std::uint64_t, isa::kOperands> va{};
+    std::uint32_t rows = 0;        // T, and R[ra] where that counts: as long as these and its
+    std::uint32_t counted = 0;     // address are the same, so is a range
     std::array<Scoreboard::Id, isa::kOperands> id{};
-    std::array<Range, isa::kOperands> range{};
+    bool unnumbered = true;  // some range of it has no id yet
+    std::array<std::uint64_t, isa::kOperands> va{};
 };
 
 class Timeline {
@@ -71,8 +71,11 @@ class Timeline {
                        Track& track);
     // It has run. sent: when what it received had left the other chip; 0: nobody says, and it left
     // when this one was ready for it.
-    Timing retire(const isa::OpInfo& info, const Footprint& footprint, const Demand& demand,
-                  Track& track, Ps sent = 0);
+    Timing retire(const isa::OpInfo& info, const Footprint& footprint, const isa::MicroOp& op,
+                  const Demand& demand, Track& track, Ps sent = 0);
+
+    // Whether energy is wanted part by part from here on.
+    void tell_parts(bool on) { with_parts_ = on; }
 
     [[nodiscard]] Ps makespan() const { return makespan_; }
     // Control micro-ops take no time of their own now.
@@ -81,6 +84,8 @@ class Timeline {
     [[nodiscard]] Fj static_energy(Ps time) const {
         return time * rates_->static_per_ps_thousandths;
     }
+
+    [[nodiscard]] const Scoreboard& board() const { return scoreboard_; }
 
     void save(snapshot::Writer& to) const;
     void load(snapshot::Reader& from);
@@ -92,16 +97,18 @@ class Timeline {
         std::uint64_t bytes = 0;
         Span time;
     };
-    static constexpr std::size_t kEngines = 8;  // by isa::Engine
 
     void wait_for(std::uint64_t registers);
     void learn(std::uint64_t registers, Ps when);
     [[nodiscard]] Ps advance(Ps end);
+    [[nodiscard]] std::uint64_t identify(const Footprint& footprint, const isa::MicroOp& op,
+                                         Track& track);
     [[nodiscard]] Span stream(const Demand& demand, Ps start);
     [[nodiscard]] Ps consumed_at(std::uint64_t byte) const;
     void drop_consumed();
 
     const Rates* rates_;
+    bool with_parts_ = false;
     Scoreboard scoreboard_;
     Channel dram_, sram_, host_, link_;
     Ps sequencer_ = 0;

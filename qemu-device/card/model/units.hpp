@@ -3,12 +3,15 @@
 // them: fixed-point factors, so that every host gets the same sums.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace skald::card::model {
 
 using Ps = std::uint64_t;  // 5,000 hours
 using Fj = std::uint64_t;  // 18 kJ
+
+inline constexpr std::size_t kEngines = 8;  // by isa::Engine
 
 // So much of something for each unit of an amount.
 class Factor {

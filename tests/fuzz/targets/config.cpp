@@ -5,20 +5,12 @@
 #include "fixture.hpp"
 #include "support/files.hpp"
 #include "support/readers.hpp"
+#include "support/small_model.hpp"
 #include "support/source.hpp"
 #include "temporary_folder.hpp"
 
 namespace skald::fuzz {
 namespace {
-
-constexpr test::TinyShape kSmall{.layers = 1,
-                                 .hidden = 8,
-                                 .ffn = 8,
-                                 .heads = 2,
-                                 .kv_heads = 1,
-                                 .head_dim = 4,
-                                 .vocabulary = 262,
-                                 .context = 8};
 
 // Whether a random model of it is worth its time: larger ones only take longer.
 bool is_small(const test::Json& json) {
@@ -31,15 +23,6 @@ bool is_small(const test::Json& json) {
             return false;
     }
     return true;
-}
-
-const std::filesystem::path& folder() {
-    static const test::TemporaryFolder temporary;
-    static const std::filesystem::path path = [] {
-        test::write_hugging_face(temporary / "model", kSmall);
-        return temporary / "model";
-    }();
-    return path;
 }
 
 Bytes files(std::span<const std::byte> config, std::string_view generation) {
@@ -55,13 +38,14 @@ Bytes files(std::span<const std::byte> config, std::string_view generation) {
 void run(std::span<const std::byte> input) {
     Source source(input);
     const auto config = source.bytes(source.take<std::uint16_t>());
-    write_file(folder() / "config.json", config);
-    write_file(folder() / "generation_config.json", source.rest());
-    may_refuse([&] { compile_and_read(compiler::load_model(folder())); });
+    write_file(small_model() / "config.json", config);
+    write_file(small_model() / "generation_config.json", source.rest());
+    may_refuse([&] { compile_and_read(compiler::load_model(small_model())); });
     const auto* text = reinterpret_cast<const char*>(config.data());
     const test::Json json = test::Json::parse(text, text + config.size(), nullptr, false);
     if (!json.is_structured() || is_small(json))
-        may_refuse([&] { compile_and_read(compiler::load_random(folder() / "config.json", 1)); });
+        may_refuse(
+            [&] { compile_and_read(compiler::load_random(small_model() / "config.json", 1)); });
 }
 
 std::vector<Bytes> seeds() {

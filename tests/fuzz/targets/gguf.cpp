@@ -4,6 +4,7 @@
 #include "input/tensor.hpp"
 #include "support/files.hpp"
 #include "support/readers.hpp"
+#include "support/small_model.hpp"
 
 namespace skald::fuzz {
 
@@ -13,14 +14,6 @@ void run(std::span<const std::byte> input) {
 }
 
 std::vector<Bytes> seeds() {
-    constexpr test::TinyShape kSmall{.layers = 1,
-                                     .hidden = 8,
-                                     .ffn = 8,
-                                     .heads = 2,
-                                     .kv_heads = 1,
-                                     .head_dim = 4,
-                                     .vocabulary = 262,
-                                     .context = 8};
     constexpr test::TinyShape kBlocks{.layers = 1,
                                       .hidden = 32,
                                       .ffn = 32,

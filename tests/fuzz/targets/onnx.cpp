@@ -5,36 +5,13 @@
 #include "raise/graph_model.hpp"
 #include "support/files.hpp"
 #include "support/readers.hpp"
-#include "support/source.hpp"
-#include "temporary_folder.hpp"
+#include "support/small_model.hpp"
 
 namespace skald::fuzz {
-namespace {
-
-constexpr test::TinyShape kSmall{.layers = 1,
-                                 .hidden = 8,
-                                 .ffn = 8,
-                                 .heads = 2,
-                                 .kv_heads = 1,
-                                 .head_dim = 4,
-                                 .vocabulary = 262,
-                                 .context = 8};
-
-// With a tokenizer beside it.
-const std::filesystem::path& folder() {
-    static const test::TemporaryFolder temporary;
-    static const std::filesystem::path path = [] {
-        test::write_hugging_face(temporary / "model", kSmall);
-        return temporary / "model";
-    }();
-    return path;
-}
-
-}  // namespace
 
 void run(std::span<const std::byte> input) {
-    write_file(folder() / "model.onnx", input);
-    may_refuse([&] { compile_and_read(compiler::load_graph(folder() / "model.onnx")); });
+    write_file(small_model() / "model.onnx", input);
+    may_refuse([&] { compile_and_read(compiler::load_graph(small_model() / "model.onnx")); });
 }
 
 std::vector<Bytes> seeds() {
@@ -44,7 +21,7 @@ std::vector<Bytes> seeds() {
          {test::OnnxOptions{}, test::OnnxOptions{.opset = 21, .cache = true},
           test::OnnxOptions{.operators = Operators::kGroupQuery, .cache = true},
           test::OnnxOptions{.opset = 23, .operators = Operators::kOnnx23}}) {
-        const auto path = folder() / "seed.onnx";
+        const auto path = small_model() / "seed.onnx";
         test::onnx_llama(kSmall, test::random_weights(kSmall), how).write(path);
         all.push_back(test::read_file(path));
     }

@@ -108,7 +108,7 @@ card::JobResult execute(std::span<const std::byte> input) {
     card::JobDesc job = machine.job(program(ops, aim), values);
     job.time_budget_ns = action & 1;
     if ((action & 2) != 0)
-        job.profile = card::VirtAddr(kArenaVa);
+        job.profile = card::VirtAddr(kArenaVa | ((action & 4) != 0 ? SKALD_PROFILE_MODEL : 0));
     machine.engine().launch(job);
     while (disturbed && !source.empty())
         disturb(machine, source, source.byte() % 8);

@@ -5,20 +5,13 @@
 #include "fixture.hpp"
 #include "support/files.hpp"
 #include "support/readers.hpp"
+#include "support/small_model.hpp"
 #include "support/source.hpp"
 #include "temporary_folder.hpp"
 
 namespace skald::fuzz {
 namespace {
 
-constexpr test::TinyShape kSmall{.layers = 1,
-                                 .hidden = 8,
-                                 .ffn = 8,
-                                 .heads = 2,
-                                 .kv_heads = 1,
-                                 .head_dim = 4,
-                                 .vocabulary = 262,
-                                 .context = 8};
 constexpr std::uint64_t kMostOfARow = 1u << 16;
 
 // The first and the last row of every tensor.
@@ -44,13 +37,8 @@ void read_shards(Source& source) {
 
 // The one file among good ones, as a model.
 void read_model(std::span<const std::byte> file) {
-    static const test::TemporaryFolder temporary;
-    static const std::filesystem::path folder = [] {
-        test::write_hugging_face(temporary / "model", kSmall);
-        return temporary / "model";
-    }();
-    write_file(folder / "model.safetensors", file);
-    compile_and_read(compiler::load_model(folder));
+    write_file(small_model() / "model.safetensors", file);
+    compile_and_read(compiler::load_model(small_model()));
 }
 
 Bytes file_with(std::string_view header, std::size_t data) {

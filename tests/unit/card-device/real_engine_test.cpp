@@ -114,6 +114,46 @@ TEST_F(RealEngineTest, APreemptedJobKeepsItsFirstBegin) {
     EXPECT_GE(high.began, high.doorbell);
 }
 
+TEST_F(RealEngineTest, TheModelledChipIsToldByNameAndItsCountersAreOfOneMoment) {
+    const auto counter = [&](std::uint32_t low) {
+        return driver->reg(low) | std::uint64_t{driver->reg(low + 4)} << 32;
+    };
+    EXPECT_NE(driver->reg(SKALD_REG_CAPS) & SKALD_CAP_MODEL, 0u);
+    EXPECT_EQ(driver->reg(SKALD_REG_MODEL_NAME0), 's' | 'k' << 8 | '1' << 16u);
+    EXPECT_EQ(driver->reg(SKALD_REG_MODEL_FLAGS), SKALD_MODEL_ENERGY);
+    start({.id = 0});
+    isa::MicroOp add = ops::base(isa::Opcode::Add);
+    add.rows = 1;
+    add.dim[0] = 64;
+    for (std::size_t i = 0; i < 3; ++i)
+        add.op[i].offset = kData + i * 256;
+    const auto record =
+        driver->completion(0, submit(0, {ops::alu_imm(AluOp::Mov, 1, 0, 1), add, ops::end()}));
+    ASSERT_EQ(record.status, SKALD_JOB_DONE) << record.reason << " at " << record.op_index;
+    EXPECT_EQ(counter(SKALD_REG_MODEL_JOBS_LO), 0u) << "nobody has asked for a sample";
+    card->reg_write(SKALD_REG_MODEL_SAMPLE, 0);
+    EXPECT_EQ(counter(SKALD_REG_MODEL_JOBS_LO), 1u);
+    EXPECT_EQ(counter(SKALD_REG_MODEL_TIME_LO), record.cycles);
+    EXPECT_EQ(counter(SKALD_REG_MODEL_BYTES_LO), record.bytes);
+    EXPECT_EQ(counter(SKALD_REG_MODEL_ENERGY_LO), record.energy_pj);
+    EXPECT_GT(counter(SKALD_REG_MODEL_VECTOR_LO), 0u);
+    EXPECT_LE(counter(SKALD_REG_MODEL_VECTOR_LO), record.cycles);
+    EXPECT_EQ(counter(SKALD_REG_MODEL_MATRIX_LO), 0u);
+    EXPECT_GT(counter(SKALD_REG_MODEL_APART_NS_LO), 0u) << "a job takes more than its micro-ops";
+}
+
+TEST_F(RealEngineTest, APreemptionIsCountedApartFromTheModelledTimeOfTheJob) {
+    start({.id = 0, .priority = SKALD_FW_PRIO_LOW});
+    start({.id = 1, .priority = SKALD_FW_PRIO_HIGH});
+    const std::uint64_t slow = submit(0, counting(3'000'000, kData));
+    wait_until_running(0);
+    driver->completion(1, submit(1, counting(1, kData + 8)));
+    EXPECT_EQ(driver->completion(0, slow).cycles, 0u);
+    card->reg_write(SKALD_REG_MODEL_SAMPLE, 0);
+    EXPECT_GE(driver->reg(SKALD_REG_MODEL_PREEMPTIONS_LO), 1u);
+    EXPECT_EQ(driver->reg(SKALD_REG_MODEL_JOBS_LO), 2u);
+}
+
 TEST_F(RealEngineTest, AJobThatDidNotRunHasNoStampsOfTheEngine) {
     start({.id = 0});
     submit(0, hanging());

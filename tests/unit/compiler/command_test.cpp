@@ -150,6 +150,9 @@ TEST_F(Command, RefusesToReplaceWhatItReads) {
     expect_failure("model -o model/config.json", 2, "model/config.json is read");
     expect_failure("model -o stderr --weights int4 --calibrate stderr", 2, "stderr is read");
     expect_failure("--random model/config.json --write-gguf out.skald -o ./out.skald", 2, "-o");
+    expect_failure("model --write-onnx model/config.json", 2, "model/config.json is read");
+    expect_failure("model --write-onnx out.skald -o ./out.skald", 2, "-o");
+    expect_failure("model --write-onnx out -o out.data", 2, "what -o writes");
     EXPECT_FALSE(std::filesystem::exists(file("out.skald")));
     // A compiled model beside its source is no part of it.
     EXPECT_EQ(run("model -o model/out.skald").status, 0);
@@ -345,7 +348,7 @@ TEST_F(Command, SaysInOneLineWhatIsWrong) {
     expect_failure("model -o out.skald --kv int4", 2, "--kv");
     expect_failure("model -o out.skald --weights int3", 2, "int3");
     expect_failure("model -o out.skald --dump nothing", 2, "plan_memory");
-    expect_failure("model", 2, "-o: is required unless --check, --write-gguf, --disasm or --dump");
+    expect_failure("model", 2, "-o: is required unless --check, --write-gguf, --write-onnx,");
     expect_failure("model --report", 2, "--report: needs -o");
     expect_failure("model --json", 2, "--json: needs -o");
     expect_failure("model/config.json -o out.skald", 1, "--random takes");
@@ -355,6 +358,14 @@ TEST_F(Command, SaysInOneLineWhatIsWrong) {
     expect_failure("model -o out.skald --context 0x10", 2, "--context");
     EXPECT_FALSE(std::filesystem::exists(file("out.skald")));
     EXPECT_EQ(run("model -o out.skald").status, 0);
+}
+
+TEST_F(Command, CompilesAShapeAndHasNothingToSayOfItsWeights) {
+    EXPECT_EQ(run("--shape model/config.json --weights int8 -o shape.skald").status, 0);
+    EXPECT_EQ(run("--shape model/config.json --sequences 100 -o shape.skald --json").status, 0);
+    for (const char* what : {"--check hello", "-o out.skald --report"})
+        expect_failure(std::string("--shape model/config.json ") + what, 2, "has no weights");
+    expect_failure("model --shape model/config.json -o out.skald", 2, "one model");
 }
 
 TEST_F(Command, SaysInOneLineWhatIsWrongWithARandomModel) {

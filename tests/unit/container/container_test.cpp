@@ -103,6 +103,39 @@ TEST(Container, DoesWithoutTheOptionalSectionsAndWithLaterOnes) {
     EXPECT_TRUE(c.notes().empty());
 }
 
+// Addresses of weights, and no weights.
+Image shape_image(std::uint64_t weight_bytes) {
+    Image image;
+    const ct::ShapeInfo shape{weight_bytes, {}};
+    const auto* bytes = reinterpret_cast<const std::byte*>(&shape);
+    for (Image::Part& part : image.parts)
+        if (part.type == SectionType::Weights)
+            part = {SectionType::Shape, std::vector<std::byte>(bytes, bytes + sizeof shape)};
+    return image;
+}
+
+TEST(Container, AShapeStandsForTheWeights) {
+    Image image = shape_image(70'000'000'000);
+    image.layout();
+    const Pages pages(image.bytes());
+    const Container c("file", pages.bytes(), Container::Verify::kWeights);
+    EXPECT_TRUE(c.is_shape());
+    EXPECT_EQ(c.weight_bytes(), 70'000'000'000u);
+    EXPECT_TRUE(c.weights().empty());
+}
+
+TEST(Container, AShapeIsInsteadOfWeightsAndOfAPossibleSize) {
+    for (const std::uint64_t bytes : {std::uint64_t{0}, ct::kMaxShapeBytes + 1}) {
+        Image image = shape_image(bytes);
+        image.layout();
+        expect_refused(image.bytes(), {"the shape's weights are"});
+    }
+    Image both = shape_image(5000);
+    both.parts.push_back({SectionType::Weights, std::vector<std::byte>(5000)});
+    both.layout();
+    expect_refused(both.bytes(), {"a weights section and a shape section"});
+}
+
 TEST(Container, LooksAtTheWeightsOnlyWhenAsked) {
     Image image;
     image.layout();
@@ -118,7 +151,7 @@ TEST(Container, RefusesAWrongHeader) {
     using H = ct::FileHeader;
     using T = std::vector<ct::Section>;
     refuse_frame([](H& h, T&) { h.magic ^= 1; }, {"not a compiled model"});
-    refuse_frame([](H& h, T&) { h.version += 1u << 16; }, {"container version 2.1", "reads 1.1"});
+    refuse_frame([](H& h, T&) { h.version += 1u << 16; }, {"container version 2.2", "reads 1.2"});
     refuse_frame([](H& h, T&) { h.isa_version += 1u << 16; }, {"micro-op version 2."});
     const std::string next = "micro-op version " + std::to_string(isa::kVersion >> 16) + "." +
                              std::to_string((isa::kVersion & 0xffff) + 1);

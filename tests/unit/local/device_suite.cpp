@@ -37,6 +37,20 @@ TEST_F(Device, SaysWhatItIs) {
     EXPECT_FALSE(device->name().empty());
 }
 
+TEST_F(Device, TellsOfTheModelledChipWhatItHasDone) {
+    const auto before = device->model();
+    ASSERT_TRUE(before);
+    EXPECT_STREQ(before->name, "sk1");
+    EXPECT_EQ(before->flags, static_cast<unsigned>(DRM_SKALD_MODEL_ENERGY));
+    EXPECT_EQ(before->rated_mw, 75000u);
+    Workbench bench(*device);
+    bench.run(store_magic(bench.data_va()));
+    const auto after = device->model();
+    ASSERT_TRUE(after);
+    EXPECT_GT(after->jobs, before->jobs);
+    EXPECT_GT(after->apart_ns, before->apart_ns) << "what a job takes besides its micro-ops";
+}
+
 void expect_zero_and_fill(rt::Buffer buffer) {
     const auto bytes = buffer.map();
     EXPECT_EQ(buffer.bytes() % buffer.page(), 0u);

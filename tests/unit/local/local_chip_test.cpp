@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 // llm-chip as a user has it.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "llm_run.hpp"
 #include "process.hpp"
 #include "test_model.hpp"
 
@@ -83,6 +85,27 @@ TEST(LlmChip, TimesAreThoseOfARunWithData) {
     for (const json& share : only["bound"])
         shares += share.get<double>();
     EXPECT_NEAR(shares, 1, 1e-9);
+}
+
+// Two processes; the traces have begin and end of every micro-op to the picosecond.
+TEST(LlmChip, EveryMicroOpTakesWhatItTakesInARunWithData) {
+    const auto traced = [](const std::string& batch, const std::string& chunk, bool with_data) {
+        const std::string file =
+            testing::TempDir() + "chip-" + std::to_string(::getpid()) + ".json";
+        std::vector<std::string> more = {"--batch", batch, "--chunk", chunk, "--trace", file};
+        if (with_data)
+            more.emplace_back("--with-data");
+        (void)run_on("sk1", more);
+        std::string text = read_file(file);
+        std::filesystem::remove(file);
+        return text;
+    };
+    for (const char* batch : {"1", "8"})
+        for (const char* chunk : {"0", std::string_view(batch) == "1" ? "6" : "46"}) {  // seven
+            const std::string with = traced(batch, chunk, true);
+            EXPECT_GT(with.size(), 10000u);
+            EXPECT_TRUE(with == traced(batch, chunk, false)) << "batch " << batch << ", " << chunk;
+        }
 }
 
 TEST(LlmChip, MoreBandwidthAndLargerBatchesAreFasterInAll) {

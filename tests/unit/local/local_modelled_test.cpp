@@ -61,8 +61,10 @@ rt::BatchOptions options_of(const Way& way) {
     return options;
 }
 
-Seen run(const Way& way) {
+Seen run(const Way& way, const Seen* routed_as = nullptr) {
     local::ModelLog log(true);
+    if (routed_as != nullptr)
+        log.route_as(routed_as->slices);
     local::LocalOptions card;
     card.memory_bytes = 256ull << 20;
     card.simd = way.simd;
@@ -134,8 +136,8 @@ TEST_P(TimingOnly, GivesThePicosecondsOfARunWithData) {
         for (const std::uint32_t chunk : {0u, batch + 6}) {
             SCOPED_TRACE(testing::Message() << "batch " << batch << ", chunk " << chunk);
             const Seen with = run({.batch = batch, .chunk = chunk, .model = GetParam()});
-            const Seen without =
-                run({.timing_only = true, .batch = batch, .chunk = chunk, .model = GetParam()});
+            const Seen without = run(
+                {.timing_only = true, .batch = batch, .chunk = chunk, .model = GetParam()}, &with);
             expect_equal(with, without);
             EXPECT_EQ(with.energy_pj, without.energy_pj);
         }
@@ -144,6 +146,7 @@ TEST_P(TimingOnly, GivesThePicosecondsOfARunWithData) {
 INSTANTIATE_TEST_SUITE_P(Models, TimingOnly,
                          testing::Values("default.skald", "default-kv8.skald",
                                          "default-window.skald", "family-gemma3.skald",
+                                         "family-qwen3-moe.skald", "family-gpt-oss.skald",
                                          "stories-q8_0.skald"),
                          [](const auto& instance) {
                              std::string name(instance.param);
@@ -151,6 +154,17 @@ INSTANTIATE_TEST_SUITE_P(Models, TimingOnly,
                              std::ranges::replace(name, '-', '_');
                              return name;
                          });
+
+// Where no run with data has said how experts are chosen they are drawn, always alike.
+TEST(Modelled, ExpertsAreDrawnTheSameEveryTime) {
+    const Way way{.timing_only = true, .batch = 8, .model = "family-qwen3-moe.skald"};
+    const Seen once = run(way);
+    expect_equal(once, run(way));
+    std::size_t products = 0;
+    for (const ModelSlice& slice : once.slices)
+        products += slice.experts ? 1 : 0;
+    EXPECT_GT(products, 0u);
+}
 
 TEST(Modelled, MicroOpsAddUpToTheRun) {
     const Seen seen = run({.batch = 8});

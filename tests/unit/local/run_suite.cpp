@@ -196,6 +196,27 @@ TEST(Run, ScoresATextLongerThanTheContext) {
     EXPECT_LT(line["nll"].get<double>(), 3);
 }
 
+// However the tokens come to be: behind a driver or in process, on whatever path and threads.
+TEST(Run, TheModelledChipTakesWhatItTakesOnACardInProcess) {
+    const Words words = with(kShort, {"--json"});
+    const json here = json_of(llm_run(words));
+    Words other = {command(default_model(), words).front(),
+                   "--local",
+                   "--simd",
+                   "scalar",
+                   "--threads",
+                   "1",
+                   default_model()};
+    other.insert(other.end(), words.begin(), words.end());
+    const json in_process = json_of(run(other));
+    EXPECT_EQ(here["ids"], in_process["ids"]);
+    EXPECT_GT(here["modelled"]["cycles"], 0);
+    for (const char* key : {"cycles", "bytes"})
+        EXPECT_EQ(here["modelled"][key], in_process["modelled"][key]) << key;
+    // Jobs tell whole picojoules, and the run is cut into more or fewer of them.
+    EXPECT_NEAR(here["modelled"]["energy_j"], in_process["modelled"]["energy_j"], 1e-10);
+}
+
 TEST(Run, TheProfileGoesToStandardErrorInTwoParts) {
     const Finished done = llm_run(with(kShort, {"--profile"}));
     EXPECT_EQ(done.out, llm_run(kShort).out);

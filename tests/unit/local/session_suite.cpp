@@ -350,6 +350,19 @@ TEST_F(SessionTest, TheProfileCountsEveryMicroOp) {
     EXPECT_EQ(count, stats.micro_ops);
     EXPECT_EQ(cycles, stats.cycles);
     EXPECT_EQ(bytes, stats.bytes);
+
+    std::uint64_t energy_fj = 0, time_ps = 0;
+    ASSERT_EQ(session.profile_model().size(), session.profile().size());
+    for (const skald_profile_model& record : session.profile_model()) {
+        energy_fj += record.energy_fj;
+        for (const std::uint64_t part : record.bound_ps)
+            time_ps += part;
+    }
+    // Jobs tell whole nanoseconds and picojoules.
+    EXPECT_NEAR(static_cast<double>(time_ps) * 1e-3, static_cast<double>(stats.cycles),
+                static_cast<double>(stats.completed));
+    EXPECT_NEAR(static_cast<double>(energy_fj) * 1e-3, static_cast<double>(stats.energy_pj),
+                static_cast<double>(stats.completed));
 }
 
 TEST_F(SessionTest, ABrokenProgramIsNamedAndTheNextModelRuns) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "card/model/apart.hpp"
 #include "card/model/chip.hpp"
 
 namespace skald::test {
@@ -42,6 +43,7 @@ class Paper {
             profile.set(key, value, model::Provenance::kAssumed, "a test");
         chip_ = std::make_unique<model::Chip>(std::move(profile));
         timeline_ = std::make_unique<model::Timeline>(chip_->rates);
+        timeline_->tell_parts(true);
     }
 
     static isa::MicroOp make(isa::Opcode opcode, std::array<std::uint32_t, 4> dims = {}) {
@@ -85,11 +87,13 @@ class Paper {
         reg[1] = counts.rows;
         model::Track track;
         model::Timeline::locate(footprint, op, reg, counts.rows, track);
-        return timeline_->retire(
-            info, footprint, model::demand_of(info.work(op, counts), chip_->rates), track, sent);
+        return timeline_->retire(info, footprint, op,
+                                 model::demand_of(info.work(op, counts), chip_->rates), track,
+                                 sent);
     }
 
     [[nodiscard]] model::Timeline& timeline() { return *timeline_; }
+    [[nodiscard]] const model::Rates& rates() const { return chip_->rates; }
 
     std::array<std::uint64_t, isa::kRegisters> reg{};
 

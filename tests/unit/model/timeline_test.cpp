@@ -277,8 +277,29 @@ TEST(Timeline, EnergyIsThatOfItsParts) {
     EXPECT_EQ(part(model::Part::kVector), 64u * 3000);
     EXPECT_EQ(part(model::Part::kDram), (1088u + 256) * 8 * 5000);
     EXPECT_EQ(part(model::Part::kSram), (256u + 64) * 8 * 500);
-    EXPECT_EQ(t.dynamic(), 1024u * 2000 + 64u * 3000 + 1344u * 40000 + 320u * 4000);
+    EXPECT_EQ(t.dynamic, 1024u * 2000 + 64u * 3000 + 1344u * 40000 + 320u * 4000);
     EXPECT_EQ(paper.timeline().static_energy(ns(10)), 10u * 4000 * 1000) << "4 W: 4,000 pJ a ns";
+}
+
+// Counted apart, since host time decides how many there are.
+TEST(Apart, AJobTakesWhatIsFetchedAndStoredForIt) {
+    Paper paper({{Key::kHostGbs, 0.5}, {Key::kHostLatencyNs, 30}, {Key::kDramLatencyNs, 7}});
+    const auto plain = model::cost_of_job(paper.rates(), 0);
+    // Ring entry and completion over the host's link at 2 ns a byte, the argument block.
+    EXPECT_EQ(plain.time, ns(2 * (64 + 64) + 2 * 30 + 512 + 7));
+    const auto storing = model::cost_of_job(paper.rates(), 3);
+    EXPECT_EQ(storing.time - plain.time, ns(3 * 8 + 7)) << "registers that END stores";
+}
+
+TEST(Apart, APreemptionTakesRegistersAndWhatTheChipHoldsOutAndBack) {
+    Paper paper({{Key::kDramLatencyNs, 7}, {Key::kPjBitDram, 1}, {Key::kStaticW, 2}});
+    const auto none = model::cost_of_preemption(paper.rates(), paper.timeline().board());
+    EXPECT_EQ(none.time, ns(2 * (512 + 7)));
+    paper.run(Paper::add(kX, kX, kY, 100));  // x was read: 400 bytes; y is nowhere else: 400 bytes
+    const auto some = model::cost_of_preemption(paper.rates(), paper.timeline().board());
+    EXPECT_EQ(some.time, ns(512 + 400 + 7 + 512 + 800 + 7));
+    EXPECT_EQ(some.energy, (2 * 512 + 1200) * 8 * 1000u + some.time * 2000u)
+        << "1 pJ a bit, and 2 W all the time: 2,000 fJ a ps";
 }
 
 TEST(Timeline, MovedEndsAddUpToTheWhole) {

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <string>
 
+#include "chip/parse_values.hpp"
 #include "chip/run.hpp"
 #include "compile.hpp"
 #include "libskald/error.hpp"
@@ -18,21 +19,21 @@ const std::filesystem::path kSource = SKALD_SOURCE_DIR;
 class ChipGroup : public ::testing::Test {
   protected:
     // Six layers.
-    chip::Options compiled(const std::string& split, const std::string& asked) {
+    chip::RunOptions compiled(const std::string& split, const std::string& asked) {
         compiler::Model model =
             compiler::load_random(kSource / "tests/unit/compiler/data/families/gemma3.json", 3);
         compiler::CompileOptions how;
         how.split = compiler::parse_split(split).value();
         how.threads = 1;
         compile(model, how, folder_ / "m.skald");
-        chip::Options options;
+        chip::RunOptions options;
         options.model = folder_ / "m.skald";
-        options.split = asked;
+        options.group = asked.empty() ? chip::Group{} : chip::parse_group(asked).value();
         options.prompt = 20;
         options.generated = 8;
         return options;
     }
-    static std::string refusal(const chip::Options& options) {
+    static std::string refusal(const chip::RunOptions& options) {
         try {
             (void)chip::run(options);
         } catch (const rt::Error& error) {
@@ -57,7 +58,7 @@ TEST_F(ChipGroup, TakesLongerForATokenWithMoreStagesAndGivesMoreOfThemInAll) {
 }
 
 TEST_F(ChipGroup, GivesTheSameTimesAgain) {
-    const chip::Options options = compiled("tensor=2,pipeline=2", "tensor=2,pipeline=2");
+    const chip::RunOptions options = compiled("tensor=2,pipeline=2", "tensor=2,pipeline=2");
     const chip::Outcome first = chip::run(options), again = chip::run(options);
     EXPECT_EQ(first.chips(), 4u);
     EXPECT_EQ(first.whole.time, again.whole.time);
@@ -73,18 +74,19 @@ TEST_F(ChipGroup, SumsAreTimed) {
 }
 
 TEST_F(ChipGroup, RefusesWhatCannotBeRun) {
-    chip::Options options = compiled("tensor=2,pipeline=2", "tensor=4");
-    EXPECT_NE(refusal(options).find("was compiled with --split tensor=2,pipeline=2, not tensor=4"),
+    chip::RunOptions options = compiled("tensor=2,pipeline=2", "tensor=4");
+    EXPECT_NE(refusal(options).find(
+                  "was compiled with --split tensor=2,pipeline=2, not tensor=4,pipeline=1"),
               std::string::npos)
         << refusal(options);
-    options.split = "tensor=2,pipeline=2";
+    options.group = {2, 2};
     options.with_data = true;
     EXPECT_NE(refusal(options).find("there are only times"), std::string::npos);
     options.with_data = false;
     options.chip = "tt-grayskull-e150";  // has no link
     EXPECT_NE(refusal(options).find("link_gbs"), std::string::npos) << refusal(options);
     options.chip = "sk1";
-    options.split = "";
+    options.group = {};
     options.model = folder_ / "m.rank0.skald";
     EXPECT_NE(refusal(options).find("is a part of a model that is split"), std::string::npos);
 }

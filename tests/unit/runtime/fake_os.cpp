@@ -77,6 +77,8 @@ int FakeOs::query(drm_skald_query& args) {
             return give(&firmware, sizeof firmware);
         case DRM_SKALD_QUERY_USAGE:
             return give(&usage, sizeof usage);
+        case DRM_SKALD_QUERY_MODEL:
+            return model ? give(&*model, sizeof *model) : -EOPNOTSUPP;
         default:
             return -EINVAL;
     }

@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -51,6 +52,7 @@ class FakeOs final : public rt::Os {
     int driver_major = SKALD_DRIVER_MAJOR;
     drm_skald_query_device device{};
     drm_skald_query_usage usage{};
+    std::optional<drm_skald_query_model> model;  // none: it models no chip
     std::int64_t now = 0;
 
     // errno by ioctl request (or by "open", "mmap" ...) that the next such call fails with, once.

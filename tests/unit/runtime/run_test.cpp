@@ -216,6 +216,25 @@ TEST(RunProfile, SumsByKindAndListsWhatRan) {
         << table;
     EXPECT_NE(table.find("11000"), std::string::npos) << table;
     EXPECT_EQ(table.find("glu"), std::string::npos) << table;  // did not run
+    EXPECT_EQ(table.find("bound"), std::string::npos) << "the card does not tell";
+}
+
+TEST(RunProfile, TellsJoulesAndWhatBoundsWhereTheCardDoes) {
+    std::vector<isa::MicroOp> program(2);
+    program[0].opcode = static_cast<std::uint8_t>(isa::Opcode::MatMul);
+    program[1].opcode = static_cast<std::uint8_t>(isa::Opcode::Glu);
+    const std::vector<skald_profile> profile = {{1, 1, 4000, 1}, {1, 1, 1000, 1}};
+    std::vector<skald_profile_model> model(2);
+    model[0].energy_fj = 2'500'000'000;
+    model[0].bound_ps[SKALD_BOUND_DRAM] = 3'000'000;
+    model[0].bound_ps[SKALD_BOUND_ARRAY] = 1'000'000;
+    model[1].bound_ps[SKALD_BOUND_VECTOR] = 1'000'000;
+    const std::string table = profile_table(program, profile, model);
+    EXPECT_NE(table.find("4.000  80.0%               1         2.500        dram 75%"),
+              std::string::npos)
+        << table;
+    EXPECT_NE(table.find("vector 100%"), std::string::npos) << table;
+    EXPECT_NE(table.find("dram 60%"), std::string::npos) << "of all\n" << table;
 }
 
 }  // namespace

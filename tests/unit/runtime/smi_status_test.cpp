@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -174,6 +175,33 @@ TEST_F(SmiTest, SensorsErrorsAndLinkAreThoseOfTheKernel) {
     const std::string table = run({});
     EXPECT_NE(table.find("12 W"), std::string::npos) << table;
     EXPECT_NE(table.find("2.5 x1"), std::string::npos) << table;
+}
+
+TEST_F(SmiTest, TellsOfTheModelledChipWhatTheDriverDoes) {
+    EXPECT_EQ(run({}).find("modelled chip"), std::string::npos);
+    EXPECT_TRUE(json::parse(run({"--json"}))["cards"][0]["model"].is_null());
+    EXPECT_EQ(run({"--query-card=chip.name,chip.time,chip.energy", "--format=csv,noheader"}),
+              "N/A, N/A, N/A\n");
+    drm_skald_query_model& model = os.model.emplace();
+    std::strcpy(model.name, "sk1");
+    model.flags = DRM_SKALD_MODEL_ENERGY;
+    model.time_ns = 2'000'000;
+    model.matrix_ns = 1'000'000;
+    model.energy_pj = 3'500'000'000;
+    model.preemptions = 2;
+    EXPECT_EQ(run({"--query-card=chip.name,chip.time,chip.busy.matrix,chip.energy,chip.preemptions",
+                   "--format=csv,noheader"}),
+              "sk1, 2.0 ms, 1.0 ms, 3.5 mJ, 2\n");
+    const std::string table = run({});
+    EXPECT_NE(table.find("sk1 "), std::string::npos) << table;
+    EXPECT_NE(table.find("2.000 ms    50 %"), std::string::npos) << table;
+    EXPECT_NE(table.find("3.500 mJ"), std::string::npos) << table;
+    const auto told = json::parse(run({"--json"}))["cards"][0]["model"];
+    EXPECT_EQ(told["chip"], "sk1");
+    EXPECT_EQ(told["busy_ns"]["matrix"], 1'000'000);
+    model.flags = 0;
+    EXPECT_EQ(run({"--query-card=chip.energy", "--format=csv,noheader"}), "N/A\n")
+        << "energies that nobody knows are not told";
 }
 
 TEST_F(SmiTest, FieldsComeAsAskedForWithAndWithoutHeaderAndUnits) {

@@ -96,16 +96,62 @@ TEST(Aer, AFatalErrorOfTheLinkLosesContextsAndNothingElse) {
 // ---- sleep ----
 
 void sleep_and_wake() {
+    // It would count the seconds in a loop, which takes many more where the machine is busy.
+    write_file("/sys/module/suspend/parameters/pm_test_delay", "0");
     write_file("/sys/power/pm_test", "devices");
     write_file("/sys/power/state", "freeze");
     write_file("/sys/power/pm_test", "none");
 }
 
-TEST(Suspend, ACardWorksAfterwards) {
+TEST(Suspend, BuffersContextsAndQueuesAreKept) {
     const Device device;
-    const Context lost(device);
-    sleep_and_wake();
+    Context context(device);
+    const std::uint32_t resets = device.firmware().resets;
+    for (std::uint64_t round = 1; round <= 3; ++round) {
+        ASSERT_EQ(context.run(write_word(round, round)), 0);
+        sleep_and_wake();
+    }
+    ASSERT_EQ(context.run(write_word(4, 4)), 0);
+    for (std::uint64_t word = 1; word <= 4; ++word)
+        EXPECT_EQ(context.data(word), word);
+    EXPECT_EQ(context.query().completed, 4u);
+    EXPECT_EQ(device.firmware().resets, resets);
     expect_works(device);
+}
+
+TEST(Suspend, AJobThatIsAboutToEndMay) {
+    const Device device;
+    Context context(device);
+    const std::uint32_t fence = device.syncobj();
+    const drm_skald_sync sync = signal_binary(fence);
+    isa::MicroOp loop;
+    loop.opcode = static_cast<std::uint8_t>(isa::Opcode::Loop);
+    loop.rd = 5;
+    Program counting;
+    counting.set(5, 100000);
+    loop.dim[0] = counting.size();
+    counting.raw(loop).set(6, 42).store(Context::data_va(1), 6).end();
+    ASSERT_EQ(context.submit(counting, 0, {&sync, 1}), 0);
+    sleep_and_wake();
+    EXPECT_EQ(device.syncobj_wait(fence, 60000), 0);
+    EXPECT_EQ(device.syncobj_error(fence), 0);
+    EXPECT_EQ(context.data(1), 42u);
+    EXPECT_EQ(context.run(write_word(0, 1)), 0);
+}
+
+TEST(Suspend, AJobThatDoesNotEndLosesItsContextAlone) {
+    const Device device;
+    Context spinning(device), idle(device);
+    const std::uint32_t fence = device.syncobj();
+    const drm_skald_sync sync = signal_binary(fence);
+    ASSERT_EQ(spinning.submit(announce_and(spin()), 0, {&sync, 1}), 0);
+    ASSERT_TRUE(wait_word(spinning, 0, 1));
+    sleep_and_wake();
+    EXPECT_EQ(device.syncobj_wait(fence, 20000), 0);
+    EXPECT_EQ(device.syncobj_error(fence), EIO);
+    EXPECT_EQ(spinning.submit(write_word(0, 1)), ENOTRECOVERABLE);
+    EXPECT_EQ(idle.run(write_word(0, 0x600d)), 0);
+    EXPECT_EQ(idle.data(0), 0x600du);
 }
 
 TEST(Suspend, ADeadCardIsWholeOrDeadAfterwards) {

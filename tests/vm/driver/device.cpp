@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <ctime>
 #include <filesystem>
@@ -47,22 +48,33 @@ void write_file(const std::string& path, const std::string& text) {
                                  std::error_code(errno, std::generic_category()).message());
 }
 
-std::string card_sysfs() {
+std::vector<std::string> all_cards_sysfs() {
+    std::vector<std::string> cards;
     for (const auto& entry : fs::directory_iterator("/sys/bus/pci/devices"))
         if (read_file(entry.path() / "vendor") == "0x1234\n" &&
             read_file(entry.path() / "device") == "0x5ca1\n")
-            return entry.path();
-    return {};
+            cards.push_back(entry.path());
+    std::ranges::sort(cards);
+    return cards;
 }
 
-std::string device_node() {
+std::string card_sysfs() {
+    const std::vector<std::string> cards = all_cards_sysfs();
+    return cards.empty() ? std::string() : cards.front();
+}
+
+std::string device_node(const std::string& card) {
     std::error_code error;
-    for (const auto& entry : fs::directory_iterator(card_sysfs() + "/accel", error)) {
+    for (const auto& entry : fs::directory_iterator(card + "/accel", error)) {
         const std::string node = "/dev/accel/" + entry.path().filename().string();
         if (fs::exists(node))
             return node;
     }
     return {};
+}
+
+std::string device_node() {
+    return device_node(card_sysfs());
 }
 
 CommandOff::CommandOff(std::uint16_t bits)

@@ -39,6 +39,9 @@ class Fd {
 std::string device_node();
 // Its directory /sys/bus/pci/devices/DDDD:BB:DD.F; there with and without a driver.
 std::string card_sysfs();
+// The same of all cards, and of one of them by its directory.
+std::vector<std::string> all_cards_sysfs();
+std::string device_node(const std::string& card);
 void write_file(const std::string& path, const std::string& text);
 std::string read_file(const std::string& path);
 // Waits until the device node is there; false after some seconds.

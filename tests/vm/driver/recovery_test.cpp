@@ -190,6 +190,29 @@ TEST(Watchdog, KillsAJobThatMakesNoProgress) {
     expect_works();
 }
 
+TEST(Watchdog, LeavesAloneWhoGotTheNumberOfAHangingContext) {
+    const Device device;
+    for (int round = 0; round < 2; ++round) {
+        {
+            const Context hanging(device);
+            ASSERT_EQ(hanging.submit(hang()), 0);
+            // Twice seen without progress, not yet three times.
+            ::usleep(2200000);
+            ASSERT_EQ(device.queue_destroy(hanging.queue()), 0);
+            ASSERT_EQ(device.vm_destroy(hanging.vm()), 0);
+        }
+        // The lowest free numbers: the same ones.
+        const Context next(device);
+        ASSERT_EQ(next.submit(announce_and(spin())), 0);
+        ASSERT_TRUE(wait_word(next, 0, 1));
+        ::usleep(3500000);
+        EXPECT_EQ(device.vm_query(next.vm()).banned, 0u);
+        EXPECT_EQ(device.vm_query(next.vm()).reason, 0u);
+        ASSERT_EQ(device.queue_destroy(next.queue()), 0);
+        ASSERT_EQ(device.vm_destroy(next.vm()), 0);
+    }
+}
+
 TEST(Watchdog, FindsAHangingJobBesideABusyOne) {
     const Device device;
     Context busy(device), hanging(device);
@@ -611,6 +634,26 @@ TEST(Reset, ManyInARowUnderLoad) {
     });
     for (int i = 0; i < 10; ++i) {
         flr();
+        expect_works();
+    }
+}
+
+TEST(Reset, ABufferWhoseClearingGetsNoAnswerIsGivenBackOnce) {
+    const Device device;
+    const std::uint64_t used = device.settled_usage().mem_used;
+    for (int round = 0; round < 2; ++round) {
+        std::uint32_t handle = 0;
+        {
+            const CommandOff off(PCI_COMMAND_MEMORY);
+            EXPECT_EQ(device.bo_create(4 * kBig, DRM_SKALD_BO_CARD, &handle), EIO);
+        }
+        write_file(card_sysfs() + "/reset", "1");
+        EXPECT_EQ(device.usage().mem_used, used);
+        ASSERT_EQ(device.bo_create(4 * kBig, DRM_SKALD_BO_CARD, &handle), 0);
+        const Mapping map = device.map(handle, 4 * kBig);
+        for (std::size_t at = 0; at < 4 * kBig; at += 4096)
+            ASSERT_EQ(map.at<std::uint64_t>(at), 0u);
+        EXPECT_EQ(device.bo_close(handle), 0);
         expect_works();
     }
 }

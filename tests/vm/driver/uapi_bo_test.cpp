@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Buffers: creation, mmap, user memory, PRIME.
 #include <fcntl.h>
+#include <linux/dma-heap.h>
+#include <linux/udmabuf.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -279,12 +282,109 @@ TEST(UapiPrime, SystemBuffersTravelBetweenFiles) {
     EXPECT_EQ(theirs.at<std::uint64_t>(4096), 77u);
 }
 
-TEST(UapiPrime, CardBuffersCannotBeExported) {
+TEST(UapiPrime, CardBuffersTravelBetweenFilesOfTheCard) {
+    const Device device;
+    std::uint64_t used = device.usage().mem_used;
+    std::uint32_t handle;
+    ASSERT_EQ(device.bo_create(kBig, DRM_SKALD_BO_CARD, &handle), 0);
+    used += kBig;
+    drm_prime_handle prime{handle, DRM_CLOEXEC | DRM_RDWR, -1};
+    ASSERT_EQ(device.call(DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime), 0);
+    const Fd dmabuf(prime.fd);
+    const Device other;
+    drm_prime_handle import{0, 0, prime.fd};
+    ASSERT_EQ(other.call(DRM_IOCTL_PRIME_FD_TO_HANDLE, &import), 0);
+    EXPECT_EQ(device.usage().mem_used, used) << "one buffer, not two";
+
+    const Mapping ours = device.map(handle, kBig);
+    const Mapping theirs = other.map(import.handle, kBig);
+    ASSERT_TRUE(ours && theirs);
+    ours.at<std::uint64_t>(4096) = 77;
+    EXPECT_EQ(theirs.at<std::uint64_t>(4096), 77u);
+
+    // The other's jobs reach it, also when whoever made it is gone.
+    ASSERT_EQ(device.bo_close(handle), 0);
+    Context context(other);
+    ASSERT_EQ(other.map_va(context.vm(), import.handle, 0x40000000, kBig), 0);
+    ASSERT_EQ(context.run(Program().load(1, 0x40001000).store(Context::data_va(0), 1).end()), 0);
+    EXPECT_EQ(context.data(0), 77u);
+}
+
+TEST(UapiPrime, ACardBufferIsMappedThroughItsDmabufAndSurvivesAReset) {
     const Device device;
     std::uint32_t handle;
     ASSERT_EQ(device.bo_create(kBig, DRM_SKALD_BO_CARD, &handle), 0);
-    drm_prime_handle prime{handle, 0, -1};
-    EXPECT_EQ(device.call(DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime), EOPNOTSUPP);
+    drm_prime_handle prime{handle, DRM_CLOEXEC | DRM_RDWR, -1};
+    ASSERT_EQ(device.call(DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime), 0);
+    const Fd dmabuf(prime.fd);
+    const Mapping map(::mmap(nullptr, kBig, PROT_READ | PROT_WRITE, MAP_SHARED, dmabuf.get(), 0),
+                      kBig);
+    ASSERT_NE(map.bytes().data(), MAP_FAILED);
+    device.map(handle, kBig).at<std::uint64_t>(8192) = 99;
+    EXPECT_EQ(map.at<std::uint64_t>(8192), 99u);
+    // It takes the mapping away, and the fault brings it back.
+    write_file(card_sysfs() + "/reset", "1");
+    EXPECT_EQ(map.at<std::uint64_t>(8192), 99u);
+}
+
+// What the card reads from a foreign buffer and writes to it, by what a process sees in it.
+void expect_reached(const Device& device, int dmabuf, std::size_t bytes) {
+    const Mapping map(::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, dmabuf, 0), bytes);
+    ASSERT_NE(map.bytes().data(), MAP_FAILED);
+    drm_prime_handle import{0, 0, dmabuf};
+    ASSERT_EQ(device.call(DRM_IOCTL_PRIME_FD_TO_HANDLE, &import), 0);
+    constexpr std::uint64_t kVa = 0x40000000;
+    Context context(device);
+    ASSERT_EQ(device.map_va(context.vm(), import.handle, kVa, bytes), 0);
+    for (std::size_t page = 0; page < bytes; page += 4096)
+        map.at<std::uint64_t>(page) = page + 1;
+    for (const std::size_t page : {std::size_t{0}, bytes / 2, bytes - 4096}) {
+        ASSERT_EQ(context.run(Program()
+                                  .copy(Context::data_va(0), kVa + page, 8)
+                                  .set(2, page + 2)
+                                  .store(Context::data_va(1), 2)
+                                  .copy(kVa + page + 8, Context::data_va(1), 8)
+                                  .end()),
+                  0);
+        EXPECT_EQ(context.data(0), page + 1);
+        EXPECT_EQ(map.at<std::uint64_t>(page + 8), page + 2);
+    }
+    // Unmapped and closed, it is nobody's but its owner's.
+    ASSERT_EQ(device.bo_close(import.handle), 0);
+    ASSERT_EQ(device.unmap_va(context.vm(), kVa, bytes), 0);
+    EXPECT_EQ(map.at<std::uint64_t>(8), 2u);
+}
+
+TEST(UapiPrime, ImportsMemoryFilesThroughUdmabuf) {
+    constexpr std::size_t kBytes = 64 * 4096;
+    const Device device;
+    const Fd memory(::memfd_create("skald", MFD_ALLOW_SEALING | MFD_CLOEXEC));
+    ASSERT_EQ(::ftruncate(memory.get(), kBytes), 0);
+    ASSERT_EQ(::fcntl(memory.get(), F_ADD_SEALS, F_SEAL_SHRINK), 0);
+    const Fd udmabuf(::open("/dev/udmabuf", O_RDWR | O_CLOEXEC));
+    ASSERT_TRUE(udmabuf);
+    udmabuf_create create{static_cast<__u32>(memory.get()), UDMABUF_FLAGS_CLOEXEC, 0, kBytes};
+    const Fd dmabuf(::ioctl(udmabuf.get(), UDMABUF_CREATE, &create));
+    ASSERT_TRUE(dmabuf);
+    expect_reached(device, dmabuf.get(), kBytes);
+}
+
+TEST(UapiPrime, ImportsBuffersOfADmaHeap) {
+    constexpr std::size_t kBytes = 3 * kMiB;
+    const Device device;
+    const Fd heap(::open("/dev/dma_heap/system", O_RDWR | O_CLOEXEC));
+    ASSERT_TRUE(heap);
+    dma_heap_allocation_data allocation{kBytes, 0, O_RDWR | O_CLOEXEC, 0};
+    ASSERT_EQ(::ioctl(heap.get(), DMA_HEAP_IOCTL_ALLOC, &allocation), 0);
+    const Fd dmabuf(static_cast<int>(allocation.fd));
+    expect_reached(device, dmabuf.get(), kBytes);
+}
+
+TEST(UapiPrime, ADmabufThatIsNoneIsRefused) {
+    const Device device;
+    const Fd memory(::memfd_create("skald", MFD_CLOEXEC));
+    drm_prime_handle import{0, 0, memory.get()};
+    EXPECT_EQ(device.call(DRM_IOCTL_PRIME_FD_TO_HANDLE, &import), EINVAL);
 }
 
 }  // namespace

@@ -30,6 +30,16 @@ std::size_t debug_lines() {
     return lines;
 }
 
+TEST(UapiDebugfs, ModelSaysWhichChipAndWhatItHasDone) {
+    const Device device;
+    Context context(device);
+    ASSERT_EQ(context.run(Program().end()), 0);
+    const std::string model = read_file(debugfs("model"));
+    EXPECT_EQ(model.rfind("chip: sk1\n", 0), 0u) << model;
+    EXPECT_NE(model.find("\napart ns: "), std::string::npos) << model;
+    EXPECT_EQ(model.find("\njobs: 0\n"), std::string::npos) << model;
+}
+
 TEST(UapiDebugfs, LevelOfTheFirmwareLogCanBeSet) {
     const Device device;  // its address space is a line of a debug log
     const std::size_t before = debug_lines();

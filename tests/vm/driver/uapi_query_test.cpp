@@ -101,6 +101,21 @@ TEST(Uapi, UnknownIoctlIsRefused) {
     EXPECT_EQ(device.call(DRM_IOWR(DRM_COMMAND_BASE + 0x3f, std::uint64_t), &nothing), EINVAL);
 }
 
+// The core checks an accel node's file as that of a primary node, which has a master; ours has none,
+// and what follows it would be the kernel's end.
+TEST(Uapi, CallsOfTheCoreThatNeedAMasterAreRefused) {
+    const Device device;
+    drm_auth auth{};
+    EXPECT_EQ(device.call(DRM_IOCTL_GET_MAGIC, &auth), EACCES);
+    drm_unique unique{};
+    EXPECT_EQ(device.call(DRM_IOCTL_GET_UNIQUE, &unique), EACCES);
+    drm_set_version version{};
+    EXPECT_EQ(device.call(DRM_IOCTL_SET_VERSION, &version), EACCES);
+    EXPECT_EQ(device.call(DRM_IOCTL_DROP_MASTER, nullptr), EACCES);
+    drm_client client{};
+    EXPECT_EQ(device.call(DRM_IOCTL_GET_CLIENT, &client), EACCES);
+}
+
 TEST(Uapi, VersionIsTheHeaders) {
     const Device device;
     char name[16] = {};

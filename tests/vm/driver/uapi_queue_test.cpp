@@ -139,7 +139,9 @@ TEST_F(UapiSubmit, RejectsBadJobs) {
         change(job);
         return device_.submit(context_.queue(), {&job, 1});
     };
-    EXPECT_EQ(with([](auto& j) { j.flags = 1; }), EINVAL);
+    EXPECT_EQ(with([](auto& j) { j.flags = 2; }), EINVAL);
+    EXPECT_EQ(with([](auto& j) { j.flags = DRM_SKALD_JOB_PROFILE_MODEL; }), EINVAL)
+        << "there is no profile";
     EXPECT_EQ(with([](auto& j) { j.program_va += 8; }), EINVAL);
     EXPECT_EQ(with([](auto& j) { j.args_va += 8; }), EINVAL);
     EXPECT_EQ(with([](auto& j) { j.profile_va = 8; }), EINVAL);
@@ -530,6 +532,37 @@ TEST_F(UapiProgress, InterruptsAreCoalesced) {
     ASSERT_EQ(context_.run(tokens(context_, 1000)), 0);
     // One for the first token, at most one for every 16, one for the end; and the mailbox's.
     EXPECT_LE(device_.usage().interrupts - before, 1000 / 16 + 10);
+}
+
+TEST_F(UapiProgress, AnInterruptForEachTokenLosesNoneAndStarvesNobody) {
+    constexpr std::uint32_t kTokens = 20000;
+    const Device& device = device_;
+    Context& storm = context_;
+    Context other(device);
+    drm_skald_queue_create create{};
+    create.vm_id = storm.vm();
+    create.coalesce_tokens = 1;
+    create.eventfd = -1;
+    ASSERT_EQ(device.call(DRM_IOCTL_SKALD_QUEUE_CREATE, &create), 0);
+    const drm_skald_job job = storm.load(tokens(storm, kTokens));
+    ASSERT_EQ(device.submit(create.queue_id, {&job, 1}), 0);
+    // Each call returns with news, and progress never goes back.
+    drm_skald_wait_progress wait{};
+    wait.queue_id = create.queue_id;
+    unsigned good = 0;
+    while (wait.seen_completed == 0) {
+        ASSERT_EQ(device.wait_progress(wait, 20000), 0);
+        ASSERT_GE(wait.progress, wait.seen);
+        wait.seen = wait.progress;
+        wait.seen_completed = wait.completed;
+        if (good < 3) {
+            ASSERT_EQ(other.run(write_word(0, good)), 0);
+            ++good;
+        }
+    }
+    EXPECT_EQ(wait.progress, kTokens);
+    EXPECT_EQ(device.queue_query(create.queue_id).progress, kTokens);
+    EXPECT_GE(good, 1u);
 }
 
 }  // namespace

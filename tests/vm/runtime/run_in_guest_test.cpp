@@ -221,6 +221,39 @@ TEST(SmiInGuest, ShowsThatACardIsBusyAndThatItIsNot) {
     static_cast<void>(busy.wait());
 }
 
+double number_in(const fs::path& file) {
+    return std::stod(read_file(file));
+}
+
+TEST(SmiInGuest, ShowsWhatTheModelledChipHasDoneAndItsSensors) {
+    const Finished done = run(command(kGreedy200));
+    ASSERT_EQ(done.status, 0) << done.err;
+    const json modelled = json::parse(last_line(done.out))["modelled"];
+    const json model = json::parse(run({"skald-smi", "--json"}).out)["cards"][0]["model"];
+    EXPECT_EQ(model["chip"], "sk1");
+    EXPECT_GE(model["time_ns"], modelled["cycles"]);
+    EXPECT_GT(model["busy_ns"]["matrix"], 0);
+    EXPECT_LE(model["busy_ns"]["matrix"], model["time_ns"]);
+    EXPECT_GE(model["jobs"], 1);
+    EXPECT_NE(run({"skald-smi"}).out.find("sk1 "), std::string::npos);
+
+    fs::path sensors;
+    for (const auto& entry : fs::directory_iterator("/sys/class/hwmon"))
+        if (read_file(entry.path() / "name") == "skald\n")
+            sensors = entry.path();
+    ASSERT_FALSE(sensors.empty());
+    const double energy = number_in(sensors / "energy1_input");
+    EXPECT_GE(energy + 1, modelled["energy_j"].get<double>() * 1e6);
+    (void)number_in(sensors / "power1_average");  // from here on
+    EXPECT_EQ(number_in(sensors / "power1_average"), 0) << "idle, and it draws nothing then";
+    ASSERT_EQ(run(command(kGreedy200)).status, 0);
+    EXPECT_GT(number_in(sensors / "energy1_input"), energy);
+    // Joules over the chip's own seconds, of the run and of the copies that brought its weights.
+    const double watts = modelled["energy_j"].get<double>() / modelled["seconds"].get<double>();
+    EXPECT_NEAR(number_in(sensors / "power1_average") * 1e-6, watts, 0.25 * watts);
+    EXPECT_EQ(number_in(sensors / "power1_rated_max"), 75e6);
+}
+
 TEST(SmiInGuest, ResetsACardThatWorksOnAndCountsIt) {
     const int before = std::stoi(smi({"--query-card=resets"}));
     const Finished done = run({"skald-smi", "--reset", "0"});

@@ -3,6 +3,7 @@
 
 #include <sodium.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "error.hpp"
@@ -39,7 +40,9 @@ void ContainerWriter::begin_section(ct::SectionType type) {
     ct::Section section{};
     section.type = type;
     if (type == ct::SectionType::Chat)
-        version_ = ct::kVersionOfChat;
+        version_ = std::max(version_, ct::kVersionOfChat);
+    if (type == ct::SectionType::Shape)
+        version_ = ct::kVersionOfShape;
     section.offset = at_;
     table_.push_back(section);
     crypto_hash_sha256_init(&hash_->state);

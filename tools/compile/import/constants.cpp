@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "import/constants.hpp"
 
+#include <cstring>
+
 #include "error.hpp"
 
 namespace skald::compiler::graphs {
@@ -50,6 +52,12 @@ Value constant_of(const Tensor& t) {
     if (n > kMostElements)
         fail("tensor {} has more than {} elements", t.name, kMostElements);
     std::vector<double> numbers;
+    if (t.type == DType::kF64) {
+        numbers.resize(static_cast<std::size_t>(n));
+        if (n > 0)
+            std::memcpy(numbers.data(), t.data.data(), t.data.size());
+        return Value::floats(std::move(shape), std::move(numbers));
+    }
     numbers.reserve(static_cast<std::size_t>(n));
     std::vector<float> row(static_cast<std::size_t>(t.row_length()));
     for (std::uint64_t r = 0; n > 0 && r < t.rows(); ++r) {

@@ -70,6 +70,8 @@ std::map<Id, Value> evaluate(const TensorGraph& g, const Bindings& inputs,
                      g.names[id]);
             in.push_back(v);
         }
+        const bool fixed =
+            std::ranges::all_of(in, [](const Value* v) { return v == nullptr || v->fixed; });
         std::vector<Value> out = computed(g, node, std::move(in), how);
         for (std::size_t i = 0; i < node.outputs.size(); ++i) {
             const Id id = node.outputs[i];
@@ -80,6 +82,7 @@ std::map<Id, Value> evaluate(const TensorGraph& g, const Bindings& inputs,
                      node.op->name, i);
             if (out[i].known() && !out[i].is_weight())
                 out[i].origin = id;
+            out[i].fixed = fixed;
             values[id] = std::move(out[i]);
         }
         for (const Id id : node.inputs)

@@ -29,6 +29,8 @@ TensorGraph import_graph(const std::filesystem::path& path) {
     TensorGraph g = path.extension() == ".pt2" ? read_pt2(path) : read_onnx(path);
     for (const Node& node : g.nodes)
         check_node(g, node);
+    for (auto& [id, value] : g.constants)
+        value.fixed = true;
     verify(g);
     return g;
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Operators that choose elements by places, or put them there.
+#include "import/indexing.hpp"
+
 #include <algorithm>
 #include <array>
 #include <numeric>
@@ -47,23 +49,23 @@ Value rows_of(const Value& table, const Ints& ids, Shape shape) {
     return v;
 }
 
-Values gather(const Call& c) {
-    const Value &v = c.in(0), &ids = c.in(1);
-    const std::int64_t axis = Call::axis(c.integer("axis", 0), v.rank());
+}  // namespace
+
+Value gathered(Algebra* algebra, const Value& v, const Value& ids, std::int64_t axis) {
     Shape shape = gathered_shape(v, axis, ids.shape);
     if (ids.is_symbolic()) {
         if (!v.is_weight() || v.rank() != 2 || axis != 0)
             fail("what depends on tokens chooses from {}, which is no table", to_string(v.shape));
-        return {reshaped(c.algebra().lookup(v.matrices().front(), ids), shape)};
+        return reshaped(algebra->lookup(v.matrices().front(), ids), shape);
     }
     if (ids.is_unknown() || v.is_unknown())
-        return {Value::unknown(v.element, shape)};
+        return Value::unknown(v.element, shape);
     const Ints at = ids.integers();
     const std::int64_t n = v.shape[static_cast<std::size_t>(axis)];
     if (v.is_weight() && v.rank() == 2 && axis == 0)
-        return {rows_of(v, at, shape)};
+        return rows_of(v, at, shape);
     if (v.is_weight() && at->size() == 1)
-        return {reshaped(sliced(v, axis, place(at->front(), n), 1, 1), shape)};
+        return reshaped(sliced(v, axis, place(at->front(), n), 1, 1), shape);
     std::int64_t outer = 1, inner = 1;
     for (std::int64_t d = 0; d < v.rank(); ++d)
         (d < axis ? outer : inner) *= d == axis ? 1 : v.shape[static_cast<std::size_t>(d)];
@@ -73,7 +75,15 @@ Values gather(const Call& c) {
         for (const std::int64_t i : *at)
             for (std::int64_t k = 0; k < inner; ++k)
                 from.push_back((o * n + place(i, n)) * inner + k);
-    return {moved(v, shape, from)};
+    return moved(v, shape, from);
+}
+
+namespace {
+
+Values gather(const Call& c) {
+    const Value &v = c.in(0), &ids = c.in(1);
+    return {gathered(ids.is_symbolic() ? &c.algebra() : nullptr, v, ids,
+                     Call::axis(c.integer("axis", 0), v.rank()))};
 }
 
 Values gather_elements(const Call& c) {

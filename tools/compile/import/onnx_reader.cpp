@@ -321,6 +321,8 @@ class Reader {
             outputs.push_back(use(scope, out));
         if (const auto f = functions_.find(name); f != functions_.end())
             return inline_function(*f->second, inputs, outputs, attributes, where, depth);
+        if (name == "If")
+            return inline_branch(inputs, outputs, attributes, scope, where, depth);
         const Operator* op = operator_named(name);
         if (op == nullptr)
             fail("{}: {}: the operator {} is not supported", g_.file, where, name);
@@ -347,6 +349,60 @@ class Reader {
                 outputs[static_cast<std::size_t>(i)] != kAbsent)
                 scope[f.output(i)] = outputs[static_cast<std::size_t>(i)];
         add_nodes(f.node(), scope, where, depth + 1, attributes);
+    }
+
+    // A condition that the file fixes; nothing for one that is computed.
+    std::optional<bool> fixed(Id condition) const {
+        const auto of = [](const Value& v) -> std::optional<bool> {
+            if (v.size() != 1)
+                return {};
+            return v.integer() != 0;
+        };
+        if (const auto it = g_.constants.find(condition); it != g_.constants.end())
+            return of(it->second);
+        for (const Node& n : g_.nodes)
+            if (n.op->name == "Constant" && !n.outputs.empty() && n.outputs[0] == condition)
+                if (const auto it = n.attributes.find("value"); it != n.attributes.end())
+                    if (const auto* v = std::get_if<Value>(&it->second))
+                        return of(*v);
+        return {};
+    }
+
+    // The branch that an If takes, put in place. It sees the names around it, they do not see its.
+    void inline_branch(const std::vector<Id>& inputs, const std::vector<Id>& outputs,
+                       const Attributes& attributes, const Scope& around, const std::string& where,
+                       int depth) {
+        if (depth == kDeepest || g_.nodes.size() > kMostNodes)
+            fail("{}: {}: branches are in each other too deep, or too many", g_.file, where);
+        const auto condition = inputs.size() == 1 ? fixed(inputs[0]) : std::nullopt;
+        if (!condition)
+            fail("{}: {}: the condition of an If is computed; only constants are supported",
+                 g_.file, where);
+        const char* name = *condition ? "then_branch" : "else_branch";
+        const auto branch = attributes.find(name);
+        if (branch == attributes.end() || !branch->second->has_g())
+            fail("{}: {}: has no {}", g_.file, where, name);
+        const pb::GraphProto& graph = branch->second->g();
+        Scope scope = around;
+        for (const auto& t : graph.initializer()) {
+            scope.erase(t.name());
+            const Id id = make(scope, t.name());
+            g_.constants.emplace(id, constant(t, t.name()));
+        }
+        for (const pb::NodeProto& n : graph.node())
+            for (const auto& out : n.output())
+                scope.erase(out);
+        add_nodes(graph.node(), scope, where, depth + 1);
+        if (static_cast<std::size_t>(graph.output_size()) != outputs.size())
+            fail("{}: {}: its {} has {} outputs, {} were expected", g_.file, where, name,
+                 graph.output_size(), outputs.size());
+        for (std::size_t i = 0; i < outputs.size(); ++i)
+            if (outputs[i] != kAbsent)
+                g_.nodes.push_back({operator_named("Identity"),
+                                    where,
+                                    {use(scope, graph.output(static_cast<int>(i)).name())},
+                                    {outputs[i]},
+                                    {}});
     }
 
     static constexpr std::size_t kMostNodes = 1u << 20;

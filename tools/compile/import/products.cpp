@@ -65,6 +65,14 @@ Value multiplied(Algebra* algebra, const Value& left, const Value& right) {
         if (algebra == nullptr)
             fail("it depends on tokens, which have no numbers here");
         out = reshaped(algebra->linear(a, expr::transpose(b.matrices().front())), shape);
+    } else if (a.is_symbolic() && right.fixed && b.known() && b.rank() == 2 && m == 1 && k > 1) {
+        // A column of weights is read as numbers.
+        if (algebra == nullptr)
+            fail("it depends on tokens, which have no numbers here");
+        const Floats all = b.numbers();
+        const Expr one =
+            expr::reshape(expr::list({all->begin(), all->end()}), static_cast<std::uint64_t>(k));
+        out = reshaped(algebra->linear(a, one), shape);
     } else {
         Shape of_a = batch, of_b = batch;
         of_a.insert(of_a.end(), {n, k});
@@ -117,8 +125,10 @@ Values gemm(const Call& c) {
         fail("a product of {} and {}", to_string(a.shape), to_string(b.shape));
     if (c.integer("transA", 0) != 0)
         a = transposed(a, kSwapped);
-    if (c.integer("transB", 0) != 0)
+    if (c.integer("transB", 0) != 0) {
         b = transposed(b, kSwapped);
+        b.fixed = c.in(1).fixed;
+    }
     Value y = times(algebra, multiplied(algebra, a, b), c.number("alpha", 1.0));
     if (c.has(2))
         y = plus(algebra, y, times(algebra, c.in(2), c.number("beta", 1.0)));
@@ -131,7 +141,9 @@ Values linear(const Call& c) {
     Algebra* algebra = algebra_of(c);
     if (c.in(1).rank() != 2)
         fail("weights of {}", to_string(c.in(1).shape));
-    Value y = multiplied(algebra, c.in(0), transposed(c.in(1), kSwapped));
+    Value w = transposed(c.in(1), kSwapped);
+    w.fixed = c.in(1).fixed;
+    Value y = multiplied(algebra, c.in(0), w);
     if (c.has(2))
         y = plus(algebra, y, c.in(2));
     return {y};

@@ -58,6 +58,7 @@ struct Value {
         std::int64_t window = 0;
     };
     std::optional<Causal> causal{};
+    bool fixed = false;  // of the file, or computed of nothing else
 
     static Value floats(Shape shape, std::vector<double> numbers);
     static Value ints(Shape shape, std::vector<std::int64_t> numbers);

@@ -2,6 +2,8 @@
 #include "model/config_file.hpp"
 
 #include <algorithm>
+#include <span>
+#include <utility>
 
 #include "error.hpp"
 #include "input/file_bytes.hpp"
@@ -28,8 +30,13 @@ std::string names() {
 
 }  // namespace
 
-ConfigFile::ConfigFile(const std::filesystem::path& path)
-    : json_(read(path)), whole_(path.string(), "", json_), text_(whole_) {
+ConfigFile::ConfigFile(const std::filesystem::path& path) : ConfigFile(path.string(), read(path)) {}
+
+ConfigFile::ConfigFile(const std::string& name, std::string_view text)
+    : ConfigFile(name, parse_json_object(name, std::as_bytes(std::span(text)))) {}
+
+ConfigFile::ConfigFile(const std::string& name, Json json)
+    : json_(std::move(json)), whole_(name, "", json_), text_(whole_) {
     if (auto text = whole_.maybe_object(kText))
         text_ = *text;
     find_family();

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 #include "input/json.hpp"
 #include "model/family.hpp"
@@ -13,6 +14,8 @@ namespace skald::compiler {
 class ConfigFile {
   public:
     explicit ConfigFile(const std::filesystem::path& path);
+    // `text` is its content, `name` what messages call it.
+    ConfigFile(const std::string& name, std::string_view text);
 
     const JsonObject& config() const { return text_; }  // of the language model
     const JsonObject& whole() const { return whole_; }
@@ -20,6 +23,7 @@ class ConfigFile {
     const std::string& model_type() const { return model_type_; }
 
   private:
+    ConfigFile(const std::string& name, Json json);
     void find_family();
 
     Json json_;

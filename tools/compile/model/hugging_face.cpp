@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Front end for Hugging Face folders: config.json, generation_config.json, safetensors,
 // tokenizer.json.
-#include <algorithm>
-
 #include "error.hpp"
 #include "input/checkpoint_folder.hpp"
 #include "input/file_bytes.hpp"
@@ -11,8 +9,7 @@
 #include "model/config_file.hpp"
 #include "model/generation.hpp"
 #include "model/model.hpp"
-#include "tokenizers/hf_tokenizer.hpp"
-#include "tokenizers/tekken_tokenizer.hpp"
+#include "model/tokenizer_files.hpp"
 
 namespace skald::compiler {
 namespace {
@@ -36,12 +33,6 @@ void read_ids(const ConfigFile& file, ModelConfig& c) {
             c.bos_id = static_cast<std::uint32_t>(*bos);
         }
     }
-}
-
-void merge(std::vector<std::uint32_t>& ids, const std::vector<std::uint32_t>& more) {
-    for (const std::uint32_t id : more)
-        if (std::ranges::find(ids, id) == ids.end())
-            ids.push_back(id);
 }
 
 struct Files : InputFiles {
@@ -79,19 +70,6 @@ Model load(const fs::path& folder, const char* stem, const JsonObject& config, c
     if (adapter != nullptr)
         adapter->refuse_unused();
     return m;
-}
-
-void read_tokenizer(const fs::path& folder, Model& m) {
-    check(m.config, m.spec.vocabulary);
-    std::error_code ignored;
-    const bool tekken = !fs::exists(folder / "tokenizer.json", ignored) &&
-                        fs::exists(folder / "tekken.json", ignored);
-    m.tokenizer = tekken ? load_tekken_tokenizer(folder / "tekken.json")
-                         : load_hf_tokenizer(folder / "tokenizer.json");
-    // The union of all files that name ends of a turn; those of the configuration first.
-    std::vector<std::uint32_t> ends = m.config.eos_ids;
-    merge(ends, m.tokenizer.eos_ids);
-    m.tokenizer.eos_ids = std::move(ends);
 }
 
 }  // namespace

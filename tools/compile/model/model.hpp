@@ -43,5 +43,7 @@ Model load_gguf(const std::filesystem::path& file);
 // A model of that shape (config.json as Hugging Face has it, no generation defaults) with random
 // weights and a minimal tokenizer.
 Model load_random(const std::filesystem::path& config, std::uint64_t seed);
+// The same of a text that is in memory: `name` is what messages and the model are called.
+Model load_random(const std::string& name, std::string_view config, std::uint64_t seed);
 
 }  // namespace skald::compiler

@@ -143,19 +143,17 @@ rt::TokenizerSpec make_tokenizer(std::uint32_t vocabulary) {
     return spec;
 }
 
-}  // namespace
-
-Model load_random(const std::filesystem::path& path, std::uint64_t seed) {
-    const ConfigFile file(path);
+Model load_random(const ConfigFile& file, const std::string& path, const std::string& name,
+                  std::uint64_t seed) {
     auto all = std::make_shared<RandomTensors>(seed);
-    Source source(path.string(), file.config(),
-                  [&](const std::string& name, std::span<const std::uint64_t> shape) {
-                      return all->make(name, shape);
+    Source source(path, file.config(),
+                  [&](const std::string& tensor, std::span<const std::uint64_t> shape) {
+                      return all->make(tensor, shape);
                   });
     Model m;
-    m.config.source = path.string();
+    m.config.source = path;
     m.config.architecture = file.model_type();
-    m.config.name = path.stem().string();
+    m.config.name = name;
     m.spec = describe(file.family(), source);
     if (m.spec.vocabulary < kSpecials + kBytes)
         fail("{}: vocab_size is {}, the tokenizer of a random model needs {}", m.config.source,
@@ -167,6 +165,16 @@ Model load_random(const std::filesystem::path& path, std::uint64_t seed) {
     m.random_tensors = all->order();
     m.files = all;
     return m;
+}
+
+}  // namespace
+
+Model load_random(const std::filesystem::path& path, std::uint64_t seed) {
+    return load_random(ConfigFile(path), path.string(), path.stem().string(), seed);
+}
+
+Model load_random(const std::string& name, std::string_view config, std::uint64_t seed) {
+    return load_random(ConfigFile(name, config), name, name, seed);
 }
 
 }  // namespace skald::compiler

@@ -39,6 +39,7 @@ class AttentionPattern {
         note_cached(h.v_dim);
         h.scale = capped_.scale * q_factor_ * k_factor_;
         h.soft_cap = capped_.cap;
+        h.sinks = std::move(sinks_);
         if (const auto it = r_.masks().find(scores_id_); it != r_.masks().end())
             h.masks = it->second;
         return result(std::move(h));
@@ -54,12 +55,17 @@ class AttentionPattern {
         const Symbols& p = p_.symbols();
         const BaseId id = p.terms(0)[0].base;
         softmax_ = *r_.as<Softmax>(id);
+        const auto keys = static_cast<std::size_t>(p_.shape.back());
+        const bool with_sink = softmax_.group == keys + 1;
         for (std::size_t i = 0; i < p.size(); ++i) {
             const auto t = p.terms(i);
-            if (t.size() != 1 || t[0].base != id || t[0].index != i || t[0].factor != 1 ||
+            const std::size_t own = with_sink ? i / keys * (keys + 1) + i % keys : i;
+            if (t.size() != 1 || t[0].base != id || t[0].index != own || t[0].factor != 1 ||
                 p.constant(i) != 0)
                 return no("probabilities are changed before they weigh values");
         }
+        if (with_sink && !take_sinks(keys))
+            return false;
         const auto first = r_.first_base(*softmax_.of);
         if (!first || !r_.scores_below(*softmax_.of))
             return no("the softmax is not of products of queries and keys");
@@ -84,6 +90,32 @@ class AttentionPattern {
         capped_ = *how;
         heads_ = scores_.heads;
         return scores_.m == softmax_.group || no("the softmax is not over the keys");
+    }
+
+    // One more score at the end of each row, whose share nobody takes: the head's sink.
+    bool take_sinks(std::size_t keys) {
+        auto scores = std::make_shared<Symbols>();
+        const Symbols& all = *softmax_.of;
+        std::vector<double> sinks;
+        for (std::size_t i = 0; i < all.size(); ++i)
+            if (i % (keys + 1) != keys)
+                scores->copy(all, i);
+            else if (all.terms(i).empty())
+                sinks.push_back(all.constant(i));
+            else
+                return no("the softmax is over more than the keys");
+        // The same in all rows of a head.
+        const std::size_t rows =
+            p_.shape.size() < 2 ? 0 : static_cast<std::size_t>(p_.shape[p_.shape.size() - 2]);
+        for (std::size_t i = 0; i < sinks.size(); ++i) {
+            if (rows == 0 || sinks[i] != sinks[i / rows * rows])
+                return no("sinks differ between positions");
+            if (i % rows == 0)
+                sinks_.push_back(sinks[i]);
+        }
+        softmax_.of = std::move(scores);
+        softmax_.group = static_cast<std::uint32_t>(keys);
+        return true;
     }
 
     // Each row sees itself and some of those before it; which is looked at again at greater
@@ -410,6 +442,7 @@ class AttentionPattern {
     BaseId scores_id_ = 0;
     std::optional<Formula> formula_;
     Capped capped_;
+    std::vector<double> sinks_;
     std::uint32_t heads_ = 0, kv_heads_ = 0, each_ = 1, past_ = 0;
     double q_factor_ = 1, k_factor_ = 1;
 };

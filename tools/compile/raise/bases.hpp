@@ -74,6 +74,10 @@ struct Activated {              // function(gate) * up, or function(gate)
     std::optional<BaseId> up;
 };
 
+struct Gated {  // of * sigmoid(gate), the gate being of one column
+    BaseId of = 0, gate = 0;
+};
+
 struct Clipped {  // kept within +-limit
     BaseId of = 0;
     double limit = 0;
@@ -91,6 +95,7 @@ struct Heads {  // attention, already with what it is made of
     BaseId q = 0, k = 0, v = 0;
     std::vector<double> frequencies;  // of rotary pairs; empty: none
     double amplitude = 1;
+    std::vector<double> sinks;  // of heads; empty: none
     std::vector<MaskSource> masks;
 };
 
@@ -131,8 +136,8 @@ struct Past {  // a cache that came in
     std::uint32_t input = 0;
 };
 
-using What = std::variant<Ids, Lookup, Positions, Product, Centred, Normed, Sum, Activated, Clipped,
-                          Heads, Mixture, Function, Reduced, Scores, Softmax, Past>;
+using What = std::variant<Ids, Lookup, Positions, Product, Centred, Normed, Sum, Activated, Gated,
+                          Clipped, Heads, Mixture, Function, Reduced, Scores, Softmax, Past>;
 
 struct Base {
     What what;

@@ -190,6 +190,8 @@ std::optional<std::int64_t> positions_there_are(const TensorGraph& g, const Role
         if (n.op->name == "com.microsoft.GroupQueryAttention" && n.inputs.size() > 7 &&
             n.inputs[7] != graphs::kAbsent)
             at_most(n.inputs[7]);
+        if (n.op->name == "com.microsoft.EmbedLayerNormalization")
+            at_most(n.inputs[3]);
         if (n.op->name == "com.microsoft.RotaryEmbedding")
             at_most(n.inputs[2]);
         if (n.op->name == "RotaryEmbedding" && n.inputs.size() > 3)

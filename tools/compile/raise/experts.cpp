@@ -216,8 +216,10 @@ class ExpertsPattern {
     }
 
     std::optional<Rows> result() {
-        if (!of_ || !scale_ || !function_)
+        if (!of_ || !scale_ || !function_) {
+            no("no token has any");
             return {};
+        }
         Mixture m;
         m.router = router_;
         m.of = *of_;

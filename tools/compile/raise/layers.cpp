@@ -215,10 +215,11 @@ class Describer {
         Norm after;
         BaseId reads = 0;  // the stream, or a norm of it
         bool is_attention = false;
+        std::optional<BaseId> gate{};  // whose sigmoid is a factor
     };
 
     Part part(const Sum::Leaf& leaf) {
-        Part p{leaf.base, leaf.base, leaf.factor, {}, 0, false};
+        Part p{leaf.base, leaf.base, leaf.factor, {}, 0, false, {}};
         if (const auto* n = r_.as<Normed>(leaf.base)) {
             p.after = norm(leaf.base);
             p.out = n->of;
@@ -226,6 +227,10 @@ class Describer {
         if (const auto* m = r_.as<Mixture>(p.out)) {
             p.reads = m->of;
             return p;
+        }
+        if (const auto* g = r_.as<Gated>(p.out)) {
+            p.gate = g->gate;
+            p.out = g->of;
         }
         const auto* product = r_.as<Product>(p.out);
         if (product == nullptr)
@@ -281,12 +286,48 @@ class Describer {
             l.ffn_in = b_norm;
         l.mixer_out = a.after;
         l.ffn_out = b.after;
-        const double factor = residual(l, a, b);
+        const std::optional<Part> beside = shared(i, b);
+        const double factor = beside && beside->factor != b.factor ? 1 : residual(l, a, b);
         const std::string name = fmt::format("layer {} ", spec().layers.size());
         l.mixer = attention(a, a.factor / factor, name);
+        if (!beside && b.gate)
+            refuse(b.out, "a feed-forward has a gate of one column, and no experts beside it");
         l.ffn = feed_forward(b, b.factor / factor, name);
+        if (beside)
+            add_shared(std::get<Experts>(l.ffn), *beside, beside->factor / factor, name);
         spec().layers.push_back(std::move(l));
-        return i + 2;
+        return i + (beside ? 3 : 2);
+    }
+
+    // The feed-forward of all tokens beside experts, which come first or second: `b` becomes the
+    // experts.
+    std::optional<Part> shared(std::size_t i, Part& b) {
+        if (i + 2 >= leaves_.size())
+            return {};
+        const bool experts = r_.as<Mixture>(b.out) != nullptr;
+        const BaseId leaf = leaves_[i + 2].base;
+        if (!experts && r_.as<Mixture>(leaf) == nullptr)
+            return {};
+        if (experts && r_.as<Gated>(leaf) == nullptr &&
+            (r_.as<Product>(leaf) == nullptr ||
+             r_.as<Activated>(r_.as<Product>(leaf)->of) == nullptr))
+            return {};
+        Part c = part(leaves_[i + 2]);
+        if (c.reads != b.reads || b.after.kind != Norm::Kind::kNone ||
+            c.after.kind != Norm::Kind::kNone)
+            return {};
+        if (!experts)
+            std::swap(b, c);
+        return c;
+    }
+
+    void add_shared(Experts& e, const Part& p, double factor, const std::string& name) {
+        e.shared = std::get<FeedForward>(feed_forward(p, factor, name + "shared "));
+        if (!p.gate)
+            return;
+        if (input_of(*p.gate) != p.reads)
+            refuse(*p.gate, "the gate of what is shared does not read the same");
+        e.shared_gate = linear(*p.gate, 1, Matrix::Use::kFloats);
     }
 
     // The factor that both parts are added with.
@@ -307,6 +348,8 @@ class Describer {
         a.v_dim = h.v_dim;
         a.scale = narrow(h.scale);
         a.soft_cap = narrow(h.soft_cap);
+        if (!h.sinks.empty())
+            a.sinks = column(h.sinks);
         for (const BaseId id : {h.q, h.k, h.v})
             if (input_of(id) != p.reads)
                 refuse(id, "queries, keys and values do not read the same");

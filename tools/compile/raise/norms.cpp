@@ -189,15 +189,36 @@ std::optional<Value> Recogniser::with_gain(const Value& x, const Value& factor) 
     return symbolic(x.shape, renamed(x.symbols(), id));
 }
 
+// What is added to a stream belongs to the product that was added last.
+std::optional<Value> Recogniser::with_bias_of_a_product(const Value& x, BaseId of,
+                                                        std::vector<double> bias) {
+    std::vector<Sum::Leaf> leaves = as<Sum>(of)->leaves;
+    Sum::Leaf& last = leaves.back();
+    const Base b = bases_[last.base];
+    const auto* product = std::get_if<Product>(&b.what);
+    if (product == nullptr || last.factor == 0)
+        return {};
+    Product biased = *product;
+    biased.bias.resize(b.width);
+    for (std::size_t c = 0; c < bias.size(); ++c)
+        biased.bias[c] += bias[c] / last.factor;
+    const std::string key = fmt::format("biased {} {}", last.base, list(biased.bias));
+    last.base = add(std::move(biased), b.rows, b.width, key);
+    return symbolic(x.shape, renamed(x.symbols(), sum(leaves)));
+}
+
 std::optional<Value> Recogniser::with_bias(const Value& x, const Value& addend) {
     const auto first = first_base(x.symbols());
     if (!first || bases_[*first].rows < 2 ||
-        (as<Normed>(*first) == nullptr && as<Product>(*first) == nullptr))
+        (as<Normed>(*first) == nullptr && as<Product>(*first) == nullptr &&
+         as<Sum>(*first) == nullptr))
         return {};
     const Base b = bases_[*first];
     auto bias = by_column(x.symbols(), addend, *first, b.width, 0);
     if (!bias)
         return {};
+    if (as<Sum>(*first) != nullptr)
+        return with_bias_of_a_product(x, *first, *std::move(bias));
     What what = b.what;
     auto& own = std::holds_alternative<Normed>(what) ? std::get<Normed>(what).bias
                                                      : std::get<Product>(what).bias;

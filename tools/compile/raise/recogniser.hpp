@@ -112,6 +112,8 @@ class Recogniser : public graphs::Algebra {
     std::optional<Value> as_centred(const Value& y);
     std::optional<Value> with_gain(const Value& x, const Value& factor);
     std::optional<Value> with_bias(const Value& x, const Value& addend);
+    std::optional<Value> with_bias_of_a_product(const Value& x, BaseId of,
+                                                std::vector<double> bias);
     bool covers_group(const Reduced& mean, std::uint32_t at, const Atom& of, bool squared);
 
     // rows.cpp
@@ -119,6 +121,7 @@ class Recogniser : public graphs::Algebra {
     std::optional<Rows> single(const View& view);
     std::optional<Rows> activated(const View& view);
     std::optional<Rows> several(const View& view);
+    std::optional<Rows> gated(const View& view);
     std::optional<Rows> derived(BaseId of, std::span<const std::uint32_t> columns,
                                 std::span<const double> factors, std::span<const double> constants);
 

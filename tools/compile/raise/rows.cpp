@@ -8,6 +8,7 @@
 
 #include "error.hpp"
 #include "raise/recogniser.hpp"
+#include "skald/isa.hpp"
 
 namespace skald::compiler::raising {
 
@@ -225,6 +226,33 @@ std::optional<Rows> Recogniser::activated(const View& v) {
     return Rows{id, how->factor, of[0].rows};
 }
 
+// Rows of a product, each times the sigmoid of one number.
+std::optional<Rows> Recogniser::gated(const View& v) {
+    const auto u = uniform(*v.symbols);
+    if (!u || u->formula.variables().size() != 2)
+        return {};
+    const auto how = activation_of(u->formula);
+    if (!how || how->factor != 1 ||
+        how->function != static_cast<std::uint8_t>(isa::Activation::Sigmoid))
+        return {};
+    const Symbols& gates = *u->variables[how->swapped ? 1 : 0];
+    const auto of = rows_of({u->variables[how->swapped ? 0 : 1].get(), v.width});
+    if (!of || !of->rows.empty() || of->factor != 1 || as<Product>(of->base) == nullptr)
+        return {};
+    const BaseId gate = gates.terms(0)[0].base;
+    if (as<Product>(gate) == nullptr || bases_[gate].width != 1)
+        return {};
+    for (std::size_t i = 0; i < gates.size(); ++i) {
+        const auto t = gates.terms(i);
+        if (t.size() != 1 || t[0].base != gate || t[0].index != i / v.width || t[0].factor != 1)
+            return {};
+    }
+    const BaseId id =
+        add(Gated{of->base, gate}, static_cast<std::uint32_t>(v.rows()),
+            static_cast<std::uint32_t>(v.width), fmt::format("gated {} {}", of->base, gate));
+    return Rows{id, 1, {}};
+}
+
 // A sum of rows.
 std::optional<Rows> Recogniser::several(const View& v) {
     const Symbols& s = *v.symbols;
@@ -288,7 +316,7 @@ std::optional<Value> Recogniser::as_sum(const Value& a, const Value& b, double s
     const auto streams = [&](BaseId id) {
         return as<Lookup>(id) != nullptr || as<Sum>(id) != nullptr || as<Product>(id) != nullptr ||
                as<Normed>(id) != nullptr || as<Mixture>(id) != nullptr ||
-               as<Positions>(id) != nullptr;
+               as<Gated>(id) != nullptr || as<Positions>(id) != nullptr;
     };
     std::vector<Sum::Leaf> leaves;
     for (const Value* v : {&a, &b}) {
@@ -316,6 +344,8 @@ std::optional<Value> Recogniser::as_sum(const Value& a, const Value& b, double s
             rows = single({&s, width});
         else
             rows = as_experts({&s, width});
+        if (!rows && as<Function>(first) != nullptr)
+            rows = gated({&s, width});
         if (!rows || !rows->rows.empty())
             return {};
         leaves.push_back({rows->base, rows->factor});

@@ -3,10 +3,16 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <fstream>
 #include <memory>
+#include <set>
 
 #include "compile.hpp"
+#include "expect_error.hpp"
+#include "interpret/interpreter.hpp"
+#include "judge.hpp"
 #include "onnx_llama.hpp"
 #include "raise/graph_model.hpp"
 #include "temporary_folder.hpp"
@@ -152,6 +158,154 @@ TEST(Onnx, ATableOfAnglesIsTheLongestContext) {
     EXPECT_EQ(
         models(shape, {.operators = Operators::kGroupQuery, .cache = true}).graph.spec.longest,
         40u);
+}
+
+// ---- ONNX Runtime ----
+
+struct Judged {
+    const char* name;
+    OnnxOptions options;
+    bool shared_heads = true, beside = false;
+};
+
+class JudgedByOnnxRuntime : public testing::TestWithParam<Judged> {};
+
+TEST_P(JudgedByOnnxRuntime, AGraphHasTheLogitsOfWhatItBecomes) {
+    SKALD_NEED_ONNX_RUNTIME();
+    test::TinyShape shape = kShape;
+    if (!GetParam().shared_heads)
+        shape.kv_heads = shape.heads;
+    const Both b = models(shape, GetParam().options, GetParam().beside ? 1024 : SIZE_MAX);
+    std::vector<std::uint32_t> ids;
+    for (std::uint32_t i = 0; i < 23; ++i)
+        ids.push_back((5 + 17 * i + i * i) % shape.vocabulary);
+    const ir::Graph graph = ir::build(b.graph.spec, {shape.context, isa::KvFormat::F16});
+    interpret::Rows rows = interpret::Interpreter(graph, {}).read(ids, ids.size());
+    const std::vector<float> logits = test::judged(*b.temporary / "model.onnx", ids);
+    ASSERT_EQ(logits.size(), rows.count() * rows.width());
+    double squares = 0, worst = 0;
+    for (std::size_t i = 0; i < logits.size(); ++i) {
+        const double expected = rows[i / rows.width()][i % rows.width()];
+        squares += expected * expected;
+        worst = std::max(worst, std::abs(logits[i] - expected));
+    }
+    EXPECT_LT(worst, 2e-4 * std::sqrt(squares / static_cast<double>(logits.size())));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Onnx, JudgedByOnnxRuntime,
+    testing::Values(Judged{"Opset13", {.opset = 13}}, Judged{"Opset17", {.opset = 17}},
+                    Judged{"Opset21", {.opset = 21}},
+                    Judged{"Opset13Cache", {.opset = 13, .cache = true}},
+                    Judged{"Opset17Cache", {.opset = 17, .cache = true}},
+                    Judged{"Opset21Cache", {.opset = 21, .cache = true}},
+                    Judged{"WeightsBeside", {.cache = true}, true, true},
+                    Judged{"GroupQuery", {.operators = Operators::kGroupQuery, .cache = true}},
+                    Judged{"MultiHead", {.operators = Operators::kMultiHead, .cache = true}, false},
+                    Judged{"IntegerWeights", {.integer_weights = true}}),
+    [](const auto& of) { return std::string(of.param.name); });
+
+// ---- folders ----
+
+// Nodes [first, last) as a graph of their own.
+onnx::ModelProto cut(const onnx::ModelProto& whole, int first, int last) {
+    onnx::ModelProto part = whole;
+    auto& g = *part.mutable_graph();
+    const auto& all = whole.graph();
+    g.clear_node();
+    g.clear_initializer();
+    g.clear_input();
+    g.clear_output();
+    std::set<std::string> made, read, read_outside;
+    for (int n = 0; n < all.node_size(); ++n) {
+        const bool inside = n >= first && n < last;
+        if (inside)
+            *g.add_node() = all.node(n);
+        for (const auto& in : all.node(n).input())
+            (inside ? read : read_outside).insert(in);
+        if (inside)
+            made.insert(all.node(n).output().begin(), all.node(n).output().end());
+    }
+    for (const auto& output : all.output())
+        read_outside.insert(output.name());
+    std::set<std::string> known = made;
+    for (const auto& t : all.initializer())
+        if (read.contains(t.name())) {
+            *g.add_initializer() = t;
+            known.insert(t.name());
+        }
+    for (const auto& input : all.input())
+        if (read.contains(input.name())) {
+            *g.add_input() = input;
+            known.insert(input.name());
+        }
+    for (const std::string& name : read)
+        if (!name.empty() && !known.contains(name)) {
+            auto& input = *g.add_input();
+            input.set_name(name);
+            input.mutable_type()->mutable_tensor_type()->set_elem_type(1);
+        }
+    for (const std::string& name : made)
+        if (read_outside.contains(name))
+            g.add_output()->set_name(name);
+    return part;
+}
+
+TEST(Onnx, FilesOfAPipelineAreOneModel) {
+    Both b = models(kShape, {.cache = true});
+    const auto folder = *b.temporary / "pipeline";
+    std::filesystem::create_directories(folder);
+    onnx::ModelProto whole;
+    std::ifstream file(*b.temporary / "model.onnx", std::ios::binary);
+    ASSERT_TRUE(whole.ParseFromIstream(&file));
+    const int n = whole.graph().node_size();
+    for (const auto& [name, first, last] :
+         {std::tuple("embeds.onnx", 0, 1), {"layers.onnx", 1, n - 3}, {"head.onnx", n - 3, n}}) {
+        std::ofstream out(folder / name, std::ios::binary);
+        ASSERT_TRUE(cut(whole, first, last).SerializeToOstream(&out));
+    }
+    std::filesystem::copy_file(*b.temporary / "model" / "tokenizer.json",
+                               folder / "tokenizer.json");
+    std::ofstream(folder / "genai_config.json") << R"({"model": {"type": "decoder-pipeline",
+        "context_length": 48, "eos_token_id": 7, "decoder": {"pipeline": [
+        {"embeddings": {"filename": "embeds.onnx"}, "transformer": {"filename": "layers.onnx"},
+         "head": {"filename": "head.onnx"}}]}}})";
+    const auto files = graph_at(folder);
+    ASSERT_TRUE(files);
+    EXPECT_EQ(files->size(), 3u);
+    b.graph = load_graph(*files);
+    EXPECT_EQ(b.graph.spec.context, 48u);
+    EXPECT_TRUE(std::ranges::count(b.graph.tokenizer.eos_ids, 7u));
+    b.folder.spec.longest = b.folder.spec.context = 48;
+    expect_same(std::move(b));
+}
+
+TEST(Onnx, APartOfAPipelineThatIsNoFileOfTheFolderIsNamed) {
+    const test::TemporaryFolder folder;
+    std::ofstream(folder / "genai_config.json")
+        << R"({"model": {"decoder": {"pipeline": [{"head": {"filename": "../head.onnx"}}]}}})";
+    test::expect_error([&] { graph_at(folder.path()); },
+                       {"genai_config.json", "model.decoder.pipeline[0].head.filename"});
+}
+
+TEST(Onnx, ATokenizerMayBeMistrals) {
+    const Both b = models(kShape, {});
+    const auto folder = *b.temporary / "tekken";
+    std::filesystem::create_directories(folder);
+    std::ofstream(folder / "tekken.json")
+        << R"({"config": {"pattern": "[a-c]+|\\s", "default_vocab_size": 8,
+        "default_num_special_tokens": 3, "version": "v11"}, "vocab": [
+        {"rank": 0, "token_bytes": "YQ=="}, {"rank": 1, "token_bytes": "Yg=="},
+        {"rank": 2, "token_bytes": "Yw=="}, {"rank": 3, "token_bytes": "YWI="},
+        {"rank": 4, "token_bytes": "YWJj"}], "special_tokens": [
+        {"rank": 0, "token_str": "<s>", "is_control": true},
+        {"rank": 1, "token_str": "</s>", "is_control": true},
+        {"rank": 2, "token_str": "[x]", "is_control": true}]})";
+    const Model m = load_graph(*b.temporary / "model.onnx", {.tokenizer = folder});
+    EXPECT_EQ(m.spec.vocabulary, kShape.vocabulary);
+    test::expect_error(
+        [&] { load_graph(*b.temporary / "model.onnx", {.tokenizer = b.temporary->path()}); },
+        {"tokenizer.json", "tekken.json", "--tokenizer"});
 }
 
 TEST(Onnx, ExplainSaysWhatEachPartIs) {

@@ -207,6 +207,57 @@ TEST(GraphRefusals, AnglesThatAreNoMultipleOfThePositionAreRefused) {
         {"no cosine or sine"});
 }
 
+TEST(GraphRefusals, ALoopIsNamed) {
+    expect_refused([](auto& g) { node_of(g.graph(), "Sqrt").set_op_type("Loop"); },
+                   {"/Sqrt_", "the operator Loop is not supported"});
+}
+
+// The first square root in a branch of an If.
+void put_into_an_if(test::GraphWriter& g, const std::string& condition) {
+    auto& root = node_of(g.graph(), "Sqrt");
+    const onnx::NodeProto taken = root;
+    root.set_op_type("If");
+    root.set_input(0, condition);
+    for (const char* name : {"then_branch", "else_branch"}) {
+        auto& a = *root.add_attribute();
+        a.set_name(name);
+        a.set_type(5);
+        auto& node = *a.mutable_g()->add_node();
+        node = taken;
+        node.set_output(0, "inside");
+        if (name == std::string("else_branch"))
+            node.set_op_type("Hardmax");
+        a.mutable_g()->add_output()->set_name("inside");
+    }
+}
+
+TEST(GraphRefusals, ABranchThatIsComputedIsNamed) {
+    expect_refused(
+        [](auto& g) {
+            const std::string tokens =
+                g.node("Gather", {g.node("Shape", {"input_ids"}), g.integer(1)});
+            put_into_an_if(g, g.node("Greater", {tokens, g.integer(5)}));
+        },
+        {"/Sqrt_", "the condition of an If is computed"});
+}
+
+TEST(GraphRefusals, AnIfOnAConstantIsTheBranchThatItTakes) {
+    const test::TemporaryFolder folder;
+    test::GraphWriter g = test::onnx_llama(kShape, test::random_weights(kShape));
+    auto& condition = *g.graph().add_initializer();
+    condition.set_name("yes");
+    condition.set_data_type(9);
+    condition.set_raw_data(std::string(1, '\1'));
+    put_into_an_if(g, "yes");
+    g.write(folder / "model.onnx");
+    EXPECT_EQ(raising::raise(graphs::import_graph(folder / "model.onnx")).spec.layers.size(), 1u);
+    g.graph()
+        .mutable_initializer(g.graph().initializer_size() - 1)
+        ->set_raw_data(std::string(1, '\0'));
+    g.write(folder / "other.onnx");
+    expect_error([&] { graphs::import_graph(folder / "other.onnx"); }, {"/Sqrt_", "Hardmax"});
+}
+
 TEST(GraphRefusals, AFileThatIsNoProtobufIsRefused) {
     const test::TemporaryFolder folder;
     std::ofstream(folder / "model.onnx") << "<html>not found</html>";

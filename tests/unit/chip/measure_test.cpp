@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+// What tables, fits and searches take for a request, beside the whole request.
+#include "chip/measure.hpp"
+
+#include <gtest/gtest.h>
+
+#include "chip/run.hpp"
+#include "chip/table.hpp"
+#include "libskald/error.hpp"
+#include "small_model.hpp"
+
+namespace skald::chip {
+namespace {
+
+Task small_task() {
+    Task task;
+    task.chip = "h100-sxm";
+    task.model = small_config();
+    task.prompt = 100;
+    task.generated = 64;
+    return task;
+}
+
+RunOptions small_run() {
+    RunOptions run;
+    run.chip = "h100-sxm";
+    run.shape = small_config();
+    run.prompt = 100;
+    run.generated = 64;
+    return run;
+}
+
+TEST(Measure, ATokenInTheMiddleTakesWhatTokensTakeOnAverage) {
+    for (const char* chip : {"sk1", "h100-sxm", "groq-lpu-v1"}) {
+        Task task = small_task();
+        task.chip = chip;
+        RunOptions options = small_run();
+        options.chip = chip;
+        const Measured measured = measure(task);
+        const Outcome whole = run(options);
+        EXPECT_DOUBLE_EQ(measured.first_s, whole.first_token_s()) << chip;
+        EXPECT_NEAR(measured.token_s / whole.token_s(), 1, 0.005) << chip;
+        ASSERT_TRUE(measured.token_j && whole.token_j());
+        EXPECT_NEAR(*measured.token_j / *whole.token_j(), 1, 0.005) << chip;
+    }
+}
+
+TEST(Measure, SharesOfWhatDecidesAddUp) {
+    const Measured measured = measure(small_task());
+    double sum = 0;
+    for (const double share : measured.share)
+        sum += share;
+    EXPECT_NEAR(sum, 1, 1e-9);
+}
+
+TEST(Measure, GroupsOfChipsAreNotMadeUp) {
+    Task task = small_task();
+    task.group = {8, 2};
+    try {
+        (void)measure(task);
+        ADD_FAILURE() << "it gave times";
+    } catch (const NeedsSplit& error) {
+        EXPECT_STREQ(error.what(), "needs --split tensor=8,pipeline=2");
+    }
+}
+
+TEST(Measure, BatchesComeOutOfMemory) {
+    Task task = small_task();
+    task.batch.reset();
+    task.changes = {{"dram_gb", 0.02}};
+    const std::uint32_t small = measure(task).batch;
+    task.changes = {{"dram_gb", 0.04}};
+    EXPECT_GT(small, 0u);
+    EXPECT_GT(measure(task).batch, small);
+}
+
+TEST(Measure, NarrowerNumbersTakeLessTime) {
+    Task task = small_task();
+    task.chip = "sk1";
+    const double usual = measure(task).token_s;
+    task.widths = "weights=int4";
+    EXPECT_LT(measure(task).token_s, usual);
+}
+
+TEST(Measure, WeightsThatAreUnpackedTakeMoreTime) {
+    Task task = small_task();
+    task.chip = "sk1";
+    task.widths = "weights=int4";
+    const double narrow = measure(task).token_s;
+    task.widths = "weights=int4,products=fp16";
+    EXPECT_GT(measure(task).token_s, narrow);
+}
+
+TEST(Measure, AFigureOfTheProfileThatIsChangedChangesTheTable) {
+    Row row;
+    row.id = "X";
+    row.task = small_task();
+    row.least = row.most = 1000;
+    const auto before = make_table({row}, {}, 1);
+    const auto after = make_table({row}, {{"launch_ns", 5280}}, 1);
+    ASSERT_TRUE(before[0].ours && after[0].ours);
+    EXPECT_GT(*before[0].ours, 1.5 * *after[0].ours);
+    EXPECT_NE(print_table(before, Format::kText), print_table(after, Format::kText));
+}
+
+TEST(Table, SaysWhyARowIsNotRun) {
+    Row split, dark;
+    split.id = "S";
+    split.task = small_task();
+    split.task.group.tensor = 2;
+    dark.id = "D";
+    for (Row* row : {&split, &dark})
+        row->least = row->most = 1;
+    const auto lines = make_table({split, dark}, {}, 2);
+    EXPECT_EQ(lines[0].why, "needs --split tensor=2,pipeline=1");
+    EXPECT_NE(lines[1].why.find("no profile"), std::string::npos);
+    for (const Format format : {Format::kText, Format::kJson, Format::kCsv, Format::kMarkdown})
+        EXPECT_NE(print_table(lines, format).find("needs --split"), std::string::npos);
+}
+
+TEST(Table, ErrorsOfARangeAreThoseOfItsNearerEnd) {
+    Row row;
+    row.least = 10;
+    row.most = 20;
+    TableLine line;
+    line.row = row;
+    line.ours = 15;
+    EXPECT_DOUBLE_EQ(line.error(), 0);
+    line.ours = 22;
+    EXPECT_NEAR(line.error(), 0.1, 1e-12);
+}
+
+}  // namespace
+}  // namespace skald::chip

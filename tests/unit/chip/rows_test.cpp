@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+// The published rows and fits as they are built in: what their README promises of them.
+#include "chip/rows.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "chip/facts_of_models.hpp"
+#include "chip/fit.hpp"
+#include "chip/widths.hpp"
+#include "libskald/error.hpp"
+#include "local/chip_facts.hpp"
+#include "skald/isa.hpp"
+
+namespace skald::chip {
+namespace {
+
+std::vector<Row> rows() {
+    return load_rows("");
+}
+
+std::vector<FitPlan> fits() {
+    return parse_fits(builtin_fits(), "fits.json");
+}
+
+TEST(Rows, NameModelsAndChipsThatThereAre) {
+    std::set<std::string> ids;
+    for (const Row& row : rows()) {
+        EXPECT_TRUE(ids.insert(row.id).second) << row.id << " is there twice";
+        EXPECT_TRUE(known_model(row.task.model)) << row.id;
+        EXPECT_FALSE(row.source.empty()) << row.id;
+        if (!row.task.chip.empty()) {
+            EXPECT_NO_THROW((void)local::chip_facts(row.task.chip)) << row.id;
+        }
+    }
+    EXPECT_GE(ids.size(), 100u);
+}
+
+TEST(Rows, DeclareWidthsThatThereAre) {
+    container::ModelInfo model{};
+    model.weight_format = static_cast<std::uint32_t>(isa::WeightFormat::I8B32);
+    model.kv_format = static_cast<std::uint32_t>(isa::KvFormat::F16);
+    model.kv_heads = 8;
+    model.head_dim = 128;
+    for (const Row& row : rows())
+        EXPECT_NO_THROW((void)widths_of(row.task.widths, model)) << row.id;
+}
+
+TEST(Fits, UseRowsOfTheirClassAndFewerKeysThanRows) {
+    const auto all = rows();
+    for (const FitPlan& plan : fits()) {
+        EXPECT_LT(plan.keys.size(), plan.rows.size()) << plan.name;
+        for (const std::string& id : plan.rows) {
+            const auto row = std::ranges::find(all, id, &Row::id);
+            ASSERT_NE(row, all.end()) << id;
+            EXPECT_EQ(row->row_class, RowClass::kFit) << id;
+            EXPECT_EQ(row->task.chip, plan.chip) << id;
+        }
+    }
+}
+
+TEST(Fits, EveryRowOfTheirClassIsInOne) {
+    std::set<std::string> used;
+    for (const FitPlan& plan : fits())
+        used.insert(plan.rows.begin(), plan.rows.end());
+    for (const Row& row : rows())
+        EXPECT_EQ(row.row_class == RowClass::kFit, used.contains(row.id)) << row.id;
+}
+
+TEST(Fits, AreRefusedWithAsManyKeysAsRows) {
+    FitPlan plan = fits().front();
+    plan.rows.resize(plan.keys.size());
+    EXPECT_THROW((void)fit(plan, rows(), 1), rt::Error);
+}
+
+TEST(Fits, RefuseRowsThatAreHeldOut) {
+    FitPlan plan = fits().front();
+    plan.rows.push_back("A7");
+    try {
+        (void)fit(plan, rows(), 1);
+        ADD_FAILURE() << "accepted";
+    } catch (const rt::Error& error) {
+        EXPECT_NE(std::string(error.what()).find("A7 is hold-out"), std::string::npos)
+            << error.what();
+    }
+}
+
+TEST(Rows, WhatCannotBeReadIsRefusedWithItsRow) {
+    for (const char* text :
+         {R"([{"id": "X", "class": "guess"}])", R"([{"class": "fit"}])", "[1]", "{"})
+        try {
+            (void)parse_rows(text, "mine.json");
+            ADD_FAILURE() << text;
+        } catch (const rt::Error& error) {
+            EXPECT_EQ(std::string(error.what()).rfind("mine.json: ", 0), 0u) << error.what();
+        }
+}
+
+TEST(Widths, CountBitsAgainstWhatTheProgramMoves) {
+    container::ModelInfo model{};
+    model.weight_format = static_cast<std::uint32_t>(isa::WeightFormat::I8B32);
+    model.kv_format = static_cast<std::uint32_t>(isa::KvFormat::F16);
+    model.kv_heads = 8;
+    model.head_dim = 128;
+    const local::NumberWidths fp8 = widths_of("weights=fp8,kv=fp8,activations=bf16", model);
+    EXPECT_DOUBLE_EQ(fp8.weights, 8 / 8.5) << "blocks of 32 have a scale of 16 bits";
+    EXPECT_DOUBLE_EQ(fp8.kv, 0.5);
+    EXPECT_DOUBLE_EQ(fp8.activations, 0.5);
+    EXPECT_FALSE(fp8.products) << "as the program's";
+    EXPECT_FALSE(fp8.unpacked);
+    EXPECT_EQ(widths_of("weights=fp4", model).products, isa::MacKind::Narrow);
+    EXPECT_FALSE(widths_of("weights=fp4", model).unpacked);
+    const local::NumberWidths wide = widths_of("products=bf16,weights=int8", model);
+    EXPECT_EQ(wide.products, isa::MacKind::F16) << "what is declared counts, in any order";
+    EXPECT_TRUE(wide.unpacked);
+    EXPECT_TRUE(widths_of("", model).usual());
+    EXPECT_THROW((void)widths_of("weights=fp7", model), rt::Error);
+    EXPECT_THROW((void)widths_of("norms=fp8", model), rt::Error);
+    EXPECT_THROW((void)widths_of("weights", model), rt::Error);
+}
+
+}  // namespace
+}  // namespace skald::chip

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+// What is built in of data/: models by their names, the published rows, the fits.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace skald::chip {
+
+[[nodiscard]] bool known_model(std::string_view name);
+[[nodiscard]] std::vector<std::string> model_names();
+// Its config.json. Throws rt::Error with the names that there are.
+[[nodiscard]] std::string_view model_config(std::string_view name);
+[[nodiscard]] std::string_view builtin_rows();  // JSON
+[[nodiscard]] std::string_view builtin_fits();  // JSON
+
+}  // namespace skald::chip

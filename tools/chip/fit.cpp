@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: MIT
+#include "chip/fit.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "chip/least_squares.hpp"
+#include "chip/processes.hpp"
+#include "compile/progress_bar.hpp"
+#include "libskald/error.hpp"
+#include "local/chip_facts.hpp"
+
+namespace skald::chip {
+namespace {
+
+using nlohmann::json;
+
+FitPlan parse_plan(const json& from) {
+    FitPlan plan;
+    plan.name = from.at("name");
+    plan.chip = from.at("chip");
+    plan.rows = from.at("rows").get<std::vector<std::string>>();
+    plan.why = from.at("why");
+    for (const json& key : from.at("keys"))
+        plan.keys.push_back({key.at("key"), key.at("start"), key.at("least"), key.at("most")});
+    for (const FitKey& key : plan.keys)
+        if (!(key.least > 0 && key.least <= key.start && key.start <= key.most))
+            throw rt::Error(fmt::format("{}: 0 < least <= start <= most is not so", key.key),
+                            EINVAL);
+    return plan;
+}
+
+const Row& row_of(const FitPlan& plan, const std::vector<Row>& rows, const std::string& id) {
+    const auto row = std::ranges::find(rows, id, &Row::id);
+    if (row == rows.end())
+        throw rt::Error(fmt::format("fit {}: there is no row {}", plan.name, id), EINVAL);
+    if (row->row_class != RowClass::kFit)
+        throw rt::Error(
+            fmt::format("fit {}: row {} is {}, not for fits", plan.name, id, name(row->row_class)),
+            EINVAL);
+    if (row->task.chip != plan.chip)
+        throw rt::Error(fmt::format("fit {}: row {} is of {}", plan.name, id, row->task.chip),
+                        EINVAL);
+    return *row;
+}
+
+// Of the plan's rows those that can be run.
+std::vector<Row> rows_of(const FitPlan& plan, const std::vector<Row>& rows) {
+    std::vector<Row> own;
+    std::vector<std::string> split;
+    for (const std::string& id : plan.rows) {
+        const Row& row = row_of(plan, rows, id);
+        if (row.task.group.chips() == 1)
+            own.push_back(row);
+        else
+            split.push_back(id);
+    }
+    if (own.size() <= plan.keys.size())
+        throw rt::Error(
+            fmt::format("fit {}: {} keys and {} rows that can be run; more rows than "
+                        "keys are wanted{}",
+                        plan.name, plan.keys.size(), own.size(),
+                        split.empty() ? "" : fmt::format(" ({}: --split)", fmt::join(split, ", "))),
+            EINVAL);
+    return own;
+}
+
+// Keys as powers of e, so that a step is a part of them.
+local::ChipChanges changes_at(const FitPlan& plan, const Vector& x) {
+    local::ChipChanges changes;
+    for (std::size_t i = 0; i < x.size(); ++i)
+        changes.push_back(
+            {plan.keys[i].key, std::clamp(std::exp(x[i]), plan.keys[i].least, plan.keys[i].most)});
+    return changes;
+}
+
+double ours(const Row& row, const local::ChipChanges& changes) {
+    Task task = row.task;
+    task.changes = changes;
+    const auto value = quantity_of(measure(task), row);
+    if (!value)
+        throw rt::Error(fmt::format("row {}: its energies are not known", row.id), EINVAL);
+    return *value;
+}
+
+// ln(ours / published) of every row at every point.
+class Rig {
+  public:
+    Rig(const FitPlan& plan, const std::vector<Row>& rows, unsigned jobs)
+        : plan_(plan), rows_(rows), jobs_(jobs) {}
+
+    std::vector<Vector> operator()(const std::vector<Vector>& points) {
+        std::vector<Vector> all(points.size(), Vector(rows_.size()));
+        in_processes(
+            points.size() * rows_.size(), jobs_,
+            [&](std::size_t i) {
+                const Row& row = rows_[i % rows_.size()];
+                const double value = ours(row, changes_at(plan_, points[i / rows_.size()]));
+                return fmt::format("{:.17g}", std::log(value / row.published(value)));
+            },
+            [&](std::size_t i, const std::string& said) {
+                all[i / rows_.size()][i % rows_.size()] = std::stod(said);
+            });
+        bar_.show(std::min<std::uint64_t>(++rounds_, kUsual), kUsual, "the fit");
+        return all;
+    }
+
+  private:
+    static constexpr std::uint64_t kUsual = 16;
+
+    const FitPlan& plan_;
+    const std::vector<Row>& rows_;
+    unsigned jobs_;
+    compiler::ProgressBar bar_;
+    std::uint64_t rounds_ = 0;
+};
+
+double in_profile(const FitResult& result, std::size_t key) {
+    return local::chip_facts(result.plan.chip).figure(result.plan.keys[key].key).value.value_or(0);
+}
+
+json to_json(const FitResult& result) {
+    json out = {{"name", result.plan.name},
+                {"chip", result.plan.chip},
+                {"why", result.plan.why},
+                {"rounds", result.rounds},
+                {"agrees", agrees(result)}};
+    for (std::size_t i = 0; i < result.values.size(); ++i)
+        out["keys"].push_back({{"key", result.plan.keys[i].key},
+                               {"value", result.values[i]},
+                               {"start", result.plan.keys[i].start},
+                               {"profile", in_profile(result, i)}});
+    const json lines = json::parse(print_table(result.lines, Format::kJson));
+    for (std::size_t i = 0; i < result.lines.size(); ++i) {
+        json line = lines[i];
+        line["how"] = i < result.fitted ? json("fitted") : line["how"];
+        if (i < result.fitted)
+            line["sensitivity"] = result.sensitivities[i];
+        out["rows"].push_back(line);
+    }
+    return out;
+}
+
+}  // namespace
+
+std::vector<FitPlan> parse_fits(std::string_view text, std::string_view name) {
+    std::vector<FitPlan> plans;
+    try {
+        for (const json& from : json::parse(text))
+            plans.push_back(parse_plan(from));
+    } catch (const json::exception& error) {
+        throw rt::Error(fmt::format("{}: fit {}: {}", name, plans.size() + 1, error.what()),
+                        EINVAL);
+    } catch (const rt::Error& error) {
+        throw rt::Error(fmt::format("{}: fit {}: {}", name, plans.size() + 1, error.what()),
+                        EINVAL);
+    }
+    return plans;
+}
+
+FitResult fit(const FitPlan& plan, const std::vector<Row>& rows, unsigned jobs) {
+    FitResult result;
+    result.plan = plan;
+    const std::vector<Row> own = rows_of(plan, rows);
+    Vector start;
+    std::vector<Bounds> bounds;
+    for (const FitKey& key : plan.keys) {
+        start.push_back(std::log(key.start));
+        bounds.push_back({std::log(key.least), std::log(key.most)});
+    }
+    Rig rig(plan, own, jobs);
+    const Solution solution = least_squares(
+        [&](const std::vector<Vector>& points) { return rig(points); }, start, bounds);
+    const local::ChipChanges changes = changes_at(plan, solution.x);
+    for (const local::ChipChange& change : changes)
+        result.values.push_back(change.value);
+    result.sensitivities = solution.jacobian;
+    result.rounds = solution.rounds;
+    result.fitted = own.size();
+    std::vector<Row> all = own;
+    for (const Row& row : rows)
+        if (row.task.chip == plan.chip && row.task.group.chips() == 1 &&
+            std::ranges::find(own, row.id, &Row::id) == own.end())
+            all.push_back(row);
+    result.lines = make_table(all, changes, jobs);
+    return result;
+}
+
+bool agrees(const FitResult& result) {
+    constexpr double kNear = 0.01;
+    for (std::size_t i = 0; i < result.values.size(); ++i)
+        if (std::abs(in_profile(result, i) / result.values[i] - 1) > kNear)
+            return false;
+    return true;
+}
+
+std::string print_fit(const FitResult& result, Format format) {
+    if (format == Format::kJson)
+        return to_json(result).dump(1, ' ', false, json::error_handler_t::replace) + "\n";
+    if (format == Format::kCsv)
+        return print_table(result.lines, Format::kCsv);
+    std::string out = fmt::format("fit {}: {}\n", result.plan.name, result.plan.why);
+    for (std::size_t i = 0; i < result.values.size(); ++i)
+        out += fmt::format("{:<18} {:.4g} (from {:g}; the profile says {:.4g})\n",
+                           result.plan.keys[i].key, result.values[i], result.plan.keys[i].start,
+                           in_profile(result, i));
+    out += fmt::format(
+        "\nSensitivities: by how many % a row changes where a key is 1 % more\n{:<14}", "row");
+    for (const FitKey& key : result.plan.keys)
+        out += fmt::format(" {:>18}", key.key);
+    out += "\n";
+    for (std::size_t i = 0; i < result.fitted; ++i) {
+        out += fmt::format("{:<14}", result.lines[i].row.id);
+        for (const double s : result.sensitivities[i])
+            out += fmt::format(" {:>18.3f}", s);
+        out += "\n";
+    }
+    return out + "\n" + print_table(result.lines, Format::kText) +
+           (agrees(result) ? "The profile says the same, within 1 %.\n"
+                           : "The profile says something else.\n");
+}
+
+}  // namespace skald::chip

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: MIT
+#include "chip/table.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "chip/measured_json.hpp"
+#include "chip/processes.hpp"
+#include "compile/progress_bar.hpp"
+#include "libskald/error.hpp"
+#include "local/chip_facts.hpp"
+
+namespace skald::chip {
+namespace {
+
+using nlohmann::json;
+
+void take(TableLine& line, const std::string& said) {
+    const json from = json::parse(said);
+    if (from.contains("why")) {
+        line.why = from["why"];
+        return;
+    }
+    line.measured = measured_from(from.at("measured"));
+    line.ours = quantity_of(*line.measured, line.row);
+    if (!line.ours)
+        line.why = "its energies are not known";
+}
+
+TableLine begun(const Row& row) {
+    TableLine line;
+    line.row = row;
+    if (const auto lacks = row.lacks()) {
+        line.why = *lacks;
+        return line;
+    }
+    const local::ChipFacts chip = local::chip_facts(row.task.chip);
+    line.idle_w = chip.figure("idle_w").value;
+    line.rated_w = chip.figure("rated_w").value;
+    return line;
+}
+
+std::string_view how(const TableLine& line) {
+    switch (line.row.row_class) {
+        case RowClass::kFit:
+            return "fitted";
+        case RowClass::kHoldOut:
+            return "predicted";
+        case RowClass::kSpeculative:
+            break;
+    }
+    return "speculative";
+}
+
+// Four digits, and no exponents.
+std::string figure_text(double value) {
+    return value >= 1000 ? fmt::format("{:.0f}", value) : fmt::format("{:.4g}", value);
+}
+
+std::string published_text(const Row& row) {
+    return row.least == row.most
+               ? figure_text(row.least)
+               : fmt::format("{}-{}", figure_text(row.least), figure_text(row.most));
+}
+
+std::string error_text(const TableLine& line) {
+    return fmt::format("{:+.1f} %", line.error() * 100);
+}
+
+std::string bound_text(const TableLine& line) {
+    if (!line.measured)
+        return "-";
+    const std::size_t bound = line.measured->bound();
+    return fmt::format("{} {:.0f} %", local::ModelLog::bound_name(bound),
+                       line.measured->share[bound] * 100);
+}
+
+std::string power_text(const TableLine& line) {
+    if (!line.measured || !line.measured->mean_w)
+        return "-";
+    const auto good = line.power_in_bounds();
+    return fmt::format("{:.0f}{}", *line.measured->mean_w, good && !*good ? " !" : "");
+}
+
+// Of the rows of a class that were run.
+struct Errors {
+    std::size_t rows = 0;
+    double sum = 0, worst = 0;
+
+    void add(double error) {
+        ++rows;
+        sum += std::abs(error);
+        worst = std::max(worst, std::abs(error));
+    }
+    [[nodiscard]] std::string text(std::string_view what) const {
+        if (rows == 0)
+            return fmt::format("{}: none", what);
+        return fmt::format("{}: {}, mean {:.1f} %, worst {:.1f} %", what, rows,
+                           sum / static_cast<double>(rows) * 100, worst * 100);
+    }
+};
+
+struct Summary {
+    explicit Summary(const std::vector<TableLine>& lines) {
+        for (const TableLine& line : lines) {
+            if (!line.ours) {
+                ++not_run;
+            } else if (line.row.row_class == RowClass::kSpeculative) {
+                ++speculative;
+            } else if (line.row.row_class == RowClass::kFit) {
+                fitted.add(line.error());
+            } else {
+                const bool decode =
+                    line.row.quantity == Quantity::kDecode || line.row.quantity == Quantity::kTotal;
+                (decode ? decoded : other).add(line.error());
+            }
+        }
+    }
+    [[nodiscard]] std::string text() const {
+        return fmt::format("{}.\n{}.\n{}.\nSpeculative: {}. Not run: {}.\n",
+                           fitted.text("Fitted rows"), decoded.text("Predicted decode"),
+                           other.text("Predicted else"), speculative, not_run);
+    }
+
+    Errors fitted, decoded, other;
+    std::size_t speculative = 0, not_run = 0;
+};
+
+std::string text_table(const std::vector<TableLine>& lines) {
+    std::string out =
+        fmt::format("{:<14} {:<44} {:>11} {:>9} {:>9} {:<8} {:>9}  {:<11} {:<14} {}\n", "row",
+                    "system", "published", "ours", "unit", "", "error", "how", "bound by", "W");
+    for (const TableLine& line : lines) {
+        const auto head = fmt::format("{:<14} {:<44} {:>11}", line.row.id,
+                                      line.row.system.substr(0, 44), published_text(line.row));
+        if (line.ours)
+            out += fmt::format("{} {:>9} {:>9} {:<8} {:>9}  {:<11} {:<14} {}\n", head,
+                               figure_text(*line.ours), unit(line.row.quantity),
+                               name(line.row.quantity).substr(0, 8), error_text(line), how(line),
+                               bound_text(line), power_text(line));
+        else
+            out += fmt::format("{} {}\n", head, line.why);
+    }
+    return out + Summary(lines).text();
+}
+
+std::string markdown_table(const std::vector<TableLine>& lines) {
+    std::string out =
+        "| row | chip | published | ours | error | how | bound by | W |\n"
+        "| --- | --- | ---: | ---: | ---: | --- | --- | ---: |\n";
+    for (const TableLine& line : lines) {
+        const std::string head = fmt::format("| {} | {} | {} {}", line.row.id,
+                                             line.row.task.chip.empty() ? "-" : line.row.task.chip,
+                                             published_text(line.row), unit(line.row.quantity));
+        if (line.ours)
+            out += fmt::format("{} | {} | {} | {} | {} | {} |\n", head, figure_text(*line.ours),
+                               error_text(line), how(line), bound_text(line), power_text(line));
+        else
+            out += fmt::format("{} | - | | {} | | |\n", head, line.why.substr(0, 50));
+    }
+    return out + "\n" + Summary(lines).text();
+}
+
+json to_json(const TableLine& line) {
+    const Row& row = line.row;
+    json out = {{"id", row.id},
+                {"class", name(row.row_class)},
+                {"system", row.system},
+                {"chip", row.task.chip.empty() ? json() : json(row.task.chip)},
+                {"tensor", row.task.group.tensor},
+                {"pipeline", row.task.group.pipeline},
+                {"model", row.task.model},
+                {"weights", row.task.weights},
+                {"widths", row.task.widths},
+                {"n_prompt", row.task.prompt},
+                {"n_gen", row.task.generated},
+                {"quantity", name(row.quantity)},
+                {"unit", unit(row.quantity)},
+                {"published_least", row.least},
+                {"published_most", row.most},
+                {"ours", or_null(line.ours)},
+                {"error", line.ours ? json(line.error()) : json()},
+                {"how", line.ours ? json(how(line)) : json()},
+                {"why_not", line.why.empty() ? json() : json(line.why)},
+                {"source", row.source},
+                {"note", row.note}};
+    out["batch"] = line.measured ? json(line.measured->batch)
+                                 : (row.task.batch ? json(*row.task.batch) : json("memory"));
+    out["bound"] =
+        line.measured ? json(local::ModelLog::bound_name(line.measured->bound())) : json();
+    out["bound_share"] =
+        line.measured ? json(line.measured->share[line.measured->bound()]) : json();
+    out["mean_w"] = line.measured ? or_null(line.measured->mean_w) : json();
+    out["idle_w"] = or_null(line.idle_w);
+    out["rated_w"] = or_null(line.rated_w);
+    const auto bounds = line.power_in_bounds();
+    out["power_in_bounds"] = bounds ? json(*bounds) : json();
+    return out;
+}
+
+}  // namespace
+
+std::optional<bool> TableLine::power_in_bounds() const {
+    if (!measured || !measured->mean_w || !idle_w || !rated_w)
+        return std::nullopt;
+    return *measured->mean_w >= *idle_w && *measured->mean_w <= *rated_w;
+}
+
+std::vector<Row> chosen_rows(std::vector<Row> rows, const TableOptions& options) {
+    std::erase_if(rows, [&](const Row& row) {
+        const bool named = std::ranges::any_of(
+            options.only, [&](const std::string& begin) { return row.id.starts_with(begin); });
+        return (!options.only.empty() && !named) ||
+               (!options.chip.empty() && row.task.chip != options.chip);
+    });
+    if (rows.empty())
+        throw rt::Error("there is no such row", EINVAL);
+    return rows;
+}
+
+std::vector<TableLine> make_table(const std::vector<Row>& rows, const local::ChipChanges& changes,
+                                  unsigned jobs) {
+    std::vector<TableLine> lines;
+    std::vector<std::size_t> run;
+    for (const Row& row : rows) {
+        lines.push_back(begun(row));
+        if (lines.back().why.empty())
+            run.push_back(lines.size() - 1);
+    }
+    compiler::ProgressBar bar;
+    std::uint64_t ended = 0;
+    in_processes(
+        run.size(), jobs,
+        [&](std::size_t i) {
+            Task task = lines[run[i]].row.task;
+            task.changes = changes;
+            return measured_text(task);
+        },
+        [&](std::size_t i, const std::string& said) {
+            take(lines[run[i]], said);
+            bar.show(++ended, run.size(), fmt::format("{} rows", run.size()));
+        });
+    return lines;
+}
+
+std::string print_table(const std::vector<TableLine>& lines, Format format) {
+    switch (format) {
+        case Format::kJson: {
+            json all = json::array();
+            for (const TableLine& line : lines)
+                all.push_back(to_json(line));
+            return all.dump(1, ' ', false, json::error_handler_t::replace) + "\n";
+        }
+        case Format::kCsv: {
+            json all = json::array();
+            for (const TableLine& line : lines)
+                all.push_back(to_json(line));
+            return csv_of(all);
+        }
+        case Format::kMarkdown:
+            return markdown_table(lines);
+        case Format::kText:
+            break;
+    }
+    return text_table(lines);
+}
+
+std::string table(const Options& options) {
+    const std::vector<Row> rows = chosen_rows(load_rows(options.table.rows), options.table);
+    return print_table(make_table(rows, options.table.changes, job_count(options.jobs)),
+                       options.format);
+}
+
+}  // namespace skald::chip

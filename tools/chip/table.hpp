@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+// Published figures beside ours.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "chip/options.hpp"
+#include "chip/rows.hpp"
+
+namespace skald::chip {
+
+struct TableLine {
+    Row row;
+    std::optional<double> ours;  // none: `why` says why
+    std::string why;
+    std::optional<Measured> measured;
+    std::optional<double> idle_w, rated_w;  // of the chip
+
+    // ours / published - 1, by the nearest of a range.
+    [[nodiscard]] double error() const {
+        const double value = ours.value_or(0);
+        return value / row.published(value) - 1;
+    }
+    // The mean power is between these; none: one of the three is not known.
+    [[nodiscard]] std::optional<bool> power_in_bounds() const;
+};
+
+// `jobs` rows at a time, in processes of their own.
+[[nodiscard]] std::vector<TableLine> make_table(const std::vector<Row>& rows,
+                                                const local::ChipChanges& changes, unsigned jobs);
+[[nodiscard]] std::vector<Row> chosen_rows(std::vector<Row> rows, const TableOptions& options);
+[[nodiscard]] std::string print_table(const std::vector<TableLine>& lines, Format format);
+[[nodiscard]] std::string table(const Options& options);
+
+}  // namespace skald::chip
