@@ -115,8 +115,8 @@ Outcome run(const RunOptions& options, bool keep_slices) {
     outcome.first = first.together();
     outcome.whole = whole.together();
     if (group.pipeline > 1 && options.generated > 1)
-        outcome.stage_s = static_cast<double>(whole.busiest() - first.busiest()) / kSecond /
-                          (options.generated - 1);
+        outcome.stage_s =
+            static_cast<double>(whole.busiest(first)) / kSecond / (options.generated - 1);
     outcome.static_w = chip.figure("static_w").value.value_or(0) * group.chips();
     outcome.first_static_j = outcome.static_w * outcome.first_token_s();
     outcome.whole_static_j = outcome.static_w * static_cast<double>(outcome.whole.time) / kSecond;

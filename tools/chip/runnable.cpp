@@ -18,10 +18,14 @@ local::ChipFacts runnable_chip(const std::string& chip, const local::ChipChanges
                                     "says why)",
                                     facts.name, fmt::join(facts.missing, ", "), facts.name),
                         EINVAL);
-    if (group.chips() > 1 && !facts.figure("link_gbs").value)
+    if (group.chips() == 1)
+        return facts;
+    if (!facts.figure("link_gbs").value)
         throw rt::Error(fmt::format("chip {} cannot be run with others, its profile lacks link_gbs",
                                     facts.name),
                         EINVAL);
+    if (!facts.figure("pj_bit_link").value)
+        facts.unknown_energy.emplace_back("pj_bit_link");
     return facts;
 }
 

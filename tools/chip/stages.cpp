@@ -53,7 +53,7 @@ class Alarm {
 };
 
 std::uint64_t worked(const Sums& sums) {
-    return sums.time - sums.moved[kLink];
+    return sums.time - sums.waited;
 }
 
 }  // namespace
@@ -84,9 +84,13 @@ Sums StageSums::together() const {
 }
 
 std::uint64_t StageSums::busiest() const {
+    return busiest({tensor, std::vector<Sums>(stages.size())});
+}
+
+std::uint64_t StageSums::busiest(const StageSums& before) const {
     std::uint64_t most = 0;
-    for (const Sums& one : stages)
-        most = std::max(most, worked(one));
+    for (std::size_t i = 0; i < stages.size(); ++i)
+        most = std::max(most, worked(stages[i]) - worked(before.stages[i]));
     return most;
 }
 

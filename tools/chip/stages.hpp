@@ -24,10 +24,12 @@ struct StageSums {
     std::vector<local::ModelLog::Sums> stages;
 
     // Of the group: it takes as long as its last stage, and energy and bytes are those of all
-    // chips. What a stage spends waiting for another is that one's; what is nobody's is the links'.
+    // chips. What a stage waits for another is that one's time; what is nobody's is the links'.
     [[nodiscard]] local::ModelLog::Sums together() const;
-    // Picoseconds that the stage works which works longest.
+    // Picoseconds that the stage works which works longest; `before`, a part of this request, left
+    // out.
     [[nodiscard]] std::uint64_t busiest() const;
+    [[nodiscard]] std::uint64_t busiest(const StageSums& before) const;
 };
 
 class Stages {

@@ -43,7 +43,8 @@ class ModelLog {
     struct Sums {
         std::array<std::uint64_t, kBounds> moved{};  // ps that each was to blame for
         std::array<std::uint64_t, kParts> energy{};  // fJ
-        std::uint64_t time = 0;                      // ps, all of the above
+        std::uint64_t time = 0;                      // ps, all that was moved
+        std::uint64_t waited = 0;                    // of it for what other chips were to send
         std::uint64_t dram_bytes = 0;
     };
 

@@ -53,15 +53,44 @@ TEST(Measure, SharesOfWhatDecidesAddUp) {
     EXPECT_NEAR(sum, 1, 1e-9);
 }
 
-TEST(Measure, GroupsOfChipsAreNotMadeUp) {
+TEST(Measure, ATokenInTheMiddleOfAPipelineIsTheMeanAsWell) {
     Task task = small_task();
-    task.group = {8, 2};
-    try {
-        (void)measure(task);
-        ADD_FAILURE() << "it gave times";
-    } catch (const NeedsSplit& error) {
-        EXPECT_STREQ(error.what(), "needs --split tensor=8,pipeline=2");
-    }
+    task.chip = "sk1";
+    task.group = {2, 3};
+    RunOptions options = small_run();
+    options.chip = "sk1";
+    options.group = {2, 3};
+    const Measured measured = measure(task);
+    const Outcome whole = run(options);
+    EXPECT_DOUBLE_EQ(measured.first_s, whole.first_token_s());
+    EXPECT_NEAR(measured.token_s / whole.token_s(), 1, 0.005);
+    ASSERT_TRUE(measured.token_j && whole.token_j());
+    EXPECT_NEAR(*measured.token_j / *whole.token_j(), 1, 0.005);
+    EXPECT_NEAR(measured.stage_token_s / whole.stage_s, 1, 0.01);
+}
+
+TEST(Measure, ChipsOfAStageShareItsWeights) {
+    Task task = small_task();
+    task.chip = "sk1";
+    task.changes = {{"dram_gbs", 1}};  // nothing else counts
+    const Measured one = measure(task);
+    task.group = {2, 1, true};
+    const Measured two = measure(task);
+    EXPECT_LT(two.token_s, 0.6 * one.token_s);
+    EXPECT_GT(*two.token_j, *one.token_j / 2);
+}
+
+TEST(Measure, StagesWorkOnBatchesOfTheirOwn) {
+    Task task = small_task();
+    task.chip = "sk1";
+    task.changes = {{"dram_gb", 0.04}};
+    task.group = {1, 3};
+    EXPECT_EQ(measure(task).batches, 1u) << "of a batch that is said there is one";
+    task.batch.reset();
+    const Measured full = measure(task);
+    EXPECT_EQ(full.batches, 3u);
+    EXPECT_LT(full.interval_s(), 0.6 * full.token_s);
+    EXPECT_GT(full.throughput(64), full.batch * 64 / full.request_s(64));
 }
 
 TEST(Measure, BatchesComeOutOfMemory) {
@@ -107,6 +136,7 @@ TEST(Table, SaysWhyARowIsNotRun) {
     Row split, dark;
     split.id = "S";
     split.task = small_task();
+    split.task.chip = "tt-grayskull-e150";  // has no links
     split.task.group.tensor = 2;
     dark.id = "D";
     for (Row* row : {&split, &dark})

@@ -114,7 +114,23 @@ TEST(Split, SumsAreTwoALayerAndForTimesAlone) {
     split.sums = true;
     const Plan plan = planned(llama(6, 3), split, 1);
     EXPECT_EQ(count_of(plan, "all_reduce"), 2u);
-    EXPECT_EQ(count_of(plan, "all_gather"), 1u) << "the head's";
+    EXPECT_EQ(count_of(plan, "all_gather"), 2u) << "the embedding's and the head's";
+}
+
+TEST(Split, OfTheEmbeddingCardsThatAddUpHaveColumns) {
+    Split split{3, 1};
+    const std::uint64_t whole = planned(llama(6, 3), split, 1).layout.bytes;
+    split.sums = true;
+    EXPECT_LT(planned(llama(6, 3), split, 1).layout.bytes, whole);
+}
+
+TEST(Split, StagesInTheMiddleHaveTheLayersThatAreLeftOver) {
+    Json config = llama(4, 2);
+    config["num_hidden_layers"] = 8;
+    std::vector<std::uint32_t> layers;
+    for (std::uint32_t rank = 0; rank < 5; ++rank)
+        layers.push_back(planned(config, {1, 5}, rank).graph.layers);
+    EXPECT_EQ(layers, (std::vector<std::uint32_t>{1, 2, 2, 2, 1}));
 }
 
 TEST(Split, StagesPassTheResidualOnAndTokensBack) {

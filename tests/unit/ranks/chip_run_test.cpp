@@ -14,23 +14,27 @@
 namespace skald::test {
 namespace {
 
-const std::filesystem::path kSource = SKALD_SOURCE_DIR;
+const std::filesystem::path kConfig =
+    std::filesystem::path(SKALD_SOURCE_DIR) / "tests/unit/compiler/data/families/gemma3.json";
+constexpr std::uint32_t kPrompt = 20, kGenerated = 8;
 
 class ChipGroup : public ::testing::Test {
   protected:
     // Six layers.
-    chip::RunOptions compiled(const std::string& split, const std::string& asked) {
-        compiler::Model model =
-            compiler::load_random(kSource / "tests/unit/compiler/data/families/gemma3.json", 3);
+    chip::RunOptions compiled(const std::string& split, const std::string& asked,
+                              const std::string& weights = "keep") {
+        compiler::Model model = compiler::load_random(kConfig, 3);
         compiler::CompileOptions how;
+        how.weights = compiler::parse_weight_choice(weights).value();
         how.split = compiler::parse_split(split).value();
+        how.context = kPrompt + kGenerated;
         how.threads = 1;
         compile(model, how, folder_ / "m.skald");
         chip::RunOptions options;
         options.model = folder_ / "m.skald";
         options.group = asked.empty() ? chip::Group{} : chip::parse_group(asked).value();
-        options.prompt = 20;
-        options.generated = 8;
+        options.prompt = kPrompt;
+        options.generated = kGenerated;
         return options;
     }
     static std::string refusal(const chip::RunOptions& options) {
@@ -65,6 +69,18 @@ TEST_F(ChipGroup, GivesTheSameTimesAgain) {
     EXPECT_EQ(first.whole.moved, again.whole.moved);
     EXPECT_EQ(first.whole.energy, again.whole.energy);
     EXPECT_EQ(first.first.time, again.first.time);
+}
+
+TEST_F(ChipGroup, OfAShapeTakeTheTimesOfTheFiles) {
+    chip::RunOptions files = compiled("tensor=2,pipeline=2", "tensor=2,pipeline=2", "int8");
+    chip::RunOptions shape = files;
+    shape.model.clear();
+    shape.shape = kConfig;
+    const chip::Outcome of_files = chip::run(files), of_shape = chip::run(shape);
+    EXPECT_EQ(of_shape.first.time, of_files.first.time);
+    EXPECT_EQ(of_shape.whole.time, of_files.whole.time);
+    EXPECT_EQ(of_shape.whole.energy, of_files.whole.energy);
+    EXPECT_EQ(of_shape.weight_bytes, of_files.weight_bytes);
 }
 
 TEST_F(ChipGroup, SumsAreTimed) {

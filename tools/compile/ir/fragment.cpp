@@ -487,14 +487,18 @@ Fragment embedding_fragment(const DecoderSpec& spec) {
                 {}});
         return f;
     }
+    // Of a divided one this card's columns.
+    const bool divided = spec.embedding.k() != spec.hidden;
+    ValueId x = divided ? f.own("x_own", 0) : 0;
     f.push({Op::kGather,
             {},
-            0,
+            x,
             f.matrix("embedding", spec.embedding),
             kNone,
             GatherAttributes{spec.embedding_scale, false},
             {}});
-    ValueId x = 0;
+    if (divided)
+        x = f.gather(x);
     if (spec.positions.present()) {
         const ValueId p = f.value("position", spec.hidden);
         f.push({Op::kGather,

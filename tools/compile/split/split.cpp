@@ -29,7 +29,20 @@ class Divider {
         evenly(head, "rows (the vocabulary)");
     }
 
+    // By columns, which are gathered: for times alone, since a format may quantise a row as a
+    // whole. Slices that are no whole blocks are not worth it.
+    void embedding(Matrix& matrix) const {
+        const std::uint64_t own = matrix.k() / share_.tensor;
+        if (share_.sums && own % isa::kQuantBlock == 0)
+            take_columns(matrix, own);
+    }
+
   private:
+    void take_columns(Matrix& matrix, std::uint64_t own) const {
+        for (Expr& e : matrix.of)
+            e = expr::transpose(expr::share(expr::transpose(e), own * share_.part, own));
+    }
+
     std::uint32_t evenly(std::uint32_t count, const std::string& name, const char* what) const {
         if (count % share_.tensor != 0)
             fail("{}: {}, {}: {} {} do not divide among {} cards", source_, where_, name, count,
@@ -57,9 +70,7 @@ class Divider {
         if (before.kind != Norm::Kind::kNone)
             fail("{}: {}: sums cannot be taken of {}, whose input is normed as a whole", source_,
                  where_, name);
-        const std::uint64_t own = evenly(linear.weight.k(), name, "columns");
-        for (Expr& e : linear.weight.of)
-            e = expr::transpose(expr::share(expr::transpose(e), own * share_.part, own));
+        take_columns(linear.weight, evenly(linear.weight.k(), name, "columns"));
     }
 
     // Gain and bias of a norm over some of the columns that it was over.
@@ -129,6 +140,14 @@ class Divider {
     std::string where_;
 };
 
+// Where they do not divide the stages in the middle have one more: the first has the embedding, the
+// last the head.
+std::uint64_t first_layer(std::uint64_t layers, std::uint64_t stages, std::uint64_t stage) {
+    const std::uint64_t more = layers % stages;
+    const std::uint64_t from = (stages - more + 1) / 2;  // the first of those
+    return layers / stages * stage + std::clamp<std::uint64_t>(stage, from, from + more) - from;
+}
+
 }  // namespace
 
 std::optional<Split> parse_split(std::string_view text) {
@@ -169,8 +188,8 @@ DecoderSpec share_of(const DecoderSpec& whole, const Share& share, const std::st
     if (share.tensor > 1 && whole.hidden % share.tensor != 0)
         fail("{}: a hidden size of {} does not divide among {} cards", source, whole.hidden,
              share.tensor);
-    const auto begin = layers * share.stage / share.pipeline;
-    const auto end = layers * (share.stage + 1) / share.pipeline;
+    const std::uint64_t begin = first_layer(layers, share.pipeline, share.stage);
+    const std::uint64_t end = first_layer(layers, share.pipeline, share.stage + 1);
     spec.layers.assign(whole.layers.begin() + static_cast<std::ptrdiff_t>(begin),
                        whole.layers.begin() + static_cast<std::ptrdiff_t>(end));
     if (share.tensor == 1)
@@ -179,6 +198,7 @@ DecoderSpec share_of(const DecoderSpec& whole, const Share& share, const std::st
     for (std::size_t i = 0; i < spec.layers.size(); ++i)
         divider.layer(spec.layers[i], static_cast<std::uint32_t>(begin + i));
     divider.head(spec.head);
+    divider.embedding(spec.embedding);
     return spec;
 }
 
