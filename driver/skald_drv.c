@@ -365,8 +365,8 @@ static void skald_show_fdinfo(struct drm_printer *p, struct drm_file *file)
 
 /*
  * The calls of the DRM core that a render node has. The core's check of permissions takes an accel
- * node for a primary one, and what is left there to everybody assumes a primary node's file: GET_MAGIC
- * and GET_UNIQUE follow its master, which one of ours does not have.
+ * node for a primary one, and what is left there to everybody assumes a primary node's file:
+ * GET_MAGIC and GET_UNIQUE follow its master, which one of ours does not have.
  */
 static bool skald_ioctl_is_for_us(unsigned int cmd)
 {

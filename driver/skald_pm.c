@@ -2,10 +2,12 @@
 /*
  * Sleep. The card sleeps with the machine, and, where power/control says "auto", by itself when
  * nobody has wanted anything of it for some seconds. That is left to the administrator: waking up
- * takes a moment, and what the card counts since its reset begins anew. Awake keep it: calls while they run, jobs and binds from their submission until
- * they are freed, and whoever is inside the gate; open files, address spaces, queues and mapped
- * buffers do not. All of these are kept: whoever touches a mapped buffer of a card that sleeps
- * faults, and the fault wakes it.
+ * takes a moment, and what the card counts since its reset begins anew.
+ *
+ * Awake keep it: calls while they run, jobs and binds from their submission until they are freed,
+ * and whoever is inside the gate; open files, address spaces, queues and mapped buffers do not.
+ * All of these are kept: whoever touches a mapped buffer of a card that sleeps faults, and the
+ * fault wakes it.
  *
  * Waking up is a boot of the firmware. A card that cannot be woken is dead, which is told to
  * whoever wants something of it; sleep itself never fails.

@@ -34,7 +34,8 @@ Buffer allocate(Device& device, std::uint64_t bytes) {
     }
 }
 
-const ModelImage& usable(const Device& device, const ModelImage& image) {
+// The device, if it can run that model.
+Device& fit_for(const ModelImage& image, Device& device) {
     if (image.shape_bytes != 0 && !device.timing_only())
         throw Error(
             "the model is a shape without weights, of which only times can be had (llm-chip run)",
@@ -47,14 +48,14 @@ const ModelImage& usable(const Device& device, const ModelImage& image) {
                         "pipeline {}); this card has no link to others",
                         info.rank, info.tensor * info.pipeline, info.tensor, info.pipeline),
             ENOTSUP);
-    return image;
+    return device;
 }
 
 }  // namespace
 
 Model::Model(Device& device, const ModelImage& image)
-    : image_(usable(device, image)),
-      space_(device),
+    : image_(image),
+      space_(fit_for(image, device)),
       program_offset_((image.weight_bytes() + kProgramAlign - 1) / kProgramAlign * kProgramAlign),
       memory_(allocate(device, program_offset_ + image.program.size_bytes())),
       binding_(space_, memory_) {

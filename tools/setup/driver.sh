@@ -20,8 +20,11 @@ mirror() {
     done
 }
 
+# The driver's KUnit tests are part of the debug kernel's module.
 compile() {
-    make -C "$HEADERS" M="$TREE" SKALD_UAPI="$SKALD_ROOT/uapi" W=1 modules -j "$SKALD_JOBS"
+    local options=()
+    [[ $KIND != debug ]] || options+=(CONFIG_DRM_ACCEL_SKALD_KUNIT_TEST=y)
+    make -C "$HEADERS" M="$TREE" SKALD_UAPI="$SKALD_ROOT/uapi" W=1 "${options[@]}" modules -j "$SKALD_JOBS"
 }
 
 main() {

@@ -14,7 +14,7 @@ namespace skald::chip {
 namespace {
 
 std::string compiled(bool shape) {
-    const std::string file = testing::TempDir() + (shape ? "shape.skald" : "whole.skald");
+    const std::string file = scratch_file(shape ? "shape.skald" : "whole.skald");
     compiler::Model model = compiler::load_random(std::filesystem::path(small_config()), 1);
     compiler::CompileOptions options;
     options.weights = compiler::WeightChoice::kInt8;

@@ -2,15 +2,21 @@
 // The config.json of a model small enough to be timed in no time.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <fstream>
 #include <string>
 
+#include "compiler/temporary_folder.hpp"
+
 namespace skald::chip {
 
+// A file of this process: tests run side by side.
+inline std::string scratch_file(const std::string& name) {
+    static const test::TemporaryFolder folder;
+    return folder / name;
+}
+
 inline std::string small_config() {
-    const std::string file = testing::TempDir() + "small-config.json";
+    const std::string file = scratch_file("small-config.json");
     std::ofstream(file) << R"({"model_type": "llama", "hidden_act": "silu", "hidden_size": 256,
         "intermediate_size": 512, "num_hidden_layers": 3, "num_attention_heads": 4,
         "num_key_value_heads": 2, "vocab_size": 512, "max_position_embeddings": 8192,

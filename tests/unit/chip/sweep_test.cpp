@@ -18,8 +18,8 @@ namespace {
 class Sweep : public testing::Test {
   protected:
     void SetUp() override {
-        options_.grid = testing::TempDir() + "grid.json";
-        options_.out = testing::TempDir() + "points.csv";
+        options_.grid = scratch_file("grid.json");
+        options_.out = scratch_file("points.csv");
         std::filesystem::remove(options_.out);
         write_text(options_.grid, R"({"chip": ["sk1", "h100-sxm"], "shape": ")" + small_config() +
                                       R"(", "batch": [1, 2], "prompt": 16, "gen": 8,

@@ -64,7 +64,7 @@ TEST(LlmChip, AChipThatLacksFiguresIsRefusedWithTheList) {
 }
 
 TEST(LlmChip, ModelsThatDoNotFitAreRefusedWithTheNumberOfChips) {
-    const std::string file = testing::TempDir() + "small.chip";
+    const std::string file = testing::TempDir() + "skald-" + std::to_string(::getpid()) + ".chip";
     std::ifstream sk1(SKALD_SOURCE_DIR "/qemu-device/chips/groq-lpu-v1.chip");
     std::string line, small;
     while (std::getline(sk1, line))
@@ -127,7 +127,8 @@ TEST(LlmChip, CsvHasAHeaderAndARow) {
 }
 
 TEST(LlmChip, WritesATraceThatIsJson) {
-    const std::string file = testing::TempDir() + "trace.json";
+    const std::string file =
+        testing::TempDir() + "skald-trace-" + std::to_string(::getpid()) + ".json";
     (void)run_on("sk1", {"--trace", file});
     std::ifstream in(file);
     const json trace = json::parse(in);

@@ -101,8 +101,8 @@ TEST(Uapi, UnknownIoctlIsRefused) {
     EXPECT_EQ(device.call(DRM_IOWR(DRM_COMMAND_BASE + 0x3f, std::uint64_t), &nothing), EINVAL);
 }
 
-// The core checks an accel node's file as that of a primary node, which has a master; ours has none,
-// and what follows it would be the kernel's end.
+// The core checks an accel node's file as that of a primary node, which has a master; ours has
+// none, and what follows it would be the kernel's end.
 TEST(Uapi, CallsOfTheCoreThatNeedAMasterAreRefused) {
     const Device device;
     drm_auth auth{};
