@@ -38,8 +38,6 @@ TableLine begun(const Row& row) {
         line.why = *lacks;
         return line;
     }
-    if (const Group& group = row.task.group; group.chips() > 1)
-        line.why = fmt::format("needs --split tensor={},pipeline={}", group.tensor, group.pipeline);
     const local::ChipFacts chip = local::chip_facts(row.task.chip);
     line.idle_w = chip.figure("idle_w").value;
     line.rated_w = chip.figure("rated_w").value;

@@ -132,6 +132,18 @@ TEST(Measure, AFigureOfTheProfileThatIsChangedChangesTheTable) {
     EXPECT_NE(print_table(before, Format::kText), print_table(after, Format::kText));
 }
 
+TEST(Table, RunsRowsOfSeveralChips) {
+    Row row;
+    row.id = "G";
+    row.task = small_task();
+    row.task.group = {2, 3, true};
+    row.least = row.most = 1000;
+    const TableLine line = make_table({row}, {}, 1).front();
+    ASSERT_TRUE(line.ours) << line.why;
+    EXPECT_DOUBLE_EQ(*line.ours, measure(row.task).user_rate());
+    EXPECT_TRUE(line.power_in_bounds().value_or(false)) << "of one chip";
+}
+
 TEST(Table, SaysWhyARowIsNotRun) {
     Row split, dark;
     split.id = "S";
@@ -142,10 +154,11 @@ TEST(Table, SaysWhyARowIsNotRun) {
     for (Row* row : {&split, &dark})
         row->least = row->most = 1;
     const auto lines = make_table({split, dark}, {}, 2);
-    EXPECT_EQ(lines[0].why, "needs --split tensor=2,pipeline=1");
+    EXPECT_EQ(lines[0].why,
+              "chip tt-grayskull-e150 cannot be run with others, its profile lacks link_gbs");
     EXPECT_NE(lines[1].why.find("no profile"), std::string::npos);
     for (const Format format : {Format::kText, Format::kJson, Format::kCsv, Format::kMarkdown})
-        EXPECT_NE(print_table(lines, format).find("needs --split"), std::string::npos);
+        EXPECT_NE(print_table(lines, format).find("cannot be run with others"), std::string::npos);
 }
 
 TEST(Table, ErrorsOfARangeAreThoseOfItsNearerEnd) {
