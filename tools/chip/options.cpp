@@ -27,7 +27,8 @@ Examples:
   llm-chip run story.skald --chip h100-sxm --prompt 512 --gen 128
   llm-chip run --shape llama-3.1-8b --widths weights=fp8,kv=fp8 --chip h100-sxm --batch 8 --json
   llm-chip run story.skald --chip sk1 --trace run.json --roofline roofline.svg
-  llm-chip run --shape llama-2-70b --chip groq-lpu-v1 --split tensor=8,pipeline=72,sums
+  llm-chip run --shape llama-2-70b --widths weights=int8 --chip groq-lpu-v1
+      --split tensor=8,pipeline=72,sums
   llm-chip table --only A --csv
   llm-chip fit a100-80gb --check
   llm-chip search --shape llama-2-70b --weights int4 --chip ideal --prompt 2048
