@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
-// The three ways out of the card: host memory, interrupts, time. QEMU implements them in the PCI
-// shell, the test host in process. Every method may be called from the card's control core and
-// engine threads, at any time between construction of a card and its destruction, and must not wait
-// for whoever calls into the card.
+// The ways out of the card: host memory, interrupts, time, and links to other cards where there are
+// some. QEMU implements them in the PCI shell, the test host in process. Every method may be called
+// from the card's control core and engine threads, at any time between construction of a card and
+// its destruction, and must not wait for whoever calls into the card.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
+#include <vector>
 
 #include "card/address.hpp"
 
@@ -42,6 +44,31 @@ class Clock {
   public:
     virtual ~Clock() = default;
     [[nodiscard]] virtual std::uint64_t now_ns() const = 0;
+};
+
+// What cards send each other. Those of one group have ranks from 0 on. Messages from one rank to
+// another on one channel arrive whole, in order and once; nothing is lost. A card that is reset or
+// whose job is stopped leaves what was under way where it is: whoever owns the cards sets up new
+// links for the next run.
+struct LinkMessage {
+    std::uint32_t rows = 0;
+    std::uint32_t row_bytes = 0;
+    std::uint64_t sent_ps = 0;    // modelled time at the sender when the last of it had left
+    std::vector<std::byte> data;  // rows, dense; empty where only times are wanted
+};
+
+class Links {
+  public:
+    virtual ~Links() = default;
+    [[nodiscard]] virtual std::uint32_t rank() const = 0;   // this card's
+    [[nodiscard]] virtual std::uint32_t ranks() const = 0;  // how many there are
+    // Whether there is room for a message of so many bytes. Only this card sends from its rank, so
+    // there still is when it sends.
+    [[nodiscard]] virtual bool room(std::uint32_t to, std::uint64_t bytes) = 0;
+    virtual void send(std::uint32_t to, std::uint64_t channel, LinkMessage message) = 0;
+    // The next one, if it has come.
+    [[nodiscard]] virtual std::optional<LinkMessage> receive(std::uint32_t from,
+                                                             std::uint64_t channel) = 0;
 };
 
 // Not ports but the owner's side of a card: where its messages go, what each of its threads runs

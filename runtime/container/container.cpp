@@ -275,6 +275,11 @@ void Container::check_model() const {
     bound("block table row", m.blocks_per_sequence, isa::ceil_div(m.context, isa::kKvPositions),
           1u << 20);
     bound("workspace", m.workspace_bytes, 1, std::uint64_t{1} << 48);
+    if (m.tensor != 0 || m.pipeline != 0 || m.rank != 0) {
+        bound("number of cards of a stage", m.tensor, 1, isa::kMaxRanks);
+        bound("number of stages", m.pipeline, 1, isa::kMaxRanks / m.tensor);
+        bound("rank", m.rank, 0, m.tensor * m.pipeline - 1);
+    }
     bound("number of stop ids", m.n_stop, 0, ct::kMaxStopIds);
     bound("KV format", m.kv_format, static_cast<std::uint32_t>(isa::KvFormat::F16),
           static_cast<std::uint32_t>(isa::KvFormat::I8));

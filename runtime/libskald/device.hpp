@@ -75,6 +75,8 @@ class Device {
     [[nodiscard]] virtual std::string modelled_chip() const { return {}; }
     // It computes nothing and reads no weights: models need not bring them.
     [[nodiscard]] virtual bool timing_only() const { return false; }
+    // It exchanges data with other cards: models that are split among some may run on it.
+    [[nodiscard]] virtual bool linked() const { return false; }
 
     // Zeroed. ENOSPC: out of card memory.
     [[nodiscard]] virtual NewBuffer create_buffer(BufferKind kind, std::uint64_t bytes) = 0;

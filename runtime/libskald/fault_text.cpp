@@ -55,6 +55,9 @@ std::string_view fault_reason_text(std::uint32_t reason) {
             return "the card may take no more of the host's memory";
         case SKALD_FAULT_MEMORY_ERROR:
             return "an error in card memory that could not be corrected";
+        case SKALD_FAULT_LINK:
+            return "no exchange with other cards: there is no link, no such rank, or what came has "
+                   "another shape";
         default:
             return "unknown fault";
     }

@@ -40,6 +40,14 @@ Device& fit_for(const ModelImage& image, Device& device) {
         throw Error(
             "the model is a shape without weights, of which only times can be had (llm-chip run)",
             EINVAL);
+    // A card by itself would wait for others that are not there.
+    const container::ModelInfo& info = image.info;
+    if (info.tensor != 0 && !device.linked() && !device.timing_only())
+        throw Error(
+            fmt::format("this is rank {} of a model that is split among {} cards (tensor {}, "
+                        "pipeline {}); this card has no link to others",
+                        info.rank, info.tensor * info.pipeline, info.tensor, info.pipeline),
+            ENOTSUP);
     return device;
 }
 

@@ -95,8 +95,8 @@ Rig::Rig(const RigOptions& options)
             pages_.push_back(p);
         std::shuffle(pages_.begin(), pages_.end(), random_);
     }
-    const card::EngineEnv env{{memory_, size_}, host,  interrupts,   clock,
-                              events,           hooks, options.card, faults};
+    const card::EngineEnv env{{memory_, size_}, host,   interrupts,   clock, events, hooks,
+                              options.card,     faults, options.links};
     engine = options.kernels != nullptr ? std::make_unique<card::Engine>(env, *options.kernels)
                                         : card::make_engine(env);
     engine->set_root(0, CardOffset(0));

@@ -94,6 +94,7 @@ struct RigOptions {
     std::uint64_t seed = 1;
     std::uint32_t scratch = 64u << 10;
     const card::compute::Kernels* kernels = nullptr;  // instead of a path's own
+    card::Links* links = nullptr;                     // to other cards
 };
 
 class Rig {

@@ -16,7 +16,26 @@ Footprint footprint_of(std::uint64_t weight_bytes, const container::ModelInfo& m
                        std::uint64_t positions, const local::NumberWidths& widths) {
     const std::uint64_t blocks = isa::ceil_div(positions, std::uint64_t{isa::kKvPositions});
     return {static_cast<double>(weight_bytes) * widths.weights,
-            static_cast<double>(blocks * model.block_bytes) * widths.kv};
+            static_cast<double>(blocks * model.block_bytes) * widths.kv, 1};
+}
+
+Footprint footprint_of(std::span<const TimedModel> stages, const Group& group,
+                       std::uint64_t positions, const local::NumberWidths& widths) {
+    Footprint most{.chips = group.chips()};
+    for (const TimedModel& stage : stages) {
+        const Footprint one = footprint_of(stage.weight_bytes(), stage.info(), positions, widths);
+        most.weights = std::max(most.weights, one.weights);
+        most.sequence = std::max(most.sequence, one.sequence);
+    }
+    return most;
+}
+
+double weights_of(std::span<const TimedModel> stages, const Group& group,
+                  const local::NumberWidths& widths) {
+    double all = 0;
+    for (const TimedModel& stage : stages)
+        all += static_cast<double>(stage.weight_bytes()) * widths.weights * group.tensor;
+    return all;
 }
 
 void check_capacity(const local::ChipFacts& chip, const Footprint& of, std::uint32_t sequences) {
@@ -24,11 +43,12 @@ void check_capacity(const local::ChipFacts& chip, const Footprint& of, std::uint
         const double room = chip.figure(key).value.value_or(0) * unit;
         if (bytes > room)
             throw rt::Error(
-                fmt::format(
-                    "{} do not fit on {}: they take {:.1f} MB, {} is {:.1f} MB{}", what, chip.name,
-                    bytes * 1e-6, key, room * 1e-6,
-                    room > 0 ? fmt::format("; {:.0f} such chips hold them", std::ceil(bytes / room))
-                             : ""),
+                fmt::format("{} do not fit on {}: they take {:.1f} MB{}, {} is {:.1f} MB{}", what,
+                            chip.name, bytes * 1e-6, of.chips > 1 ? " of each" : "", key,
+                            room * 1e-6,
+                            room > 0 ? fmt::format("; {:.0f} such chips hold them",
+                                                   std::ceil(bytes * of.chips / room))
+                                     : ""),
                 ENOSPC);
     };
     const double cache = of.sequence * sequences;

@@ -49,7 +49,7 @@ const Row& row_of(const FitPlan& plan, const std::vector<Row>& rows, const std::
     return *row;
 }
 
-// Of the plan's rows those that can be run.
+// Of the plan's rows those of one chip.
 std::vector<Row> rows_of(const FitPlan& plan, const std::vector<Row>& rows) {
     std::vector<Row> own;
     std::vector<std::string> split;
@@ -62,10 +62,12 @@ std::vector<Row> rows_of(const FitPlan& plan, const std::vector<Row>& rows) {
     }
     if (own.size() <= plan.keys.size())
         throw rt::Error(
-            fmt::format("fit {}: {} keys and {} rows that can be run; more rows than "
-                        "keys are wanted{}",
+            fmt::format("fit {}: {} keys and {} rows of one chip; more rows than keys are "
+                        "wanted{}",
                         plan.name, plan.keys.size(), own.size(),
-                        split.empty() ? "" : fmt::format(" ({}: --split)", fmt::join(split, ", "))),
+                        split.empty()
+                            ? ""
+                            : fmt::format(" (of several chips: {})", fmt::join(split, ", "))),
             EINVAL);
     return own;
 }

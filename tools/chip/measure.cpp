@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "chip/measure.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <numeric>
 
 #include "chip/capacity.hpp"
 #include "chip/runnable.hpp"
-#include "chip/stage.hpp"
+#include "chip/stages.hpp"
 #include "chip/widths.hpp"
 #include "libskald/error.hpp"
 
@@ -47,68 +45,84 @@ std::uint32_t positions_of(const Task& task) {
     return std::max(task.prompt + task.generated, Middle(task).positions());
 }
 
-TimedModel shape_of(const Task& task, std::uint32_t sequences) {
+std::vector<TimedModel> shapes_of(const Task& task, std::uint32_t sequences) {
     ShapeRequest shape;
     shape.config = task.model;
     shape.weights = task.weights;
     shape.context = positions_of(task);
     shape.sequences = sequences;
-    return TimedModel(shape);
+    return timed_models(shape, task.group);
 }
 
-Measured on_one_chip(const Task& task) {
-    const local::ChipFacts chip = runnable_chip(task.chip, task.changes);
-    TimedModel model = shape_of(task, task.batch.value_or(0));
-    const local::NumberWidths widths = widths_of(task.widths, model.info());
-    const Footprint footprint =
-        footprint_of(model.weight_bytes(), model.info(), positions_of(task), widths);
-    const std::uint32_t batch = task.batch.value_or(sequences_in_memory(chip, footprint));
-    check_capacity(chip, footprint, std::max(batch, 1u));
-    if (!task.batch)
-        model = shape_of(task, batch);
+// A server fills a pipeline: as many batches as there are stages, of what memory has room for.
+struct Batches {
+    Batches(const Task& task, const local::ChipFacts& chip, const Footprint& of)
+        : in_flight(task.batch ? 1u : task.group.pipeline),
+          size(task.batch.value_or(std::max(sequences_in_memory(chip, of) / in_flight, 1u))) {
+        check_capacity(chip, of, size * in_flight);
+    }
 
-    Setting setting;
-    setting.chip = task.chip;
-    setting.changes = task.changes;
-    setting.widths = widths;
-    setting.batch = batch;
-    setting.positions = positions_of(task);
-    Stage stage(model, setting);
-    const Middle middle(task);
-    const Sums first = stage.request(task.prompt, 1);
-    stage.advance(middle.position);
-    const Sums one = stage.tokens(1);
-    const Sums more = stage.tokens(1 + middle.samples);
+    std::uint32_t in_flight, size;
+};
 
+// Of so many tokens in the middle.
+struct Step {
+    Step(const StageSums& one, const StageSums& more, std::uint32_t tokens)
+        : before(one.together()),
+          after(more.together()),
+          count(tokens),
+          stage_s(static_cast<double>(more.busiest(one)) / kSecond / tokens) {}
+
+    [[nodiscard]] double time_s() const { return (seconds(after) - seconds(before)) / count; }
+    [[nodiscard]] double energy_j(double static_w) const {
+        return (joules(after, static_w) - joules(before, static_w)) / count;
+    }
+    [[nodiscard]] double share(std::size_t bound) const {
+        return (static_cast<double>(after.moved[bound]) -
+                static_cast<double>(before.moved[bound])) /
+               static_cast<double>(after.time - before.time);
+    }
+
+    Sums before, after;
+    double count;
+    double stage_s;
+};
+
+Measured measured_of(const StageSums& prompt, const Step& step, const Batches& batches,
+                     const local::ChipFacts& chip, const Group& group) {
+    const Sums first = prompt.together();
+    const bool alone = group.pipeline == 1;
     Measured measured;
-    measured.batch = batch;
+    measured.batch = batches.size;
+    measured.batches = batches.in_flight;
     measured.first_s = seconds(first);
-    measured.token_s = (seconds(more) - seconds(one)) / middle.samples;
+    measured.token_s = step.time_s();
+    measured.stage_first_s =
+        alone ? measured.first_s : static_cast<double>(prompt.busiest()) / kSecond;
+    measured.stage_token_s = alone ? measured.token_s : step.stage_s;
     measured.boundary = chip.figure("boundary").text;
     for (std::size_t i = 0; i < measured.share.size(); ++i)
-        measured.share[i] = static_cast<double>(more.moved[i] - one.moved[i]) /
-                            static_cast<double>(more.time - one.time);
+        measured.share[i] = step.share(i);
     if (chip.unknown_energy.empty()) {
-        const double watts = chip.figure("static_w").value.value_or(0);
-        const double step = (joules(more, watts) - joules(one, watts)) / middle.samples;
-        measured.first_j = joules(first, watts);
-        measured.token_j = step / batch;
-        measured.mean_w = step / measured.token_s;
+        measured.static_w = chip.figure("static_w").value.value_or(0) * group.chips();
+        const double joules_of_step = step.energy_j(measured.static_w);
+        measured.first_j = joules(first, measured.static_w);
+        measured.token_j = joules_of_step / batches.size;
+        measured.mean_w =
+            (step.energy_j(0) / measured.interval_s() + measured.static_w) / group.chips();
     }
     return measured;
 }
 
 }  // namespace
 
-NeedsSplit::NeedsSplit(const Group& group)
-    : std::runtime_error(
-          fmt::format("needs --split tensor={},pipeline={}", group.tensor, group.pipeline)) {}
-
 std::optional<double> Measured::throughput_j(std::uint32_t generated) const {
     if (!first_j || !token_j)
         return std::nullopt;
-    return *first_j / (static_cast<double>(batch) * generated) +
-           *token_j * (generated - 1) / generated;
+    const double tokens = static_cast<double>(batch) * generated;
+    const double work =
+        *first_j + *token_j * batch * (generated - 1) - static_w * request_s(generated);
+    return work / tokens + static_w / throughput(generated);
 }
 
 std::size_t Measured::bound() const {
@@ -118,9 +132,26 @@ std::size_t Measured::bound() const {
 Measured measure(const Task& task) {
     if (task.prompt == 0 || task.generated == 0)
         throw rt::Error("a request has a prompt and at least one token after it", EINVAL);
-    if (task.group.chips() != 1)
-        throw NeedsSplit(task.group);
-    return on_one_chip(task);
+    const local::ChipFacts chip = runnable_chip(task.chip, task.changes, task.group);
+    std::vector<TimedModel> models = shapes_of(task, task.batch.value_or(0));
+    const local::NumberWidths widths = widths_of(task.widths, models.front().info());
+    const Batches batches(task, chip, footprint_of(models, task.group, positions_of(task), widths));
+    if (!task.batch)
+        models = shapes_of(task, batches.size);
+
+    Setting setting;
+    setting.chip = task.chip;
+    setting.changes = task.changes;
+    setting.widths = widths;
+    setting.batch = batches.size;
+    setting.positions = positions_of(task);
+    Stages stages(models, task.group, setting);
+    const Middle middle(task);
+    const StageSums first = stages.request(task.prompt, 1);
+    stages.advance(middle.position);
+    const StageSums one = stages.tokens(1);
+    const StageSums more = stages.tokens(1 + middle.samples);
+    return measured_of(first, Step(one, more, middle.samples), batches, chip, task.group);
 }
 
 }  // namespace skald::chip

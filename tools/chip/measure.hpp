@@ -4,10 +4,10 @@
 // time of a step grows with the position evenly.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -24,40 +24,42 @@ struct Task {
     std::string model;  // as llm-chip run --shape takes it
     std::string weights = "int8";
     std::string widths;
-    std::optional<std::uint32_t> batch = 1;  // none: what memory holds
+    std::optional<std::uint32_t> batch = 1;  // none: what memory holds, of each batch in flight
     std::uint32_t prompt = 0, generated = 0;
 };
 
 struct Measured {
     std::uint32_t batch = 0;
-    double first_s = 0;                      // from the prompts of all to the first token of all
-    double token_s = 0;                      // of a step
+    std::uint32_t batches = 1;  // in flight, where that is not one
+    double first_s = 0;         // from the prompts of all to the first token of all
+    double token_s = 0;         // of a step
+    // The same of the stage alone that works longest: of one stage they are the same.
+    double stage_first_s = 0, stage_token_s = 0;
     std::optional<double> first_j, token_j;  // of all chips; token_j of a token of one sequence
     std::optional<double> mean_w;            // while tokens follow, of one chip
+    double static_w = 0;                     // of all chips, part of the joules
     std::array<double, local::ModelLog::kBounds> share{};  // of token_s, by what decided
     std::string boundary;                                  // what the power is of
 
     [[nodiscard]] double user_rate() const { return 1 / token_s; }
     [[nodiscard]] double total_rate() const { return batch / token_s; }
-    // Requests of `generated` tokens, one batch after the other.
-    [[nodiscard]] double throughput(std::uint32_t generated) const {
-        return batch * static_cast<double>(generated) / (first_s + token_s * (generated - 1));
-    }
+    // From a step of one batch to that of the next.
+    [[nodiscard]] double interval_s() const { return std::max(stage_token_s, token_s / batches); }
     [[nodiscard]] double request_s(std::uint32_t generated) const {
         return first_s + token_s * (generated - 1);
+    }
+    // Requests of `generated` tokens, one batch after the other; each stage works on another one.
+    [[nodiscard]] double throughput(std::uint32_t generated) const {
+        const double stage_s = stage_first_s + stage_token_s * (generated - 1);
+        return batch * static_cast<double>(generated) /
+               std::max(stage_s, request_s(generated) / batches);
     }
     // The same, by energy: of each token, its share of the prompts counted.
     [[nodiscard]] std::optional<double> throughput_j(std::uint32_t generated) const;
     [[nodiscard]] std::size_t bound() const;  // of the largest share
 };
 
-// A group of chips of which programs by rank would be needed.
-class NeedsSplit : public std::runtime_error {
-  public:
-    explicit NeedsSplit(const Group& group);
-};
-
-// Throws NeedsSplit, rt::Error, compiler::CompileError.
+// Throws rt::Error, compiler::CompileError.
 [[nodiscard]] Measured measure(const Task& task);
 
 }  // namespace skald::chip

@@ -28,8 +28,12 @@ json or_null(const std::optional<double>& value) {
 
 json to_json(const Measured& m) {
     return {{"batch", m.batch},
+            {"batches", m.batches},
             {"first_token_s", m.first_s},
             {"token_s", m.token_s},
+            {"stage_first_s", m.stage_first_s},
+            {"stage_token_s", m.stage_token_s},
+            {"static_w", m.static_w},
             {"first_token_j", or_null(m.first_j)},
             {"token_j", or_null(m.token_j)},
             {"mean_w", or_null(m.mean_w)},
@@ -40,8 +44,12 @@ json to_json(const Measured& m) {
 Measured measured_from(const json& from) {
     Measured m;
     m.batch = from.at("batch");
+    m.batches = from.at("batches");
     m.first_s = from.at("first_token_s");
     m.token_s = from.at("token_s");
+    m.stage_first_s = from.at("stage_first_s");
+    m.stage_token_s = from.at("stage_token_s");
+    m.static_w = from.at("static_w");
     m.first_j = or_none(from.at("first_token_j"));
     m.token_j = or_none(from.at("token_j"));
     m.mean_w = or_none(from.at("mean_w"));

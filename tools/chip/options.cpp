@@ -27,6 +27,8 @@ Examples:
   llm-chip run story.skald --chip h100-sxm --prompt 512 --gen 128
   llm-chip run --shape llama-3.1-8b --widths weights=fp8,kv=fp8 --chip h100-sxm --batch 8 --json
   llm-chip run story.skald --chip sk1 --trace run.json --roofline roofline.svg
+  llm-chip run --shape llama-2-70b --widths weights=int8 --chip groq-lpu-v1
+      --split tensor=8,pipeline=72,sums
   llm-chip table --only A --csv
   llm-chip fit a100-80gb --check
   llm-chip search --shape llama-2-70b --weights int4 --chip ideal --prompt 2048
@@ -105,6 +107,19 @@ void add_request(CLI::App& app, RunOptions& run) {
     app.add_option("--batch", run.batch, "Sequences that decode together (1)")
         ->type_name("B")
         ->transform(console::whole_number(1, kMost));
+    app.add_option_function<std::string>(
+           "--split",
+           [&run](const std::string& text) {
+               const auto group = parse_group(text);
+               if (!group)
+                   throw CLI::ValidationError(
+                       "--split", text + " is not tensor=T,pipeline=P, or is of too many chips");
+               run.group = *group;
+           },
+           "tensor=T,pipeline=P, perhaps with ,sums: T x P chips, as llm-compile --split divides "
+           "the model. A compiled one is named as it was there: m.skald for m.rank0.skald, "
+           "m.rank1.skald and so on")
+        ->type_name("SPLIT");
 }
 
 CLI::Option* add_shape(CLI::App& app, RunOptions& run) {
@@ -233,6 +248,10 @@ void check(const Options& options) {
         throw CLI::ValidationError("MODEL", "one model is needed: MODEL or --shape");
     if (run.with_data && !run.shape.empty())
         throw CLI::ValidationError("--with-data", "a shape has no weights to compute with");
+    if (run.group.chips() > 1 && (run.with_data || !run.trace.empty() || !run.roofline.empty()))
+        throw CLI::ValidationError(
+            "--split",
+            "of several chips there are only times: no --with-data, --trace, --roofline");
 }
 
 }  // namespace

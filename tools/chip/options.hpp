@@ -29,6 +29,7 @@ struct RunOptions {
     std::uint32_t generated = 128;
     std::uint32_t batch = 1;
     std::uint32_t chunk = 0;  // 0: as many as the model takes
+    Group group;              // of chips
     bool with_data = false;
     std::string trace;     // file; empty: none
     std::string roofline;  // likewise

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <string_view>
 
+#include "compile/split/split.hpp"
+
 namespace skald::chip {
 namespace {
 
@@ -57,6 +59,13 @@ std::optional<KeyRange> parse_range(const std::string& text) {
         (*n == 1 && *a != *b))
         return std::nullopt;
     return KeyRange{std::string(key), *a, *b, *n};
+}
+
+std::optional<Group> parse_group(const std::string& text) {
+    const auto split = compiler::parse_split(text);
+    if (!split)
+        return std::nullopt;
+    return Group{split->tensor, split->pipeline, split->sums};
 }
 
 std::optional<Target> parse_target(const std::string& text) {

@@ -25,6 +25,12 @@ json to_json(const Outcome& outcome) {
                  {"batch", outcome.batch},
                  {"chunk", outcome.chunk},
                  {"with_data", outcome.with_data},
+                 {"tensor", outcome.group.tensor},
+                 {"pipeline", outcome.group.pipeline},
+                 {"sums", outcome.group.sums},
+                 {"batches", outcome.batches},
+                 {"full_tps", outcome.full_rate()},
+                 {"full_token_j", or_null(outcome.full_token_j())},
                  {"first_token_ps", outcome.first.time},
                  {"total_ps", outcome.whole.time},
                  {"first_token_s", outcome.first_token_s()},
@@ -57,6 +63,17 @@ std::string csv(const Outcome& outcome) {
     return header + "\n" + row + "\n";
 }
 
+std::string group_text(const Outcome& outcome) {
+    std::string out = fmt::format("{} chips, {} to a stage", outcome.chips(), outcome.group.tensor);
+    if (outcome.group.pipeline > 1 && outcome.generated > 1) {
+        fmt::format_to(std::back_inserter(out), "; with {} sequences in flight {:.6g} tokens/s",
+                       outcome.batch * outcome.batches, outcome.full_rate());
+        if (const auto each = outcome.full_token_j())
+            fmt::format_to(std::back_inserter(out), " and {:.4g} J a token", *each);
+    }
+    return out + "\n";
+}
+
 std::string text(const Outcome& outcome) {
     std::string out = fmt::format("modelled chip {}: {}, {} + {} tokens, batch {}\n", outcome.chip,
                                   outcome.model, outcome.prompt, outcome.generated, outcome.batch);
@@ -68,10 +85,12 @@ std::string text(const Outcome& outcome) {
                        outcome.token_s() * 1e3, outcome.user_rate(), outcome.batch,
                        outcome.user_rate() * outcome.batch);
     out += "\n";
+    if (outcome.chips() > 1)
+        out += group_text(outcome);
     const auto each = outcome.token_j(), watts = outcome.mean_w();
     if (each && watts)
-        fmt::format_to(to, "{:.4g} J a token, {:.4g} W on average (of the {})\n", *each, *watts,
-                       outcome.boundary);
+        fmt::format_to(to, "{:.4g} J a token, {:.4g} W on average (of the {}{})\n", *each, *watts,
+                       outcome.boundary, outcome.chips() > 1 ? ", all of them together" : "");
     else if (!outcome.unknown_energy.empty())
         fmt::format_to(to, "no joules: the profile lacks {}\n",
                        fmt::join(outcome.unknown_energy, ", "));

@@ -54,7 +54,11 @@ Row parse_row(const json& from) {
         throw rt::Error("published is no positive number or range", EINVAL);
     Task& task = row.task;
     task.chip = text_or_nothing(from, "chip");
-    task.group = {from.at("tensor"), from.at("pipeline")};
+    // What is published adds up after o and down (Megatron's two sums a layer), as far as is known.
+    const std::uint32_t tensor = from.at("tensor");
+    task.group = {tensor, from.at("pipeline"), tensor > 1};
+    if (tensor == 0 || task.group.pipeline == 0)
+        throw rt::Error("a group has a chip at least", EINVAL);
     task.model = from.at("model");
     task.weights = from.at("weights");
     task.widths = from.at("widths");

@@ -3,12 +3,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <numeric>
 
 #include "chip/capacity.hpp"
 #include "chip/runnable.hpp"
-#include "chip/stage.hpp"
+#include "chip/stages.hpp"
 #include "chip/widths.hpp"
+#include "libskald/error.hpp"
 
 namespace skald::chip {
 namespace {
@@ -63,12 +66,23 @@ double Outcome::share(std::size_t bound) const {
                      : static_cast<double>(whole.moved[bound] - before) / static_cast<double>(time);
 }
 
+std::optional<double> Outcome::full_token_j() const {
+    if (!unknown_energy.empty() || generated < 2)
+        return std::nullopt;
+    return (joules(whole) - joules(first)) / (static_cast<double>(generated - 1) * batch) +
+           static_w / full_rate();
+}
+
 Outcome run(const RunOptions& options, bool keep_slices) {
-    const local::ChipFacts chip = runnable_chip(options.chip, options.changes);
-    const TimedModel model = timed_model(options);
+    const Group& group = options.group;
+    const local::ChipFacts chip = runnable_chip(options.chip, options.changes, group);
+    if (keep_slices && group.chips() > 1)
+        throw rt::Error("micro-ops are kept of a chip by itself: no --trace, no --roofline",
+                        EINVAL);
+    const std::vector<TimedModel> models = timed_models(options);
     const std::uint32_t positions = options.prompt + options.generated;
-    const local::NumberWidths widths = widths_of(options.widths, model.info());
-    const Footprint footprint = footprint_of(model.weight_bytes(), model.info(), positions, widths);
+    const local::NumberWidths widths = widths_of(options.widths, models.front().info());
+    const Footprint footprint = footprint_of(models, group, positions, widths);
     check_capacity(chip, footprint, options.batch);
 
     Setting setting;
@@ -80,27 +94,35 @@ Outcome run(const RunOptions& options, bool keep_slices) {
     setting.batch = options.batch;
     setting.positions = positions;
     setting.chunk = options.chunk;
-    Stage stage(model, setting);
+    Stages stages(models, group, setting);
 
     Outcome outcome;
     outcome.chip = options.chip;
-    outcome.model = model.name();
+    outcome.model = options.shape.empty() ? options.model : models.front().name();
     outcome.widths = options.widths;
     outcome.prompt = options.prompt;
     outcome.generated = options.generated;
     outcome.batch = options.batch;
-    outcome.chunk = stage.chunk();
+    outcome.chunk = stages.chunk();
     outcome.with_data = options.with_data;
-    outcome.weight_bytes = static_cast<std::uint64_t>(footprint.weights);
-    outcome.first = stage.request(options.prompt, 1);
-    outcome.whole =
-        options.generated > 1 ? stage.request(options.prompt, options.generated) : outcome.first;
-    const double watts = chip.figure("static_w").value.value_or(0);
-    outcome.first_static_j = watts * static_cast<double>(outcome.first.time) / kSecond;
-    outcome.whole_static_j = watts * static_cast<double>(outcome.whole.time) / kSecond;
+    outcome.group = group;
+    outcome.batches =
+        std::clamp(sequences_in_memory(chip, footprint) / options.batch, 1u, group.pipeline);
+    outcome.weight_bytes = static_cast<std::uint64_t>(weights_of(models, group, widths));
+    const StageSums first = stages.request(options.prompt, 1);
+    const StageSums whole =
+        options.generated > 1 ? stages.request(options.prompt, options.generated) : first;
+    outcome.first = first.together();
+    outcome.whole = whole.together();
+    if (group.pipeline > 1 && options.generated > 1)
+        outcome.stage_s =
+            static_cast<double>(whole.busiest(first)) / kSecond / (options.generated - 1);
+    outcome.static_w = chip.figure("static_w").value.value_or(0) * group.chips();
+    outcome.first_static_j = outcome.static_w * outcome.first_token_s();
+    outcome.whole_static_j = outcome.static_w * static_cast<double>(outcome.whole.time) / kSecond;
     outcome.unknown_energy = chip.unknown_energy;
     outcome.boundary = chip.figure("boundary").text;
-    outcome.slices = stage.slices();
+    outcome.slices = stages.slices();
     return outcome;
 }
 

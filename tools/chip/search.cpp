@@ -27,6 +27,7 @@ Task task_of(const SearchOptions& options, const std::vector<double>& values) {
     Task task;
     task.chip = base.chip;
     task.changes = base.changes;
+    task.group = base.group;
     task.model = base.shape;
     task.weights = base.weights;
     task.widths = base.widths;
@@ -65,7 +66,7 @@ void check(const SearchOptions& options) {
         for (const double end : {key.from, key.to})
             if (key.key != kBatch)
                 (void)local::chip_facts(options.base.chip, {{key.key, end}});
-    (void)runnable_chip(options.base.chip, task_of(options, {}).changes);
+    (void)runnable_chip(options.base.chip, task_of(options, {}).changes, options.base.group);
 }
 
 void take(SearchPoint& point, const std::string& said) {

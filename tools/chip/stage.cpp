@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <bit>
+#include <cerrno>
 
 #include "libskald/error.hpp"
 #include "skald/isa.hpp"
@@ -21,13 +22,14 @@ std::uint64_t memory_bytes(const TimedModel& model, const Setting& setting) {
 }
 
 local::LocalOptions card_options(const TimedModel& model, const Setting& setting,
-                                 const local::ModelLog& log) {
+                                 card::Links* links, const local::ModelLog& log) {
     local::LocalOptions card;
     card.chip = setting.chip;
     card.changes = setting.changes;
     card.widths = setting.widths;
     card.timing_only = !setting.with_data;
     card.threads = setting.with_data ? 0 : 1;
+    card.links = links;
     card.log = &log;
     card.memory_bytes = memory_bytes(model, setting);
     return card;
@@ -35,9 +37,9 @@ local::LocalOptions card_options(const TimedModel& model, const Setting& setting
 
 }  // namespace
 
-Stage::Stage(const TimedModel& model, const Setting& setting)
+Stage::Stage(const TimedModel& model, const Setting& setting, card::Links* links)
     : log_(setting.slices),
-      device_(local::open_local_card(rt::linux_os(), card_options(model, setting, log_))),
+      device_(local::open_local_card(rt::linux_os(), card_options(model, setting, links, log_))),
       model_(std::make_unique<rt::Model>(*device_, model.image())) {
     rt::BatchOptions options;
     options.positions.assign(setting.batch, setting.positions);
@@ -48,27 +50,28 @@ Stage::Stage(const TimedModel& model, const Setting& setting)
         text_[i] = static_cast<rt::TokenId>(i % model.info().vocabulary);
 }
 
-Stage::Sums Stage::generate(std::span<const rt::TokenId> prompt, std::uint32_t tokens) {
+Stage::Sums Stage::generate(std::span<const rt::TokenId> prompt, std::uint32_t tokens,
+                            int cancel_fd) {
     std::vector<rt::SequenceRequest> requests(batch_->size());
     for (rt::SequenceRequest& request : requests) {
         request.prompt = prompt;
         request.max_tokens = tokens;
     }
     log_.begin();
-    for (const rt::GenerateResult& result : batch_->generate(requests))
+    for (const rt::GenerateResult& result : batch_->generate(requests, cancel_fd))
         if (result.tokens != tokens)
             throw rt::Error(
                 fmt::format("the card wrote {} tokens instead of {}", result.tokens, tokens));
     return log_.sums();
 }
 
-Stage::Sums Stage::request(std::uint32_t prompt, std::uint32_t tokens) {
+Stage::Sums Stage::request(std::uint32_t prompt, std::uint32_t tokens, int cancel_fd) {
     for (std::uint32_t q = 0; q < batch_->size(); ++q)
         batch_->rollback(q, 0);
-    return generate(std::span(text_).first(prompt), tokens);
+    return generate(std::span(text_).first(prompt), tokens, cancel_fd);
 }
 
-void Stage::advance(std::uint32_t position) {
+void Stage::advance(std::uint32_t position, int cancel_fd) {
     std::vector<std::span<const rt::TokenId>> texts;
     for (std::uint32_t q = 0; q < batch_->size(); ++q) {
         const std::uint32_t at = batch_->position(q);
@@ -76,15 +79,15 @@ void Stage::advance(std::uint32_t position) {
         texts.push_back(std::span(text_).subspan(at, position - at));
     }
     log_.begin();
-    if (!texts.front().empty())
-        batch_->prefill(texts);
+    if (!texts.front().empty() && !batch_->prefill(texts, cancel_fd))
+        throw rt::Error("the prompt was broken off", ECANCELED);
     position_ = position;
 }
 
-Stage::Sums Stage::tokens(std::uint32_t count) {
+Stage::Sums Stage::tokens(std::uint32_t count, int cancel_fd) {
     for (std::uint32_t q = 0; q < batch_->size(); ++q)
         batch_->rollback(q, position_);
-    return generate(std::span(text_).first(1), count);
+    return generate(std::span(text_).first(1), count, cancel_fd);
 }
 
 }  // namespace skald::chip

@@ -31,21 +31,22 @@ class Stage {
   public:
     using Sums = local::ModelLog::Sums;
 
-    // `model` outlives it. Throws rt::Error.
-    Stage(const TimedModel& model, const Setting& setting);
+    // `model` and `links`, to the cards of other stages, outlive it. Throws rt::Error.
+    Stage(const TimedModel& model, const Setting& setting, card::Links* links = nullptr);
 
     [[nodiscard]] std::uint32_t chunk() const { return batch_->chunk(); }
-    // Each sequence anew: a prompt, and so many tokens after it.
-    Sums request(std::uint32_t prompt, std::uint32_t tokens);
+    // Each sequence anew: a prompt, and so many tokens after it. cancel_fd, here and below, ends it
+    // with an error when it becomes readable; -1: none.
+    Sums request(std::uint32_t prompt, std::uint32_t tokens, int cancel_fd = -1);
     // Brings all sequences to this position, further than they are, and keeps no record of it.
-    void advance(std::uint32_t position);
+    void advance(std::uint32_t position, int cancel_fd = -1);
     // From there, where they are again afterwards: a row each, and so many tokens after it.
-    Sums tokens(std::uint32_t count);
+    Sums tokens(std::uint32_t count, int cancel_fd = -1);
     // Of the last request, if they are kept.
     [[nodiscard]] std::vector<local::ModelSlice> slices() const { return log_.slices(); }
 
   private:
-    Sums generate(std::span<const rt::TokenId> prompt, std::uint32_t tokens);
+    Sums generate(std::span<const rt::TokenId> prompt, std::uint32_t tokens, int cancel_fd);
 
     local::ModelLog log_;
     std::unique_ptr<rt::Device> device_;

@@ -36,6 +36,12 @@ std::uint32_t whole(std::string_view name, const std::string& cell) {
     return value;
 }
 
+bool yes(std::string_view name, const std::string& cell) {
+    if (cell != "yes" && cell != "no")
+        throw rt::Error(fmt::format("{} is {}, neither yes nor no", name, cell), EINVAL);
+    return cell == "yes";
+}
+
 constexpr auto kColumns = std::to_array<Column>({
     {"chip", std::nullopt, [](Task& t, const std::string& c) { t.chip = c; }},
     {"shape", std::nullopt, [](Task& t, const std::string& c) { t.model = c; }},
@@ -44,6 +50,7 @@ constexpr auto kColumns = std::to_array<Column>({
     {"tensor", "1", [](Task& t, const std::string& c) { t.group.tensor = whole("tensor", c); }},
     {"pipeline", "1",
      [](Task& t, const std::string& c) { t.group.pipeline = whole("pipeline", c); }},
+    {"sums", "no", [](Task& t, const std::string& c) { t.group.sums = yes("sums", c); }},
     {"batch", "1", [](Task& t, const std::string& c) { t.batch = whole("batch", c); }},
     {"prompt", "512", [](Task& t, const std::string& c) { t.prompt = whole("prompt", c); }},
     {"gen", "128", [](Task& t, const std::string& c) { t.generated = whole("gen", c); }},

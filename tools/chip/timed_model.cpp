@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "chip/facts_of_models.hpp"
 #include "compile/compile.hpp"
@@ -42,19 +43,62 @@ compiler::Model load(const std::string& config) {
 TimedModel::TimedModel(const std::string& container)
     : name_(container), container_(std::make_unique<rt::Container>(container)) {}
 
-TimedModel::TimedModel(const ShapeRequest& shape) : name_(shape.config) {
-    compiler::Model model = load(shape.config);
-    compiler::Plan plan = compiler::plan(model, options_of(shape));
-    info_ = compiler::model_info(model, plan);
-    program_ = std::move(plan.program);
-    shape_bytes_ = plan.layout.bytes;
-}
+TimedModel::TimedModel(const ShapeRequest& shape)
+    : TimedModel(std::move(timed_models(shape, {}).front())) {}
+
+TimedModel::TimedModel(std::string name, const container::ModelInfo& info,
+                       std::vector<isa::MicroOp> program, std::uint64_t weight_bytes)
+    : name_(std::move(name)),
+      info_(info),
+      program_(std::move(program)),
+      shape_bytes_(weight_bytes) {}
 
 rt::ModelImage TimedModel::image() const {
     if (!container_)
         return {info_, program_, {}, {}, shape_bytes_};
     const std::uint64_t shape = container_->is_shape() ? container_->weight_bytes() : 0;
     return {container_->model(), container_->program(), container_->weights(), {}, shape};
+}
+
+std::vector<TimedModel> timed_models(const std::string& container, const Group& group) {
+    std::vector<TimedModel> models;
+    if (group.chips() == 1) {
+        models.emplace_back(container);
+        if (models.front().info().tensor != 0)
+            throw rt::Error(
+                fmt::format("{} is a part of a model that is split: --split runs all of it",
+                            container),
+                EINVAL);
+        return models;
+    }
+    for (std::uint32_t stage = 0; stage < group.pipeline; ++stage) {
+        const std::uint32_t rank = stage * group.tensor;
+        const std::string file = compiler::rank_file(container, rank).string();
+        const container::ModelInfo& info = models.emplace_back(file).info();
+        if (info.tensor != group.tensor || info.pipeline != group.pipeline)
+            throw rt::Error(
+                fmt::format("{} was compiled with --split tensor={},pipeline={}, not "
+                            "tensor={},pipeline={}",
+                            file, info.tensor, info.pipeline, group.tensor, group.pipeline),
+                EINVAL);
+        if (info.rank != rank)
+            throw rt::Error(fmt::format("{} is of rank {}", file, info.rank), EINVAL);
+    }
+    return models;
+}
+
+std::vector<TimedModel> timed_models(const ShapeRequest& shape, const Group& group) {
+    compiler::Model model = load(shape.config);
+    compiler::CompileOptions options = options_of(shape);
+    options.split = {group.tensor, group.pipeline, group.sums};
+    const compiler::Planner planner(model, options);
+    std::vector<TimedModel> models;
+    for (std::uint32_t stage = 0; stage < group.pipeline; ++stage) {
+        compiler::Plan plan = planner.plan(stage * group.tensor);
+        models.emplace_back(shape.config, compiler::model_info(model, plan),
+                            std::move(plan.program), plan.layout.bytes);
+    }
+    return models;
 }
 
 }  // namespace skald::chip

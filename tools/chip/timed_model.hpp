@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "chip/group.hpp"
 #include "container/container.hpp"
 #include "libskald/model.hpp"
 
@@ -28,6 +29,9 @@ class TimedModel {
     explicit TimedModel(const std::string& container);
     // Throws compiler::CompileError, rt::Error.
     explicit TimedModel(const ShapeRequest& shape);
+    // A shape that has been planned.
+    TimedModel(std::string name, const container::ModelInfo& info,
+               std::vector<isa::MicroOp> program, std::uint64_t weight_bytes);
 
     [[nodiscard]] const std::string& name() const { return name_; }
     [[nodiscard]] const container::ModelInfo& info() const {
@@ -47,5 +51,11 @@ class TimedModel {
     std::vector<isa::MicroOp> program_;
     std::uint64_t shape_bytes_ = 0;
 };
+
+// Of a group: what the first chip of each stage has. Of compiled files `container` is what they
+// were called before .rank0 and so on. Throw as above, and rt::Error for files of another split.
+[[nodiscard]] std::vector<TimedModel> timed_models(const std::string& container,
+                                                   const Group& group);
+[[nodiscard]] std::vector<TimedModel> timed_models(const ShapeRequest& shape, const Group& group);
 
 }  // namespace skald::chip

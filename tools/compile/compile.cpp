@@ -5,6 +5,7 @@
 #include <cstring>
 #include <limits>
 #include <map>
+#include <numeric>
 #include <thread>
 
 #include "backend/container_writer.hpp"
@@ -163,16 +164,18 @@ void write_section(ContainerWriter& out, ct::SectionType type, std::span<T> reco
     out.end_section();
 }
 
+// Bytes of weights that are written, of this file and all that came before it.
+using Progress = std::function<void(std::uint64_t done)>;
+
 void write_weights(ContainerWriter& out, WeightImage& image, const Model& model,
-                   const CompileOptions& options, std::uint64_t total) {
+                   const CompileOptions& options, const Progress& progress) {
     std::uint64_t done = 0;
     out.begin_section(ct::SectionType::Weights);
     image.write(thread_count(options), [&](std::span<const std::byte> bytes) {
         model.check();
         out.write(bytes);
         done += bytes.size();
-        if (options.progress)
-            options.progress(done, total);
+        progress(done);
     });
     out.end_section();
 }
@@ -191,6 +194,11 @@ ct::ModelInfo model_info(const Model& model, const Plan& plan) {
     const ir::Graph& g = plan.graph;
     ct::ModelInfo info{};
     info.layers = g.layers;
+    if (g.share.ranks() > 1) {
+        info.tensor = g.share.tensor;
+        info.pipeline = g.share.pipeline;
+        info.rank = g.share.rank();
+    }
     info.hidden = g.hidden;
     if (const Attention* a = attention_of(model.spec)) {
         info.heads = a->heads;
@@ -225,9 +233,10 @@ ct::ModelInfo model_info(const Model& model, const Plan& plan) {
     return info;
 }
 
-CompileReport compile(Model& model, const CompileOptions& options,
-                      const std::filesystem::path& path) {
-    const Plan p = plan(model, options);
+namespace {
+
+CompileReport compile_one(Model& model, const CompileOptions& options, const Plan& p,
+                          const std::filesystem::path& path, const Progress& progress) {
     const ct::ModelInfo info = model_info(model, p);
     const auto entries = tensor_entries(p);
     const auto tokenizer = rt::serialize(model.tokenizer);
@@ -245,7 +254,7 @@ CompileReport compile(Model& model, const CompileOptions& options,
     if (options.shape)
         write_shape(out, p.layout.bytes);
     else
-        write_weights(out, image, model, options, p.layout.bytes);
+        write_weights(out, image, model, options, progress);
 
     CompileReport report;
     report.tensors = tensor_reports(p, image);
@@ -265,6 +274,37 @@ CompileReport compile(Model& model, const CompileOptions& options,
     report.file_bytes = out.size();
     report.content_hash = out.content_hash();
     return report;
+}
+
+}  // namespace
+
+std::filesystem::path rank_file(const std::filesystem::path& out, std::uint32_t rank) {
+    std::filesystem::path file = out;
+    return file.replace_extension(fmt::format(".rank{}{}", rank, out.extension().string()));
+}
+
+CompileReport compile(Model& model, const CompileOptions& options,
+                      const std::filesystem::path& path) {
+    const Planner planner(model, options);
+    const std::uint32_t ranks = options.split.ranks();
+    std::vector<std::uint64_t> bytes;
+    for (std::uint32_t rank = 0; options.progress && rank < ranks; ++rank)
+        bytes.push_back(planner.plan(rank).layout.bytes);
+    const std::uint64_t total = std::accumulate(bytes.begin(), bytes.end(), std::uint64_t{0});
+    std::uint64_t before = 0;
+    std::optional<CompileReport> first;
+    for (std::uint32_t rank = 0; rank < ranks; ++rank) {
+        const Plan p = planner.plan(rank);
+        const CompileReport report = compile_one(
+            model, options, p, ranks == 1 ? path : rank_file(path, rank), [&](std::uint64_t done) {
+                if (options.progress)
+                    options.progress(before + done, total);
+            });
+        before += p.layout.bytes;
+        if (!first)
+            first = report;
+    }
+    return *std::move(first);
 }
 
 unsigned thread_count(const CompileOptions& options) {

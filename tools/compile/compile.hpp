@@ -18,6 +18,7 @@
 #include "passes/weight_choice.hpp"
 #include "skald/container.hpp"
 #include "skald/isa.hpp"
+#include "split/split.hpp"
 
 namespace skald::compiler {
 
@@ -28,6 +29,7 @@ struct CompileOptions {
     std::optional<std::uint32_t>
         context;  // positions, rounded down to a multiple of 4; default: what the model was
                   // trained for, at most kDefaultContext
+    Split split;
     std::optional<Calibration> calibration;  // for the search of scales
     std::optional<std::uint32_t> sequences;  // that decode together; default: kDefaultSequences
     bool shape = false;                      // no weights are made: addresses alone
@@ -52,7 +54,24 @@ struct Plan {
     std::vector<isa::MicroOp> program;
 };
 
-// `model`: its matrices get their formats.
+// The plans of all cards of a split, which agree in how many rows a step has.
+class Planner {
+  public:
+    // `model`: its matrices get their formats. Both outlive it.
+    Planner(Model& model, const CompileOptions& options);
+    Plan plan(std::uint32_t rank) const;
+
+  private:
+    ir::Graph graph(std::uint32_t rank, std::uint32_t rows, bool tell) const;
+
+    const Model& model_;
+    const CompileOptions& options_;
+    std::uint32_t context_ = 0;
+    std::uint32_t sequences_;
+    std::uint32_t rows_;  // of a step, of every card
+};
+
+// Of a model that is not split, or of the first card.
 Plan plan(Model& model, const CompileOptions& options);
 
 // What the container says of it.
@@ -99,7 +118,11 @@ std::string to_json(const CompileReport& report);
 
 unsigned thread_count(const CompileOptions& options);
 
-// Writes `out` (under a temporary name until complete). Throws CompileError.
+// Of a split model a file for each card: what `out` is called, with .rankN before its last suffix.
+std::filesystem::path rank_file(const std::filesystem::path& out, std::uint32_t rank);
+
+// Writes `out` (under a temporary name until complete), or the files of all ranks; the report is of
+// the first. Throws CompileError.
 CompileReport compile(Model& model, const CompileOptions& options,
                       const std::filesystem::path& out);
 

@@ -45,6 +45,8 @@ struct Arguments {
     std::string weights_name = "keep", kv_name = "f16";
     std::vector<std::string> tensor_names;  // PATTERN=FORMAT
     std::vector<TensorRule> tensors;
+    std::string split_name;  // tensor=T,pipeline=P; empty: one card
+    Split split;
     std::optional<std::uint32_t> context, sequences;
     unsigned threads = 0;
     bool disasm = false, report = false, json = false, list = false;
@@ -126,6 +128,7 @@ CompileOptions options_of(const Arguments& args) {
     options.tensors = args.tensors;
     options.kv = args.kv_name == "int8" ? isa::KvFormat::I8 : isa::KvFormat::F16;
     options.context = args.context;
+    options.split = args.split;
     options.sequences = args.sequences;
     options.shape = !args.shape.empty();
     options.threads = args.threads;
@@ -147,6 +150,9 @@ CompileOptions options_of(const Arguments& args) {
     if (!args.chat_template.empty())
         options.tool_options +=
             fmt::format(" --chat-template {}", args.chat_template.filename().string());
+    if (!args.split_name.empty())
+        options.tool_options += fmt::format(" --split tensor={},pipeline={}{}", args.split.tensor,
+                                            args.split.pipeline, args.split.sums ? ",sums" : "");
     if (args.context)
         options.tool_options += fmt::format(" --context {}", *args.context);
     return options;
@@ -241,7 +247,9 @@ void compile_and_print(const Arguments& args, Model& model, CompileOptions& opti
             checked->tokens);
     print_result(args, report, checked);
     if (args.disasm)
-        fmt::print("{}", disassemble(rt::Container(out).program()));
+        fmt::print("{}",
+                   disassemble(
+                       rt::Container(args.split.ranks() == 1 ? out : rank_file(out, 0)).program()));
     if (checked && !checked->finite())
         fail("--check: there are numbers that are not finite");
 }
@@ -372,6 +380,20 @@ void parse_weights(Arguments& args) {
         args.tensors.push_back(
             {rule.substr(0, equal), parse_format("--tensor", rule.substr(equal + 1))});
     }
+}
+
+void parse_split_name(Arguments& args) {
+    if (args.split_name.empty())
+        return;
+    const auto split = parse_split(args.split_name);
+    if (!split)
+        throw CLI::ValidationError("--split", fmt::format("{} is not tensor=T,pipeline=P with at "
+                                                          "most {} cards",
+                                                          args.split_name, isa::kMaxRanks));
+    args.split = *split;
+    if (args.check && split->ranks() > 1)
+        throw CLI::ValidationError("--check",
+                                   "runs a model on one card: it cannot go with --split");
 }
 
 void check_source(Arguments& args) {
@@ -556,6 +578,16 @@ Arguments parse(CLI::App& app, int argc, char** argv) {
                                "the model's, at most {})",
                                kDefaultContext))
         ->transform(console::whole_number<std::uint32_t>());
+    app.add_option(
+           "--split", args.split_name,
+           "tensor=T,pipeline=P: divide the model among T x P cards, the outputs of each "
+           "matrix among T, the layers among P stages; OUT.skald becomes OUT.rank0.skald "
+           "and so on, a file for each card (rank = stage x T + part). With ,sums behind it o and "
+           "down are divided along k and added up: such files have times, but cannot be run "
+           "with data. --report, --json, "
+           "--dump and --disasm are of rank 0")
+        ->type_name("SPLIT")
+        ->check(console::not_empty("the split"));
     app.add_option("--sequences", args.sequences,
                    fmt::format("that can decode together (default: {})", kDefaultSequences))
         ->transform(console::whole_number(1, kMostSequences));
@@ -593,6 +625,7 @@ Arguments parse(CLI::App& app, int argc, char** argv) {
     if (args.list || !args.explain.empty())
         return args;
     parse_weights(args);
+    parse_split_name(args);
     check_dump(args);
     check_source(args);
     check_outputs(args);

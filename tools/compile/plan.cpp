@@ -46,16 +46,39 @@ void check_cache(const Model& model, isa::KvFormat format) {
 
 }  // namespace
 
-Plan plan(Model& model, const CompileOptions& options) {
-    const std::uint32_t sequences = options.sequences.value_or(kDefaultSequences);
-    // Each has a row in every step, whatever workspace that takes.
-    const PassOptions passes{std::max(kMaxRows, sequences), sequences,
-                             sequences > kDefaultSequences ? kNoLimit : kMaxWorkspace};
+Planner::Planner(Model& model, const CompileOptions& options)
+    : model_(model),
+      options_(options),
+      sequences_(options.sequences.value_or(kDefaultSequences)),
+      rows_(std::max(kMaxRows, sequences_)) {
     choose_formats(model.spec, {options.weights, options.tensors}, model.config.source);
     check_cache(model, options.kv);
+    context_ = choose_context(model, options);
+    // Cards of one stage differ in nothing that takes room.
+    if (options.split.ranks() > 1)
+        for (std::uint32_t stage = 0; stage < options.split.pipeline; ++stage)
+            rows_ = std::min(rows_, graph(stage * options.split.tensor, rows_, false).max_rows);
+}
+
+ir::Graph Planner::graph(std::uint32_t rank, std::uint32_t rows, bool tell) const {
+    // Each sequence has a row in every step, whatever workspace that takes.
+    const PassOptions passes{rows, sequences_,
+                             sequences_ > kDefaultSequences ? kNoLimit : kMaxWorkspace};
+    const Share share = options_.split.share(rank);
+    ir::Graph g = ir::build(
+        share.ranks() == 1 ? model_.spec : share_of(model_.spec, share, model_.config.source),
+        {context_, options_.kv});
+    run_passes(g, passes, tell ? options_.after_pass : nullptr);
+    return g;
+}
+
+Plan plan(Model& model, const CompileOptions& options) {
+    return Planner(model, options).plan(0);
+}
+
+Plan Planner::plan(std::uint32_t rank) const {
     Plan p;
-    p.graph = ir::build(model.spec, {choose_context(model, options), options.kv});
-    run_passes(p.graph, passes, options.after_pass);
+    p.graph = graph(rank, rows_, true);
     p.layout = lay_out(p.graph);
     p.program = decoder_program(p.graph, p.layout);
     return p;

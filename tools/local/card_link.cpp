@@ -77,10 +77,10 @@ std::uint64_t CardLink::SteadyClock::now_ns() const {
         std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count());
 }
 
-CardLink::CardLink(std::uint64_t memory_bytes, const card::CardOptions& options,
+CardLink::CardLink(std::uint64_t memory_bytes, const card::CardOptions& options, card::Links* links,
                    std::span<const std::byte> firmware)
     : memory_(memory_bytes),
-      card_(memory_.bytes(), card::CardPorts{dma_, interrupts_, clock_},
+      card_(memory_.bytes(), card::CardPorts{dma_, interrupts_, clock_, links},
             hooks_for([this](card::LogLevel level, const char* text) { note(level, text); }),
             options) {
     boot(firmware);

@@ -26,7 +26,8 @@ using MailboxWords = std::array<std::uint32_t, SKALD_MBOX_WORDS>;
 class CardLink {
   public:
     // Boots `firmware` (an image file's content). Throws Error with the boot error in words.
-    CardLink(std::uint64_t memory_bytes, const card::CardOptions& options,
+    // links: null, or outlives it.
+    CardLink(std::uint64_t memory_bytes, const card::CardOptions& options, card::Links* links,
              std::span<const std::byte> firmware);
     ~CardLink();
 

@@ -79,7 +79,8 @@ LocalDevice::LocalDevice(rt::Os& os, const LocalOptions& options,
     : os_(os),
       chip_(options.chip),
       timing_only_(options.timing_only),
-      card_(options.memory_bytes, card_options(options), firmware) {
+      linked_(options.links != nullptr),
+      card_(options.memory_bytes, card_options(options), options.links, firmware) {
     fill_info();
     delivery_ = std::thread([this] { deliver(); });
 }

@@ -35,6 +35,7 @@ class LocalDevice final : public rt::Device {
     [[nodiscard]] std::optional<drm_skald_query_model> model() override;
     [[nodiscard]] std::string modelled_chip() const override { return chip_; }
     [[nodiscard]] bool timing_only() const override { return timing_only_; }
+    [[nodiscard]] bool linked() const override { return linked_; }
 
     [[nodiscard]] rt::NewBuffer create_buffer(rt::BufferKind kind, std::uint64_t bytes) override;
     [[nodiscard]] rt::NewBuffer wrap_memory(std::span<const std::byte> memory) override;
@@ -88,6 +89,7 @@ class LocalDevice final : public rt::Device {
     std::string name_ = "local card";
     std::string chip_;
     bool timing_only_;
+    bool linked_;
     drm_skald_query_device info_{};
     CardLink card_;
 

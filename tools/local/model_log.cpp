@@ -15,8 +15,8 @@ namespace model = card::model;
 
 static_assert(ModelLog::kBounds == model::kBounds && ModelLog::kParts == model::kParts);
 
-constexpr std::string_view kEngines[] = {"sequencer", "memory",    "vector",   "matrix",
-                                         "vector",    "attention", "selection"};
+constexpr std::string_view kEngines[] = {"sequencer", "memory",    "vector",    "matrix",
+                                         "vector",    "attention", "selection", "link"};
 
 std::optional<std::uint64_t> experts_of(const model::Retired& micro_op) {
     const bool product = isa::find_op(micro_op.op.opcode)->engine == isa::Engine::Matrix;
@@ -37,6 +37,9 @@ class ModelLog::Listener final : public model::Observer {
         sums.moved[static_cast<std::size_t>(timing.bound)] += timing.moved - timing.launch;
         sums.moved[static_cast<std::size_t>(model::Bound::kSequencer)] += timing.launch;
         sums.time += timing.moved;
+        const bool waits = micro_op.op.opcode == static_cast<std::uint8_t>(isa::Opcode::Recv) &&
+                           timing.bound == model::Bound::kLink;
+        sums.waited += waits ? timing.moved - timing.launch : 0;
         sums.dram_bytes += timing.dram_bytes;
         for (std::size_t part = 0; part < kParts; ++part)
             sums.energy[part] += timing.energy[part];

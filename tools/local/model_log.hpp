@@ -36,14 +36,15 @@ struct ModelSlice {
 
 class ModelLog {
   public:
-    static constexpr std::size_t kBounds = 6, kParts = 5;
+    static constexpr std::size_t kBounds = 7, kParts = 6;
     [[nodiscard]] static std::string_view bound_name(std::size_t bound);
     [[nodiscard]] static std::string_view part_name(std::size_t part);
 
     struct Sums {
         std::array<std::uint64_t, kBounds> moved{};  // ps that each was to blame for
         std::array<std::uint64_t, kParts> energy{};  // fJ
-        std::uint64_t time = 0;                      // ps, all of the above
+        std::uint64_t time = 0;                      // ps, all that was moved
+        std::uint64_t waited = 0;                    // of it for what other chips were to send
         std::uint64_t dram_bytes = 0;
     };
 

@@ -94,7 +94,12 @@ struct ModelInfo {
     float repeat_penalty;
     std::uint32_t top_k;
     std::uint32_t short_context;  // positions; a request that may pass them sets program::kModeLong. 0: none needs to
-    std::uint8_t reserved[244];   // 0
+    // Of a model that is split among cards: how many have the same layers, how many stages there are, and whose file this
+    // is: stage * tensor + part. All 0: it is not split.
+    std::uint32_t tensor;
+    std::uint32_t pipeline;
+    std::uint32_t rank;
+    std::uint8_t reserved[232];   // 0
 };
 static_assert(sizeof(ModelInfo) == 512 && offsetof(ModelInfo, block_bytes) == 48);
 inline constexpr std::uint32_t kNoToken = 0xffffffffu;

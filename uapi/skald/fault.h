@@ -36,7 +36,8 @@ enum skald_fault_reason {
 	SKALD_FAULT_HOST_MEMORY = 18, /* the micro-op needs more of the host's memory than the card may take */
 	SKALD_FAULT_TIME = 19,        /* the job had the engine for longer than its queue allows */
 	SKALD_FAULT_MEMORY_ERROR = 20, /* card memory has an error that ECC cannot put right; address: where it was read */
-	SKALD_FAULT_LAST = SKALD_FAULT_MEMORY_ERROR,
+	SKALD_FAULT_LINK = 21,        /* exchange between cards: no link, no such rank, or what came has another shape */
+	SKALD_FAULT_LAST = SKALD_FAULT_LINK,
 };
 
 #endif

@@ -16,7 +16,8 @@ namespace skald::isa {
 inline constexpr std::uint32_t k1_0 = 1u << 16;  // major << 16 | minor
 inline constexpr std::uint32_t k1_1 = 1u << 16 | 1;
 inline constexpr std::uint32_t k1_2 = 1u << 16 | 2;
-inline constexpr std::uint32_t kVersion = k1_2;  // the card's; a container has the lowest that its program needs
+inline constexpr std::uint32_t k1_3 = 1u << 16 | 3;
+inline constexpr std::uint32_t kVersion = k1_3;  // the card's; a container has the lowest that its program needs
 
 // ---- Encoding -------------------------------------------------------------------------------------------------------
 
@@ -100,6 +101,11 @@ enum class Opcode : std::uint8_t {
     Sample = 0x61,
     LogProb = 0x62,
     Route = 0x63,
+    // Link
+    Send = 0x70,
+    Recv = 0x71,
+    AllGather = 0x72,
+    AllReduce = 0x73,
 };
 
 enum class AluOp : std::uint8_t { Mov = 1, Add, Sub, Mul, And, Or, Xor, Shl, Shr, Min, Max };  // unsigned 64-bit, wrap
@@ -155,6 +161,7 @@ inline constexpr std::uint8_t kFlagPosition = 2;    // Gather: op[0] is a row ta
 inline constexpr std::uint8_t kFlagConvBias = 1;    // Conv: one more row of w is added
 inline constexpr std::uint8_t kFlagSoftCap = 1;     // Attention: op[5] says where scores are capped
 inline constexpr std::uint8_t kFlagSinks = 2;       // Attention: op[5] holds a sink for each head
+inline constexpr std::uint8_t kFlagPair = 1;        // AllGather: op[1] is gathered along with op[0]
 
 // ---- Limits ---------------------------------------------------------------------------------------------------------
 
@@ -170,6 +177,8 @@ inline constexpr std::uint32_t kMaxChosen = 32;       // experts of a row
 inline constexpr std::uint32_t kMaxKeyDim = 576;      // even; of keys with values of another width (1.2)
 inline constexpr std::uint32_t kMaxTaps = 16;         // of a convolution (1.2)
 inline constexpr std::uint32_t kMaxRepeat = 1024;     // of a row by COPY (1.2)
+inline constexpr std::uint32_t kMaxRanks = 65535;     // cards that are linked (1.3); numbers of ranks are below it
+inline constexpr std::uint32_t kMaxExchange = 1u << 26;  // bytes of a row that is exchanged (1.3)
 inline constexpr std::uint32_t kMaxStop = 16;         // stop tokens per sequence
 inline constexpr std::uint32_t kSampleBest = 1024;    // candidates top-p and min-p choose from
 

@@ -207,6 +207,8 @@ struct Work {
     std::uint64_t in = 0;       // activations and lists
     std::uint64_t out = 0;
     std::uint64_t host = 0;     // to or from host memory
+    std::uint64_t sent = 0;     // to other cards
+    std::uint64_t received = 0;  // from other cards
     std::uint64_t rows = 1;     // of the products, in
     std::uint64_t tiles = 1;    // so many parts with weights of their own
     bool operator==(const Work&) const = default;
@@ -227,7 +229,7 @@ using WorkOf = Work (*)(const MicroOp&, const Counts&);
 
 // ---- A row of the table ---------------------------------------------------------------------------------------------
 
-enum class Engine : std::uint8_t { Control, Memory, Quantise, Matrix, Vector, Attention, Selection };
+enum class Engine : std::uint8_t { Control, Memory, Quantise, Matrix, Vector, Attention, Selection, Link };
 // What a control micro-op is to the sequencer of a chip that runs ahead of its engines.
 enum class Order : std::uint8_t {
     Free,      // nothing
@@ -256,6 +258,7 @@ struct OpInfo {
     List<OperandInfo, 12> operands = {};   // of one place the one that is there; in order of places
     Rule rule = detail::always;            // what lies between fields; the fields by themselves are good
     Rule whole = detail::never;            // a row sees what later ones do: an engine may not take them one part after the other
+    bool timed_only = false;               // it is there for runs of which only times are wanted; with data it faults LINK
     bool costs = true;                     // else it is the sequencer's alone, and
     Order order = Order::Free;
     WorkOf work = detail::nothing;

@@ -133,6 +133,12 @@ constexpr std::uint64_t attention_params(const MicroOp& op) {
 // Of a norm's gain and bias.
 constexpr std::uint64_t gain_width(const MicroOp& op) { return (op.flags & kFlagGainRow) != 0 ? op.dim[0] : norm_group(op); }
 
+// Of ALL_GATHER: cards that take part, and the number of this one's columns.
+constexpr std::uint32_t parts_of(const MicroOp& op) { return op.dim[1] & 0xffff; }
+constexpr std::uint32_t part_of(const MicroOp& op) { return op.dim[1] >> 16; }
+template <unsigned D>
+constexpr std::uint64_t gathered(const MicroOp& op) { return op.dim[D] / 4 * std::uint64_t{parts_of(op)}; }
+
 // ---- Rules ----------------------------------------------------------------------------------------------------------
 
 constexpr bool end_saves(const MicroOp& op) { return (op.imm & (1ull << kRegArgs | 1ull << kRegZero)) == 0; }
@@ -169,6 +175,9 @@ constexpr bool parameters_bounded(const MicroOp& op) {
            (!is(Activation::Clamp) || imm_f32(op, 0) <= imm_f32(op, 1)) &&
            (!is(Activation::SwigluClamped) || imm_f32(op, 1) > 0);
 }
+constexpr bool within_the_ranks(const MicroOp& op, std::uint32_t parts) { return op.dim[2] + parts <= kMaxRanks; }
+constexpr bool gathers_its_part(const MicroOp& op) { return part_of(op) < parts_of(op) && within_the_ranks(op, parts_of(op)); }
+constexpr bool reduces_ranks(const MicroOp& op) { return within_the_ranks(op, op.dim[1]); }
 constexpr bool rotates_within(const MicroOp& op) { return op.dim[2] <= op.dim[1]; }
 
 // ---- Work -----------------------------------------------------------------------------------------------------------
@@ -301,6 +310,24 @@ constexpr Work combine_work(const MicroOp& op, const Counts& n) {
             .out = 4 * elements};
 }
 
+constexpr Work send_work(const MicroOp& op, const Counts& n) {
+    const std::uint64_t bytes = n.rows * op.dim[0];
+    return {.in = bytes, .sent = bytes};
+}
+constexpr Work recv_work(const MicroOp& op, const Counts& n) {
+    const std::uint64_t bytes = n.rows * op.dim[0];
+    return {.out = bytes, .received = bytes};
+}
+constexpr Work all_gather_work(const MicroOp& op, const Counts& n) {
+    const std::uint64_t part = n.rows * (std::uint64_t{op.dim[0]} + op.dim[3]), others = part * (parts_of(op) - 1);
+    return {.in = part, .out = others, .sent = others, .received = others};
+}
+// Round a ring, once to add and once to tell.
+constexpr Work all_reduce_work(const MicroOp& op, const Counts& n) {
+    const std::uint64_t elements = n.rows * op.dim[0], moved = 2 * ceil_div(4 * elements * (op.dim[1] - 1), op.dim[1]);
+    return {.vec = elements, .in = 4 * elements, .out = 4 * elements, .sent = moved, .received = moved};
+}
+
 }  // namespace detail
 
 // ---- The table ------------------------------------------------------------------------------------------------------
@@ -324,6 +351,8 @@ inline constexpr auto kOps = [] {
     constexpr DimInfo kKeyDim{.at = 2, .name = "k_dim", .max = kMaxKeyDim, .multiple = 2, .part = Part::Low};
     constexpr DimInfo kValueDim{.at = 2, .name = "v_dim", .max = kMaxHeadDim, .min = 0, .multiple = 2, .part = Part::High, .since = k1_2};
     constexpr DimInfo kBlockBytes{.at = 3, .name = "block_bytes", .multiple = 64};
+    constexpr DimInfo kRowBytes{.at = 0, .name = "row bytes", .max = kMaxExchange, .multiple = 4};
+    constexpr DimInfo kFirstRank{.at = 2, .name = "first", .max = kMaxRanks - 1, .min = 0};
     constexpr FlagInfo kImmForRb{.bit = kFlagImm, .name = "imm", .replaces = kUseRb};
     constexpr FlagInfo kImmForRa{.bit = kFlagImm, .name = "imm", .replaces = kUseRa};
     constexpr ImmInfo kImm{.name = "imm", .kind = Kind::Hex, .part = Part::Whole, .when = with(kFlagImm)};
@@ -583,6 +612,35 @@ inline constexpr auto kOps = [] {
          .rule = route_fits,
          .whole = always,
          .work = route_work},
+
+        {.opcode = Send, .name = "send", .engine = E::Link, .since = k1_3, .registers = kUseRows | kUseRa,
+         .dims = {kRowBytes, {.at = 1, .name = "to", .max = kMaxRanks - 1, .min = 0}},
+         .operands = {{0, "x", In, U32, Rows, words<0>}},
+         .whole = always,
+         .work = send_work},
+        {.opcode = Recv, .name = "recv", .engine = E::Link, .since = k1_3, .registers = kUseRows | kUseRa,
+         .dims = {kRowBytes, {.at = 1, .name = "from", .max = kMaxRanks - 1, .min = 0}},
+         .operands = {{0, "y", Out, U32, Rows, words<0>}},
+         .whole = always,
+         .work = recv_work},
+        {.opcode = AllGather, .name = "all_gather", .engine = E::Link, .since = k1_3, .registers = kUseRows | kUseRa,
+         .flags = {{.bit = kFlagPair, .name = "pair"}},
+         .dims = {kRowBytes,
+                  {.at = 1, .name = "parts", .max = kMaxRanks, .min = 2, .part = Part::Low},
+                  {.at = 1, .name = "part", .max = kMaxRanks, .min = 0, .part = Part::High},
+                  kFirstRank,
+                  {.at = 3, .name = "pair bytes", .max = kMaxExchange, .multiple = 4, .when = with(kFlagPair)}},
+         .operands = {{0, "y", InOut, U32, Rows, gathered<0>}, {1, "z", InOut, U32, Rows, gathered<3>, with(kFlagPair)}},
+         .rule = gathers_its_part,
+         .whole = always,
+         .work = all_gather_work},
+        {.opcode = AllReduce, .name = "all_reduce", .engine = E::Link, .since = k1_3, .registers = kUseRows | kUseRa,
+         .dims = {kRowK, {.at = 1, .name = "parts", .max = kMaxRanks, .min = 2}, kFirstRank},
+         .operands = {{0, "y", InOut, F32, Rows, dim<0>}},
+         .rule = reduces_ranks,
+         .whole = always,
+         .timed_only = true,
+         .work = all_reduce_work},
     });
 }();
 

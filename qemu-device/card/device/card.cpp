@@ -30,8 +30,8 @@ Card::Card(std::span<std::byte> memory, const CardPorts& ports, Hooks hooks,
       interrupts_(ports.interrupts, faults_),
       clock_(ports.clock),
       state_(memory.size(), interrupts_, clock_, hooks_),
-      engine_(
-          factory(EngineEnv{memory, host_, state_.gate, clock_, *this, hooks_, options, faults_})) {
+      engine_(factory(EngineEnv{memory, host_, state_.gate, clock_, *this, hooks_, options, faults_,
+                                ports.links})) {
     faults_.arm(options.faults);
     state_.finish_reset(engine_->info());
     core_ = std::make_unique<ControlCore>(state_, *engine_, memory, host_, hooks_);

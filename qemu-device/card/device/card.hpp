@@ -27,12 +27,14 @@ struct CardPorts {
     HostMemory& host;
     InterruptSink& interrupts;
     const Clock& clock;
+    Links* links = nullptr;  // null: no other cards
 };
 
 class Card final : private EngineEvents {
   public:
     // memory: card memory, a power of two, page aligned, outlives the card. Throws
-    // std::runtime_error if this processor lacks the SIMD path, or at the 65th card of a process.
+    // std::runtime_error if this processor lacks the SIMD path, or at the 65th card with several
+    // threads of a process.
     Card(std::span<std::byte> memory, const CardPorts& ports, Hooks hooks,
          const CardOptions& options, const EngineFactory& factory = make_engine);
     ~Card() override;

@@ -37,8 +37,10 @@ Engine::Engine(const EngineEnv& env, const compute::Kernels& kernels)
                   .hang = [this] { hang(); },
                   .pass_time = [this](std::uint64_t ns) { pass_time(ns); },
                   .corrected = [this] { env_.events.error_corrected(); }},
-                 env_.hooks, env_.faults, env_.options),
-      thread_([this] { thread_main(); }) {}
+                 env_.hooks, env_.faults, env_.options) {
+    machine_.links = env_.links;
+    thread_ = std::thread([this] { thread_main(); });
+}
 
 Engine::~Engine() {
     begin_reset();

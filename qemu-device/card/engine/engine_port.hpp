@@ -160,6 +160,7 @@ struct EngineEnv {
     const Hooks& hooks;
     CardOptions options;
     FaultInjector& faults;
+    Links* links = nullptr;  // null: no other cards
 };
 
 using EngineFactory = std::function<std::unique_ptr<EnginePort>(const EngineEnv&)>;

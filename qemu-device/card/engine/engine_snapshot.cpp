@@ -26,6 +26,8 @@ void save(snapshot::Writer& to, const JobState& job) {
     to.put(job.cost);
     to.put(job.loops);
     to.put(job.run_ns);
+    to.put(job.gather_sent);
+    to.put(job.gather_parts);
 }
 
 JobState load_job(snapshot::Reader& from, std::uint32_t queue) {
@@ -43,6 +45,8 @@ JobState load_job(snapshot::Reader& from, std::uint32_t queue) {
     job.cost = from.get<Cost>();
     job.loops = from.get<std::uint64_t>();
     job.run_ns = from.get<std::uint64_t>();
+    job.gather_sent = from.get_bool();
+    job.gather_parts = from.get<std::uint32_t>();
     if (job.desc.program_ops > SKALD_PROGRAM_OPS_MAX || job.reg[isa::kRegZero] != 0)
         from.refuse("a job has a field out of range");
     return job;
@@ -135,7 +139,7 @@ std::unique_ptr<Queue> load_queue(snapshot::Reader& from, std::uint32_t id, cons
 void Engine::save(snapshot::Writer& to) {
     const std::lock_guard lock(mutex_);
     const bool in_run = running_ && command_ == Command::kNone;
-    to.section("engine", 3);
+    to.section("engine", 4);
     to.put(isa::kVersion);
     put_chip(to, env_.options.chip.get());
     to.put(progress_.load());
@@ -162,7 +166,7 @@ void Engine::save(snapshot::Writer& to) {
 }
 
 snapshot::Apply Engine::load(snapshot::Reader& from, const EngineSetup& setup) {
-    from.section("engine", 3);
+    from.section("engine", 4);
     if (const auto version = from.get<std::uint32_t>(); version != isa::kVersion)
         throw snapshot::Error(
             "the snapshot is of a card with ISA " + std::to_string(version >> 16) + "." +

@@ -52,6 +52,7 @@ Cost cost_of(const model::Timing& timing, const model::Timeline& timeline) {
 
 static_assert(SKALD_BOUND_ARRAY == static_cast<unsigned>(model::Bound::kArray) &&
               SKALD_BOUND_HOST == static_cast<unsigned>(model::Bound::kHost) &&
+              SKALD_BOUND_LINK == static_cast<unsigned>(model::Bound::kLink) &&
               model::kBounds <= SKALD_BOUNDS);
 
 // The job's buffers: records of each micro-op, and those of the modelled chip, if it wants them.
@@ -88,7 +89,9 @@ Sequencer::Sequencer(Machine& machine, Attention& attention, std::atomic<std::ui
       chip_(options.chip.get()),
       timing_only_(options.timing_only),
       shared_telemetry_(telemetry),
-      slots_(kSlots) {}
+      slots_(kSlots) {
+    m_.timing_only = timing_only_;
+}
 
 JobResult Sequencer::start(Queue& queue) {
     const JobDesc desc = queue.job.desc;
@@ -316,6 +319,8 @@ Fault Sequencer::fetch(Slot*& slot) {
 Fault Sequencer::execute_one(Slot& slot) {
     const Plan& plan = slot.plan;
     m_.step = Step::kNext;
+    m_.arrived_ps.reset();
+    m_.outgoing.reset();
     m_.make_room();
     std::uint64_t rows = 1;
     if (plan.has_rows) {
@@ -341,6 +346,8 @@ Fault Sequencer::execute_one(Slot& slot) {
 // changes, being the seed; or they are those of a run with data.
 Fault Sequencer::count(const Slot& slot, std::uint64_t rows) {
     const isa::OpInfo& info = *slot.plan.info;
+    if (info.engine == isa::Engine::Link)  // moves no data, but waits for others' times
+        return slot.plan.execute(m_, slot.op, rows);
     const Fault fault = count_work(m_, slot.op, info, rows, queue_->timeline->makespan());
     const bool grouped =
         info.engine == isa::Engine::Matrix && (slot.op.flags & isa::kFlagGrouped) != 0;
@@ -355,6 +362,8 @@ void Sequencer::retire(Slot& slot) {
         retire_modelled(slot);
         job.cost += cost_;
     }
+    if (m_.outgoing)
+        m_.links->send(m_.outgoing->to, m_.outgoing->channel, std::move(m_.outgoing->message));
     ++job.micro_ops;
     increment(retired_);
     m_.tick();
@@ -389,10 +398,13 @@ void Sequencer::retire_modelled(Slot& slot) {
     if (works)
         update_demand(slot);
     const model::Timing timing =
-        works ? timeline.retire(info, modelled.footprint, slot.op, modelled.demand, modelled.track)
+        works ? timeline.retire(info, modelled.footprint, slot.op, modelled.demand, modelled.track,
+                                m_.arrived_ps.value_or(0))
               : timeline.control(info, modelled.footprint, slot.op, registers());
     cost_ = cost_of(timing, timeline);
     blame_ = {timing.bound, timing.moved - timing.launch, timing.launch};
+    if (m_.outgoing)
+        m_.outgoing->message.sent_ps = timing.end;
     telemetry_.time += timing.moved;
     telemetry_.dram_bytes += timing.dram_bytes;
     telemetry_.energy += cost_.energy;

@@ -121,8 +121,14 @@ Demand demand_of(const isa::Work& work, const Rates& rates) {
     demand.stream_energy = rates.dram_energy.of(demand.stream);
     demand.sram_energy = rates.sram_energy.of(sram);
     demand.host_energy = rates.host_energy.of(work.host);
+    // What a chip sends and what it receives at a time are as many bytes.
+    const std::uint64_t sent = rates.activations_width.of(work.sent);
+    demand.sends = work.sent != 0;
+    demand.receives = work.received != 0;
+    demand.link_time = rates.link.of(std::max(sent, rates.activations_width.of(work.received)));
+    demand.link_energy = rates.link_energy.of(sent);
     demand.energy = demand.mac_energy + demand.vector_energy + demand.stream_energy +
-                    demand.sram_energy + demand.host_energy;
+                    demand.sram_energy + demand.host_energy + demand.link_energy;
     return demand;
 }
 

@@ -56,11 +56,15 @@ struct alignas(64) Demand {
     Fj energy = 0;             // of all of it, the parts below
     bool array_bound = false;  // that computes longest, and not the vector unit
     bool to_host = false;
+    bool sends = false;  // to other chips
+    bool receives = false;
+    Ps link_time = 0;  // of what it sends, receives, or both
     Fj mac_energy = 0;
     Fj vector_energy = 0;
     Fj stream_energy = 0;
     Fj sram_energy = 0;
     Fj host_energy = 0;
+    Fj link_energy = 0;  // of what is sent
 };
 
 [[nodiscard]] Demand demand_of(const isa::Work& work, const Rates& rates);

@@ -7,9 +7,9 @@
 namespace skald::card::model {
 namespace {
 
-constexpr std::string_view kBoundNames[kBounds] = {"sequencer", "array", "vector",
-                                                   "sram",      "dram",  "host"};
-constexpr std::string_view kPartNames[kParts] = {"mac", "vector", "sram", "dram", "host"};
+constexpr std::string_view kBoundNames[kBounds] = {"sequencer", "array", "vector", "sram",
+                                                   "dram",      "host",  "link"};
+constexpr std::string_view kPartNames[kParts] = {"mac", "vector", "sram", "dram", "host", "link"};
 
 constexpr Scoreboard::Id kNobody = 0xffff;
 
@@ -133,7 +133,7 @@ std::uint64_t Timeline::identify(const Footprint& footprint, const isa::MicroOp&
 }
 
 Timing Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, const isa::MicroOp& op,
-                        const Demand& demand, Track& track) {
+                        const Demand& demand, Track& track, Ps sent) {
     if (between_steps_) {
         sequencer_ += rates_->boundary;
         between_steps_ = false;
@@ -148,6 +148,7 @@ Timing Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, con
         dram_.settle(sequencer_);
         sram_.settle(sequencer_);
         host_.settle(sequencer_);
+        link_.settle(sequencer_);
     }
 
     std::uint64_t spilled = track.unnumbered || track.generation != scoreboard_.generation()
@@ -191,6 +192,12 @@ Timing Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, con
     not_before(sram_.reserve(begin, demand.sram_time).end, Bound::kSram);
     if (demand.to_host)
         not_before(host_.reserve(begin, demand.host_time).end + rates_->host_latency, Bound::kHost);
+    if (demand.sends)
+        not_before(link_.reserve(begin, demand.link_time).end, Bound::kLink);
+    if (demand.receives)
+        not_before(
+            (sent != 0 ? sent : begin + demand.link_time) + rates_->link_latency + rates_->sync,
+            Bound::kLink, false);
     not_before(begin + demand.compute, demand.array_bound ? Bound::kArray : Bound::kVector);
     if (demand.unpack != 0) {
         if (demand.unpack > end - start)
@@ -225,8 +232,9 @@ Timing Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, con
                   .dram_bytes = demand.stream + beside,
                   .dynamic = demand.energy + spill};
     if (with_parts_)
-        timing.energy = {demand.mac_energy, demand.vector_energy, demand.sram_energy,
-                         demand.stream_energy + spill, demand.host_energy};
+        timing.energy = {demand.mac_energy,  demand.vector_energy,
+                         demand.sram_energy, demand.stream_energy + spill,
+                         demand.host_energy, demand.link_energy};
     return timing;
 }
 
@@ -281,7 +289,7 @@ void Timeline::drop_consumed() {
 
 void Timeline::save(snapshot::Writer& to) const {
     scoreboard_.save(to);
-    for (const Channel* channel : {&dram_, &sram_, &host_}) {
+    for (const Channel* channel : {&dram_, &sram_, &host_, &link_}) {
         to.put(static_cast<std::uint32_t>(channel->taken().size()));
         for (const Span& span : channel->taken())
             to.put(span);
@@ -309,7 +317,7 @@ void Timeline::load(snapshot::Reader& from) {
         return n;
     };
     scoreboard_.load(from);
-    for (Channel* channel : {&dram_, &sram_, &host_}) {
+    for (Channel* channel : {&dram_, &sram_, &host_, &link_}) {
         std::vector<Span> taken;
         Ps last = 0;
         for (std::uint32_t n = count(); n != 0; --n) {

@@ -17,12 +17,12 @@
 namespace skald::card::model {
 
 // What decided how long it took.
-enum class Bound : std::uint8_t { kSequencer, kArray, kVector, kSram, kDram, kHost };
-inline constexpr std::size_t kBounds = 6;
+enum class Bound : std::uint8_t { kSequencer, kArray, kVector, kSram, kDram, kHost, kLink };
+inline constexpr std::size_t kBounds = 7;
 [[nodiscard]] std::string_view name(Bound bound);
 
-enum class Part : std::uint8_t { kMac, kVector, kSram, kDram, kHost };
-inline constexpr std::size_t kParts = 5;
+enum class Part : std::uint8_t { kMac, kVector, kSram, kDram, kHost, kLink };
+inline constexpr std::size_t kParts = 6;
 [[nodiscard]] std::string_view name(Part part);
 
 // Where a micro-op runs: quantising is the vector unit's.
@@ -69,9 +69,10 @@ class Timeline {
     static void locate(const Footprint& footprint, const isa::MicroOp& op,
                        std::span<const std::uint64_t, isa::kRegisters> reg, std::uint64_t rows,
                        Track& track);
-    // It has run.
+    // It has run. sent: when what it received had left the other chip; 0: nobody says, and it left
+    // when this one was ready for it.
     Timing retire(const isa::OpInfo& info, const Footprint& footprint, const isa::MicroOp& op,
-                  const Demand& demand, Track& track);
+                  const Demand& demand, Track& track, Ps sent = 0);
 
     // Whether energy is wanted part by part from here on.
     void tell_parts(bool on) { with_parts_ = on; }
@@ -109,7 +110,7 @@ class Timeline {
     const Rates* rates_;
     bool with_parts_ = false;
     Scoreboard scoreboard_;
-    Channel dram_, sram_, host_;
+    Channel dram_, sram_, host_, link_;
     Ps sequencer_ = 0;
     Ps makespan_ = 0;
     std::array<Ps, kEngines> free_{};

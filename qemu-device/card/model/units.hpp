@@ -11,7 +11,7 @@ namespace skald::card::model {
 using Ps = std::uint64_t;  // 5,000 hours
 using Fj = std::uint64_t;  // 18 kJ
 
-inline constexpr std::size_t kEngines = 7;  // by isa::Engine
+inline constexpr std::size_t kEngines = 8;  // by isa::Engine
 
 // So much of something for each unit of an amount.
 class Factor {

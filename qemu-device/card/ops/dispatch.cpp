@@ -54,6 +54,10 @@ constexpr auto kTable = [] {
     set(Sample, sample);
     set(LogProb, logprob);
     set(Route, route);
+    set(Send, send);
+    set(Recv, recv);
+    set(AllGather, all_gather);
+    set(AllReduce, all_reduce);
     return table;
 }();
 

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory_resource>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -26,6 +27,13 @@ namespace skald::card {
 
 // How a micro-op leaves the job.
 enum class Step { kNext, kJump, kEnd, kRepeat };
+
+// A message, and where it goes.
+struct Outgoing {
+    std::uint32_t to;
+    std::uint64_t channel;
+    LinkMessage message;
+};
 
 struct Machine {
     // limit: bytes that a micro-op may need of the host.
@@ -56,6 +64,8 @@ struct Machine {
     AddressSpace space;
     WorkerPool::Seat& seat;
     Worker self{true};
+    Links* links = nullptr;
+    bool timing_only = false;
 
     // The running job.
     Queue* queue = nullptr;
@@ -67,6 +77,8 @@ struct Machine {
     std::uint32_t target = 0;                      // kJump
     skald_job_status end_status = SKALD_JOB_NONE;  // kEnd
     isa::Counts counts;                            // of this micro-op
+    std::optional<std::uint64_t> arrived_ps;       // what it received had come then
+    std::optional<Outgoing> outgoing;              // to be sent when its modelled end is known
 
     // Of this micro-op, those that it has; views of what is found in data have no base yet.
     View operand[isa::kOperands];

@@ -62,6 +62,12 @@ Fault conv(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
 Fault kv_append(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
 Fault attention(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
 
+// op_exchange.cpp
+Fault send(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
+Fault recv(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
+Fault all_gather(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
+Fault all_reduce(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
+
 // op_logits.cpp, op_sample.cpp
 Fault argmax(Machine& m, const isa::MicroOp& op, std::uint64_t rows);
 Fault logprob(Machine& m, const isa::MicroOp& op, std::uint64_t rows);

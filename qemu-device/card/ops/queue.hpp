@@ -27,6 +27,9 @@ struct JobState {
     Cost cost;
     std::uint64_t loops = 0;   // backward branches taken
     std::uint64_t run_ns = 0;  // card clock, slices before this one
+    // Of an ALL_GATHER that is under way: its part has been sent, parts of so many ranks are there.
+    bool gather_sent = false;
+    std::uint32_t gather_parts = 0;
 };
 
 // Tokens put out but not announced yet, and when the last interrupt was.

@@ -81,11 +81,13 @@ WorkerPool::Seat::Seat(std::shared_ptr<WorkerPool> pool, unsigned threads)
     : pool_(std::move(pool)),
       threads_(std::min(threads != 0 ? threads : std::max(1u, std::thread::hardware_concurrency()),
                         SKALD_ENGINE_THREADS_MAX)) {
+    if (threads_ == 1)
+        return;  // nobody helps it
     const std::lock_guard lock(pool_->mutex_);
     auto& taken = pool_->seat_taken_;
     index_ = static_cast<unsigned>(std::find(taken.begin(), taken.end(), false) - taken.begin());
     if (index_ == kSlots)
-        throw std::runtime_error("more than 64 cards in one process");
+        throw std::runtime_error("more than 64 cards with several threads in one process");
     if (index_ == taken.size()) {
         taken.push_back(false);
         pool_->slots_[index_] = std::make_unique<Slot>();
@@ -96,6 +98,8 @@ WorkerPool::Seat::Seat(std::shared_ptr<WorkerPool> pool, unsigned threads)
 }
 
 WorkerPool::Seat::~Seat() {
+    if (threads_ == 1)
+        return;
     const std::lock_guard lock(pool_->mutex_);
     pool_->seat_taken_[index_] = false;
 }

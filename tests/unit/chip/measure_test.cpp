@@ -53,15 +53,44 @@ TEST(Measure, SharesOfWhatDecidesAddUp) {
     EXPECT_NEAR(sum, 1, 1e-9);
 }
 
-TEST(Measure, GroupsOfChipsAreNotMadeUp) {
+TEST(Measure, ATokenInTheMiddleOfAPipelineIsTheMeanAsWell) {
     Task task = small_task();
-    task.group = {8, 2};
-    try {
-        (void)measure(task);
-        ADD_FAILURE() << "it gave times";
-    } catch (const NeedsSplit& error) {
-        EXPECT_STREQ(error.what(), "needs --split tensor=8,pipeline=2");
-    }
+    task.chip = "sk1";
+    task.group = {2, 3};
+    RunOptions options = small_run();
+    options.chip = "sk1";
+    options.group = {2, 3};
+    const Measured measured = measure(task);
+    const Outcome whole = run(options);
+    EXPECT_DOUBLE_EQ(measured.first_s, whole.first_token_s());
+    EXPECT_NEAR(measured.token_s / whole.token_s(), 1, 0.005);
+    ASSERT_TRUE(measured.token_j && whole.token_j());
+    EXPECT_NEAR(*measured.token_j / *whole.token_j(), 1, 0.005);
+    EXPECT_NEAR(measured.stage_token_s / whole.stage_s, 1, 0.01);
+}
+
+TEST(Measure, ChipsOfAStageShareItsWeights) {
+    Task task = small_task();
+    task.chip = "sk1";
+    task.changes = {{"dram_gbs", 1}};  // nothing else counts
+    const Measured one = measure(task);
+    task.group = {2, 1, true};
+    const Measured two = measure(task);
+    EXPECT_LT(two.token_s, 0.6 * one.token_s);
+    EXPECT_GT(*two.token_j, *one.token_j / 2);
+}
+
+TEST(Measure, StagesWorkOnBatchesOfTheirOwn) {
+    Task task = small_task();
+    task.chip = "sk1";
+    task.changes = {{"dram_gb", 0.04}};
+    task.group = {1, 3};
+    EXPECT_EQ(measure(task).batches, 1u) << "of a batch that is said there is one";
+    task.batch.reset();
+    const Measured full = measure(task);
+    EXPECT_EQ(full.batches, 3u);
+    EXPECT_LT(full.interval_s(), 0.6 * full.token_s);
+    EXPECT_GT(full.throughput(64), full.batch * 64 / full.request_s(64));
 }
 
 TEST(Measure, BatchesComeOutOfMemory) {
@@ -103,19 +132,33 @@ TEST(Measure, AFigureOfTheProfileThatIsChangedChangesTheTable) {
     EXPECT_NE(print_table(before, Format::kText), print_table(after, Format::kText));
 }
 
+TEST(Table, RunsRowsOfSeveralChips) {
+    Row row;
+    row.id = "G";
+    row.task = small_task();
+    row.task.group = {2, 3, true};
+    row.least = row.most = 1000;
+    const TableLine line = make_table({row}, {}, 1).front();
+    ASSERT_TRUE(line.ours) << line.why;
+    EXPECT_DOUBLE_EQ(*line.ours, measure(row.task).user_rate());
+    EXPECT_TRUE(line.power_in_bounds().value_or(false)) << "of one chip";
+}
+
 TEST(Table, SaysWhyARowIsNotRun) {
     Row split, dark;
     split.id = "S";
     split.task = small_task();
+    split.task.chip = "tt-grayskull-e150";  // has no links
     split.task.group.tensor = 2;
     dark.id = "D";
     for (Row* row : {&split, &dark})
         row->least = row->most = 1;
     const auto lines = make_table({split, dark}, {}, 2);
-    EXPECT_EQ(lines[0].why, "needs --split tensor=2,pipeline=1");
+    EXPECT_EQ(lines[0].why,
+              "chip tt-grayskull-e150 cannot be run with others, its profile lacks link_gbs");
     EXPECT_NE(lines[1].why.find("no profile"), std::string::npos);
     for (const Format format : {Format::kText, Format::kJson, Format::kCsv, Format::kMarkdown})
-        EXPECT_NE(print_table(lines, format).find("needs --split"), std::string::npos);
+        EXPECT_NE(print_table(lines, format).find("cannot be run with others"), std::string::npos);
 }
 
 TEST(Table, ErrorsOfARangeAreThoseOfItsNearerEnd) {

@@ -92,7 +92,8 @@ TEST_F(Sweep, GridsAreRefusedWithWhatIsWrongInThem) {
     for (const char* text :
          {R"({"shape": "llama-2-7b"})", R"({"chip": "sk1", "shape": "x", "batches": [1]})",
           R"({"chip": "sk1", "shape": "x", "batch": [0]})",
-          R"({"chip": "sk1", "shape": "x", "batch": []})", "[]", "{"})
+          R"({"chip": "sk1", "shape": "x", "batch": []})",
+          R"({"chip": "sk1", "shape": "x", "tensor": 2, "sums": "maybe"})", "[]", "{"})
         try {
             (void)parse_grid(text, "grid.json");
             ADD_FAILURE() << text;

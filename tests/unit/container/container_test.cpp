@@ -212,6 +212,11 @@ TEST(Container, RefusesImpossibleModels) {
     refuse_model([](M& m) { m.vocabulary = 0; }, "vocabulary");
     refuse_model([](M& m) { m.context = 0; }, "context");
     refuse_model([](M& m) { m.max_rows = 1u << 20; }, "number of rows");
+    refuse_model([](M& m) { m.rank = 1; }, "number of cards of a stage is 0");
+    refuse_model([](M& m) { m.tensor = 2; }, "number of stages is 0");
+    refuse_model([](M& m) { m.tensor = m.pipeline = 1000; }, "number of stages is 1000");
+    refuse_model([](M& m) { m.tensor = 2, m.pipeline = 3, m.rank = 6; },
+                 "rank is 6, must be 0 to 5");
     refuse_model([](M& m) { m.max_selected = 0; }, "selected rows");
     refuse_model([](M& m) { m.max_sequences = 0; }, "sequences");
     refuse_model([](M& m) { m.blocks_per_sequence = 0; }, "block table row");

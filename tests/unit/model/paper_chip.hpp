@@ -78,7 +78,8 @@ class Paper {
         return op;
     }
 
-    model::Timing run(const isa::MicroOp& op, isa::Counts counts = {}) {
+    // sent: when what it receives had left the other chip.
+    model::Timing run(const isa::MicroOp& op, isa::Counts counts = {}, model::Ps sent = 0) {
         const isa::OpInfo& info = *isa::find_op(op.opcode);
         const model::Footprint footprint = model::make_footprint(info, op);
         if (!info.costs)
@@ -87,7 +88,8 @@ class Paper {
         model::Track track;
         model::Timeline::locate(footprint, op, reg, counts.rows, track);
         return timeline_->retire(info, footprint, op,
-                                 model::demand_of(info.work(op, counts), chip_->rates), track);
+                                 model::demand_of(info.work(op, counts), chip_->rates), track,
+                                 sent);
     }
 
     [[nodiscard]] model::Timeline& timeline() { return *timeline_; }

@@ -342,5 +342,65 @@ TEST(Timeline, SnapshotsAndForgottenRangesChangeNothing) {
     }
 }
 
+// A link of a byte a nanosecond, 5 ns long; an exchange costs 11 more whatever its size.
+Paper linked_paper() {
+    return Paper({{Key::kDramGbs, kHuge},
+                  {Key::kLinkGbs, 1},
+                  {Key::kLinkLatencyNs, 5},
+                  {Key::kSyncNs, 11},
+                  {Key::kPjBitLink, 2}});
+}
+
+TEST(Timeline, LinkBoundSendingTakesWhatTheLinkTakes) {
+    Paper paper = linked_paper();
+    isa::MicroOp send = Paper::make(Opcode::Send, {256, 1});
+    send.op[0] = Paper::at(kX);
+    auto t = paper.run(send);
+    EXPECT_EQ(t.end, ns(256));
+    EXPECT_EQ(t.bound, Bound::kLink);
+    EXPECT_EQ(t.energy[static_cast<std::size_t>(model::Part::kLink)], 256u * 8 * 2000);
+    t = paper.run(send, {.rows = 3});
+    EXPECT_EQ(t.end, ns(256 + 3 * 256)) << "one behind the other";
+    EXPECT_EQ(t.moved, ns(3 * 256));
+}
+
+TEST(Timeline, AReceiverWaitsForWhatWasSentAndForItsWay) {
+    Paper paper = linked_paper();
+    isa::MicroOp recv = Paper::make(Opcode::Recv, {256, 1});
+    recv.op[0] = Paper::at(kX);
+    auto t = paper.run(recv, {}, ns(1000));
+    EXPECT_EQ(t.end, ns(1000 + 5 + 11));
+    EXPECT_EQ(t.bound, Bound::kLink);
+    EXPECT_EQ(t.moved, ns(1016)) << "waiting counts as the link's";
+    // What came long ago costs no more than looking.
+    paper.run(Paper::matmul(kX, kY), {.rows = 4});
+    t = paper.run(recv, {}, ns(1001));
+    EXPECT_LT(t.moved, ns(16));
+    // Where nobody says when, it is sent when this chip is ready for it.
+    const model::Ps before = paper.timeline().makespan();
+    t = paper.run(recv);
+    EXPECT_EQ(t.end - t.begin, ns(256 + 5 + 11));
+    EXPECT_GE(t.begin, before - ns(16));
+}
+
+TEST(Timeline, GatheringSendsItsPartToAllOthersAndSumsGoRoundTwice) {
+    Paper paper = linked_paper();
+    isa::MicroOp gather = Paper::make(Opcode::AllGather, {64, 4 | 2 << 16, 0});
+    gather.op[0] = Paper::at(kX);
+    auto t = paper.run(gather, {.rows = 2});
+    EXPECT_EQ(t.end - t.begin, ns(2 * 3 * 64 + 5 + 11));
+    EXPECT_EQ(t.bound, Bound::kLink);
+    isa::MicroOp pair = gather;
+    pair.flags = isa::kFlagPair;
+    pair.dim[3] = 8;
+    pair.op[1] = Paper::at(kY);
+    t = paper.run(pair, {.rows = 2});
+    EXPECT_EQ(t.end - t.begin, ns(2 * 3 * (64 + 8) + 5 + 11));
+    isa::MicroOp reduce = Paper::make(Opcode::AllReduce, {64, 4, 0});
+    reduce.op[0] = Paper::at(kZ);
+    t = paper.run(reduce);
+    EXPECT_EQ(t.end - t.begin, ns(2 * 3 * 64 + 5 + 11));
+}
+
 }  // namespace
 }  // namespace skald::test

@@ -39,8 +39,13 @@ class Program {
         for (const ir::Block& block : g_.runs())
             layers(block);
         l_.set_looped(false);
+        if (!g_.share.last_stage())
+            nodes(g_.head());  // all rows go on, whether any is selected or none
         after_layers();
-        nodes(g_.head());
+        if (g_.share.last_stage())
+            nodes(g_.head());
+        else
+            pass_selection();
         sample();
         a_.bind(next_);
         end_step(step);
@@ -148,14 +153,27 @@ class Program {
         const Operand from = l_.value(node.in[0]), to = l_.value(node.out);
         a_.alu(AluOp::Add, kSelected, program::kWork, from.offset);
         a_.branch_if(Condition::Equal, kPrefill, 0, done);
-        a_.copy(kStepSelect, program::kSelect);
-        advance(program::kSelect, kS, 2);
+        take_selection();
         a_.alu(AluOp::Add, kSelected, program::kWork, to.offset);
         a_.emit(gather_rows(at(kStepSelect), from, at(kSelected), g_.values[node.out].width * 4));
         a_.bind(done);
         if (from.pitch != to.pitch)
             fail("internal error: the batch's rows and the selected rows have different pitches");
         l_.set_selected(node.out);
+    }
+
+    // Of a prefill step.
+    void take_selection() {
+        a_.copy(kStepSelect, program::kSelect);
+        advance(program::kSelect, kS, 2);
+    }
+
+    // Where there is no head: the rows that go through another card's.
+    void pass_selection() {
+        const auto decode = a_.new_label();
+        a_.branch_if(Condition::Equal, kPrefill, 0, decode);
+        take_selection();
+        a_.bind(decode);
     }
 
     // What the modes do with the logits. From here on S rows.
@@ -224,15 +242,10 @@ class Program {
         op.op[1] = at(program::kSequences);
         a_.emit(op);
 
-        op = op_of(Opcode::Sample, kS);
-        op.dim = {g_.vocabulary, g_.context};
-        op.op[0] = l_.value(logits_);
-        op.op[1] = at(program::kSequences);
-        op.op[2] = at(program::kDecodeTokens);
-        op.op[3] = at(program::kDecodeTable);
-        op.op[4] =
-            with_pitch(at(program::kHistory), std::uint64_t{g_.context} * sizeof(std::uint32_t));
-        a_.emit(op);
+        if (g_.share.last_stage())
+            choose_tokens();
+        else
+            await_tokens();
 
         op = op_of(Opcode::TokenOut, kS);
         op.rd = program::kActive;
@@ -242,6 +255,36 @@ class Program {
         op.op[1] = at(program::kSequences);
         op.op[2] = at(program::kRing);
         op.op[3] = at(program::kDecodeTable);
+        a_.emit(op);
+    }
+
+    void choose_tokens() {
+        MicroOp op = op_of(Opcode::Sample, kS);
+        op.dim = {g_.vocabulary, g_.context};
+        op.op[0] = l_.value(logits_);
+        op.op[1] = at(program::kSequences);
+        op.op[2] = at(program::kDecodeTokens);
+        op.op[3] = at(program::kDecodeTable);
+        op.op[4] =
+            with_pitch(at(program::kHistory), std::uint64_t{g_.context} * sizeof(std::uint32_t));
+        a_.emit(op);
+        if (g_.share.pipeline > 1)
+            exchange_tokens(Opcode::Send, g_.share.part);
+    }
+
+    // The last stage tells the first, and each tells the next but for the last.
+    void await_tokens() {
+        const Share& s = g_.share;
+        const std::uint32_t last = (s.pipeline - 1) * s.tensor + s.part;
+        exchange_tokens(Opcode::Recv, s.first_stage() ? last : s.rank() - s.tensor);
+        if (s.rank() + s.tensor != last)
+            exchange_tokens(Opcode::Send, s.rank() + s.tensor);
+    }
+
+    void exchange_tokens(Opcode opcode, std::uint32_t peer) {
+        MicroOp op = op_of(opcode, kS);
+        op.dim = {sizeof(std::uint32_t), peer};
+        op.op[0] = at(program::kDecodeTokens);
         a_.emit(op);
     }
 

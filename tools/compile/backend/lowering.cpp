@@ -112,6 +112,75 @@ void grouped_matmul(Lowering& l, const ir::Node& node) {
     l.emit(op);
 }
 
+// The sums follow from q, so that nobody reads them: the scales stand in their place.
+void matmul_q8(Lowering& l, const ir::Node& node) {
+    const ir::Constant& w = l.graph().constants[node.weight];
+    MicroOp op = op_of(Opcode::MatMul, l.rows_of(node.out));
+    op.fmt = static_cast<std::uint8_t>(w.format);
+    op.flags = isa::kFlagXQ8;
+    op.dim = {w.n, w.k};
+    op.op[0] = l.value(node.in[0]);
+    op.op[1] = l.constant(node.weight);
+    op.op[2] = l.value(node.out);
+    op.op[4] = op.op[5] = l.value(node.in[1]);
+    if (node.in.size() == 3)
+        op.flags |= isa::kFlagAccumulate;
+    if (node.bias != ir::kNone) {
+        op.flags |= isa::kFlagBias;
+        op.op[3] = l.constant(node.bias);
+    }
+    l.emit(op);
+}
+
+void quant(Lowering& l, const ir::Node& node) {
+    MicroOp op = op_of(Opcode::Quant, l.rows_of(node.out));
+    op.dim[0] = l.graph().values[node.in[0]].width;
+    op.op[0] = l.value(node.in[0]);
+    op.op[1] = l.value(node.out);
+    op.op[2] = l.value(node.more[0]);
+    op.op[3] = l.value(node.more[1]);
+    l.emit(op);
+}
+
+std::uint32_t bytes_of(const Lowering& l, ir::ValueId value) {
+    return static_cast<std::uint32_t>(l.graph().values[value].width * sizeof(float));
+}
+
+void all_gather(Lowering& l, const ir::Node& node) {
+    const auto& a = node.as<ir::ExchangeAttributes>();
+    MicroOp op = op_of(Opcode::AllGather, l.rows_of(node.out));
+    op.dim = {bytes_of(l, node.in[0]), a.parts | a.part << 16, a.first};
+    op.op[0] = l.value(node.out);
+    if (node.in.size() == 2) {
+        op.flags = isa::kFlagPair;
+        op.dim[3] = bytes_of(l, node.in[1]);
+        op.op[1] = l.value(node.more[0]);
+    }
+    l.emit(op);
+}
+
+void all_reduce(Lowering& l, const ir::Node& node) {
+    const auto& a = node.as<ir::ExchangeAttributes>();
+    MicroOp op = op_of(Opcode::AllReduce, l.rows_of(node.out));
+    op.dim = {l.graph().values[node.out].width, a.parts, a.first};
+    op.op[0] = l.value(node.out);
+    l.emit(op);
+}
+
+void send(Lowering& l, const ir::Node& node) {
+    MicroOp op = op_of(Opcode::Send, l.rows_of(node.in[0]));
+    op.dim = {bytes_of(l, node.in[0]), node.as<ir::PeerAttributes>().rank};
+    op.op[0] = l.value(node.in[0]);
+    l.emit(op);
+}
+
+void recv(Lowering& l, const ir::Node& node) {
+    MicroOp op = op_of(Opcode::Recv, l.rows_of(node.out));
+    op.dim = {bytes_of(l, node.out), node.as<ir::PeerAttributes>().rank};
+    op.op[0] = l.value(node.out);
+    l.emit(op);
+}
+
 void rope(Lowering& l, const ir::Node& node) {
     const auto& a = node.as<ir::RopeAttributes>();
     const std::uint32_t table = l.graph().constants[node.weight].table;
@@ -290,6 +359,12 @@ constexpr Rule kRules[] = {
     {ir::Op::kRoute, route},
     {ir::Op::kCombine, combine},
     {ir::Op::kConv, conv},
+    {ir::Op::kQuant, quant},
+    {ir::Op::kMatMulQ8, matmul_q8},
+    {ir::Op::kAllGather, all_gather},
+    {ir::Op::kAllReduce, all_reduce},
+    {ir::Op::kSend, send},
+    {ir::Op::kRecv, recv},
 };
 
 }  // namespace

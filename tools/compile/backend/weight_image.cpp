@@ -83,7 +83,7 @@ WeightImage::Made WeightImage::make(const Piece& piece) const {
     const std::vector<Expr> parts = graph_.expressions(c, item.round, piece.expert);
     // The parts of a matrix have one input.
     const auto energy =
-        calibration_ ? calibration_->of(parts.front()->key()) : std::span<const float>();
+        calibration_ ? calibration_->of(parts.front()->whole_key()) : std::span<const float>();
     Made made;
     made.bytes.resize(piece.tiles * isa::matrix_bytes(c.format, isa::kTileRows, c.k));
     made.error = write_tiles(*expr::stack(parts), c.format, piece.first_tile, piece.tiles,

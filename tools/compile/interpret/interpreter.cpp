@@ -135,6 +135,14 @@ class Run {
             case ir::Op::kLogits:
                 logits_ = copy_of(in(node, 0));
                 return;
+            case ir::Op::kQuant:
+            case ir::Op::kMatMulQ8:
+            case ir::Op::kAllGather:
+            case ir::Op::kAllReduce:
+            case ir::Op::kSend:
+            case ir::Op::kRecv:
+                fail("internal error: {} is of a part of a model, which is not interpreted",
+                     ir::name_of(node.op));
         }
     }
 

@@ -45,6 +45,7 @@ std::vector<Run> runs_of(std::span<const std::size_t> kinds) {
 class Builder {
   public:
     Builder(const DecoderSpec& spec, const BuildOptions& options) : spec_(spec) {
+        graph_.share = spec.share;
         graph_.layers = static_cast<std::uint32_t>(spec.layers.size());
         graph_.vocabulary = spec.vocabulary;
         graph_.hidden = spec.hidden;

@@ -8,7 +8,7 @@
 
 namespace skald::compiler::ir {
 
-Fragment::Fragment(std::uint32_t hidden) {
+Fragment::Fragment(std::uint32_t hidden, const Share& share) : share_(share) {
     value("x", hidden);
 }
 
@@ -85,11 +85,79 @@ ValueId Fragment::norm_in_place(const std::string& name, const std::string& gain
 }
 
 ValueId Fragment::linear(const std::string& name, const Linear& linear, ValueId x) {
+    const ValueId y = value(name, linear.weight.n(), values[x].rows);
+    linear_into(name, linear, x, y);
+    return y;
+}
+
+void Fragment::linear_into(const std::string& name, const Linear& linear, ValueId x, ValueId y) {
     const ConstantId w = matrix(name, linear.weight);
     const ConstantId b = linear.bias.empty() ? kNone : vector(name + "_bias", linear.bias);
-    const ValueId y = value(name, linear.weight.n(), values[x].rows);
     push({Op::kMatMul, {x}, y, w, b, {}, {}});
-    return y;
+}
+
+ValueId Fragment::own_of_new(const std::string& name, std::uint32_t width, Rows rows) {
+    if (!split())
+        return value(name, width, rows);
+    return own(name, value(name + "_whole", width * share_.tensor, rows));
+}
+
+ValueId Fragment::own(const std::string& name, ValueId whole) {
+    if (!split())
+        return whole;
+    const Value v = values[whole];
+    const std::uint32_t width = v.width / share_.tensor;
+    values.push_back({name, v.rows, width, whole, width * share_.part});
+    return static_cast<ValueId>(values.size() - 1);
+}
+
+ValueId Fragment::whole_of(ValueId own) const {
+    ValueId whole = own;
+    while (values[whole].width == values[own].width)
+        whole = values[whole].parent;
+    return whole;
+}
+
+ValueId Fragment::gather(ValueId own) {
+    if (!split())
+        return own;
+    const ValueId all = in_place(values[own].name + "_gathered", whole_of(own));
+    push({Op::kAllGather, {own}, all, kNone, kNone, exchange(), {}});
+    return all;
+}
+
+ValueId Fragment::all_reduce(ValueId x, const Share& share) {
+    const ValueId sum = in_place(values[x].name + "_sum", x);
+    push({Op::kAllReduce,
+          {x},
+          sum,
+          kNone,
+          kNone,
+          ExchangeAttributes{share.tensor, share.part, share.first_of_stage()},
+          {}});
+    return sum;
+}
+
+bool Fragment::exchanges_quantised(const Linear& linear, std::uint32_t own_width) const {
+    const isa::WeightInfo& info = isa::weight_info(linear.weight.format);
+    return split() && info.integer && info.group == isa::QuantGroup::Block32 &&
+           own_width % isa::kQuantBlock == 0;
+}
+
+void Fragment::linear_of_quantised(const std::string& name, const Linear& linear, ValueId own,
+                                   ValueId y) {
+    const std::string x = values[own].name;
+    const std::uint32_t width = values[own].width;
+    const ValueId q = own_of_new(x + "_q", width / sizeof(float));
+    const ValueId d = own_of_new(x + "_scales", width / isa::kQuantBlock);
+    const ValueId sums = value(x + "_sums", width / isa::kQuantBlock);
+    push({Op::kQuant, {own}, q, kNone, kNone, {}, {d, sums}});
+    const ValueId all_q = in_place(x + "_q_gathered", whole_of(q));
+    const ValueId all_d = in_place(x + "_scales_gathered", whole_of(d));
+    push({Op::kAllGather, {q, d}, all_q, kNone, kNone, exchange(), {all_d}});
+    const ConstantId w = matrix(name, linear.weight);
+    const ConstantId b = linear.bias.empty() ? kNone : vector(name + "_bias", linear.bias);
+    push({Op::kMatMulQ8, {all_q, all_d}, y, w, b, {}, {}});
 }
 
 ValueId Fragment::add(const std::string& name, ValueId a, ValueId b, float scale) {
@@ -125,7 +193,10 @@ FunctionAttributes attributes_of(const Function& f) {
 class LayerWriter {
   public:
     LayerWriter(const DecoderSpec& spec, const Layer& layer, std::uint32_t context)
-        : spec_(spec), layer_(layer), context_(context), f_(spec.hidden) {}
+        : spec_(spec),
+          layer_(layer),
+          context_(context),
+          f_(spec.hidden, spec.share.sums ? Share{} : spec.share) {}
 
     Fragment run() {
         const ValueId x = 0;
@@ -136,28 +207,65 @@ class LayerWriter {
             ffn_in = layer_.ffn_in.kind == Norm::Kind::kNone
                          ? h
                          : f_.norm("ffn_in", "ffn_gain", layer_.ffn_in, x);
+        gathers_ = normed(layer_.mixer_out);
         const ValueId mixed = std::visit([&](const auto& m) { return mixer(m, h); }, layer_.mixer);
         const ValueId after =
             residual("x_attention", "attention_out_gain", x, {mixed}, layer_.mixer_out);
         if (!layer_.parallel)
             ffn_in = f_.norm("ffn_in", "ffn_gain", layer_.ffn_in, after);
+        gathers_ = normed(layer_.ffn_out);
         const auto addends = std::visit([&](const auto& n) { return ffn(n, ffn_in); }, layer_.ffn);
         f_.result = residual("x_ffn", "ffn_out_gain", after, addends, layer_.ffn_out);
         return std::move(f_);
     }
 
   private:
+    static bool normed(const Norm& norm) { return norm.kind != Norm::Kind::kNone; }
+
+    // Of a model that is split the addends are this card's columns. So is what they are added to,
+    // unless they are normed as a whole before.
     ValueId residual(const std::string& name, const std::string& gain, ValueId x,
                      std::vector<ValueId> addends, const Norm& norm) {
-        if (norm.kind != Norm::Kind::kNone || layer_.residual != 1) {
+        const bool sums = spec_.share.sums && spec_.share.tensor > 1;
+        if (sums || normed(norm) || layer_.residual != 1) {
             ValueId sum = addends.front();
             for (std::size_t i = 1; i < addends.size(); ++i)
                 sum = f_.add("sum", sum, addends[i]);
+            if (sums)
+                sum = f_.all_reduce(sum, spec_.share);
+            else if (normed(norm))
+                sum = f_.gather(sum);
             addends = {f_.norm_in_place(name + "_normed", gain, norm, sum)};
         }
+        const bool own = f_.split() && !normed(norm);
+        if (own)
+            x = f_.own(name + "_own", x);
         for (const ValueId addend : addends)
             x = f_.add(name, x, addend, layer_.residual);
-        return x;
+        return own ? f_.gather(x) : x;
+    }
+
+    // Where a product's result, or a sum of some, is put that residual() takes up.
+    ValueId addend(const std::string& name, std::uint32_t width, Rows rows = Rows::kBatch) {
+        return gathers_ ? f_.own_of_new(name, width, rows) : f_.value(name, width, rows);
+    }
+
+    // What each card makes some columns of before `linear` reads them all.
+    ValueId before(const std::string& name, std::uint32_t width, const Linear& linear,
+                   const Norm& norm) {
+        return !normed(norm) && f_.exchanges_quantised(linear, width) ? f_.value(name, width)
+                                                                      : f_.own_of_new(name, width);
+    }
+    // The product with what before() gave and somebody filled in.
+    ValueId product(const std::string& name, const Linear& linear, ValueId own, const Norm& norm,
+                    const std::string& normed_name, const std::string& gain) {
+        const ValueId y = addend(name, linear.weight.n());
+        if (!normed(norm) && f_.exchanges_quantised(linear, f_.values[own].width))
+            f_.linear_of_quantised(name, linear, own, y);
+        else
+            f_.linear_into(name, linear, f_.norm_in_place(normed_name, gain, norm, f_.gather(own)),
+                           y);
+        return y;
     }
 
     ValueId rope(const std::string& name, ValueId x, std::uint32_t table, std::uint32_t head_dim) {
@@ -232,7 +340,7 @@ class LayerWriter {
                  kNone,
                  KvAttributes{a.kv_heads, a.k_dim, a.v_dim, {}},
                  {}});
-        const ValueId y = f_.value("attention_out", a.heads * a.v_dim);
+        const ValueId y = before("attention_out", a.heads * a.v_dim, a.o, a.out_norm);
         AttentionAttributes attributes{a.heads,
                                        a.kv_heads,
                                        a.k_dim,
@@ -243,9 +351,7 @@ class LayerWriter {
                                        a.sinks != nullptr,
                                        {}};
         f_.push({Op::kAttention, {q}, y, attention_parameters(a), kNone, attributes, {}});
-        const ValueId normed =
-            f_.norm_in_place("attention_normed", "attention_inner_gain", a.out_norm, y);
-        return f_.linear("o", a.o, normed);
+        return product("o", a.o, y, a.out_norm, "attention_normed", "attention_inner_gain");
     }
 
     // isa::AttentionParams, then the sinks.
@@ -268,11 +374,11 @@ class LayerWriter {
         f_.push({Op::kMul, {x, b}, bx, kNone, kNone, ScaleAttributes{}, {}});
         const ConstantId w = f_.vector("conv", {c.weights});
         const ConstantId bias = c.bias ? f_.vector("conv_bias", {c.bias}) : kNone;
-        const ValueId y = f_.value("conv_out", c.width);
+        const ValueId y = before("conv_out", c.width, c.out, {});
         f_.push({Op::kConv, {bx}, y, w, bias, ConvAttributes{c.taps, {}}, {}});
         const ValueId gated = f_.in_place("conv_gated", y);
         f_.push({Op::kMul, {y, gate}, gated, kNone, kNone, ScaleAttributes{}, {}});
-        return f_.linear("conv_back", c.out, gated);
+        return product("conv_back", c.out, gated, {}, "", "");
     }
 
     std::vector<ValueId> ffn(const FeedForward& n, ValueId h) { return {feed_forward("", n, h)}; }
@@ -282,33 +388,36 @@ class LayerWriter {
         if (n.gate.present()) {
             const ValueId gate = f_.linear(prefix + "gate", n.gate, h);
             const ValueId up = f_.linear(prefix + "up", n.up, h);
-            mid = glu(prefix, n, gate, up);
+            mid = before(prefix + "ffn_mid", n.up.weight.n(), n.down, n.mid_norm);
+            glu(n, gate, up, mid);
         } else {
-            const ValueId up = f_.linear(prefix + "up", n.up, h);
+            const ValueId up = before(prefix + "up", n.up.weight.n(), n.down, n.mid_norm);
+            f_.linear_into(prefix + "up", n.up, h, up);
             mid = f_.activation(prefix + "ffn_mid", attributes_of(n.function), up);
         }
-        mid =
-            f_.norm_in_place(prefix + "ffn_mid_normed", prefix + "ffn_inner_gain", n.mid_norm, mid);
-        return f_.linear(prefix + "down", n.down, mid);
+        return product(prefix + "down", n.down, mid, n.mid_norm, prefix + "ffn_mid_normed",
+                       prefix + "ffn_inner_gain");
     }
 
-    ValueId glu(const std::string& prefix, const FeedForward& n, ValueId gate, ValueId up) {
-        const ValueId mid =
-            f_.value(prefix + "ffn_mid", f_.values[gate].width, f_.values[gate].rows);
+    void glu(const FeedForward& n, ValueId gate, ValueId up, ValueId mid) {
         f_.push({Op::kGlu, {gate, up}, mid, kNone, kNone, attributes_of(n.function), {}});
-        return mid;
     }
 
     ValueId grouped(const std::string& name, const Linear& linear, std::vector<ValueId> in) {
+        const ValueId y = f_.value(name, linear.weight.n(), Rows::kRouted);
+        grouped_into(name, linear, std::move(in), y);
+        return y;
+    }
+
+    void grouped_into(const std::string& name, const Linear& linear, std::vector<ValueId> in,
+                      ValueId y) {
         const ConstantId w = f_.matrix(name, linear.weight);
         const ConstantId b = linear.bias.empty() ? kNone : f_.vector(name + "_bias", linear.bias);
         for (const ConstantId c : {w, b})  // a single one is one of experts as well
             if (c != kNone)
                 f_.constants[c].constant.experts =
                     static_cast<std::uint32_t>(f_.constants[c].of.size());
-        const ValueId y = f_.value(name, linear.weight.n(), Rows::kRouted);
         f_.push({Op::kGroupedMatMul, std::move(in), y, w, b, {}, {}});
-        return y;
     }
 
     std::vector<ValueId> ffn(const Experts& e, ValueId h) {
@@ -331,13 +440,15 @@ class LayerWriter {
         if (e.expert.gate.present()) {
             const ValueId gate = grouped("expert_gate", e.expert.gate, {h, offsets, list});
             const ValueId up = grouped("expert_up", e.expert.up, {h, offsets, list});
-            mid = glu("expert_", e.expert, gate, up);
+            mid = f_.own_of_new("expert_ffn_mid", f_.values[up].width, Rows::kRouted);
+            glu(e.expert, gate, up, mid);
         } else {
-            const ValueId up = grouped("expert_up", e.expert.up, {h, offsets, list});
+            const ValueId up = f_.own_of_new("expert_up", e.expert.up.weight.n(), Rows::kRouted);
+            grouped_into("expert_up", e.expert.up, {h, offsets, list}, up);
             mid = f_.activation("expert_ffn_mid", attributes_of(e.expert.function), up);
         }
-        const ValueId down = grouped("expert_down", e.expert.down, {mid, offsets});
-        const ValueId y = f_.value("experts", spec_.hidden);
+        const ValueId down = grouped("expert_down", e.expert.down, {f_.gather(mid), offsets});
+        const ValueId y = addend("experts", e.expert.down.weight.n());
         f_.push({Op::kCombine, {down, weights, slots}, y, kNone, kNone, {}, {}});
         std::vector<ValueId> addends{y};
         if (e.shared) {
@@ -359,20 +470,35 @@ class LayerWriter {
     const Layer& layer_;
     std::uint32_t context_;
     Fragment f_;
+    bool gathers_ = false;  // what is added to the residual is put together before
 };
 
 }  // namespace
 
 Fragment embedding_fragment(const DecoderSpec& spec) {
-    Fragment f(spec.hidden);
+    Fragment f(spec.hidden, spec.share);
+    if (!spec.share.first_stage()) {
+        f.push({Op::kRecv,
+                {},
+                0,
+                kNone,
+                kNone,
+                PeerAttributes{spec.share.rank() - spec.share.tensor},
+                {}});
+        return f;
+    }
+    // Of a divided one this card's columns.
+    const bool divided = spec.embedding.k() != spec.hidden;
+    ValueId x = divided ? f.own("x_own", 0) : 0;
     f.push({Op::kGather,
             {},
-            0,
+            x,
             f.matrix("embedding", spec.embedding),
             kNone,
             GatherAttributes{spec.embedding_scale, false},
             {}});
-    ValueId x = 0;
+    if (divided)
+        x = f.gather(x);
     if (spec.positions.present()) {
         const ValueId p = f.value("position", spec.hidden);
         f.push({Op::kGather,
@@ -393,14 +519,23 @@ Fragment layer_fragment(const DecoderSpec& spec, const Layer& layer, std::uint32
 }
 
 Fragment head_fragment(const DecoderSpec& spec) {
-    Fragment f(spec.hidden);
+    Fragment f(spec.hidden, spec.share);
+    if (!spec.share.last_stage()) {
+        f.push({Op::kSend,
+                {0},
+                kNone,
+                kNone,
+                kNone,
+                PeerAttributes{spec.share.rank() + spec.share.tensor},
+                {}});
+        return f;
+    }
     const ValueId s = f.value("selected", spec.hidden, Rows::kSelected);
     f.push({Op::kSelectRows, {0}, s, kNone, kNone, {}, {}});
     const ValueId h = f.norm("head_in", "head_gain", spec.output_norm, s);
-    const ConstantId w = f.matrix("head", spec.head.weight);
-    const ConstantId b = spec.head.bias.empty() ? kNone : f.vector("head_bias", spec.head.bias);
-    ValueId logits = f.value("logits", spec.vocabulary, Rows::kSelected);
-    f.push({Op::kMatMul, {h}, logits, w, b, {}, {}});
+    ValueId logits = f.own_of_new("logits", spec.head.weight.n(), Rows::kSelected);
+    f.linear_into("head", spec.head, h, logits);
+    logits = f.gather(logits);
     if (spec.logit_scale != 1)
         logits =
             f.activation("logits_scaled", {isa::Activation::Scale, spec.logit_scale, 0}, logits);

@@ -45,6 +45,18 @@ const char* name_of(Op op) {
             return "select_rows";
         case Op::kLogits:
             return "logits";
+        case Op::kQuant:
+            return "quant";
+        case Op::kMatMulQ8:
+            return "matmul_q8";
+        case Op::kAllGather:
+            return "all_gather";
+        case Op::kAllReduce:
+            return "all_reduce";
+        case Op::kSend:
+            return "send";
+        case Op::kRecv:
+            return "recv";
     }
     return "?";
 }
@@ -187,6 +199,12 @@ struct Describe {
     }
     std::string operator()(const ConvAttributes& a) const {
         return fmt::format(" {} taps{}", a.taps, place(a.cache));
+    }
+    std::string operator()(const ExchangeAttributes& a) const {
+        return fmt::format(" part {} of {} from rank {} on", a.part, a.parts, a.first);
+    }
+    std::string operator()(const PeerAttributes& a) const {
+        return fmt::format(" rank {}", a.rank);
     }
 
     static std::string place(const CachePlace& cache) {

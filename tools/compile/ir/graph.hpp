@@ -99,6 +99,12 @@ enum class Op : std::uint8_t {
     kConv,           // x -> y; weight = taps
     kSelectRows,     // x [T,D] -> y [S,D]
     kLogits,         // logits [S,V] -> : what the control flow takes up
+    kQuant,          // x -> q (four to a column); and a scale and a sum for each 32 of x
+    kMatMulQ8,       // q, its scales (, residual) -> y, as kMatMul of what they were made of
+    kAllGather,      // a card's own columns of y -> y, in place; and of a second value, likewise
+    kAllReduce,      // x -> x in place, added up over all cards: for times alone
+    kSend,           // x ->
+    kRecv,           // -> x
 };
 const char* name_of(Op op);
 
@@ -162,9 +168,19 @@ struct ConvAttributes {
     CachePlace cache;
     bool operator==(const ConvAttributes&) const = default;
 };
-using Attributes = std::variant<std::monostate, GatherAttributes, NormAttributes, RopeAttributes,
-                                KvAttributes, AttentionAttributes, FunctionAttributes,
-                                ScaleAttributes, RepeatAttributes, RouteAttributes, ConvAttributes>;
+// Own columns are number `part` of `parts`; `first` is the rank of the card that has number 0.
+struct ExchangeAttributes {
+    std::uint32_t parts = 1, part = 0, first = 0;
+    bool operator==(const ExchangeAttributes&) const = default;
+};
+struct PeerAttributes {
+    std::uint32_t rank = 0;
+    bool operator==(const PeerAttributes&) const = default;
+};
+using Attributes =
+    std::variant<std::monostate, GatherAttributes, NormAttributes, RopeAttributes, KvAttributes,
+                 AttentionAttributes, FunctionAttributes, ScaleAttributes, RepeatAttributes,
+                 RouteAttributes, ConvAttributes, ExchangeAttributes, PeerAttributes>;
 
 struct Node {
     Op op;
@@ -206,6 +222,7 @@ struct Block {
 };
 
 struct Graph {
+    Share share;  // of the model, which others have the rest of
     std::uint32_t layers = 0, vocabulary = 0, hidden = 0;
     std::uint32_t context = 0;      // positions
     std::uint32_t chosen = 0;       // experts of a row, the most of any layer; 0: there are none

@@ -38,6 +38,7 @@ Arity arity_of(Op op) {
         case Op::kMul:
             return {2, 2, true};
         case Op::kActivation:
+        case Op::kAllReduce:
             return {1, 1, true};
         case Op::kRepeat:
             return {2, 2, true};
@@ -52,7 +53,16 @@ Arity arity_of(Op op) {
         case Op::kSelectRows:
             return {1, 1, true};
         case Op::kLogits:
+        case Op::kSend:
             return {1, 1, false};
+        case Op::kQuant:
+            return {1, 1, true, kNo, kNo, 2};
+        case Op::kMatMulQ8:
+            return {2, 3, true, kYes, kMay};
+        case Op::kAllGather:
+            return {1, 2, true};
+        case Op::kRecv:
+            return {0, 0, true};
     }
     return {};
 }
@@ -67,10 +77,13 @@ std::size_t in_place_input(Op op) {
         case Op::kAdd:
         case Op::kMul:
         case Op::kConv:
+        case Op::kAllReduce:
             return 0;
         case Op::kMatMul:
         case Op::kRepeat:
             return 1;
+        case Op::kMatMulQ8:
+            return 2;
         case Op::kCombine:
             return 3;
         default:
@@ -103,9 +116,17 @@ bool has_attributes(const Node& node) {
             return std::holds_alternative<RouteAttributes>(node.attributes);
         case Op::kConv:
             return std::holds_alternative<ConvAttributes>(node.attributes);
+        case Op::kAllGather:
+        case Op::kAllReduce:
+            return std::holds_alternative<ExchangeAttributes>(node.attributes);
+        case Op::kSend:
+        case Op::kRecv:
+            return std::holds_alternative<PeerAttributes>(node.attributes);
         case Op::kMatMul:
+        case Op::kMatMulQ8:
         case Op::kGroupedMatMul:
         case Op::kCombine:
+        case Op::kQuant:
         case Op::kSelectRows:
         case Op::kLogits:
             return std::holds_alternative<std::monostate>(node.attributes);
@@ -243,7 +264,9 @@ class Verifier {
                 "has {} inputs", node.in.size());
         require((node.out != kNone) == arity.out, node, "{} an output",
                 arity.out ? "lacks" : "has");
-        require(node.more.size() == arity.more, node, "has {} further outputs", node.more.size());
+        // Of values that are gathered each becomes a whole.
+        const std::size_t more = node.op == Op::kAllGather ? node.in.size() - 1 : arity.more;
+        require(node.more.size() == more, node, "has {} further outputs", node.more.size());
         const auto wants = [&](ConstantId c, Want want) {
             return want == Want::kMay || (c != kNone) == (want == Want::kYes);
         };
@@ -397,7 +420,51 @@ class Verifier {
             case Op::kLogits:
                 equal_widths(g_.vocabulary);
                 break;
+            case Op::kQuant:
+                same_rows();
+                require(width(node.in[0]) % isa::kQuantBlock == 0, node,
+                        "quantises {} columns, no whole blocks", width(node.in[0]));
+                check_width(node, node.out, width(node.in[0]) / 4);
+                for (const ValueId out : node.more)
+                    check_width(node, out, width(node.in[0]) / isa::kQuantBlock);
+                break;
+            case Op::kMatMulQ8:
+                same_rows();
+                check_matrix(node, width(node.out), width(node.in[0]) * 4);
+                check_width(node, node.in[1], width(node.in[0]) * 4 / isa::kQuantBlock);
+                if (node.bias != kNone)
+                    check_vector(node, node.bias, width(node.out));
+                require(node.in.size() == 2 || g_.same_place(node.in[2], node.out), node,
+                        "has a residual that its output does not lie on");
+                break;
+            case Op::kAllGather:
+                check_gather(node);
+                break;
+            case Op::kAllReduce:
+                require(g_.same_place(node.in[0], node.out), node, "is not in place");
+                break;
+            case Op::kSend:
+                check_rows(node, node.in[0], Rows::kBatch);
+                break;
+            case Op::kRecv:
+                check_rows(node, node.out, Rows::kBatch);
+                break;
         }
+    }
+
+    // What each card gives are its columns of what all get.
+    void check_gather(const Node& node) const {
+        const auto& a = node.as<ExchangeAttributes>();
+        require(a.part < a.parts && a.first + a.part == g_.share.rank(), node,
+                "is part {} of {} from rank {} on", a.part, a.parts, a.first);
+        std::size_t i = 0;
+        node.each_out([&](ValueId whole) {
+            const ValueId own = node.in[i++];
+            require(g_.root_of(own) == g_.root_of(whole) && width(whole) == a.parts * width(own) &&
+                        g_.column_of(own) == g_.column_of(whole) + a.part * width(own),
+                    node, "{} is not this card's part of {}", g_.values[own].name,
+                    g_.values[whole].name);
+        });
     }
 
     void check_norm(const Node& node) const {
@@ -480,7 +547,8 @@ class Verifier {
         require(!available_[out], node, "defines value {} ({}) again", out, g_.values[out].name);
         const std::size_t may = in_place_input(node.op);
         for (std::size_t i = 0; i < node.in.size(); ++i)
-            require(!g_.overlap(node.in[i], out) || (i == may && g_.same_place(node.in[i], out)),
+            require(node.op == Op::kAllGather || !g_.overlap(node.in[i], out) ||
+                        (i == may && g_.same_place(node.in[i], out)),
                     node, "writes over its input {}", g_.values[node.in[i]].name);
         for (ValueId id = 0; id < g_.values.size(); ++id) {
             if (is_view_of(id, out))

@@ -75,6 +75,31 @@ class TensorColumn final : public Expression {
     const Tensor& t_;
 };
 
+class Share final : public Expression {
+  public:
+    Share(Expr e, std::uint64_t first, std::uint64_t count)
+        : Expression(count, e->columns(),
+                     fmt::format("share({}+{} of {})", first, count, e->key())),
+          e_(std::move(e)),
+          first_(first) {}
+
+    void read(std::uint64_t first, std::span<float> out) const override {
+        e_->read(first_ + first, out);
+    }
+    std::optional<SourceRow> source(std::uint64_t r) const override {
+        return e_->source(first_ + r);
+    }
+    Numbers numbers() const override { return e_->numbers(); }
+    const std::string& whole_key() const override { return e_->key(); }
+    void each_tensor(const std::function<void(const Tensor&)>& f) const override {
+        e_->each_tensor(f);
+    }
+
+  private:
+    Expr e_;
+    std::uint64_t first_;
+};
+
 class ChosenRows final : public Expression {
   public:
     ChosenRows(Expr e, RowMap map)
@@ -461,6 +486,10 @@ Expr rows(const Expr& e, RowMap map) {
         return rows(inner->of(), std::move(map));
     }
     return make<ChosenRows>(e, std::move(map));
+}
+
+Expr share(const Expr& e, std::uint64_t first, std::uint64_t count) {
+    return first == 0 && count == e->rows() ? e : make<Share>(e, first, count);
 }
 
 Expr transpose(const Expr& e) {

@@ -56,6 +56,9 @@ class Expression {
 
     virtual Numbers numbers() const { return Numbers::kAny; }
 
+    // Of what these rows are a card's share (expr::share); else the same as key().
+    virtual const std::string& whole_key() const { return key_; }
+
     // Every source tensor it is made of, in order; some more than once.
     virtual void each_tensor(const std::function<void(const Tensor&)>& f) const = 0;
 
@@ -93,6 +96,8 @@ Expr rows(const Expr& e, RowMap map);
 inline Expr rows(const Expr& e, std::uint64_t first, std::uint64_t count) {
     return rows(e, RowMap{count, first, 1, {0}});
 }
+// The rows of a model that is split among cards which one of them has.
+Expr share(const Expr& e, std::uint64_t first, std::uint64_t count);
 Expr transpose(const Expr& e);
 // One below the other; all of as many columns.
 Expr stack(std::vector<Expr> parts);

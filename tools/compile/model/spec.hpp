@@ -133,7 +133,24 @@ struct RotaryTable {
     bool operator==(const RotaryTable&) const = default;
 };
 
+// Which part of a model one of several cards has: all of it, by itself. Cards of one stage have the
+// same layers and a part each of every matrix's outputs; stages follow each other.
+struct Share {
+    std::uint32_t tensor = 1, pipeline = 1;
+    std::uint32_t part = 0, stage = 0;  // below these
+    bool sums = false;  // for times alone: o and down are divided along k, and added up
+
+    std::uint32_t ranks() const { return tensor * pipeline; }
+    std::uint32_t first_of_stage() const { return stage * tensor; }
+    std::uint32_t rank() const { return first_of_stage() + part; }
+    bool first_stage() const { return stage == 0; }
+    bool last_stage() const { return stage + 1 == pipeline; }
+    bool operator==(const Share&) const = default;
+};
+
 struct DecoderSpec {
+    Share share;  // see split/split.hpp: matrices and layers below are this card's
+
     std::uint32_t hidden = 0, vocabulary = 0;
     std::uint32_t context = 0;  // positions by default
     std::uint32_t longest = 0;  // positions at most

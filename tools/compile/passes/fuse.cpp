@@ -135,6 +135,7 @@ void fuse_residuals(Graph& g, Block& block) {
         const Node sum = block.nodes[i];
         Node& product = block.nodes[i - 1];
         const bool plain = (product.op == Op::kMatMul && product.in.size() == 1) ||
+                           (product.op == Op::kMatMulQ8 && product.in.size() == 2) ||
                            (product.op == Op::kCombine && product.in.size() == 3);
         const bool fits = sum.op == Op::kAdd && sum.as<ScaleAttributes>().scale == 1 && plain &&
                           sum.in[1] == product.out && g.same_place(sum.out, sum.in[0]) &&

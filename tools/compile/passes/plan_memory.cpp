@@ -97,11 +97,20 @@ class Lives {
 constexpr std::uint32_t kLeastRows = 32;
 
 void place(Graph& graph, std::vector<Life> lives) {
-    for (Life& life : lives) {
+    for (const Life& life : lives) {
         Value& v = graph.values[life.root];
         v.pitch = has_narrower_view(graph, life.root)
                       ? static_cast<std::uint32_t>(align(v.width, kPitchAlign))
                       : v.width;
+    }
+    // The batch's own rows stand for those that are selected.
+    for (const Block& block : graph.blocks)
+        for (const Node& node : block.nodes)
+            if (node.op == Op::kSelectRows)
+                graph.values[graph.root_of(node.out)].pitch =
+                    graph.values[graph.root_of(node.in[0])].pitch;
+    for (Life& life : lives) {
+        const Value& v = graph.values[life.root];
         life.bytes = align(graph.most_rows(v.rows) * v.pitch * sizeof(float), kAlign);
     }
     // Largest first, each at the lowest place where it disturbs no value that is alive at the same

@@ -17,9 +17,15 @@ bool reads(const Graph& g, const Node& node, ValueId value) {
                        [&](ValueId in) { return g.overlap(in, value); });
 }
 
+// Other cards do it in the same order.
+bool exchanges(const Node& node) {
+    return node.op == Op::kAllGather || node.op == Op::kAllReduce || node.op == Op::kSend ||
+           node.op == Op::kRecv;
+}
+
 // `b` comes after `a` in the source order; must it stay there?
 bool depends(const Graph& g, const Node& a, const Node& b) {
-    bool depends = touches_cache(a) && touches_cache(b);
+    bool depends = (touches_cache(a) && touches_cache(b)) || (exchanges(a) && exchanges(b));
     a.each_out([&](ValueId out) { depends |= reads(g, b, out); });
     b.each_out([&](ValueId out) {
         depends |= reads(g, a, out);

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT
+#include "chip/stages.hpp"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "libskald/error.hpp"
+#include "local/link_group.hpp"
+
+namespace skald::chip {
+namespace {
+
+using Sums = local::ModelLog::Sums;
+
+constexpr std::size_t kLink = local::ModelLog::kBounds - 1;  // of bounds, the last
+
+// Ends what all stages do when one cannot go on.
+class Alarm {
+  public:
+    Alarm() : fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+        if (fd_ < 0)
+            throw rt::system_error(errno, "no eventfd for the stages");
+    }
+    ~Alarm() { ::close(fd_); }
+    Alarm(const Alarm&) = delete;
+    Alarm& operator=(const Alarm&) = delete;
+
+    void ring(std::exception_ptr why) {
+        const std::scoped_lock guard(lock_);
+        if (!why_)
+            why_ = std::move(why);
+        const std::uint64_t one = 1;
+        [[maybe_unused]] const auto written = ::write(fd_, &one, sizeof one);
+    }
+    void rethrow() const {
+        if (why_)
+            std::rethrow_exception(why_);
+    }
+    [[nodiscard]] int fd() const { return fd_; }
+
+  private:
+    int fd_;
+    std::mutex lock_;
+    std::exception_ptr why_;
+};
+
+std::uint64_t worked(const Sums& sums) {
+    return sums.time - sums.waited;
+}
+
+}  // namespace
+
+Sums StageSums::together() const {
+    Sums all;
+    std::array<double, local::ModelLog::kBounds> work{};
+    double sum = 0;
+    for (const Sums& one : stages) {
+        all.time = std::max(all.time, one.time);
+        all.dram_bytes += one.dram_bytes * tensor;
+        for (std::size_t part = 0; part < local::ModelLog::kParts; ++part)
+            all.energy[part] += one.energy[part] * tensor;
+        for (std::size_t bound = 0; bound < kLink; ++bound)
+            work[bound] += static_cast<double>(one.moved[bound]);
+        sum += static_cast<double>(worked(one));
+    }
+    // Stages that work at the same time share it.
+    const auto time = static_cast<double>(all.time);
+    const double scale = sum > time ? time / sum : 1;
+    std::uint64_t left = all.time;
+    for (std::size_t bound = 0; bound < kLink; ++bound) {
+        all.moved[bound] = std::min(left, static_cast<std::uint64_t>(work[bound] * scale));
+        left -= all.moved[bound];
+    }
+    all.moved[kLink] = left;
+    return all;
+}
+
+std::uint64_t StageSums::busiest() const {
+    return busiest({tensor, std::vector<Sums>(stages.size())});
+}
+
+std::uint64_t StageSums::busiest(const StageSums& before) const {
+    std::uint64_t most = 0;
+    for (std::size_t i = 0; i < stages.size(); ++i)
+        most = std::max(most, worked(stages[i]) - worked(before.stages[i]));
+    return most;
+}
+
+Stages::Stages(std::span<const TimedModel> models, const Group& group, const Setting& setting)
+    : tensor_(group.tensor) {
+    if (group.chips() > 1 && setting.with_data)
+        throw rt::Error("of a model that is split among chips there are only times", EINVAL);
+    if (models.size() > 1)
+        links_ = std::make_unique<local::LinkGroup>(group.chips());
+    for (std::uint32_t stage = 0; stage < models.size(); ++stage)
+        stages_.push_back(std::make_unique<Stage>(models[stage], setting,
+                                                  links_ ? &links_->of(stage * tensor_) : nullptr));
+}
+
+Stages::~Stages() = default;
+
+template <class F>
+void Stages::each(F&& f) {
+    if (stages_.size() == 1)
+        return f(*stages_.front(), std::size_t{0}, -1);
+    Alarm alarm;
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 0; i < stages_.size(); ++i)
+        threads.emplace_back([&, i] {
+            try {
+                f(*stages_[i], i, alarm.fd());
+            } catch (...) {
+                alarm.ring(std::current_exception());
+            }
+        });
+    for (std::jthread& thread : threads)
+        thread.join();
+    alarm.rethrow();
+}
+
+template <class F>
+StageSums Stages::sums_of_each(F&& f) {
+    StageSums sums{tensor_, std::vector<Sums>(stages_.size())};
+    each([&](Stage& stage, std::size_t i, int cancel_fd) { sums.stages[i] = f(stage, cancel_fd); });
+    return sums;
+}
+
+StageSums Stages::request(std::uint32_t prompt, std::uint32_t tokens) {
+    return sums_of_each(
+        [&](Stage& stage, int cancel_fd) { return stage.request(prompt, tokens, cancel_fd); });
+}
+
+void Stages::advance(std::uint32_t position) {
+    each([&](Stage& stage, std::size_t, int cancel_fd) { stage.advance(position, cancel_fd); });
+}
+
+StageSums Stages::tokens(std::uint32_t count) {
+    return sums_of_each(
+        [&](Stage& stage, int cancel_fd) { return stage.tokens(count, cancel_fd); });
+}
+
+}  // namespace skald::chip
