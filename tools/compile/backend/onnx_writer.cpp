@@ -90,6 +90,14 @@ class Writer {
                 f_.output(in(node, 0), "logits", Type::kFloat,
                           {"batch", "sequence", std::int64_t{g_.vocabulary}});
                 return;
+            case ir::Op::kQuant:
+            case ir::Op::kMatMulQ8:
+            case ir::Op::kAllGather:
+            case ir::Op::kAllReduce:
+            case ir::Op::kSend:
+            case ir::Op::kRecv:
+                fail("internal error: {} is of a rank's graph, what is written is the whole model's",
+                     name_of(node.op));
         }
     }
 
