@@ -96,8 +96,9 @@ class Writer {
             case ir::Op::kAllReduce:
             case ir::Op::kSend:
             case ir::Op::kRecv:
-                fail("internal error: {} is of a rank's graph, what is written is the whole model's",
-                     name_of(node.op));
+                fail(
+                    "internal error: {} is of a rank's graph, what is written is the whole model's",
+                    name_of(node.op));
         }
     }
 
