@@ -5,6 +5,7 @@
 
 #include <fstream>
 #include <functional>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "compile.hpp"
@@ -128,10 +129,19 @@ TEST_F(Ranks, OfTheDefaultModelSayWhatOneSays) {
     expect_as_one(default_model(), {{2, 1}, {1, 2}, {2, 2}, {2, 4}, {1, 5}});
 }
 
+TEST_F(Ranks, OfAModelOfExpertsMayBeEightOfOneStage) {
+    std::ifstream in(kSource / "tests/unit/compiler/data/families/qwen3-moe.json");
+    nlohmann::json config = nlohmann::json::parse(in);
+    config["num_attention_heads"] = 8;
+    config["num_key_value_heads"] = 4;
+    std::ofstream(folder_ / "config.json") << config;
+    expect_as_one(random(folder_ / "config.json"), {{8, 1}});
+}
+
 class Families : public Ranks, public ::testing::WithParamInterface<const char*> {};
 
 TEST_P(Families, SayWhatOneCardSays) {
-    expect_as_one(family(GetParam()), {{2, 1}, {4, 1}, {2, 2}, {1, 3}});
+    expect_as_one(family(GetParam()), {{2, 1}, {4, 1}, {2, 2}, {1, 3}, {4, 2}});
 }
 
 // Biases and frequencies by length; experts; norms behind and before, and windows; sinks; shared
