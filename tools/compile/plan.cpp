@@ -51,6 +51,9 @@ Planner::Planner(Model& model, const CompileOptions& options)
       options_(options),
       sequences_(options.sequences.value_or(kDefaultSequences)),
       rows_(std::max(options.rows.value_or(kMaxRows), sequences_)) {
+    if (rows_ > isa::kMaxRows)
+        fail("{}: a step of {} rows is not possible, the card takes at most {}",
+             model.config.source, rows_, isa::kMaxRows);
     choose_formats(model.spec, {options.weights, options.tensors}, model.config.source);
     check_cache(model, options.kv);
     context_ = choose_context(model, options);

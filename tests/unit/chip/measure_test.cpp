@@ -125,6 +125,12 @@ TEST(Measure, APromptInOneStepIsLaunchedOnce) {
     task.step = 1024;
     const Measured one = measure(task);
     EXPECT_LT(one.first_s, usual);
+    RunOptions asked = small_run();
+    asked.prompt = 1000;
+    asked.chunk = 1024;
+    const Outcome whole = run(asked);
+    EXPECT_EQ(whole.chunk, 1024u);
+    EXPECT_DOUBLE_EQ(whole.first_token_s(), one.first_s);
     task.step = 100;
     EXPECT_GT(measure(task).first_s, usual);
 }
