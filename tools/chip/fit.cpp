@@ -2,7 +2,6 @@
 #include "chip/fit.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -49,26 +48,14 @@ const Row& row_of(const FitPlan& plan, const std::vector<Row>& rows, const std::
     return *row;
 }
 
-// Of the plan's rows those of one chip.
 std::vector<Row> rows_of(const FitPlan& plan, const std::vector<Row>& rows) {
     std::vector<Row> own;
-    std::vector<std::string> split;
-    for (const std::string& id : plan.rows) {
-        const Row& row = row_of(plan, rows, id);
-        if (row.task.group.chips() == 1)
-            own.push_back(row);
-        else
-            split.push_back(id);
-    }
+    for (const std::string& id : plan.rows)
+        own.push_back(row_of(plan, rows, id));
     if (own.size() <= plan.keys.size())
-        throw rt::Error(
-            fmt::format("fit {}: {} keys and {} rows of one chip; more rows than keys are "
-                        "wanted{}",
-                        plan.name, plan.keys.size(), own.size(),
-                        split.empty()
-                            ? ""
-                            : fmt::format(" (of several chips: {})", fmt::join(split, ", "))),
-            EINVAL);
+        throw rt::Error(fmt::format("fit {}: {} keys and {} rows; more rows than keys are wanted",
+                                    plan.name, plan.keys.size(), own.size()),
+                        EINVAL);
     return own;
 }
 
@@ -186,8 +173,7 @@ FitResult fit(const FitPlan& plan, const std::vector<Row>& rows, unsigned jobs) 
     result.fitted = own.size();
     std::vector<Row> all = own;
     for (const Row& row : rows)
-        if (row.task.chip == plan.chip && row.task.group.chips() == 1 &&
-            std::ranges::find(own, row.id, &Row::id) == own.end())
+        if (row.task.chip == plan.chip && std::ranges::find(own, row.id, &Row::id) == own.end())
             all.push_back(row);
     result.lines = make_table(all, changes, jobs);
     return result;

@@ -36,8 +36,8 @@ struct FitResult {
 // `name` is what messages call the text. Throws rt::Error.
 [[nodiscard]] std::vector<FitPlan> parse_fits(std::string_view json, std::string_view name);
 
-// From the start of each key, whatever the profile says of it. Rows of several chips are left out;
-// with no more rows than keys it is refused. Throws rt::Error.
+// From the start of each key, whatever the profile says of it. With no more rows than keys it is
+// refused. Throws rt::Error.
 [[nodiscard]] FitResult fit(const FitPlan& plan, const std::vector<Row>& rows, unsigned jobs);
 
 // The profile says of each key what the fit gives, within a hundredth.

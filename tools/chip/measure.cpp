@@ -51,18 +51,20 @@ std::vector<TimedModel> shapes_of(const Task& task, std::uint32_t sequences) {
     shape.weights = task.weights;
     shape.context = positions_of(task);
     shape.sequences = sequences;
+    shape.rows = task.step;
     return timed_models(shape, task.group);
 }
 
 // A server fills a pipeline: as many batches as there are stages, of what memory has room for.
 struct Batches {
     Batches(const Task& task, const local::ChipFacts& chip, const Footprint& of)
-        : in_flight(task.batch ? 1u : task.group.pipeline),
-          size(task.batch.value_or(std::max(sequences_in_memory(chip, of) / in_flight, 1u))) {
+        : in_flight(task.batch ? 1u : task.group.pipeline) {
+        const std::uint32_t room = std::max(sequences_in_memory(chip, of) / in_flight, 1u);
+        size = task.queued ? std::min(task.batch.value_or(room), room) : task.batch.value_or(room);
         check_capacity(chip, of, size * in_flight);
     }
 
-    std::uint32_t in_flight, size;
+    std::uint32_t in_flight, size = 0;
 };
 
 // Of so many tokens in the middle.
@@ -136,7 +138,7 @@ Measured measure(const Task& task) {
     std::vector<TimedModel> models = shapes_of(task, task.batch.value_or(0));
     const local::NumberWidths widths = widths_of(task.widths, models.front().info());
     const Batches batches(task, chip, footprint_of(models, task.group, positions_of(task), widths));
-    if (!task.batch)
+    if (batches.size != task.batch)
         models = shapes_of(task, batches.size);
 
     Setting setting;

@@ -25,6 +25,8 @@ struct Task {
     std::string weights = "int8";
     std::string widths;
     std::optional<std::uint32_t> batch = 1;  // none: what memory holds, of each batch in flight
+    bool queued = false;                     // of a batch, what memory has no room for waits
+    std::uint32_t step = 0;                  // rows of a step of prompts; 0: as llm-compile chooses
     std::uint32_t prompt = 0, generated = 0;
 };
 

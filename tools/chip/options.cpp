@@ -137,7 +137,9 @@ void add_run(CLI::App& app, Options& options) {
                       ->check(console::file_name());
     add_shape(app, run)->excludes(model);
     add_request(app, run);
-    app.add_option("--chunk", run.chunk, "Rows of a prefill step (as many as the model takes)")
+    app.add_option("--chunk", run.chunk,
+                   "Rows of a prefill step (as many as the model takes; a shape is planned for "
+                   "what is asked)")
         ->type_name("N")
         ->transform(console::whole_number<std::uint32_t>());
     app.add_flag("--with-data", run.with_data,

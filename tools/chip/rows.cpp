@@ -69,6 +69,11 @@ Row parse_row(const json& from) {
     } else {
         task.batch = number_or_0(from, "batch");
     }
+    task.queued = row.quantity == Quantity::kThroughput || row.quantity == Quantity::kEnergy;
+    task.step = from.value("step", 0u);
+    row.replicas = from.value("replicas", 1u);
+    if (row.replicas == 0)
+        throw rt::Error("there is a group at least", EINVAL);
     task.prompt = number_or_0(from, "in");
     task.generated = number_or_0(from, "out");
     return row;
@@ -109,9 +114,9 @@ std::optional<double> quantity_of(const Measured& measured, const Row& row) {
         case Quantity::kRequest:
             return measured.request_s(row.task.generated);
         case Quantity::kTotal:
-            return measured.total_rate();
+            return measured.total_rate() * row.replicas;
         case Quantity::kThroughput:
-            return measured.throughput(row.task.generated);
+            return measured.throughput(row.task.generated) * row.replicas;
         case Quantity::kEnergy:
             break;
     }

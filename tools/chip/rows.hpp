@@ -18,7 +18,8 @@ struct Row {
     std::string id;
     RowClass row_class = RowClass::kHoldOut;
     std::string system;
-    Task task;  // of which the chip may be unknown (empty) and lengths 0
+    Task task;                   // of which the chip may be unknown (empty) and lengths 0
+    std::uint32_t replicas = 1;  // groups beside each other, each with requests of its own
     Quantity quantity = Quantity::kDecode;
     double least = 0, most = 0;  // published, a range or twice the same
     std::string source;

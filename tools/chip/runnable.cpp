@@ -38,6 +38,7 @@ std::vector<TimedModel> timed_models(const RunOptions& options) {
     shape.kv = options.kv;
     shape.context = options.prompt + options.generated;
     shape.sequences = options.batch;
+    shape.rows = options.chunk;
     return timed_models(shape, options.group);
 }
 

@@ -173,6 +173,7 @@ json to_json(const TableLine& line) {
                 {"chip", row.task.chip.empty() ? json() : json(row.task.chip)},
                 {"tensor", row.task.group.tensor},
                 {"pipeline", row.task.group.pipeline},
+                {"replicas", row.replicas},
                 {"model", row.task.model},
                 {"weights", row.task.weights},
                 {"widths", row.task.widths},

@@ -27,6 +27,8 @@ compiler::CompileOptions options_of(const ShapeRequest& shape) {
         options.context = static_cast<std::uint32_t>(isa::ceil_div(shape.context, 4u) * 4);
     if (shape.sequences != 0)
         options.sequences = std::max(shape.sequences, compiler::kDefaultSequences);
+    if (shape.rows != 0)
+        options.rows = shape.rows;
     options.shape = true;
     return options;
 }

@@ -21,6 +21,7 @@ struct ShapeRequest {
     std::string kv = "f16";
     std::uint32_t context = 0;    // positions; 0: as llm-compile chooses
     std::uint32_t sequences = 0;  // that decode together; 0: likewise
+    std::uint32_t rows = 0;       // of a step; 0: likewise
 };
 
 class TimedModel {

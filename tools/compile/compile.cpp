@@ -292,7 +292,7 @@ CompileReport compile(Model& model, const CompileOptions& options,
         bytes.push_back(planner.plan(rank).layout.bytes);
     const std::uint64_t total = std::accumulate(bytes.begin(), bytes.end(), std::uint64_t{0});
     std::uint64_t before = 0;
-    std::optional<CompileReport> first;
+    CompileReport first;
     for (std::uint32_t rank = 0; rank < ranks; ++rank) {
         const Plan p = planner.plan(rank);
         const CompileReport report = compile_one(
@@ -301,10 +301,10 @@ CompileReport compile(Model& model, const CompileOptions& options,
                     options.progress(before + done, total);
             });
         before += p.layout.bytes;
-        if (!first)
+        if (rank == 0)
             first = report;
     }
-    return *std::move(first);
+    return first;
 }
 
 unsigned thread_count(const CompileOptions& options) {

@@ -32,6 +32,7 @@ struct CompileOptions {
     Split split;
     std::optional<Calibration> calibration;  // for the search of scales
     std::optional<std::uint32_t> sequences;  // that decode together; default: kDefaultSequences
+    std::optional<std::uint32_t> rows;       // of a step, whatever workspace that takes
     bool shape = false;                      // no weights are made: addresses alone
     unsigned threads = 0;                    // 0: as many as the machine has
     std::string tool_options;                // as typed, for the notes

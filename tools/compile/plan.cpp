@@ -50,7 +50,10 @@ Planner::Planner(Model& model, const CompileOptions& options)
     : model_(model),
       options_(options),
       sequences_(options.sequences.value_or(kDefaultSequences)),
-      rows_(std::max(kMaxRows, sequences_)) {
+      rows_(std::max(options.rows.value_or(kMaxRows), sequences_)) {
+    if (rows_ > isa::kMaxRows)
+        fail("{}: a step of {} rows is not possible, the card takes at most {}",
+             model.config.source, rows_, isa::kMaxRows);
     choose_formats(model.spec, {options.weights, options.tensors}, model.config.source);
     check_cache(model, options.kv);
     context_ = choose_context(model, options);
@@ -62,8 +65,8 @@ Planner::Planner(Model& model, const CompileOptions& options)
 
 ir::Graph Planner::graph(std::uint32_t rank, std::uint32_t rows, bool tell) const {
     // Each sequence has a row in every step, whatever workspace that takes.
-    const PassOptions passes{rows, sequences_,
-                             sequences_ > kDefaultSequences ? kNoLimit : kMaxWorkspace};
+    const bool asked = sequences_ > kDefaultSequences || options_.rows;
+    const PassOptions passes{rows, sequences_, asked ? kNoLimit : kMaxWorkspace};
     const Share share = options_.split.share(rank);
     ir::Graph g = ir::build(
         share.ranks() == 1 ? model_.spec : share_of(model_.spec, share, model_.config.source),

@@ -25,6 +25,14 @@ std::optional<std::uint64_t> experts_of(const model::Retired& micro_op) {
     return micro_op.counts.experts;
 }
 
+// It received, and that took longest. Chips that exchange do so at the same time.
+bool waited_for_others(const model::Retired& micro_op) {
+    if (micro_op.timing.bound != model::Bound::kLink)
+        return false;
+    const isa::Work work = isa::find_op(micro_op.op.opcode)->work(micro_op.op, micro_op.counts);
+    return work.received != 0 && work.sent == 0;
+}
+
 }  // namespace
 
 class ModelLog::Listener final : public model::Observer {
@@ -37,9 +45,7 @@ class ModelLog::Listener final : public model::Observer {
         sums.moved[static_cast<std::size_t>(timing.bound)] += timing.moved - timing.launch;
         sums.moved[static_cast<std::size_t>(model::Bound::kSequencer)] += timing.launch;
         sums.time += timing.moved;
-        const bool waits = micro_op.op.opcode == static_cast<std::uint8_t>(isa::Opcode::Recv) &&
-                           timing.bound == model::Bound::kLink;
-        sums.waited += waits ? timing.moved - timing.launch : 0;
+        sums.waited += waited_for_others(micro_op) ? timing.moved - timing.launch : 0;
         sums.dram_bytes += timing.dram_bytes;
         for (std::size_t part = 0; part < kParts; ++part)
             sums.energy[part] += timing.energy[part];

@@ -41,8 +41,10 @@ Apart cost_of_job(const Rates& rates, unsigned stored_registers) {
 }
 
 Apart cost_of_preemption(const Rates& rates, const Scoreboard& board) {
-    return sum(rates, {through_dram(rates, kRegisterBytes + board.dirty_bytes()),
-                       through_dram(rates, kRegisterBytes + board.held_bytes())});
+    const auto with_registers = [&](std::uint64_t activations) {
+        return through_dram(rates, kRegisterBytes + rates.activations_width.of(activations));
+    };
+    return sum(rates, {with_registers(board.dirty_bytes()), with_registers(board.held_bytes())});
 }
 
 }  // namespace skald::card::model

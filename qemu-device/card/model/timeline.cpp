@@ -27,7 +27,8 @@ std::string_view name(Part part) {
 }
 
 Timeline::Timeline(const Rates& rates)
-    : rates_(&rates), scoreboard_(rates.sram_bytes - rates.prefetch_bytes) {}
+    : rates_(&rates),
+      scoreboard_(rates.activations_width.amount_in(rates.sram_bytes - rates.prefetch_bytes)) {}
 
 void Timeline::begin_job(bool goes_on) {
     if (!goes_on) {
@@ -179,7 +180,8 @@ Timing Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, con
             launched = after_launch;
         }
     };
-    const std::uint64_t beside = demand.cache + spilled;  // at the time when it is needed
+    const std::uint64_t beside =  // at the time when it is needed
+        demand.cache + rates_->activations_width.of(spilled);
     if (beside != 0)
         not_before(dram_.reserve(start, rates_->dram.of(beside)).end + rates_->dram_latency,
                    Bound::kDram);

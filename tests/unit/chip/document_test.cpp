@@ -3,6 +3,13 @@
 // that its chip cannot.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <vector>
+
 #include "chip/processes.hpp"
 #include "chip/table.hpp"
 #include "chip/text_file.hpp"
@@ -41,6 +48,56 @@ TEST(Document, RowsOfGroupsAreRunOrSayWhyNot) {
         EXPECT_EQ(line.why.find("internal error"), std::string::npos) << line.row.id;
     }
     EXPECT_GT(run, 40u);
+}
+
+// Of the rows that fits leave out to be predicted, by what they are of.
+class Predictions {
+  public:
+    explicit Predictions(std::initializer_list<std::string_view> rows) : rows_(rows) {
+        for (const TableLine& line : whole_table()) {
+            const std::string_view id = line.row.id;
+            const bool named = std::ranges::any_of(rows_, [&](std::string_view name) {
+                return id == name ||
+                       (name.ends_with('*') && id.starts_with(name.substr(0, name.size() - 1)));
+            });
+            if (!named || line.row.row_class != RowClass::kHoldOut)
+                continue;
+            EXPECT_TRUE(line.ours) << id;
+            const double error = std::abs(line.error());
+            ++count;
+            sum_ += error;
+            if (error > worst)
+                worst = error, of = id;
+        }
+    }
+    [[nodiscard]] double mean() const { return sum_ / static_cast<double>(count); }
+
+    std::size_t count = 0;
+    double worst = 0;
+    std::string of;
+
+  private:
+    std::vector<std::string_view> rows_;
+    double sum_ = 0;
+};
+
+TEST(Document, DecodeIsPredictedWithinATenthAndAFifthAtWorst) {
+    const Predictions all{"A*", "N3", "G*"};
+    EXPECT_EQ(all.count, 12u);
+    EXPECT_LT(all.mean(), 0.10);
+    EXPECT_LT(all.worst, 0.20) << all.of;
+}
+
+TEST(Document, ALongPromptIsPredictedWithinAFifth) {
+    const Predictions all{"N3-first"};
+    EXPECT_EQ(all.count, 1u);
+    EXPECT_LT(all.worst, 0.20);
+}
+
+TEST(Document, ThroughputIsPredictedWithinAQuarter) {
+    const Predictions all{"R1-*", "R2-*", "R3-*", "N6-*", "N7-*", "M1", "M2-*"};
+    EXPECT_EQ(all.count, 36u);
+    EXPECT_LT(all.worst, 0.25) << all.of;
 }
 
 TEST(Document, MeanPowerLiesBetweenIdleAndRated) {

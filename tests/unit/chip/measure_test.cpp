@@ -103,6 +103,38 @@ TEST(Measure, BatchesComeOutOfMemory) {
     EXPECT_GT(measure(task).batch, small);
 }
 
+TEST(Measure, OfAQueueWhatMemoryHasNoRoomForWaits) {
+    Task task = small_task();
+    task.changes = {{"dram_gb", 0.02}};
+    task.batch.reset();
+    const std::uint32_t room = measure(task).batch;
+    task.queued = true;
+    task.batch = 2 * room;
+    EXPECT_EQ(measure(task).batch, room);
+    task.batch = 2;
+    EXPECT_EQ(measure(task).batch, 2u);
+    task.queued = false;
+    task.batch = 2 * room;
+    EXPECT_THROW((void)measure(task), rt::Error);
+}
+
+TEST(Measure, APromptInOneStepIsLaunchedOnce) {
+    Task task = small_task();
+    task.prompt = 1000;
+    const double usual = measure(task).first_s;  // two steps
+    task.step = 1024;
+    const Measured one = measure(task);
+    EXPECT_LT(one.first_s, usual);
+    RunOptions asked = small_run();
+    asked.prompt = 1000;
+    asked.chunk = 1024;
+    const Outcome whole = run(asked);
+    EXPECT_EQ(whole.chunk, 1024u);
+    EXPECT_DOUBLE_EQ(whole.first_token_s(), one.first_s);
+    task.step = 100;
+    EXPECT_GT(measure(task).first_s, usual);
+}
+
 TEST(Measure, NarrowerNumbersTakeLessTime) {
     Task task = small_task();
     task.chip = "sk1";
@@ -126,7 +158,7 @@ TEST(Measure, AFigureOfTheProfileThatIsChangedChangesTheTable) {
     row.task = small_task();
     row.least = row.most = 1000;
     const auto before = make_table({row}, {}, 1);
-    const auto after = make_table({row}, {{"launch_ns", 5280}}, 1);
+    const auto after = make_table({row}, {{"launch_ns", 20000}}, 1);
     ASSERT_TRUE(before[0].ours && after[0].ours);
     EXPECT_GT(*before[0].ours, 1.5 * *after[0].ours);
     EXPECT_NE(print_table(before, Format::kText), print_table(after, Format::kText));

@@ -38,6 +38,34 @@ TEST(Rows, NameModelsAndChipsThatThereAre) {
     EXPECT_GE(ids.size(), 100u);
 }
 
+// Groups beside each other have requests of their own: as many times the tokens, at the same pace.
+TEST(Rows, OfSeveralGroupsAddUpWhatTheyGiveInAll) {
+    const auto row_of = [](const std::string& quantity, const std::string& more) {
+        return parse_rows(R"([{"id": "X", "class": "hold-out", "system": "", "chip": "sk1",
+            "tensor": 2, "pipeline": 1, "model": "llama-2-7b", "weights": "int8", "widths": "",
+            "batch": 1, "in": 8, "out": 8, "published": 1, "source": "a test", "quantity": ")" +
+                              quantity + "\"" + more + "}]",
+                          "test")
+            .front();
+    };
+    Measured measured;
+    measured.batch = 3;
+    measured.first_s = 1;
+    measured.token_s = measured.stage_token_s = 0.5;
+    measured.stage_first_s = 1;
+    const std::string four = R"(, "replicas": 4)";
+    for (const char* in_all : {"total", "throughput"})
+        EXPECT_DOUBLE_EQ(*quantity_of(measured, row_of(in_all, four)),
+                         4 * *quantity_of(measured, row_of(in_all, "")));
+    for (const char* each : {"decode", "first_token", "request"})
+        EXPECT_DOUBLE_EQ(*quantity_of(measured, row_of(each, four)),
+                         *quantity_of(measured, row_of(each, "")));
+    EXPECT_THROW((void)row_of("total", R"(, "replicas": 0)"), rt::Error);
+    EXPECT_EQ(row_of("total", R"(, "step": 8192)").task.step, 8192u);
+    EXPECT_TRUE(row_of("throughput", "").task.queued);
+    EXPECT_FALSE(row_of("total", "").task.queued);
+}
+
 TEST(Rows, DeclareWidthsThatThereAre) {
     container::ModelInfo model{};
     model.weight_format = static_cast<std::uint32_t>(isa::WeightFormat::I8B32);

@@ -87,8 +87,22 @@ TEST(Split, WhatDoesNotDivideIsRefusedByName) {
     config["hidden_size"] = 98;
     expect_refused(config, {4, 1}, "a hidden size of 98 does not divide among 4 cards");
     expect_refused(llama(4, 2), {1, 4}, "3 layers do not divide among 4 stages");
+    config = test::family_config("qwen3-moe");
+    config["moe_intermediate_size"] = 26;
+    expect_refused(config, {4, 1},
+                   "experts.gate_up_proj.weight: 26 rows do not divide among 4 cards");
     // Its norms of q and k are over all heads.
     expect_refused(test::family_config("olmo2"), {2, 1}, "is over the heads of all cards together");
+}
+
+TEST(Planner, AStepHasAsManyRowsAsAreAskedForAndTheCardTakes) {
+    Model model = test::random_model(llama(6, 2));
+    CompileOptions options;
+    options.rows = 8192;
+    EXPECT_EQ(plan(model, options).graph.max_rows, 8192u);
+    options.rows = 65537;
+    test::expect_error([&] { (void)plan(model, options); },
+                       {"a step of 65537 rows is not possible, the card takes at most 65536"});
 }
 
 std::size_t count_of(const Plan& plan, std::string_view name) {

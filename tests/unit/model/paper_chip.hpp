@@ -37,11 +37,12 @@ issue_window = 32      # assumed: a test
 // Micro-ops on a timeline, one after the other, with rows in R1.
 class Paper {
   public:
-    explicit Paper(std::initializer_list<std::pair<Key, double>> changes = {}) {
+    explicit Paper(std::initializer_list<std::pair<Key, double>> changes = {},
+                   const model::Widths& widths = {}) {
         model::ChipProfile profile = paper_profile();
         for (const auto& [key, value] : changes)
             profile.set(key, value, model::Provenance::kAssumed, "a test");
-        chip_ = std::make_unique<model::Chip>(std::move(profile));
+        chip_ = std::make_unique<model::Chip>(std::move(profile), widths);
         timeline_ = std::make_unique<model::Timeline>(chip_->rates);
         timeline_->tell_parts(true);
     }

@@ -150,6 +150,20 @@ TEST(Timeline, WhatDoesNotFitOnTheChipGoesToCardMemory) {
     EXPECT_EQ(t.dram_bytes, 3 * 800u);
 }
 
+TEST(Timeline, OfNarrowerActivationsMoreFitAndWhatDoesNotIsLess) {
+    // As above, of half the bytes each: x and y fit into half of what took all of both.
+    model::Widths widths;
+    widths.activations = 0.5;
+    Paper paper({{Key::kSramMb, 0.0004}, {Key::kPrefetchMb, 0}}, widths);
+    auto t = paper.run(Paper::add(kX, kX, kY, 100));  // x comes in, y has room beside it
+    EXPECT_EQ(t.dram_bytes, 200u);
+    EXPECT_EQ(t.end - t.begin, ns(200));
+    t = paper.run(Paper::add(kY, kY, kZ, 100));  // x, which card memory has, makes room
+    EXPECT_EQ(t.dram_bytes, 0u);
+    t = paper.run(Paper::add(kHuge, kHuge, 2 * kHuge, 300));
+    EXPECT_EQ(t.dram_bytes, 3 * 600u);
+}
+
 TEST(Timeline, SramBoundTakesWhatItsPortTakes) {
     Paper paper({{Key::kDramGbs, kHuge}, {Key::kSramGbs, 0.5}});
     const auto t = paper.run(Paper::add(kX, kY, kZ, 100));

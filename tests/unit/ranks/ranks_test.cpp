@@ -5,6 +5,7 @@
 
 #include <fstream>
 #include <functional>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "compile.hpp"
@@ -15,6 +16,7 @@
 #include "local/local_card.hpp"
 #include "rank_rig.hpp"
 #include "temporary_folder.hpp"
+#include "test_models.hpp"
 
 namespace skald::test {
 namespace {
@@ -128,10 +130,25 @@ TEST_F(Ranks, OfTheDefaultModelSayWhatOneSays) {
     expect_as_one(default_model(), {{2, 1}, {1, 2}, {2, 2}, {2, 4}, {1, 5}});
 }
 
+TEST_F(Ranks, OfAModelOfExpertsMayBeEightOfOneStage) {
+    std::ifstream in(kSource / "tests/unit/compiler/data/families/qwen3-moe.json");
+    nlohmann::json config = nlohmann::json::parse(in);
+    config["num_attention_heads"] = 8;
+    config["num_key_value_heads"] = 4;
+    std::ofstream(folder_ / "config.json") << config;
+    expect_as_one(random(folder_ / "config.json"), {{8, 1}});
+}
+
+std::string name_of_family(const ::testing::TestParamInfo<const char*>& test) {
+    std::string name = test.param;
+    std::erase(name, '-');
+    return name;
+}
+
 class Families : public Ranks, public ::testing::WithParamInterface<const char*> {};
 
 TEST_P(Families, SayWhatOneCardSays) {
-    expect_as_one(family(GetParam()), {{2, 1}, {4, 1}, {2, 2}, {1, 3}});
+    expect_as_one(family(GetParam()), {{2, 1}, {4, 1}, {2, 2}, {1, 3}, {4, 2}});
 }
 
 // Biases and frequencies by length; experts; norms behind and before, and windows; sinks; shared
@@ -139,11 +156,19 @@ TEST_P(Families, SayWhatOneCardSays) {
 INSTANTIATE_TEST_SUITE_P(OfModels, Families,
                          ::testing::Values("llama3", "qwen3-moe", "gemma3", "gpt-oss", "qwen2-moe",
                                            "lfm2", "cohere", "deepseek-v3"),
-                         [](const auto& test) {
-                             std::string name = test.param;
-                             std::erase(name, '-');
-                             return name;
-                         });
+                         name_of_family);
+
+// The same of checkpoints as their makers' library writes them.
+class Checkpoints : public Ranks, public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(Checkpoints, SayWhatOneCardSays) {
+    SKALD_NEED_MODEL(folder, std::filesystem::path("families") / GetParam());
+    expect_as_one(compiler::load_model(folder), {{2, 1}, {4, 1}, {1, 2}, {4, 2}});
+}
+
+INSTANTIATE_TEST_SUITE_P(OfModels, Checkpoints,
+                         ::testing::Values("llama3", "qwen3-moe", "gemma3", "mixtral", "gpt-oss"),
+                         name_of_family);
 
 // Stages wait for each other on the modelled chip as well, and chips of one stage do the same.
 TEST_F(Ranks, TakeTheSameTimeWithDataAndWithout) {
