@@ -4,6 +4,7 @@
 // Others are elements of the tensor that a node made, in its order.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -72,6 +73,7 @@ struct Activated {              // function(gate) * up, or function(gate)
     std::uint8_t function = 0;  // isa::Activation
     BaseId gate = 0;
     std::optional<BaseId> up;
+    std::array<float, 2> parameters{};  // of the function
 };
 
 struct Gated {  // of * sigmoid(gate), the gate being of one column
@@ -103,10 +105,16 @@ struct Mixture {  // experts
     BaseId router = 0, gate = 0, up = 0;
     std::uint32_t count = 0, chosen = 0;
     std::uint8_t score = 0, function = 0;
+    std::array<float, 2> parameters{};  // of the function
     bool renormalise = false;
     double scale = 1;
+    // What is added to scores where experts are chosen, and the groups that are chosen first.
+    std::vector<double> choice_bias;  // empty: nothing
+    std::uint32_t groups = 0, groups_kept = 0;
+    bool group_sum2 = false, mask_out = false;
     BaseId of = 0;
-    std::vector<Expr> gates, ups, downs;
+    std::vector<Expr> gates, ups, downs;  // no gates: functions of ups
+    std::vector<std::vector<double>> gate_biases, up_biases, down_biases;  // of each, or none
 };
 
 // ---- of tensors ----

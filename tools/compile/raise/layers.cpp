@@ -409,6 +409,7 @@ class Describer {
         const Activated& mid = *r_.as<Activated>(down.of);
         FeedForward f;
         f.function.activation = static_cast<isa::Activation>(mid.function);
+        f.function.parameters = mid.parameters;
         if (mid.up) {
             if (input_of(*mid.up) != p.reads)
                 refuse(*mid.up, "both sides of a gate do not read the same");
@@ -429,11 +430,32 @@ class Describer {
         e.score = static_cast<isa::Score>(m.score);
         e.renormalise = m.renormalise;
         e.scale = narrow(m.scale * factor);
+        // What keeps a sum of sigmoids from being nothing.
+        if (m.renormalise && e.score == isa::Score::Sigmoid)
+            e.eps = 1e-20f;
+        e.groups = m.groups;
+        e.groups_kept = m.groups_kept;
+        e.group_sum2 = m.group_sum2;
+        e.mask_out = m.mask_out;
+        if (!m.choice_bias.empty())
+            e.choice_bias = column(m.choice_bias);
         e.router = linear(m.router, 1, Matrix::Use::kFloats);
         e.expert.function.activation = static_cast<isa::Activation>(m.function);
+        e.expert.function.parameters = m.parameters;
         e.expert.gate.weight.of = m.gates;
         e.expert.up.weight.of = m.ups;
         e.expert.down.weight.of = m.downs;
+        const auto columns = [](const std::vector<std::vector<double>>& all) {
+            std::vector<Expr> out;
+            for (const auto& bias : all)
+                if (!bias.empty())
+                    out.push_back(column(bias));
+            return out;
+        };
+        if (!m.gates.empty())
+            e.expert.gate.bias = columns(m.gate_biases);
+        e.expert.up.bias = columns(m.up_biases);
+        e.expert.down.bias = columns(m.down_biases);
         say(fmt::format("{}{} of {} experts", name, m.chosen, m.count), p.out);
         return e;
     }

@@ -207,16 +207,54 @@ std::optional<Value> Recogniser::with_bias_of_a_product(const Value& x, BaseId o
     return symbolic(x.shape, renamed(x.symbols(), sum(leaves)));
 }
 
+// Products of several experts in one tensor.
+std::optional<Value> Recogniser::with_biases_of_several(const Value& x, const Value& addend) {
+    const Symbols& s = x.symbols();
+    const graphs::Floats all = addend.numbers();
+    std::map<BaseId, std::vector<std::optional<double>>> biases;
+    for (std::size_t i = 0; i < s.size(); ++i) {
+        const auto t = s.terms(i);
+        if (t.size() != 1 || t[0].factor != 1 || s.constant(i) != 0 ||
+            as<Product>(t[0].base) == nullptr)
+            return {};
+        const std::uint32_t width = bases_[t[0].base].width;
+        auto& own = biases[t[0].base];
+        own.resize(width);
+        auto& bias = own[t[0].index % width];
+        const double number = all->size() == 1 ? all->front() : (*all)[i];
+        if (bias.value_or(number) != number || (bases_[t[0].base].rows < 2 && !addend.fixed))
+            return {};
+        bias = number;
+    }
+    std::map<BaseId, BaseId> biased;
+    for (const auto& [id, bias] : biases) {
+        const Base b = bases_[id];
+        Product product = std::get<Product>(b.what);
+        product.bias.resize(b.width);
+        for (std::size_t c = 0; c < bias.size(); ++c)
+            product.bias[c] += bias[c].value_or(0);
+        const std::string key = fmt::format("biased {} {}", id, list(product.bias));
+        biased[id] = add(std::move(product), b.rows, b.width, key);
+    }
+    auto out = std::make_shared<Symbols>();
+    out->reserve(s.size());
+    for (std::size_t i = 0; i < s.size(); ++i)
+        out->atom(biased.at(s.terms(i)[0].base), s.terms(i)[0].index);
+    return symbolic(x.shape, std::move(out));
+}
+
 std::optional<Value> Recogniser::with_bias(const Value& x, const Value& addend) {
     const auto first = first_base(x.symbols());
-    if (!first || bases_[*first].rows < 2 ||
+    // A number for each row and one for each column are not told apart where there is one row,
+    // unless it is the file's.
+    if (!first || (bases_[*first].rows < 2 && !addend.fixed) ||
         (as<Normed>(*first) == nullptr && as<Product>(*first) == nullptr &&
          as<Sum>(*first) == nullptr))
         return {};
     const Base b = bases_[*first];
     auto bias = by_column(x.symbols(), addend, *first, b.width, 0);
     if (!bias)
-        return {};
+        return with_biases_of_several(x, addend);
     if (as<Sum>(*first) != nullptr)
         return with_bias_of_a_product(x, *first, *std::move(bias));
     What what = b.what;
