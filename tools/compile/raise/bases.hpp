@@ -95,6 +95,9 @@ struct Heads {  // attention, already with what it is made of
     std::uint32_t heads = 0, kv_heads = 0, k_dim = 0, v_dim = 0;
     double scale = 1, soft_cap = 0;
     BaseId q = 0, k = 0, v = 0;
+    // Of latent attention: the columns of keys that are turned, one for all heads; k has the
+    // others.
+    std::optional<BaseId> shared;
     std::vector<double> frequencies;  // of rotary pairs; empty: none
     double amplitude = 1;
     std::vector<double> sinks;  // of heads; empty: none

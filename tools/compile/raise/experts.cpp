@@ -395,22 +395,36 @@ class ExpertsPattern {
                 }
                 return true;
             }
-        group_sum2_ = true;
         const Formula f = r_.formula(of, i);
-        if (f.variables().size() != 2 && each != 1)
+        const std::size_t n = f.variables().size();
+        if (n != 1 && n != 2)
             return no("groups are chosen neither by their largest score nor by two");
-        std::vector<double> at(2, 0.25);
-        double added = 0;
-        for (std::size_t v = 0; v < f.variables().size(); ++v) {
+        group_sum2_ = n == 2;
+        // Those that were the largest of the group.
+        const std::size_t row = t * groups_ + group;
+        const auto are_largest = [&](const Recogniser::Choice& c) {
+            if (c.width != each || c.k != n || c.of->size() != v_.rows() * count_)
+                return false;
+            for (std::size_t v = 0; v < n; ++v)
+                if (f.variables()[v].index !=
+                    first + static_cast<std::size_t>(c.places[row * n + v]))
+                    return false;
+            for (std::uint32_t e = 0; e < each; ++e)
+                if (!moved_chooser(*c.of, first + e, first + e))
+                    return false;
+            return true;
+        };
+        if (std::ranges::none_of(r_.choices_, are_largest))
+            return no("groups are not chosen by their largest scores");
+        std::array<double, 2> at{0.25, 0.25};
+        double expected = 0;
+        for (std::size_t v = 0; v < n; ++v) {
             const Atom& a = f.variables()[v];
-            if (a.index < first || a.index >= first + each)
-                return no("groups are chosen by scores of others");
-            if (!choice_bias_.empty())
-                added += choice_bias_[a.index % count_];
+            expected += 0.25 + (choice_bias_.empty() ? 0 : choice_bias_[a.index % count_]);
             if (sigmoid_)
                 at[v] = std::log(0.25 / 0.75);
         }
-        if (std::abs(f(std::span(at).first(f.variables().size())) - 0.5 - added) > 1e-9)
+        if (std::abs(f(std::span(at).first(n)) - expected) > 1e-9)
             return no("groups are not chosen by the sum of two scores");
         return true;
     }

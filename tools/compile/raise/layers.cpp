@@ -237,7 +237,7 @@ class Describer {
             refuse(p.out, "what is added to the stream is no product with a matrix");
         if (const auto* h = r_.as<Heads>(product->of)) {
             p.is_attention = true;
-            p.reads = input_of(h->q);
+            p.reads = read_through_few(h->q);
         } else if (const auto* a = r_.as<Activated>(product->of)) {
             p.reads = input_of(a->gate);
         } else {
@@ -260,6 +260,18 @@ class Describer {
         if (p->factor != 1)
             refuse(id, "what it reads is scaled");
         return p->of;
+    }
+
+    // The norm of few columns that a product reads, if it does.
+    const Normed* few_read_by(BaseId product) const {
+        const auto* n = r_.as<Normed>(input_of(product));
+        return n != nullptr && r_.as<Product>(n->of) != nullptr ? n : nullptr;
+    }
+
+    // What a product reads, perhaps through another with few columns and their norm.
+    BaseId read_through_few(BaseId id) const {
+        const Normed* few = few_read_by(id);
+        return few == nullptr ? input_of(id) : input_of(few->of);
     }
 
     std::size_t layer(std::size_t i) {
@@ -351,11 +363,21 @@ class Describer {
         if (!h.sinks.empty())
             a.sinks = column(h.sinks);
         for (const BaseId id : {h.q, h.k, h.v})
-            if (input_of(id) != p.reads)
+            if (read_through_few(id) != p.reads)
                 refuse(id, "queries, keys and values do not read the same");
+        if (const Normed* few = few_read_by(h.q)) {
+            a.q_low = linear(few->of, 1);
+            a.q_low_norm = norm(input_of(h.q));
+        }
+        if (h.shared)
+            latent(a, h, p);
+        else if (few_read_by(h.k) != nullptr || few_read_by(h.v) != nullptr)
+            refuse(h.k, "keys or values of few columns have no part that all heads share");
         std::tie(a.q, a.q_norm) = projected(unclipped(h.q, a.clip));
-        std::tie(a.k, a.k_norm) = projected(unclipped(h.k, a.clip));
-        a.v = linear(unclipped(h.v, a.clip), 1);
+        if (!h.shared) {
+            std::tie(a.k, a.k_norm) = projected(unclipped(h.k, a.clip));
+            a.v = linear(unclipped(h.v, a.clip), 1);
+        }
         const bool all = r_.as<Clipped>(h.q) != nullptr && r_.as<Clipped>(h.k) != nullptr &&
                          r_.as<Clipped>(h.v) != nullptr;
         if (a.clip != 0 && !all)
@@ -371,6 +393,31 @@ class Describer {
                         seen.window != 0 ? fmt::format(" window {}", seen.window) : ""),
             o.of);
         return a;
+    }
+
+    // Keys and values made of one row of few columns, and what is turned beside them.
+    void latent(Attention& a, const Heads& h, const Part& p) {
+        const Normed* few = few_read_by(h.k);
+        if (few == nullptr || few_read_by(h.v) != few)
+            refuse(h.k, "keys and values are not made of the norm of the same few columns");
+        if (input_of(*h.shared) != p.reads)
+            refuse(*h.shared, "the keys that heads share do not read what the others do");
+        const auto turned = static_cast<std::uint32_t>(2 * h.frequencies.size());
+        const std::uint32_t plain = h.k_dim - turned;
+        const Linear own = linear(h.k, 1);
+        if (!own.bias.empty() || h.kv_heads != h.heads || plain == 0)
+            refuse(h.k, "keys of a latent row have biases, or are shared by heads");
+        a.latent = linear(few->of, 1);
+        a.latent_norm = norm(input_of(h.k));
+        a.shared_rotary = linear(*h.shared, 1);
+        const Expr& matrix = own.weight.of.front();
+        std::vector<Expr> parts;
+        for (std::uint64_t i = 0; i < h.heads; ++i) {
+            parts.push_back(expr::filled(turned, matrix->columns(), 0));
+            parts.push_back(expr::rows(matrix, i * plain, plain));
+        }
+        a.k.weight.of = {expr::stack(std::move(parts))};
+        a.v = linear(h.v, 1);
     }
 
     // What is clipped; all that are have one limit.

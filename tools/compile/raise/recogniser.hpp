@@ -115,6 +115,10 @@ class Recogniser : public graphs::Algebra {
     std::optional<Value> with_biases_of_several(const Value& x, const Value& addend);
     std::optional<Value> with_bias_of_a_product(const Value& x, BaseId of,
                                                 std::vector<double> bias);
+    std::optional<std::uint32_t> first_of_group(const Reduced& mean, std::uint32_t at,
+                                                const Atom& of, bool squared);
+    std::optional<Value> as_norm_of_some_columns(const Value& y, const Formula& like, std::size_t x,
+                                                 std::size_t m);
     bool covers_group(const Reduced& mean, std::uint32_t at, const Atom& of, bool squared);
 
     // rows.cpp

@@ -101,9 +101,6 @@ std::string program_of(Model& model) {
 // Those of which not every part is recognised, and why.
 const std::map<std::string, const char*> kNotRecognised = {
     {"bitnet", "no function of the card"},
-    {"deepseek-v2", "heads share keys in an order that is not theirs"},
-    {"deepseek-v2-groups", "heads share keys in an order that is not theirs"},
-    {"deepseek-v3", "heads share keys in an order that is not theirs"},
     {"lfm2", "not all the same function"},
     {"lfm2-old", "not all the same function"},
     {"mixtral-one", "no function of the card"},
