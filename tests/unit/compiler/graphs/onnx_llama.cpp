@@ -227,9 +227,23 @@ class Writer {
             g_.node("Cast", {g_.node("Sub", {total_, g_.integer(1)})}, {{"to", Int{6}}});
         const Name lengths = g_.unsqueeze(seqlens, 0);
         const Name total = g_.node("Cast", {total_}, {{"to", Int{6}}});
-        const Name y = g_.node("com.microsoft.GroupQueryAttention",
-                               {q, k, v, o_.cache ? past(l, "key") : "",
-                                o_.cache ? past(l, "value") : "", lengths, total, cos_, sin_},
+        std::vector<Name> in{q,
+                             k,
+                             v,
+                             o_.cache ? past(l, "key") : "",
+                             o_.cache ? past(l, "value") : "",
+                             lengths,
+                             total,
+                             cos_,
+                             sin_};
+        if (o_.sinks) {
+            std::vector<float> sinks;
+            for (std::uint32_t h = 0; h < z_.heads; ++h)
+                sinks.push_back(0.5f * static_cast<float>(h) - 0.25f);
+            in.resize(11);
+            in.push_back(g_.floats({z_.heads}, sinks));
+        }
+        const Name y = g_.node("com.microsoft.GroupQueryAttention", in,
                                {{"num_heads", Int{z_.heads}},
                                 {"kv_num_heads", Int{z_.kv_heads}},
                                 {"do_rotary", Int{1}},

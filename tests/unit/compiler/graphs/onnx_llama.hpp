@@ -21,6 +21,7 @@ struct OnnxOptions {
         kOnnx23,      // Attention, RotaryEmbedding and RMSNormalization of opset 23
     } operators = Operators::kPlain;
     bool cache = false;            // past_key_values, attention_mask, position_ids
+    bool sinks = false;            // of GroupQueryAttention
     bool integer_weights = false;  // MatMulNBits, 4 bits in blocks of 32
     std::int64_t tokens = -1;      // of the input; -1: any
     // Others than the model's, for tests of what they become: of a layer the feed-forward, of a
