@@ -262,6 +262,43 @@ Values dequantise(const Call& c) {
     return {y};
 }
 
+// PyTorch's: a scale, and perhaps a zero, for each block of so many rows and columns.
+Values dequantise_affine(const Call& c) {
+    const Value &x = c.in(0), &scale = c.in(1);
+    const Shape block = c.ints("block_size");
+    if (!x.known() || !scale.known())
+        fail("only constants may be integers with scales");
+    if (x.element == Element::kFloat || x.rank() != 2 || block.size() != 2)
+        fail("blocks of {} in {}, which is no matrix of integers", to_string(block),
+             to_string(x.shape));
+    Blocks b;
+    b.rows = x.shape[0];
+    b.columns = x.shape[1];
+    b.block = block[1];
+    if (block[0] < 1 || b.block < 1 || (block[0] != 1 && block[0] != b.rows) || x.size() == 0 ||
+        b.columns % b.block != 0)
+        fail("blocks of {} in {} are not supported", to_string(block), to_string(x.shape));
+    const std::int64_t scales = b.rows / block[0] * b.per_row();
+    if (scale.size() != scales || (c.has(2) && c.in(2).size() != scales))
+        fail("scales of {} are for blocks of {} in {}", to_string(scale.shape), to_string(block),
+             to_string(x.shape));
+    const auto [least, most] = extremes(x, optional(c, 2));
+    if (least < -128 || most > (least < 0 ? 127 : 255))
+        fail("integers from {} to {} are not of 8 bits", least, most);
+    b.in_order();
+    if (block[0] != 1)
+        b.scale_row_step = 0;
+    b.is_signed = least < 0;
+    b.bits = (b.is_signed ? least >= -8 && most <= 7 : most <= 15) ? 4 : 8;
+    b.packed = false;
+    b.integers = x;
+    b.scales = scale;
+    if (c.has(2))
+        b.zeros = c.in(2);
+    b.name = c.node().path;
+    return {Value::weights(x.shape, {weights_of(b)})};
+}
+
 }  // namespace
 
 void add_quantised(std::vector<Operator>& t) {
@@ -277,6 +314,7 @@ void add_quantised(std::vector<Operator>& t) {
                  {"gather_axis", "quantize_axis", "block_size", "bits"}});
     t.push_back({"DequantizeLinear", 2, 3, dequantise, {"axis", "block_size", "output_dtype"}});
     t.push_back({"com.microsoft.DequantizeLinear", 2, 3, dequantise, {"axis", "block_size"}});
+    t.push_back({"skald.DequantizeAffine", 2, 3, dequantise_affine, {"block_size"}});
 }
 
 }  // namespace skald::compiler::graphs

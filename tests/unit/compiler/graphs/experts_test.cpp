@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <limits>
 #include <random>
 
 #include "expect_error.hpp"
@@ -245,6 +247,154 @@ TEST(OnnxExperts, WhatIsNotComputedIsNamed) {
     refuse({.name = "", .alpha = 1.1f, .beta = 0}, [](onnx::NodeProto&) {},
            {"no function of the card"});
 }
+
+// ---- as torch.onnx writes those of transformers ----
+
+constexpr Int kMany = 8, kChosen = 2, kInner = 32;
+
+class Written {
+  public:
+    Written(test::GraphWriter& g, std::uint32_t layer) : g_(g), numbers_(200 + layer) {}
+
+    std::string floats(const Ints& shape, float scale) {
+        Int n = 1;
+        for (const Int d : shape)
+            n *= d;
+        return g_.floats(shape, numbers_.floats(n, scale));
+    }
+    std::string reshaped(const std::string& x, const Ints& shape) {
+        return g_.node("Reshape", {x, g_.ints(shape)});
+    }
+    // The weights of those chosen at their places, and nothing elsewhere: [tokens, experts].
+    std::string scattered(const std::string& scores, const std::string& places,
+                          const std::string& weights) {
+        const std::string shape = g_.node("Shape", {scores});
+        const std::string zeros = g_.node("ConstantOfShape", {shape});
+        return g_.node("ScatterElements", {zeros, places, weights}, {{"axis", Int{1}}});
+    }
+    std::string top(const std::string& x, Int k) {
+        return g_.node("TopK", {x, g_.ints({k})}, {{"axis", Int{-1}}}, 2);
+    }
+    static std::string places(const std::string& top) { return test::GraphWriter::output(top, 1); }
+
+  private:
+    test::GraphWriter& g_;
+    Numbers numbers_;
+};
+
+// Every expert computes every token; weights are nothing for most of them.
+std::string gpt_oss(test::GraphWriter& g, std::uint32_t layer, const std::string& x) {
+    Written w(g, layer);
+    const Int hidden = kShape.hidden;
+    const std::string rows = w.reshaped(x, {-1, hidden});
+    const std::string scores =
+        g.node("Gemm", {rows, w.floats({kMany, hidden}, 0.5f), w.floats({kMany}, 0.25f)},
+               {{"transB", Int{1}}});
+    const std::string top = w.top(scores, kChosen);
+    const std::string weights = g.node("Softmax", {top}, {{"axis", Int{1}}});
+    const std::string router = w.scattered(scores, Written::places(top), weights);
+    std::string all = w.reshaped(g.node("Tile", {rows, g.ints({kMany, 1})}), {kMany, -1, hidden});
+    all = g.node("MatMul", {all, w.floats({kMany, hidden, 2 * kInner}, 0.25f)});
+    all = g.node("Add", {all, w.floats({kMany, 1, 2 * kInner}, 0.25f)});
+    const auto every_second = [&](Int first) {
+        return g.node("Slice",
+                      {all, g.ints({first}), g.ints({INT64_MAX}), g.ints({2}), g.ints({2})});
+    };
+    const std::string gate = g.node("Clip", {every_second(0), "", g.number(7)});
+    const std::string up = g.node("Clip", {every_second(1), g.number(-7), g.number(7)});
+    const std::string share = g.node("Sigmoid", {g.node("Mul", {gate, g.number(1.702f)})});
+    const std::string mid =
+        g.node("Mul", {g.node("Add", {up, g.number(1)}), g.node("Mul", {gate, share})});
+    std::string out = g.node("MatMul", {mid, w.floats({kMany, kInner, hidden}, 0.25f)});
+    out = g.node("Add", {out, w.floats({kMany, 1, hidden}, 0.25f)});
+    const std::string turned = g.node("Transpose", {router}, {{"perm", Ints{1, 0}}});
+    out = g.node("Mul", {out, g.unsqueeze(turned, 2)});
+    out = g.node("ReduceSum", {out, g.ints({0})}, {{"keepdims", Int{0}}});
+    return w.reshaped(out, {1, -1, hidden});
+}
+
+// Sigmoids, a bias where experts are chosen, and of `groups` the best half.
+std::string deepseek(test::GraphWriter& g, std::uint32_t layer, const std::string& x, Int groups,
+                     float masked) {
+    Written w(g, layer);
+    const Int hidden = kShape.hidden;
+    const std::string rows = w.reshaped(x, {-1, hidden});
+    const std::string scores =
+        g.node("Sigmoid", {g.node("MatMul", {rows, w.floats({hidden, kMany}, 0.5f)})});
+    std::string choice = g.node("Add", {scores, w.floats({kMany}, 0.125f)});
+    const std::string members = w.reshaped(choice, {-1, groups, kMany / groups});
+    const std::string of_groups =
+        g.node("ReduceSum", {w.top(members, 2), g.ints({-1})}, {{"keepdims", Int{0}}});
+    const std::string best = w.top(of_groups, (groups + 1) / 2);
+    const std::string ones = g.node(
+        "Cast", {g.node("Cast", {Written::places(best)}, {{"to", Int{9}}})}, {{"to", Int{1}}});
+    const std::string kept =
+        w.scattered(of_groups, Written::places(best),
+                    g.node("Add", {g.node("Mul", {ones, g.number(0)}), g.number(1)}));
+    std::string mask = g.node("Expand", {g.unsqueeze(kept, 2), g.ints({1, 1, kMany / groups})});
+    mask = g.node("Cast", {w.reshaped(mask, {-1, kMany})}, {{"to", Int{9}}});
+    choice = g.node("Where", {mask, choice, g.number(masked)});
+    const std::string places = Written::places(w.top(choice, kChosen));
+    std::string weights = g.node("GatherElements", {scores, places}, {{"axis", Int{1}}});
+    const std::string sum = g.node(
+        "Add",
+        {g.node("ReduceSum", {weights, g.ints({-1})}, {{"keepdims", Int{1}}}), g.number(1e-20f)});
+    weights = g.node("Mul", {g.node("Div", {weights, sum}), g.number(2.5f)});
+    const std::string router = w.scattered(scores, places, weights);
+    std::string y;
+    for (Int e = 0; e < kMany; ++e) {
+        const std::string gate = g.node("MatMul", {rows, w.floats({hidden, kInner}, 0.25f)});
+        const std::string up = g.node("MatMul", {rows, w.floats({hidden, kInner}, 0.25f)});
+        const std::string mid =
+            g.node("Mul", {g.node("Mul", {gate, g.node("Sigmoid", {gate})}), up});
+        const std::string out = g.node("MatMul", {mid, w.floats({kInner, hidden}, 0.25f)});
+        const std::string own = g.node("Gather", {router, g.ints({e})}, {{"axis", Int{1}}});
+        const std::string part = g.node("Mul", {out, own});
+        y = e == 0 ? part : g.node("Add", {y, part});
+    }
+    return w.reshaped(y, {1, -1, hidden});
+}
+
+struct Router {
+    std::string name;
+    std::function<std::string(test::GraphWriter&, std::uint32_t, const std::string&)> write;
+    std::uint32_t groups = 0;
+};
+
+void PrintTo(const Router& r, std::ostream* out) {
+    *out << r.name;
+}
+
+class Routers : public testing::TestWithParam<Router> {};
+
+TEST_P(Routers, AreTheCards) {
+    const test::TemporaryFolder folder;
+    test::OnnxOptions options;
+    options.feed_forward = GetParam().write;
+    test::onnx_llama(kShape, test::random_weights(kShape), options).write(folder / "model.onnx");
+    const graphs::TensorGraph g = graphs::import_graph(folder / "model.onnx");
+    const DecoderSpec spec = raising::raise(g).spec;
+    EXPECT_EQ(std::get<compiler::Experts>(spec.layers.at(0).ffn).groups, GetParam().groups);
+    const auto ids = test::some_ids(kShape.vocabulary);
+    const auto logits = test::raised_logits(spec, ids);
+    test::expect_near(logits, test::evaluated_logits(g, ids));
+    if (test::onnx_runtime())
+        test::expect_near(logits, test::judged(folder / "model.onnx", ids));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Transformers, Routers,
+    testing::Values(
+        Router{"GptOss", gpt_oss},
+        Router{"DeepseekV3", [](auto& g, auto l, const auto& x) { return deepseek(g, l, x, 4, 0); },
+               4},
+        Router{"DeepseekV3Masked",
+               [](auto& g, auto l, const auto& x) {
+                   return deepseek(g, l, x, 4, -std::numeric_limits<float>::infinity());
+               },
+               4},
+        Router{"Glm4Moe", [](auto& g, auto l, const auto& x) { return deepseek(g, l, x, 1, 0); }}),
+    [](const auto& of) { return of.param.name; });
 
 }  // namespace
 }  // namespace skald::compiler
