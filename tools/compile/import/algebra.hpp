@@ -11,7 +11,7 @@
 
 namespace skald::compiler::graphs {
 
-enum class Reduction : std::uint8_t { kSum, kMean };
+enum class Reduction : std::uint8_t { kSum, kMean, kMax };
 
 class Algebra {
   public:

@@ -68,6 +68,7 @@ Value elementwise(Algebra* algebra, Scalar op, std::span<const Value> arguments)
         all.push_back(one ? Value::floats({}, {v.scalar()}) : stretched(v, shape));
         all.back().origin = v.origin;
         all.back().causal = v.causal;
+        all.back().fixed = v.fixed;
     }
     if (symbolic) {
         if (algebra == nullptr)

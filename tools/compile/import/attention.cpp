@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include "error.hpp"
 #include "import/arithmetic.hpp"
@@ -57,6 +58,8 @@ class Builder {
         bool causal = false;
         std::int64_t window = 0, past = 0;
         const Value* mask = nullptr;
+        // One more score for each head, whose share nobody takes.
+        std::optional<std::vector<double>> sinks{};
     };
 
     // [1, heads, tokens, dim] for keys and values of fewer heads.
@@ -76,7 +79,7 @@ class Builder {
             s = apply(Scalar::kAdd, s, *how.mask);
         if (how.causal)
             s = apply(Scalar::kAdd, s, causal(q.shape[2], k.shape[2], how));
-        return multiplied(algebra_, softmaxed(algebra_, s), repeated(v, q.shape[1]));
+        return multiplied(algebra_, shares(s, how), repeated(v, q.shape[1]));
     }
 
     // Behind what a cache has; it may be null.
@@ -139,6 +142,20 @@ class Builder {
     }
 
   private:
+    Value shares(const Value& scores, const How& how) const {
+        if (!how.sinks || scores.is_unknown())
+            return softmaxed(algebra_, scores);
+        const std::int64_t heads = scores.shape[1], n = scores.shape[2], m = scores.shape[3];
+        if (static_cast<std::int64_t>(how.sinks->size()) != heads)
+            fail("{} sinks are for {} heads", how.sinks->size(), heads);
+        std::vector<double> column;
+        for (const double sink : *how.sinks)
+            column.insert(column.end(), static_cast<std::size_t>(n), sink);
+        const Value sinks = Value::floats({1, heads, n, 1}, std::move(column));
+        const std::array<const Value*, 2> both{&scores, &sinks};
+        return sliced(softmaxed(algebra_, concatenated(both, 3)), 3, 0, 1, m);
+    }
+
     static Value repeated(const Value& x, std::int64_t heads) {
         const std::int64_t own = x.shape[1];
         if (own == heads)
@@ -197,8 +214,13 @@ Values group_query_attention(const Call& c) {
     const std::int64_t heads = c.integer("num_heads"), kv_heads = c.integer("kv_num_heads");
     if (heads <= 0 || kv_heads <= 0 || c.in(0).rank() != 3)
         fail("{} heads that share {}", heads, kv_heads);
-    if (c.integer("smooth_softmax", 0) > 0 || c.has(10) || c.has(11))
-        fail("a smooth softmax, a bias of scores or sinks are not supported");
+    if (c.has(10))
+        fail("a bias of scores is not supported");
+    if (c.integer("qk_output", 0) != 0)
+        fail("scores as an output are not supported");
+    for (const char* name : {"k_quant_type", "v_quant_type"})
+        if (const std::string type = c.text(name, "NONE"); type != "NONE")
+            fail("a cache quantised as {} is not supported", type);
     std::array<Value, 3> qkv;
     if (c.has(1)) {
         qkv = {c.in(0), c.in(1), c.in(2)};
@@ -213,7 +235,9 @@ Values group_query_attention(const Call& c) {
         fail("{} positions are said to be, a cache of {} and {} tokens are", c.integer(6), past,
              tokens);
     if (c.integer("do_rotary", 0) != 0) {
-        const auto at = positions_from(past, tokens);
+        auto at = positions_from(past, tokens);
+        if (c.has(9))
+            at = c.ints(9);
         const Value cosines = Builder::at_positions(c.in(7), at);
         const Value sines = Builder::at_positions(c.in(8), at);
         const bool interleaved = c.integer("rotary_interleaved", 0) != 0;
@@ -227,6 +251,10 @@ Values group_query_attention(const Call& c) {
     how.soft_cap = c.number("softcap", 0.0);
     how.causal = true;
     how.window = std::max<std::int64_t>(c.integer("local_window_size", -1), 0);
+    if (c.has(11))
+        how.sinks = *c.in(11).numbers();
+    else if (c.integer("smooth_softmax", 0) > 0)
+        how.sinks.emplace(static_cast<std::size_t>(heads), 0.0);
     how.past = past;
     return {Builder::joined(b.attend(q, k, v, how)), k, v};
 }
@@ -361,7 +389,8 @@ void add_attention(std::vector<Operator>& t) {
                  12,
                  group_query_attention,
                  {"num_heads", "kv_num_heads", "scale", "softcap", "local_window_size", "do_rotary",
-                  "rotary_interleaved", "smooth_softmax"}});
+                  "rotary_interleaved", "smooth_softmax", "qk_output", "k_quant_type",
+                  "v_quant_type", "kv_cache_bit_width"}});
     t.push_back({"com.microsoft.MultiHeadAttention",
                  3,
                  8,

@@ -26,6 +26,7 @@ namespace pb = skald::onnx;
 
 constexpr std::int64_t kLeastOpset = 11, kMostOpset = 23;
 constexpr int kDeepest = 16;  // functions within functions
+constexpr int kUInt4 = 21, kInt4 = 22;
 
 // What the graph's tensors point into.
 struct Files final : InputFiles {
@@ -184,18 +185,38 @@ class Reader {
         const std::string where = fmt::format("{}: tensor {}", g_.file, name);
         Tensor& tensor = g_.tensors.emplace_back();
         tensor.name = name;
-        tensor.type = dtype_of(t.data_type(), where);
+        const bool of_four_bits = t.data_type() == kUInt4 || t.data_type() == kInt4;
+        tensor.type = of_four_bits ? t.data_type() == kUInt4 ? DType::kU8 : DType::kI8
+                                   : dtype_of(t.data_type(), where);
         for (const std::int64_t d : t.dims()) {
             if (d < 0)
                 fail("{} has a dimension of {}", where, d);
             tensor.shape.push_back(static_cast<std::uint64_t>(d));
         }
         tensor.data = data_of(t, tensor.type, where);
+        if (of_four_bits)
+            tensor.data = taken_apart(tensor, where);
         try {
             return constant_of(tensor);
         } catch (const CompileError& e) {
             fail("{}: {}", g_.file, e.what());
         }
+    }
+
+    // Integers of 4 bits, two in a byte, with a byte each.
+    std::span<const std::byte> taken_apart(const Tensor& t, const std::string& where) {
+        const auto n = tensor_bytes(t.type, t.shape);
+        if (!n || (*n + 1) / 2 != t.data.size())
+            fail("{} has {} bytes, which a shape of {} of 4 bits does not", where, t.data.size(),
+                 compiler::to_string(t.shape));
+        auto& bytes = files_->converted.emplace_back();
+        bytes.reserve(*n);
+        for (std::uint64_t i = 0; i < *n; ++i) {
+            const auto both = std::to_integer<unsigned>(t.data[i / 2]);
+            const unsigned x = i % 2 == 0 ? both & 15u : both >> 4;
+            bytes.push_back(static_cast<std::byte>(t.type == DType::kI8 && x >= 8 ? x | 0xf0u : x));
+        }
+        return bytes;
     }
 
     std::span<const std::byte> data_of(const pb::TensorProto& t, DType type,

@@ -97,7 +97,7 @@ std::span<const Operator> operators() {
         std::vector<Operator> all;
         for (const auto add :
              {add_movement, add_making, add_arithmetic, add_reductions, add_products, add_indexing,
-              add_layers, add_attention, add_quantised})
+              add_layers, add_attention, add_quantised, add_mixtures})
             add(all);
         return all;
     }();

@@ -75,5 +75,6 @@ void add_indexing(std::vector<Operator>& table);
 void add_layers(std::vector<Operator>& table);
 void add_attention(std::vector<Operator>& table);
 void add_quantised(std::vector<Operator>& table);
+void add_mixtures(std::vector<Operator>& table);
 
 }  // namespace skald::compiler::graphs

@@ -36,6 +36,28 @@ Value of_numbers(const Value& a, const Value& b, const Shape& shape, bool ints) 
     return Value::ints(shape, std::vector<std::int64_t>(out.begin(), out.end()));
 }
 
+// [batch.., n, k] times a matrix of weights for each of the batch, as of experts.
+Value by_matrices(Algebra* algebra, const Value& left, const Value& b, const Shape& shape) {
+    if (algebra == nullptr)
+        fail("it depends on tokens, which have no numbers here");
+    const std::int64_t n = shape[shape.size() - 2], m = shape.back(), k = left.shape.back();
+    Shape of_a(shape.begin(), shape.end() - 2);
+    const Shape own(b.shape.begin(), b.shape.end() - 2);
+    if (own != of_a || static_cast<std::int64_t>(b.matrices().size()) != count(own))
+        fail("a product of {} and {}", to_string(left.shape), to_string(b.shape));
+    of_a.insert(of_a.end(), {n, k});
+    const Value a = reshaped(stretched(left, of_a), {count(own), n, k});
+    std::vector<Value> parts;
+    for (std::size_t i = 0; i < b.matrices().size(); ++i) {
+        const Value x = reshaped(sliced(a, 0, static_cast<std::int64_t>(i), 1, 1), {n, k});
+        parts.push_back(reshaped(algebra->linear(x, expr::transpose(b.matrices()[i])), {1, n, m}));
+    }
+    std::vector<const Value*> all;
+    for (const Value& v : parts)
+        all.push_back(&v);
+    return reshaped(concatenated(all, 0), shape);
+}
+
 }  // namespace
 
 Value multiplied(Algebra* algebra, const Value& left, const Value& right) {
@@ -65,6 +87,8 @@ Value multiplied(Algebra* algebra, const Value& left, const Value& right) {
         if (algebra == nullptr)
             fail("it depends on tokens, which have no numbers here");
         out = reshaped(algebra->linear(a, expr::transpose(b.matrices().front())), shape);
+    } else if (a.is_symbolic() && b.is_weight()) {
+        out = by_matrices(algebra, a, b, shape);
     } else if (a.is_symbolic() && right.fixed && b.known() && b.rank() == 2 && m == 1 && k > 1) {
         // A column of weights is read as numbers.
         if (algebra == nullptr)

@@ -1,212 +1,62 @@
 // SPDX-License-Identifier: MIT
-// Weights that a graph keeps as integers with scales. Where a block format of input/tensor.hpp
-// holds the same numbers they are put in that form, and stay integers on the card; else they are
-// decoded row by row.
+// Operators on weights that a graph keeps as integers with scales (blocks.hpp).
 #include <algorithm>
 #include <array>
-#include <cmath>
-#include <cstring>
+#include <limits>
+#include <optional>
 
 #include "error.hpp"
 #include "import/arithmetic.hpp"
+#include "import/blocks.hpp"
+#include "import/indexing.hpp"
 #include "import/layout.hpp"
 #include "import/operators.hpp"
 #include "import/products.hpp"
-#include "input/half.hpp"
 
 namespace skald::compiler::graphs {
 namespace {
 
 using Values = std::vector<Value>;
 
-// Numbers of a constant, wherever they are, without a copy of all.
-class Numbers {
-  public:
-    explicit Numbers(const Value& v) : v_(v) {
-        if (v.is_weight()) {
-            row_.resize(static_cast<std::size_t>(v.shape.back()));
-        } else if (std::holds_alternative<const Tensor*>(v.data)) {
-            tensor_ = std::get<const Tensor*>(v.data);
-        } else {
-            numbers_ = v.numbers();
-        }
-    }
-
-    double at(std::int64_t i) {
-        if (numbers_)
-            return (*numbers_)[static_cast<std::size_t>(i)];
-        if (tensor_ != nullptr)
-            return integer(static_cast<std::size_t>(i));
-        const std::int64_t width = v_.shape.back(), row = i / width;
-        if (row != at_) {
-            const auto rows = static_cast<std::int64_t>(v_.matrices().front()->rows());
-            v_.matrices()[static_cast<std::size_t>(row / rows)]->read(
-                static_cast<std::uint64_t>(row % rows), row_);
-            at_ = row;
-        }
-        return row_[static_cast<std::size_t>(i % width)];
-    }
-
-  private:
-    double integer(std::size_t i) const {
-        const std::byte x = tensor_->data[i];
-        switch (tensor_->type) {
-            case DType::kU8:
-                return static_cast<double>(static_cast<std::uint8_t>(x));
-            case DType::kI8:
-                return static_cast<double>(static_cast<std::int8_t>(x));
-            default:
-                fail("weights of {} are not supported", name_of(tensor_->type));
-        }
-    }
-
-    Value v_;
-    Floats numbers_;
-    const Tensor* tensor_ = nullptr;
-    std::vector<float> row_;
-    std::int64_t at_ = -1;
-};
-
-// Blocks of 32 in a layout of GGUF's that means the same numbers.
-class Repacked final : public Expression {
-  public:
-    Repacked(DType type, std::uint64_t rows, std::uint64_t columns, std::vector<std::byte> bytes,
-             const std::string& name, const std::string& key)
-        : Expression(rows, columns, key), bytes_(std::move(bytes)) {
-        tensor_.name = name;
-        tensor_.type = type;
-        tensor_.shape = {rows, columns};
-        tensor_.data = bytes_;
-    }
-
-    void read(std::uint64_t first, std::span<float> out) const override {
-        for (std::size_t at = 0; at < out.size(); at += columns())
-            row_to_f32(tensor_, first++, out.subspan(at, columns()));
-    }
-    std::optional<SourceRow> source(std::uint64_t r) const override {
-        return SourceRow{&tensor_, r};
-    }
-    void each_tensor(const std::function<void(const Tensor&)>& f) const override { f(tensor_); }
-
-  private:
-    std::vector<std::byte> bytes_;
-    Tensor tensor_;
-};
-
-// Rows of integers in blocks with a scale and a zero each.
-struct Blocks {
-    std::int64_t rows = 0, columns = 0, block = 0, bits = 4;
-    Value integers, scales;
-    std::optional<Value> zeros;
-    bool packed_zeros = false;
-    std::string name;
-
-    std::int64_t per_row() const { return (columns + block - 1) / block; }
-};
-
-struct Reader {
-    explicit Reader(const Blocks& of) : b(of), q(of.integers), s(of.scales) {
-        if (of.zeros)
-            z.emplace(*of.zeros);
-    }
-    double integer(std::int64_t row, std::int64_t column) {
-        const std::int64_t bytes = b.block * b.bits / 8;
-        const std::int64_t at = (row * b.per_row() + column / b.block) * bytes;
-        const std::int64_t in = column % b.block;
-        if (b.bits == 8)
-            return q.at(at + in);
-        return nibble(q.at(at + in / 2), in);
-    }
-    double scale(std::int64_t row, std::int64_t column) {
-        return s.at(row * b.per_row() + column / b.block);
-    }
-    double zero(std::int64_t row, std::int64_t column) {
-        const std::int64_t n = column / b.block;
-        if (!z)
-            return b.bits == 8 ? 128 : 8;
-        if (!b.packed_zeros || b.bits == 8)
-            return z->at(row * b.per_row() + n);
-        return nibble(z->at(row * ((b.per_row() + 1) / 2) + n / 2), n);
-    }
-    static double nibble(double byte, std::int64_t i) {
-        const auto x = static_cast<unsigned>(byte);
-        return i % 2 == 0 ? x & 15u : x >> 4;
-    }
-
-    const Blocks& b;
-    Numbers q, s;
-    std::optional<Numbers> z;
-};
-
-bool is_half(double x) {
-    return static_cast<double>(f16_to_f32(f32_to_f16(static_cast<float>(x)))) == x;
+const Value* optional(const Call& c, std::size_t i) {
+    return c.has(i) ? &c.in(i) : nullptr;
 }
 
-void put(std::vector<std::byte>& out, double half) {
-    const std::uint16_t bits = f32_to_f16(static_cast<float>(half));
-    out.push_back(static_cast<std::byte>(bits & 0xff));
-    out.push_back(static_cast<std::byte>(bits >> 8));
+struct Extremes {
+    std::int64_t least = std::numeric_limits<std::int64_t>::max();
+    std::int64_t most = std::numeric_limits<std::int64_t>::min();
+
+    void take(std::int64_t x) {
+        least = std::min(least, x);
+        most = std::max(most, x);
+    }
+};
+
+// Of many bytes no copy is made.
+void take_all(Extremes& e, const Value& v) {
+    if (const auto* tensor = std::get_if<const Tensor*>(&v.data)) {
+        const DType type = (*tensor)->type;
+        if (type == DType::kU8 || type == DType::kI8) {
+            for (const std::byte x : (*tensor)->data)
+                e.take(type == DType::kU8 ? std::int64_t{std::to_integer<std::uint8_t>(x)}
+                                          : std::int64_t{std::to_integer<std::int8_t>(x)});
+            return;
+        }
+    }
+    for (const auto all = v.integers(); const std::int64_t x : *all)
+        e.take(x);
 }
 
-// q4_0 where every zero is 8, q8_0 where it is 128, else q4_1; null where scales are no f16.
-std::shared_ptr<const Expression> repacked(const Blocks& b, const std::string& key) {
-    constexpr std::int64_t kGroup = 32;
-    if (b.columns % kGroup != 0 || b.block % kGroup != 0)
-        return nullptr;
-    Reader r(b);
-    bool centred = true;
-    for (std::int64_t row = 0; row < b.rows; ++row)
-        for (std::int64_t c = 0; c < b.columns; c += b.block) {
-            if (!is_half(r.scale(row, c)) || !is_half(r.scale(row, c) * -r.zero(row, c)))
-                return nullptr;
-            centred = centred && r.zero(row, c) == (b.bits == 8 ? 128 : 8);
-        }
-    if (b.bits == 8 && !centred)
-        return nullptr;
-    std::vector<std::byte> out;
-    for (std::int64_t row = 0; row < b.rows; ++row)
-        for (std::int64_t c = 0; c < b.columns; c += kGroup) {
-            put(out, r.scale(row, c));
-            if (!centred)
-                put(out, -r.zero(row, c) * r.scale(row, c));
-            if (b.bits == 8) {
-                for (std::int64_t i = 0; i < kGroup; ++i)
-                    out.push_back(static_cast<std::byte>(
-                        static_cast<std::int8_t>(r.integer(row, c + i) - 128)));
-                continue;
-            }
-            for (std::int64_t i = 0; i < kGroup / 2; ++i)
-                out.push_back(static_cast<std::byte>(
-                    static_cast<unsigned>(r.integer(row, c + i)) |
-                    static_cast<unsigned>(r.integer(row, c + kGroup / 2 + i)) << 4));
-        }
-    const DType type = b.bits == 8 ? DType::kQ8_0 : centred ? DType::kQ4_0 : DType::kQ4_1;
-    return std::make_shared<const Repacked>(type, static_cast<std::uint64_t>(b.rows),
-                                            static_cast<std::uint64_t>(b.columns), std::move(out),
-                                            b.name, key);
+Extremes extremes(const Value& v, const Value* zeros) {
+    Extremes e;
+    take_all(e, v);
+    if (zeros != nullptr)
+        take_all(e, *zeros);
+    return e;
 }
 
-Expr weights_of(const Blocks& b) {
-    const void* place = nullptr;
-    if (const auto* t = std::get_if<const Tensor*>(&b.integers.data))
-        place = *t;
-    else if (const auto* i = std::get_if<Ints>(&b.integers.data))
-        place = i->get();
-    const std::string key = fmt::format("blocks {}x{}/{} {}", b.rows, b.columns, b.block, place);
-    if (auto e = repacked(b, key))
-        return e;
-    const auto decode = [b](std::span<const Tensor* const>, std::uint64_t first,
-                            std::span<float> out) {
-        Reader r(b);
-        for (std::size_t i = 0; i < out.size(); ++i) {
-            const auto row =
-                static_cast<std::int64_t>(first + i / static_cast<std::size_t>(b.columns));
-            const auto c = static_cast<std::int64_t>(i % static_cast<std::size_t>(b.columns));
-            out[i] = static_cast<float>((r.integer(row, c) - r.zero(row, c)) * r.scale(row, c));
-        }
-    };
-    return expr::decoded(key, {}, static_cast<std::uint64_t>(b.rows),
-                         static_cast<std::uint64_t>(b.columns), decode);
+bool is_negative_anywhere(const Value& v) {
+    return extremes(v, nullptr).least < 0;
 }
 
 Values matmul_n_bits(const Call& c) {
@@ -222,6 +72,8 @@ Values matmul_n_bits(const Call& c) {
         fail("columns in another order (g_idx) are not supported");
     if (!c.in(1).known() || !c.in(2).known())
         fail("its weights are no constants");
+    b.in_order();
+    b.middle = b.bits == 8 ? 128 : 8;
     b.integers = c.in(1);
     b.scales = c.in(2);
     b.name = c.node().path;
@@ -231,9 +83,9 @@ Values matmul_n_bits(const Call& c) {
              to_string(b.integers.shape), to_string(b.scales.shape), b.rows, b.columns, b.block);
     if (c.has(3)) {
         b.zeros = c.in(3);
-        b.packed_zeros = c.in(3).element == Element::kInt;
+        b.packed_zeros = b.bits == 4 && c.in(3).element == Element::kInt;
         const std::int64_t expected =
-            b.rows * (b.packed_zeros && b.bits == 4 ? (b.per_row() + 1) / 2 : b.per_row());
+            b.rows * (b.packed_zeros ? (b.per_row() + 1) / 2 : b.per_row());
         if (c.in(3).size() != expected)
             fail("zeros of {}, {} were expected", to_string(c.in(3).shape), expected);
     }
@@ -249,6 +101,102 @@ Values matmul_n_bits(const Call& c) {
     if (c.has(5))
         y = elementwise(algebra, Scalar::kAdd, std::array{y, c.in(5)});
     return {y};
+}
+
+// com.microsoft's embedding of integers: [rows, columns], blocks along the columns.
+Values gather_block_quantised(const Call& c) {
+    const Value &data = c.in(0), &scales = c.in(2);
+    if (!data.known() || !scales.known() || data.element == Element::kFloat || data.rank() != 2 ||
+        scales.rank() != 2)
+        fail("its table is no constant matrix of integers");
+    if (Call::axis(c.integer("gather_axis", 0), 2) != 0 ||
+        Call::axis(c.integer("quantize_axis", 1), 2) != 1)
+        fail("only rows of a table whose blocks lie along them are supported");
+    Blocks b;
+    b.bits = c.integer("bits", 4);
+    b.block = c.integer("block_size", 128);
+    if ((b.bits != 4 && b.bits != 8) || b.block < 16 || b.block % 2 != 0)
+        fail("integers of {} bits in blocks of {}", b.bits, b.block);
+    b.rows = data.shape[0];
+    // Two in a byte, unless the file has a type of four bits, which was taken apart.
+    const auto fits = [&](std::int64_t columns) {
+        return (columns + b.block - 1) / b.block == scales.shape[1];
+    };
+    b.packed = b.bits == 4 && fits(2 * data.shape[1]) && !fits(data.shape[1]);
+    b.columns = b.packed ? 2 * data.shape[1] : data.shape[1];
+    if (scales.shape != Shape{b.rows, b.per_row()} || (b.packed && b.columns % b.block != 0))
+        fail("scales of {} are for blocks of {} in {}", to_string(scales.shape), b.block,
+             to_string(data.shape));
+    b.in_order();
+    b.integers = data;
+    b.scales = scales;
+    b.name = c.node().path;
+    const bool bytes = b.packed || b.bits == 8;
+    b.middle = !bytes ? 0 : b.bits == 8 ? 128 : 8;
+    if (c.has(3)) {
+        b.zeros = c.in(3);
+        b.packed_zeros = b.packed;
+        const std::int64_t expected =
+            b.rows * (b.packed_zeros ? (b.per_row() + 1) / 2 : b.per_row());
+        if (c.in(3).size() != expected)
+            fail("zeros of {}, {} were expected", to_string(c.in(3).shape), expected);
+    }
+    if (!bytes)
+        b.is_signed = is_negative_anywhere(data);
+    const Value table = Value::weights({b.rows, b.columns}, {weights_of(b)});
+    return {gathered(c.in(1).is_symbolic() ? &c.algebra() : nullptr, table, c.in(1), 0)};
+}
+
+// A matrix of integers, or several, with scales by tensor, by matrix, by row, by column, or in
+// blocks along one of both. Nothing: they lie otherwise.
+std::optional<Value> dequantised_matrices(const Call& c, std::int64_t axis, std::int64_t block) {
+    const Value &x = c.in(0), &scale = c.in(1);
+    const std::size_t rank = x.shape.size();
+    if (rank < 2 || x.shape[rank - 1] < 2 || x.shape[rank - 2] < 2 || x.size() == 0)
+        return {};
+    const std::int64_t n = x.shape[rank - 2], m = x.shape[rank - 1];
+    const std::int64_t along = axis - static_cast<std::int64_t>(rank) + 2;  // 0: down, 1: across
+    if (along < 0 && scale.size() != 1)
+        return {};
+    if (c.has(2) && c.in(2).size() != scale.size())
+        return {};
+    const auto [least, most] = extremes(x, optional(c, 2));
+    Blocks b;
+    b.is_signed = least < 0;
+    b.bits = (b.is_signed ? least >= -8 && most <= 7 : most <= 15) ? 4 : 8;
+    if (least < (b.is_signed ? -128 : 0) || most > (b.is_signed ? 127 : 255))
+        return {};
+    b.packed = false;
+    b.integers = x;
+    b.scales = scale;
+    b.name = c.node().path;
+    if (c.has(2))
+        b.zeros = c.in(2);
+    // Blocks lie along the rows of what is multiplied: columns of what is stored, where it is
+    // stored the other way round.
+    const bool blocked = block > 0;
+    const bool swapped = blocked ? along == 0 : scale.size() == 1 ? n <= m : along == 1;
+    b.rows = swapped ? m : n;
+    b.columns = swapped ? n : m;
+    b.row_step = swapped ? 1 : m;
+    b.column_step = swapped ? m : 1;
+    b.block = blocked ? block : b.columns;
+    if (blocked) {
+        b.scale_row_step = swapped ? 1 : b.per_row();
+        b.scale_block_step = swapped ? m : 1;
+    } else {
+        b.scale_row_step = scale.size() == 1 ? 0 : 1;
+        b.scale_block_step = 0;
+    }
+    std::vector<Expr> parts;
+    for (std::int64_t i = 0; i < x.size() / (n * m); ++i) {
+        b.first = i * n * m;
+        if (blocked)
+            b.first_scale = i * b.rows * b.per_row();
+        const Expr e = weights_of(b);
+        parts.push_back(swapped ? expr::transpose(e) : e);
+    }
+    return Value::weights(x.shape, std::move(parts));
 }
 
 // Integers times scales, by tensor, by an axis, or in blocks along it.
@@ -295,6 +243,8 @@ Values dequantise(const Call& c) {
             fail("scales of {} are for blocks of {} in {}", to_string(scale.shape), block,
                  to_string(x.shape));
     }
+    if (auto matrices = dequantised_matrices(c, axis, block))
+        return {*std::move(matrices)};
     Value y = Value::floats(x.shape, *x.numbers());
     if (c.has(2)) {
         const Value zeros = Value::floats(c.in(2).shape, *c.in(2).numbers());
@@ -303,14 +253,50 @@ Values dequantise(const Call& c) {
     y = elementwise(nullptr, Scalar::kMul,
                     std::array{y, along(Value::floats(scale.shape, *scale.numbers()))});
     // A matrix is one that products can read.
-    const std::size_t rank = y.shape.size();
-    if (rank == 2 && y.shape[0] > 1 && y.shape[1] > 1) {
+    if (y.rank() == 2 && y.shape[0] > 1 && y.shape[1] > 1) {
         const Floats all = y.numbers();
         const Expr e = expr::reshape(expr::list(std::vector<float>(all->begin(), all->end())),
                                      static_cast<std::uint64_t>(y.shape[1]));
         return {Value::weights(y.shape, {e})};
     }
     return {y};
+}
+
+// PyTorch's: a scale, and perhaps a zero, for each block of so many rows and columns.
+Values dequantise_affine(const Call& c) {
+    const Value &x = c.in(0), &scale = c.in(1);
+    const Shape block = c.ints("block_size");
+    if (!x.known() || !scale.known())
+        fail("only constants may be integers with scales");
+    if (x.element == Element::kFloat || x.rank() != 2 || block.size() != 2)
+        fail("blocks of {} in {}, which is no matrix of integers", to_string(block),
+             to_string(x.shape));
+    Blocks b;
+    b.rows = x.shape[0];
+    b.columns = x.shape[1];
+    b.block = block[1];
+    if (block[0] < 1 || b.block < 1 || (block[0] != 1 && block[0] != b.rows) || x.size() == 0 ||
+        b.columns % b.block != 0)
+        fail("blocks of {} in {} are not supported", to_string(block), to_string(x.shape));
+    const std::int64_t scales = b.rows / block[0] * b.per_row();
+    if (scale.size() != scales || (c.has(2) && c.in(2).size() != scales))
+        fail("scales of {} are for blocks of {} in {}", to_string(scale.shape), to_string(block),
+             to_string(x.shape));
+    const auto [least, most] = extremes(x, optional(c, 2));
+    if (least < -128 || most > (least < 0 ? 127 : 255))
+        fail("integers from {} to {} are not of 8 bits", least, most);
+    b.in_order();
+    if (block[0] != 1)
+        b.scale_row_step = 0;
+    b.is_signed = least < 0;
+    b.bits = (b.is_signed ? least >= -8 && most <= 7 : most <= 15) ? 4 : 8;
+    b.packed = false;
+    b.integers = x;
+    b.scales = scale;
+    if (c.has(2))
+        b.zeros = c.in(2);
+    b.name = c.node().path;
+    return {Value::weights(x.shape, {weights_of(b)})};
 }
 
 }  // namespace
@@ -321,8 +307,14 @@ void add_quantised(std::vector<Operator>& t) {
                  6,
                  matmul_n_bits,
                  {"K", "N", "bits", "block_size", "accuracy_level"}});
+    t.push_back({"com.microsoft.GatherBlockQuantized",
+                 3,
+                 4,
+                 gather_block_quantised,
+                 {"gather_axis", "quantize_axis", "block_size", "bits"}});
     t.push_back({"DequantizeLinear", 2, 3, dequantise, {"axis", "block_size", "output_dtype"}});
     t.push_back({"com.microsoft.DequantizeLinear", 2, 3, dequantise, {"axis", "block_size"}});
+    t.push_back({"skald.DequantizeAffine", 2, 3, dequantise_affine, {"block_size"}});
 }
 
 }  // namespace skald::compiler::graphs

@@ -166,10 +166,12 @@ Value folded(const Call& c, Kind kind, const Value& v) {
         if (kind == Kind::kL2)
             return elementwise(&c.algebra(), Scalar::kSqrt,
                                std::vector<Value>{folded(c, Kind::kSquares, v)});
-        if (kind != Kind::kSum && kind != Kind::kMean)
-            fail("the largest or smallest of what depends on tokens is not supported");
-        return reshaped(
-            c.algebra().reduce(kind == Kind::kSum ? Reduction::kSum : Reduction::kMean, v), shape);
+        if (kind != Kind::kSum && kind != Kind::kMean && kind != Kind::kMax)
+            fail("the smallest of what depends on tokens is not supported");
+        const Reduction how = kind == Kind::kSum    ? Reduction::kSum
+                              : kind == Kind::kMean ? Reduction::kMean
+                                                    : Reduction::kMax;
+        return reshaped(c.algebra().reduce(how, v), shape);
     }
     const auto rows = static_cast<std::size_t>(count(shape)), width = static_cast<std::size_t>(n);
     if (std::holds_alternative<Ints>(v.data)) {
@@ -292,6 +294,19 @@ std::vector<std::int64_t> order_of(std::span<const double> row, bool largest) {
     return at;
 }
 
+Value placed(const Value& x, std::int64_t k, bool largest) {
+    const Floats all = x.numbers();
+    const auto n = static_cast<std::size_t>(x.shape.back());
+    Shape shape = x.shape;
+    shape.back() = k;
+    std::vector<std::int64_t> places;
+    for (std::size_t begin = 0; n != 0 && begin < all->size(); begin += n) {
+        const auto order = order_of(std::span(*all).subspan(begin, n), largest);
+        places.insert(places.end(), order.begin(), order.begin() + k);
+    }
+    return Value::ints(shape, std::move(places));
+}
+
 Values picked(const Value& x, const Value& places, std::int64_t axis) {
     const std::int64_t n = x.shape.back(), k = places.shape.back();
     std::vector<std::int64_t> from;
@@ -316,15 +331,7 @@ Values top(const Call& c, std::int64_t k, std::int64_t axis, bool largest) {
             fail("the smallest of what depends on tokens are not supported");
         return picked(x, c.algebra().places_of_largest(x, k), axis);
     }
-    const Floats all = x.numbers();
-    std::vector<std::int64_t> places;
-    for (std::size_t begin = 0; n != 0 && begin < all->size();
-         begin += static_cast<std::size_t>(n)) {
-        const auto order =
-            order_of(std::span(*all).subspan(begin, static_cast<std::size_t>(n)), largest);
-        places.insert(places.end(), order.begin(), order.begin() + k);
-    }
-    return picked(x, Value::ints(shape, std::move(places)), axis);
+    return picked(x, placed(x, k, largest), axis);
 }
 
 Values top_k(const Call& c) {
@@ -373,6 +380,16 @@ void add(std::vector<Operator>& t, std::string_view name) {
 }
 
 }  // namespace
+
+Value places_of_largest(Algebra* algebra, const Value& x, std::int64_t k) {
+    if (k < 1 || k > x.shape.back())
+        fail("the {} largest of {}", k, x.shape.back());
+    if (!x.is_symbolic())
+        return placed(x, k, true);
+    if (algebra == nullptr)
+        fail("it depends on tokens, which have no numbers here");
+    return algebra->places_of_largest(x, k);
+}
 
 void add_reductions(std::vector<Operator>& t) {
     add<Kind::kSum>(t, "ReduceSum");

@@ -12,4 +12,7 @@ Value softmaxed(Algebra* algebra, const Value& x);
 Value normed(Algebra* algebra, const Value& x, bool centred, double eps, const Value* gain,
              const Value* bias);
 
+// Places of the k largest of the last dimension, or what the algebra takes for them.
+Value places_of_largest(Algebra* algebra, const Value& x, std::int64_t k);
+
 }  // namespace skald::compiler::graphs

@@ -161,13 +161,16 @@ class AttentionPattern {
 
     // Heads of queries that read the same keys are neighbours.
     bool find_heads() {
-        const auto key = [&](std::uint32_t h) {
-            const auto t = k().terms(k_at(h, scores_.m - 1, 0));
-            return t.empty() ? Term{} : t[0];
+        const auto shared = [&](std::uint32_t h) {
+            for (std::uint32_t i = 0; i < scores_.k; ++i)
+                if (!std::ranges::equal(k().terms(k_at(h, scores_.m - 1, i)),
+                                        k().terms(k_at(h - 1, scores_.m - 1, i))))
+                    return false;
+            return true;
         };
         kv_heads_ = 1;
         for (std::uint32_t h = 1; h < heads_; ++h)
-            if (key(h).index != key(h - 1).index)
+            if (!shared(h))
                 ++kv_heads_;
         if (heads_ % kv_heads_ != 0)
             return no("heads share keys unevenly");
@@ -257,7 +260,8 @@ class AttentionPattern {
         // At positions behind a cache angles are looked at elsewhere.
         if (past_ != 0)
             return true;
-        const auto a = turned(queries, heads_, "queries"), b = turned(keys, kv_heads_, "keys");
+        const auto a = turned(queries, heads_, dim, "queries");
+        const auto b = keys_of(keys);
         if (!a || !b)
             return false;
         if (a->frequencies.size() != b->frequencies.size())
@@ -269,6 +273,7 @@ class AttentionPattern {
             return no("queries and keys are turned in different pairs");
         h.q = a->base;
         h.k = b->base;
+        h.shared = b->shared;
         h.frequencies = a->frequencies;
         h.amplitude = std::sqrt(a->amplitude * b->amplitude);
         q_factor_ = a->factor;
@@ -281,7 +286,58 @@ class AttentionPattern {
         std::vector<std::uint32_t> order;  // of a head's dimensions
         std::vector<double> frequencies;
         double amplitude = 1, factor = 1;
+        std::optional<BaseId> shared;  // what is turned, the same in all heads
     };
+
+    // Of latent attention the columns that are turned are another product's, one for all heads.
+    std::optional<Resolved> keys_of(const Symbols& keys) {
+        const std::uint32_t dim = scores_.k;
+        std::vector<std::uint32_t> own, shared;
+        const auto base = [&](std::size_t i) {
+            return keys.terms(i).empty() ? std::optional<BaseId>() : keys.terms(i)[0].base;
+        };
+        for (std::uint32_t i = 0; i < dim; ++i) {
+            bool same = kv_heads_ > 1;
+            for (std::uint32_t g = 1; g < kv_heads_; ++g)
+                same = same && std::ranges::equal(keys.terms(g * dim + i), keys.terms(i));
+            (same ? shared : own).push_back(i);
+        }
+        if (shared.empty() || own.empty() || base(shared[0]) == base(own[0]))
+            return turned(keys, kv_heads_, dim, "keys");
+        Symbols turning, plain;
+        for (std::uint32_t t = 0; t < scores_.n; ++t)
+            for (std::uint32_t g = 0; g < kv_heads_; ++g) {
+                const std::size_t first = (std::size_t{t} * kv_heads_ + g) * dim;
+                for (const std::uint32_t i : own)
+                    plain.copy(keys, first + i);
+                for (const std::uint32_t i : shared)
+                    if (g == 0)
+                        turning.copy(keys, first + i);
+                    else if (!std::ranges::equal(keys.terms(first + i),
+                                                 keys.terms(first - g * dim + i))) {
+                        no("keys: heads share what is turned at some positions only");
+                        return {};
+                    }
+            }
+        const auto a = turned(turning, 1, static_cast<std::uint32_t>(shared.size()), "shared keys");
+        auto b = turned(plain, kv_heads_, static_cast<std::uint32_t>(own.size()), "keys");
+        if (!a || !b)
+            return {};
+        if (!b->frequencies.empty() || 2 * a->frequencies.size() != shared.size()) {
+            no("keys: what heads share is not what is turned");
+            return {};
+        }
+        Resolved out = *b;
+        out.order.clear();
+        for (const std::uint32_t i : a->order)
+            out.order.push_back(shared[i]);
+        for (const std::uint32_t i : b->order)
+            out.order.push_back(own[i]);
+        out.frequencies = a->frequencies;
+        out.amplitude = a->factor * a->amplitude / b->factor;
+        out.shared = a->base;
+        return out;
+    }
 
     // One dimension of a head: the column it keeps, and the one it is mixed with.
     struct Dimension {
@@ -290,12 +346,12 @@ class AttentionPattern {
         double factor = 1;  // of its own column where nothing is turned
     };
 
-    std::optional<Resolved> turned(const Symbols& s, std::uint32_t heads, const char* what) {
+    std::optional<Resolved> turned(const Symbols& s, std::uint32_t heads, std::uint32_t dim,
+                                   const char* what) {
         const auto fault = [&](std::string_view why) {
             r_.nearest_ = fmt::format("{}: {}", what, why);
             return std::nullopt;
         };
-        const std::uint32_t dim = scores_.k;
         if (s.terms(0).empty())
             return fault("they do not depend on tokens");
         const BaseId of = s.terms(0)[0].base;
@@ -344,14 +400,13 @@ class AttentionPattern {
                     return fault("a column has the factor 0");
                 dims.push_back(d);
             }
-        return resolve(of, heads, dims, rows, factor, fault);
+        return resolve(of, heads, dim, dims, rows, factor, fault);
     }
 
     template <typename Factor, typename Fault>
-    std::optional<Resolved> resolve(BaseId of, std::uint32_t heads,
+    std::optional<Resolved> resolve(BaseId of, std::uint32_t heads, std::uint32_t dim,
                                     const std::vector<Dimension>& dims, std::uint32_t rows,
                                     const Factor& factor, const Fault& fault) {
-        const std::uint32_t dim = scores_.k;
         Resolved out;
         std::vector<std::uint32_t> firsts, seconds, rest;
         for (std::uint32_t i = 0; i < dim; ++i) {

@@ -4,6 +4,7 @@
 // Others are elements of the tensor that a node made, in its order.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -72,6 +73,7 @@ struct Activated {              // function(gate) * up, or function(gate)
     std::uint8_t function = 0;  // isa::Activation
     BaseId gate = 0;
     std::optional<BaseId> up;
+    std::array<float, 2> parameters{};  // of the function
 };
 
 struct Gated {  // of * sigmoid(gate), the gate being of one column
@@ -93,6 +95,9 @@ struct Heads {  // attention, already with what it is made of
     std::uint32_t heads = 0, kv_heads = 0, k_dim = 0, v_dim = 0;
     double scale = 1, soft_cap = 0;
     BaseId q = 0, k = 0, v = 0;
+    // Of latent attention: the columns of keys that are turned, one for all heads; k has the
+    // others.
+    std::optional<BaseId> shared;
     std::vector<double> frequencies;  // of rotary pairs; empty: none
     double amplitude = 1;
     std::vector<double> sinks;  // of heads; empty: none
@@ -103,10 +108,16 @@ struct Mixture {  // experts
     BaseId router = 0, gate = 0, up = 0;
     std::uint32_t count = 0, chosen = 0;
     std::uint8_t score = 0, function = 0;
+    std::array<float, 2> parameters{};  // of the function
     bool renormalise = false;
     double scale = 1;
+    // What is added to scores where experts are chosen, and the groups that are chosen first.
+    std::vector<double> choice_bias;  // empty: nothing
+    std::uint32_t groups = 0, groups_kept = 0;
+    bool group_sum2 = false, mask_out = false;
     BaseId of = 0;
-    std::vector<Expr> gates, ups, downs;
+    std::vector<Expr> gates, ups, downs;  // no gates: functions of ups
+    std::vector<std::vector<double>> gate_biases, up_biases, down_biases;  // of each, or none
 };
 
 // ---- of tensors ----

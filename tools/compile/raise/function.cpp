@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 
 #include "error.hpp"
 #include "skald/isa.hpp"
@@ -46,6 +47,32 @@ constexpr auto kCandidates =
                    isa::Activation::Tanh});
 constexpr auto kSamples =
     std::to_array({-9.0, -4.0, -2.5, -1.0, -0.6, -0.125, 0.25, 0.7, 1.0, 1.9, 3.0, 5.0, 8.0});
+
+double sigmoid(double x) {
+    return 1 / (1 + std::exp(-x));
+}
+
+// (clip(up) + 1) * g * sigmoid(alpha * g) with g = min(gate, limit), `at` being f(gate, up).
+template <typename F>
+std::optional<std::array<float, 2>> clamped_swiglu(const F& at) {
+    constexpr double kFar = 1e6, kMost = std::numeric_limits<float>::max();
+    const double share = at(1, 0), far = at(kFar, 0);
+    if (!(share > 0 && share < 1) || !(far > 1))
+        return {};
+    const auto alpha = static_cast<float>(std::log(share / (1 - share)));
+    double limit = far;
+    for (int i = 0; i < 64; ++i)
+        limit = far * (1 + std::exp(-alpha * limit));
+    const auto bound = static_cast<float>(near(far, kFar) ? kMost : limit);
+    for (const double gate : {-9.0, -2.5, -0.6, 0.25, 1.0, 3.0, 6.9, 7.1, 40.0})
+        for (const double up : {-40.0, -7.1, -6.9, -1.0, -0.3, 0.0, 0.6, 5.0, 6.9, 7.1, 40.0}) {
+            const double g = std::min(gate, double{bound});
+            const double u = std::clamp(up, -double{bound}, double{bound});
+            if (!near(at(gate, up), (u + 1) * g * sigmoid(alpha * g)))
+                return {};
+        }
+    return std::array{alpha, bound};
+}
 
 }  // namespace
 
@@ -107,7 +134,8 @@ double Formula::operator()(std::span<const double> variables) const {
     return stack.back();
 }
 
-std::optional<Activation> activation_of(const Formula& f) {
+std::optional<Activation> activation_of(const Formula& f,
+                                        std::array<std::optional<double>, 2> limits) {
     const std::size_t n = f.variables().size();
     if (n == 0 || n > 2)
         return {};
@@ -116,9 +144,18 @@ std::optional<Activation> activation_of(const Formula& f) {
         if (swapped && n == 1)
             break;
         const auto at = [&](double gate, double up) {
-            const std::array<double, 2> x{swapped ? up : gate, swapped ? gate : up};
-            return f(std::span(x).first(n));
+            std::array<double, 2> x{swapped ? up : gate, swapped ? gate : up};
+            for (std::size_t i = 0; i < x.size(); ++i)
+                if (limits[i])
+                    x[i] = std::clamp(x[i], -*limits[i], *limits[i]);
+            return f(std::span<const double>(x).first(n));
         };
+        if (n == 2)
+            if (const auto parameters = clamped_swiglu(at))
+                return Activation{static_cast<std::uint8_t>(isa::Activation::SwigluClamped), 1,
+                                  swapped, *parameters};
+        if (limits[0] || limits[1])
+            continue;
         for (const isa::Activation a : kCandidates) {
             if (n == 2 && a == isa::Activation::Tanh)
                 continue;
@@ -131,8 +168,8 @@ std::optional<Activation> activation_of(const Formula& f) {
                        (n == 1 || near(at(x, -1) / factor, -value_of(a, x)));
             });
             if (same)
-                return Activation{static_cast<std::uint8_t>(a), near(factor, 1, 1e-7) ? 1 : factor,
-                                  swapped};
+                return Activation{
+                    static_cast<std::uint8_t>(a), near(factor, 1, 1e-7) ? 1 : factor, swapped, {}};
         }
     }
     return {};

@@ -3,6 +3,7 @@
 // a graph writes SiLU: here it is a few numbers that come out like SiLU's.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <span>
 #include <vector>
@@ -47,10 +48,12 @@ struct Activation {
     std::uint8_t function = 0;  // isa::Activation
     double factor = 1;
     bool swapped = false;  // of two variables the second is the gate
+    std::array<float, 2> parameters{};
 };
 
-// Of one variable function(x), of two function(x) * y.
-std::optional<Activation> activation_of(const Formula& f);
+// Of one variable function(x), of two function(x) * y. Variables may be clipped before.
+std::optional<Activation> activation_of(const Formula& f,
+                                        std::array<std::optional<double>, 2> limits = {});
 
 // x / sqrt(m + eps) * factor
 struct Normalising {

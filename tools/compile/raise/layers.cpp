@@ -237,7 +237,7 @@ class Describer {
             refuse(p.out, "what is added to the stream is no product with a matrix");
         if (const auto* h = r_.as<Heads>(product->of)) {
             p.is_attention = true;
-            p.reads = input_of(h->q);
+            p.reads = read_through_few(h->q);
         } else if (const auto* a = r_.as<Activated>(product->of)) {
             p.reads = input_of(a->gate);
         } else {
@@ -260,6 +260,18 @@ class Describer {
         if (p->factor != 1)
             refuse(id, "what it reads is scaled");
         return p->of;
+    }
+
+    // The norm of few columns that a product reads, if it does.
+    const Normed* few_read_by(BaseId product) const {
+        const auto* n = r_.as<Normed>(input_of(product));
+        return n != nullptr && r_.as<Product>(n->of) != nullptr ? n : nullptr;
+    }
+
+    // What a product reads, perhaps through another with few columns and their norm.
+    BaseId read_through_few(BaseId id) const {
+        const Normed* few = few_read_by(id);
+        return few == nullptr ? input_of(id) : input_of(few->of);
     }
 
     std::size_t layer(std::size_t i) {
@@ -351,11 +363,21 @@ class Describer {
         if (!h.sinks.empty())
             a.sinks = column(h.sinks);
         for (const BaseId id : {h.q, h.k, h.v})
-            if (input_of(id) != p.reads)
+            if (read_through_few(id) != p.reads)
                 refuse(id, "queries, keys and values do not read the same");
+        if (const Normed* few = few_read_by(h.q)) {
+            a.q_low = linear(few->of, 1);
+            a.q_low_norm = norm(input_of(h.q));
+        }
+        if (h.shared)
+            latent(a, h, p);
+        else if (few_read_by(h.k) != nullptr || few_read_by(h.v) != nullptr)
+            refuse(h.k, "keys or values of few columns have no part that all heads share");
         std::tie(a.q, a.q_norm) = projected(unclipped(h.q, a.clip));
-        std::tie(a.k, a.k_norm) = projected(unclipped(h.k, a.clip));
-        a.v = linear(unclipped(h.v, a.clip), 1);
+        if (!h.shared) {
+            std::tie(a.k, a.k_norm) = projected(unclipped(h.k, a.clip));
+            a.v = linear(unclipped(h.v, a.clip), 1);
+        }
         const bool all = r_.as<Clipped>(h.q) != nullptr && r_.as<Clipped>(h.k) != nullptr &&
                          r_.as<Clipped>(h.v) != nullptr;
         if (a.clip != 0 && !all)
@@ -371,6 +393,31 @@ class Describer {
                         seen.window != 0 ? fmt::format(" window {}", seen.window) : ""),
             o.of);
         return a;
+    }
+
+    // Keys and values made of one row of few columns, and what is turned beside them.
+    void latent(Attention& a, const Heads& h, const Part& p) {
+        const Normed* few = few_read_by(h.k);
+        if (few == nullptr || few_read_by(h.v) != few)
+            refuse(h.k, "keys and values are not made of the norm of the same few columns");
+        if (input_of(*h.shared) != p.reads)
+            refuse(*h.shared, "the keys that heads share do not read what the others do");
+        const auto turned = static_cast<std::uint32_t>(2 * h.frequencies.size());
+        const std::uint32_t plain = h.k_dim - turned;
+        const Linear own = linear(h.k, 1);
+        if (!own.bias.empty() || h.kv_heads != h.heads || plain == 0)
+            refuse(h.k, "keys of a latent row have biases, or are shared by heads");
+        a.latent = linear(few->of, 1);
+        a.latent_norm = norm(input_of(h.k));
+        a.shared_rotary = linear(*h.shared, 1);
+        const Expr& matrix = own.weight.of.front();
+        std::vector<Expr> parts;
+        for (std::uint64_t i = 0; i < h.heads; ++i) {
+            parts.push_back(expr::filled(turned, matrix->columns(), 0));
+            parts.push_back(expr::rows(matrix, i * plain, plain));
+        }
+        a.k.weight.of = {expr::stack(std::move(parts))};
+        a.v = linear(h.v, 1);
     }
 
     // What is clipped; all that are have one limit.
@@ -409,6 +456,7 @@ class Describer {
         const Activated& mid = *r_.as<Activated>(down.of);
         FeedForward f;
         f.function.activation = static_cast<isa::Activation>(mid.function);
+        f.function.parameters = mid.parameters;
         if (mid.up) {
             if (input_of(*mid.up) != p.reads)
                 refuse(*mid.up, "both sides of a gate do not read the same");
@@ -429,11 +477,32 @@ class Describer {
         e.score = static_cast<isa::Score>(m.score);
         e.renormalise = m.renormalise;
         e.scale = narrow(m.scale * factor);
+        // What keeps a sum of sigmoids from being nothing.
+        if (m.renormalise && e.score == isa::Score::Sigmoid)
+            e.eps = 1e-20f;
+        e.groups = m.groups;
+        e.groups_kept = m.groups_kept;
+        e.group_sum2 = m.group_sum2;
+        e.mask_out = m.mask_out;
+        if (!m.choice_bias.empty())
+            e.choice_bias = column(m.choice_bias);
         e.router = linear(m.router, 1, Matrix::Use::kFloats);
         e.expert.function.activation = static_cast<isa::Activation>(m.function);
+        e.expert.function.parameters = m.parameters;
         e.expert.gate.weight.of = m.gates;
         e.expert.up.weight.of = m.ups;
         e.expert.down.weight.of = m.downs;
+        const auto columns = [](const std::vector<std::vector<double>>& all) {
+            std::vector<Expr> out;
+            for (const auto& bias : all)
+                if (!bias.empty())
+                    out.push_back(column(bias));
+            return out;
+        };
+        if (!m.gates.empty())
+            e.expert.gate.bias = columns(m.gate_biases);
+        e.expert.up.bias = columns(m.up_biases);
+        e.expert.down.bias = columns(m.down_biases);
         say(fmt::format("{}{} of {} experts", name, m.chosen, m.count), p.out);
         return e;
     }

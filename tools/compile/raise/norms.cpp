@@ -20,24 +20,78 @@ std::string list(std::span<const double> numbers) {
 
 }  // namespace
 
-// Whether number `at` of the means is over the group of columns that `of` lies in.
-bool Recogniser::covers_group(const Reduced& mean, std::uint32_t at, const Atom& of, bool squared) {
+// The first of the columns that number `at` of the means is over, if they are neighbours and `of`
+// is one of them.
+std::optional<std::uint32_t> Recogniser::first_of_group(const Reduced& mean, std::uint32_t at,
+                                                        const Atom& of, bool squared) {
     const Base& b = bases_[of.base];
     const std::uint32_t group = mean.group;
-    if (!b.in_rows() || b.width % group != 0)
-        return false;
-    const std::uint32_t first = of.index / group * group;
+    if (!b.in_rows() || group > b.width)
+        return {};
+    std::uint32_t first = 0;
     for (std::uint32_t i = 0; i < group; ++i) {
         const std::size_t element = std::size_t{at} * group + i;
         const Formula f = formula(*mean.of, element);
-        if (f.variables().size() != 1 || f.variables()[0] != Atom{of.base, first + i})
-            return false;
+        if (f.variables().size() != 1 || f.variables()[0].base != of.base)
+            return {};
+        if (i == 0)
+            first = f.variables()[0].index;
+        if (f.variables()[0].index != first + i)
+            return {};
         const double probe = 3;
         if (squared ? (i == 0 ? !is_square(f) : f(std::span(&probe, 1)) != 9)
                     : f(std::span(&probe, 1)) != 3)
-            return false;
+            return {};
     }
-    return true;
+    if (of.index < first || of.index - first >= group ||
+        first / b.width != (first + group - 1) / b.width)
+        return {};
+    return first;
+}
+
+// Whether they are one of the groups that a row is made of.
+bool Recogniser::covers_group(const Reduced& mean, std::uint32_t at, const Atom& of, bool squared) {
+    const auto first = first_of_group(mean, at, of, squared);
+    return first && bases_[of.base].width % mean.group == 0 && *first % mean.group == 0;
+}
+
+// What is normed, where that is a group in the midst of wider rows: rows of their own.
+std::optional<Value> Recogniser::as_norm_of_some_columns(const Value& y, const Formula& like,
+                                                         std::size_t x, std::size_t m) {
+    const Symbols& s = y.symbols();
+    const BaseId of = like.variables()[x].base, by = like.variables()[m].base;
+    const Reduced mean = *as<Reduced>(by);
+    const std::uint32_t width = bases_[of].width, group = mean.group;
+    const auto first = first_of_group(mean, like.variables()[m].index, like.variables()[x], true);
+    if (!first || as<Centred>(of) != nullptr)
+        return {};
+    const std::uint32_t column = *first % width;
+    std::vector<std::uint32_t> chosen;
+    for (std::uint32_t c = 0; c < group; ++c)
+        chosen.push_back(column + c);
+    const auto how = normalising(like, x, m);
+    const auto part = how ? columns(of, chosen) : std::nullopt;
+    if (!part)
+        return {};
+    const BaseId id = add(Normed{*part, false, how->eps, group, {}, {}}, bases_[of].rows, group,
+                          fmt::format("norm {} {} {:a} {}", *part, false, how->eps, group));
+    auto out = std::make_shared<Symbols>();
+    std::set<std::uint32_t> seen;
+    for (std::size_t i = 0; i < s.size(); ++i) {
+        const Formula f = formula(s, i);
+        if (!f.alike(like))
+            return {};
+        const Atom a = f.variables()[x], over = f.variables()[m];
+        const std::uint32_t row = a.index / width, c = a.index % width;
+        if (a.base != of || over.base != by || c < column || c - column >= group)
+            return {};
+        if (seen.insert(over.index).second &&
+            first_of_group(mean, over.index, a, true) != row * width + column)
+            return {};
+        out->term({id, row * group + c - column, how->factor});
+        out->end();
+    }
+    return symbolic(y.shape, std::move(out));
 }
 
 std::optional<Value> Recogniser::as_centred(const Value& y) {
@@ -83,6 +137,8 @@ std::optional<Value> Recogniser::as_norm(const Value& y) {
     if (!how)
         return {};
     const Reduced mean = *as<Reduced>(by);
+    if (bases_[of].width % mean.group != 0)
+        return as_norm_of_some_columns(y, first, x, m);
     std::vector<std::optional<std::uint32_t>> group_of(mean.of->size() / mean.group);
     const auto* centred = as<Centred>(of);
     const BaseId from = centred != nullptr ? centred->of : of;
@@ -119,6 +175,10 @@ Value Recogniser::norm(const Value& x, bool centred, double eps) {
     const Symbols& s = x.symbols();
     const auto group = static_cast<std::uint32_t>(x.shape.back());
     const auto first = first_base(s);
+    if (first && bases_[*first].in_rows() && bases_[*first].width % group != 0)
+        if (const auto rows = rows_of({&s, group});
+            rows && rows->rows.empty() && rows->factor == 1 && bases_[rows->base].width == group)
+            return norm(atoms(rows->base, x.shape), centred, eps);
     if (!first || !bases_[*first].in_rows() || bases_[*first].width % group != 0)
         fail("what is normed is not understood");
     const Base b = bases_[*first];
@@ -207,16 +267,54 @@ std::optional<Value> Recogniser::with_bias_of_a_product(const Value& x, BaseId o
     return symbolic(x.shape, renamed(x.symbols(), sum(leaves)));
 }
 
+// Products of several experts in one tensor.
+std::optional<Value> Recogniser::with_biases_of_several(const Value& x, const Value& addend) {
+    const Symbols& s = x.symbols();
+    const graphs::Floats all = addend.numbers();
+    std::map<BaseId, std::vector<std::optional<double>>> biases;
+    for (std::size_t i = 0; i < s.size(); ++i) {
+        const auto t = s.terms(i);
+        if (t.size() != 1 || t[0].factor != 1 || s.constant(i) != 0 ||
+            as<Product>(t[0].base) == nullptr)
+            return {};
+        const std::uint32_t width = bases_[t[0].base].width;
+        auto& own = biases[t[0].base];
+        own.resize(width);
+        auto& bias = own[t[0].index % width];
+        const double number = all->size() == 1 ? all->front() : (*all)[i];
+        if (bias.value_or(number) != number || (bases_[t[0].base].rows < 2 && !addend.fixed))
+            return {};
+        bias = number;
+    }
+    std::map<BaseId, BaseId> biased;
+    for (const auto& [id, bias] : biases) {
+        const Base b = bases_[id];
+        Product product = std::get<Product>(b.what);
+        product.bias.resize(b.width);
+        for (std::size_t c = 0; c < bias.size(); ++c)
+            product.bias[c] += bias[c].value_or(0);
+        const std::string key = fmt::format("biased {} {}", id, list(product.bias));
+        biased[id] = add(std::move(product), b.rows, b.width, key);
+    }
+    auto out = std::make_shared<Symbols>();
+    out->reserve(s.size());
+    for (std::size_t i = 0; i < s.size(); ++i)
+        out->atom(biased.at(s.terms(i)[0].base), s.terms(i)[0].index);
+    return symbolic(x.shape, std::move(out));
+}
+
 std::optional<Value> Recogniser::with_bias(const Value& x, const Value& addend) {
     const auto first = first_base(x.symbols());
-    if (!first || bases_[*first].rows < 2 ||
+    // A number for each row and one for each column are not told apart where there is one row,
+    // unless it is the file's.
+    if (!first || (bases_[*first].rows < 2 && !addend.fixed) ||
         (as<Normed>(*first) == nullptr && as<Product>(*first) == nullptr &&
          as<Sum>(*first) == nullptr))
         return {};
     const Base b = bases_[*first];
     auto bias = by_column(x.symbols(), addend, *first, b.width, 0);
     if (!bias)
-        return {};
+        return with_biases_of_several(x, addend);
     if (as<Sum>(*first) != nullptr)
         return with_bias_of_a_product(x, *first, *std::move(bias));
     What what = b.what;

@@ -121,8 +121,10 @@ Value Recogniser::pointwise(Scalar op, std::span<const Value> given) {
             shape = v.shape;
     // Factors may stay one number, all else is as many.
     for (std::size_t i = 0; i < a.size(); ++i)
-        if (a[i].shape != shape && op != Scalar::kMul && op != Scalar::kDiv)
+        if (a[i].shape != shape && op != Scalar::kMul && op != Scalar::kDiv) {
             a[i] = graphs::stretched(a[i], shape);
+            a[i].fixed = given[i].fixed;
+        }
     switch (op) {
         case Scalar::kIdentity:
             return a[0];
@@ -177,17 +179,18 @@ std::optional<Value> Recogniser::as_clipped(const Value& y) {
     const auto limit = u ? clip_of(u->formula) : std::nullopt;
     if (!limit)
         return {};
-    const BaseId of = u->formula.variables()[0].base;
-    if (!bases_[of].in_rows())
-        return {};
-    const BaseId id = add(Clipped{of, *limit}, bases_[of].rows, bases_[of].width,
-                          fmt::format("clipped {} {:a}", of, *limit));
+    std::map<BaseId, BaseId> clipped;
     auto s = std::make_shared<Symbols>();
     for (std::size_t i = 0; i < y.symbols().size(); ++i) {
         const Term& t = u->variables[0]->terms(i)[0];
-        if (t.base != of)
-            return {};
-        s->atom(id, t.index);
+        const auto [it, is_new] = clipped.try_emplace(t.base);
+        if (is_new) {
+            if (!bases_[t.base].in_rows())
+                return {};
+            it->second = add(Clipped{t.base, *limit}, bases_[t.base].rows, bases_[t.base].width,
+                             fmt::format("clipped {} {:a}", t.base, *limit));
+        }
+        s->atom(it->second, t.index);
     }
     return symbolic(y.shape, std::move(s));
 }
@@ -305,15 +308,31 @@ Value Recogniser::linear(const Value& x, const Expr& weight) {
     return atoms(id, shape);
 }
 
+namespace {
+
+// What experts put out where some of the weights are none.
+bool has_zeros(const Function& f) {
+    return f.op == Scalar::kMul && std::ranges::any_of(f.arguments, [](const Symbolic& a) {
+               for (std::size_t i = 0; i < a->size(); ++i)
+                   if (a->terms(i).empty() && a->constant(i) == 0)
+                       return true;
+               return false;
+           });
+}
+
+}  // namespace
+
 Value Recogniser::reduce(graphs::Reduction kind, const Value& x) {
     const auto n = static_cast<std::size_t>(x.shape.back());
     Shape shape = x.shape;
     shape.back() = 1;
     if (kind == graphs::Reduction::kSum) {
         // A sum of few is a sum of terms.
-        constexpr std::size_t kFew = 64;
+        constexpr std::size_t kFew = 64, kExperts = 512;
         const auto first = first_base(x.symbols());
-        if (n <= kFew && first && as<Scores>(*first) == nullptr) {
+        const bool weighed = n <= kExperts && first && as<Function>(*first) != nullptr &&
+                             has_zeros(*as<Function>(*first));
+        if ((n <= kFew || weighed) && first && as<Scores>(*first) == nullptr) {
             Value sum = graphs::sliced(x, x.rank() - 1, 0, 1, 1);
             for (std::size_t i = 1; i < n; ++i)
                 sum = added(sum,
@@ -357,6 +376,8 @@ Value Recogniser::places_of_largest(const Value& x, std::int64_t k) {
     std::vector<std::int64_t> places;
     for (std::int64_t i = 0; i < rows * k; ++i)
         places.push_back(i % experts);
+    choices_.push_back({std::get<Symbolic>(x.data), static_cast<std::uint32_t>(experts),
+                        static_cast<std::uint32_t>(k), places});
     return Value::ints(shape, std::move(places));
 }
 

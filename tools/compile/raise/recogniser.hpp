@@ -112,8 +112,13 @@ class Recogniser : public graphs::Algebra {
     std::optional<Value> as_centred(const Value& y);
     std::optional<Value> with_gain(const Value& x, const Value& factor);
     std::optional<Value> with_bias(const Value& x, const Value& addend);
+    std::optional<Value> with_biases_of_several(const Value& x, const Value& addend);
     std::optional<Value> with_bias_of_a_product(const Value& x, BaseId of,
                                                 std::vector<double> bias);
+    std::optional<std::uint32_t> first_of_group(const Reduced& mean, std::uint32_t at,
+                                                const Atom& of, bool squared);
+    std::optional<Value> as_norm_of_some_columns(const Value& y, const Formula& like, std::size_t x,
+                                                 std::size_t m);
     bool covers_group(const Reduced& mean, std::uint32_t at, const Atom& of, bool squared);
 
     // rows.cpp
@@ -135,6 +140,13 @@ class Recogniser : public graphs::Algebra {
     std::map<BaseId, std::vector<MaskSource>> masks_;
     std::set<std::uint32_t> tables_;
     std::vector<Symbolic> cached_;
+    // What the k largest of each row were asked for, in order.
+    struct Choice {
+        Symbolic of;
+        std::uint32_t width = 0, k = 0;
+        std::vector<std::int64_t> places;
+    };
+    std::vector<Choice> choices_;
     std::string path_, nearest_;
 };
 

@@ -3,7 +3,7 @@
 // function of two products.
 #include <fmt/ranges.h>
 #include <algorithm>
-
+#include <array>
 #include <numeric>
 
 #include "error.hpp"
@@ -201,7 +201,11 @@ std::optional<Rows> Recogniser::activated(const View& v) {
                                bases_[v.symbols->terms(0)[0].base].path);
         return {};
     }
-    const auto how = activation_of(u->formula);
+    std::array<std::optional<double>, 2> limits;
+    for (std::size_t i = 0; i < std::min(u->variables.size(), limits.size()); ++i)
+        if (const auto* c = as<Clipped>(u->variables[i]->terms(0)[0].base))
+            limits[i] = c->limit;
+    const auto how = activation_of(u->formula, limits);
     if (!how) {
         nearest_ =
             fmt::format("no function of the card is {}", bases_[v.symbols->terms(0)[0].base].path);
@@ -213,15 +217,19 @@ std::optional<Rows> Recogniser::activated(const View& v) {
         if (!rows || rows->factor != 1)
             return {};
         of.push_back(*rows);
+        // The function has the limits in it.
+        if (const auto* c = as<Clipped>(rows->base))
+            of.back().base = c->of;
     }
     if (of.size() == 2 && of[0].rows != of[1].rows)
         return {};
-    Activated a{how->function, of[how->swapped ? 1 : 0].base, {}};
+    Activated a{how->function, of[how->swapped ? 1 : 0].base, {}, how->parameters};
     if (of.size() == 2)
         a.up = of[how->swapped ? 0 : 1].base;
     const Base gate = bases_[a.gate];
     const std::string key =
-        fmt::format("activated {} {} {}", a.function, a.gate, a.up ? std::to_string(*a.up) : "-");
+        fmt::format("activated {} {} {} {:a} {:a}", a.function, a.gate,
+                    a.up ? std::to_string(*a.up) : "-", a.parameters[0], a.parameters[1]);
     const BaseId id = add(a, gate.rows, gate.width, key);
     return Rows{id, how->factor, of[0].rows};
 }

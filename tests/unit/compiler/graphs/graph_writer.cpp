@@ -90,10 +90,18 @@ std::string GraphWriter::integer(std::int64_t x) {
 }
 
 std::string GraphWriter::bytes(std::vector<std::int64_t> shape,
-                               const std::vector<std::uint8_t>& numbers) {
-    auto& t = tensor(std::move(shape), 2, "");
+                               const std::vector<std::uint8_t>& numbers, int type) {
+    auto& t = tensor(std::move(shape), type, "");
     t.set_raw_data(numbers.data(), numbers.size());
     return t.name();
+}
+
+std::string GraphWriter::nibbles(std::vector<std::int64_t> shape, const std::vector<int>& numbers,
+                                 int type) {
+    std::vector<std::uint8_t> both((numbers.size() + 1) / 2);
+    for (std::size_t i = 0; i < numbers.size(); ++i)
+        both[i / 2] = static_cast<std::uint8_t>(both[i / 2] | (numbers[i] & 15) << (i % 2 * 4));
+    return bytes(std::move(shape), both, type);
 }
 
 void GraphWriter::input(const std::string& name, int type, const std::vector<std::int64_t>& shape) {

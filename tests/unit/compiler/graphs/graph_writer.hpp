@@ -35,7 +35,10 @@ class GraphWriter {
     std::string number(float x);
     std::string ints(std::vector<std::int64_t> numbers);
     std::string integer(std::int64_t x);
-    std::string bytes(std::vector<std::int64_t> shape, const std::vector<std::uint8_t>& numbers);
+    std::string bytes(std::vector<std::int64_t> shape, const std::vector<std::uint8_t>& numbers,
+                      int type = 2);
+    // Of 4 bits, two in a byte: 21 without sign, 22 with.
+    std::string nibbles(std::vector<std::int64_t> shape, const std::vector<int>& numbers, int type);
 
     // Names stand for dimensions that are -1.
     void input(const std::string& name, int type, const std::vector<std::int64_t>& shape);

@@ -4,12 +4,14 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
 
+#include "fixture.hpp"
 #include "import/import.hpp"
 #include "temporary_folder.hpp"
 
@@ -60,6 +62,18 @@ std::optional<fs::path> onnx_runtime() {
         std::system("node --version >/dev/null 2>&1") != 0)
         return {};
     return folder;
+}
+
+bool onnx_runtime_is_at_least(int major, int minor) {
+    const auto folder = onnx_runtime();
+    if (!folder)
+        return false;
+    const std::string text = text_of(*folder / "onnxruntime-node" / "package.json");
+    const std::string version = Json::parse(text).at("version").get<std::string>();
+    int own_major = 0, own_minor = 0;
+    if (std::sscanf(version.c_str(), "%d.%d", &own_major, &own_minor) != 2)
+        return false;
+    return own_major > major || (own_major == major && own_minor >= minor);
 }
 
 std::vector<float> judged(const fs::path& model, std::span<const std::uint32_t> ids) {

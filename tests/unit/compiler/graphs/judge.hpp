@@ -14,6 +14,9 @@ namespace skald::test {
 // checkout. Nothing: it is not there, or node is not.
 std::optional<std::filesystem::path> onnx_runtime();
 
+// Whether it is that version, or a later one.
+bool onnx_runtime_is_at_least(int major, int minor);
+
 // Logits of all rows. The graph has no cache, or gets an empty one, all of a mask and the positions
 // from 0 on. Throws std::runtime_error with what ONNX Runtime said.
 std::vector<float> judged(const std::filesystem::path& model, std::span<const std::uint32_t> ids);

@@ -25,7 +25,9 @@ class Writer {
         g_.input("input_ids", 7, {o_.tokens < 0 ? -1 : 1, o_.tokens});
         inputs();
         const Name table = weight("model.embed_tokens.weight", "model.embed_tokens.weight");
-        Name x = g_.node("Gather", {table, "input_ids"});
+        Name x = o_.embedding
+                     ? o_.embedding(g_, "input_ids", w_.tensors.at("model.embed_tokens.weight"))
+                     : g_.node("Gather", {table, "input_ids"});
         prepare();
         for (std::uint32_t l = 0; l < z_.layers; ++l)
             x = layer(l, x);
@@ -72,6 +74,8 @@ class Writer {
     }
 
     Name linear(const Name& x, const Name& name) {
+        if (o_.product)
+            return o_.product(g_, x, w_.tensors.at(name + ".weight"));
         if (!o_.integer_weights)
             return g_.node("MatMul", {x, transposed(name + ".weight")});
         const auto& t = w_.tensors.at(name + ".weight");
@@ -223,9 +227,23 @@ class Writer {
             g_.node("Cast", {g_.node("Sub", {total_, g_.integer(1)})}, {{"to", Int{6}}});
         const Name lengths = g_.unsqueeze(seqlens, 0);
         const Name total = g_.node("Cast", {total_}, {{"to", Int{6}}});
-        const Name y = g_.node("com.microsoft.GroupQueryAttention",
-                               {q, k, v, o_.cache ? past(l, "key") : "",
-                                o_.cache ? past(l, "value") : "", lengths, total, cos_, sin_},
+        std::vector<Name> in{q,
+                             k,
+                             v,
+                             o_.cache ? past(l, "key") : "",
+                             o_.cache ? past(l, "value") : "",
+                             lengths,
+                             total,
+                             cos_,
+                             sin_};
+        if (o_.sinks) {
+            std::vector<float> sinks;
+            for (std::uint32_t h = 0; h < z_.heads; ++h)
+                sinks.push_back(0.5f * static_cast<float>(h) - 0.25f);
+            in.resize(11);
+            in.push_back(g_.floats({z_.heads}, sinks));
+        }
+        const Name y = g_.node("com.microsoft.GroupQueryAttention", in,
                                {{"num_heads", Int{z_.heads}},
                                 {"kv_num_heads", Int{z_.kv_heads}},
                                 {"do_rotary", Int{1}},
@@ -318,6 +336,10 @@ class Writer {
         } else {
             x = sum(x);
             h = norm(x, at + "post_attention_layernorm.weight");
+        }
+        if (o_.feed_forward) {
+            last_ = o_.feed_forward(g_, l, h);
+            return x;
         }
         const Name gate = linear(h, at + "mlp.gate_proj"), up = linear(h, at + "mlp.up_proj");
         const Name silu = g_.node("Mul", {gate, g_.node("Sigmoid", {gate})});

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 
 #include "fixture.hpp"
 #include "graph_writer.hpp"
@@ -20,8 +21,17 @@ struct OnnxOptions {
         kOnnx23,      // Attention, RotaryEmbedding and RMSNormalization of opset 23
     } operators = Operators::kPlain;
     bool cache = false;            // past_key_values, attention_mask, position_ids
+    bool sinks = false;            // of GroupQueryAttention
     bool integer_weights = false;  // MatMulNBits, 4 bits in blocks of 32
     std::int64_t tokens = -1;      // of the input; -1: any
+    // Others than the model's, for tests of what they become: of a layer the feed-forward, of a
+    // matrix [n, k] the product with it, the rows of the embedding at ids.
+    std::function<std::string(GraphWriter&, std::uint32_t layer, const std::string& x)>
+        feed_forward{};
+    std::function<std::string(GraphWriter&, const std::string& x, const TinyWeights::Tensor&)>
+        product{};
+    std::function<std::string(GraphWriter&, const std::string& ids, const TinyWeights::Tensor&)>
+        embedding{};
 };
 
 GraphWriter onnx_llama(const TinyShape& shape, const TinyWeights& weights,

@@ -106,6 +106,13 @@ TEST(Onnx, ItsWindowIsTheModels) {
     EXPECT_EQ(std::get<Attention>(b.graph.spec.layers[1].mixer).window, 9u);
 }
 
+TEST(Onnx, ItsSinksAreTheModels) {
+    const Both b =
+        models(kShape, {.operators = Operators::kGroupQuery, .cache = true, .sinks = true});
+    const std::vector<float> expected{-0.25f, 0.25f, 0.75f, 1.25f};
+    EXPECT_EQ(std::get<Attention>(b.graph.spec.layers[1].mixer).sinks->values(), expected);
+}
+
 TEST(Onnx, MultiHeadAttentionAndRotaryEmbeddingAreTheFoldersProgram) {
     test::TinyShape shape = kShape;
     shape.kv_heads = shape.heads;
@@ -166,12 +173,15 @@ struct Judged {
     const char* name;
     OnnxOptions options;
     bool shared_heads = true, beside = false;
+    int since = 0;  // ONNX Runtime 1.
 };
 
 class JudgedByOnnxRuntime : public testing::TestWithParam<Judged> {};
 
 TEST_P(JudgedByOnnxRuntime, AGraphHasTheLogitsOfWhatItBecomes) {
     SKALD_NEED_ONNX_RUNTIME();
+    if (!test::onnx_runtime_is_at_least(1, GetParam().since))
+        GTEST_SKIP() << "ONNX Runtime has this since 1." << GetParam().since;
     test::TinyShape shape = kShape;
     if (!GetParam().shared_heads)
         shape.kv_heads = shape.heads;
@@ -201,6 +211,11 @@ INSTANTIATE_TEST_SUITE_P(
                     Judged{"Opset21Cache", {.opset = 21, .cache = true}},
                     Judged{"WeightsBeside", {.cache = true}, true, true},
                     Judged{"GroupQuery", {.operators = Operators::kGroupQuery, .cache = true}},
+                    Judged{"Sinks",
+                           {.operators = Operators::kGroupQuery, .cache = true, .sinks = true},
+                           true,
+                           false,
+                           23},
                     Judged{"MultiHead", {.operators = Operators::kMultiHead, .cache = true}, false},
                     Judged{"IntegerWeights", {.integer_weights = true}}),
     [](const auto& of) { return std::string(of.param.name); });

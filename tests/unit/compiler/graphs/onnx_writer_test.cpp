@@ -100,22 +100,16 @@ std::string program_of(Model& model) {
 
 // Those of which not every part is recognised, and why.
 const std::map<std::string, const char*> kNotRecognised = {
-    {"bitnet", "no function of the card"},
-    {"deepseek-v2", "heads share keys in an order that is not theirs"},
-    {"deepseek-v2-groups", "heads share keys in an order that is not theirs"},
-    {"deepseek-v3", "heads share keys in an order that is not theirs"},
-    {"gpt-oss", "not understood"},
-    {"lfm2", "not all the same function"},
-    {"lfm2-old", "not all the same function"},
-    {"mixtral-one", "no function of the card"},
+    {"bitnet", "no function of the card"},          {"lfm2", "not all the same function"},
+    {"lfm2-old", "not all the same function"},      {"mixtral-one", "no function of the card"},
     {"phi3", "angles that change with the length"},
 };
 
 // Those that become another program, of the same logits: a factor of all that is turned is part of
 // the scale of scores, one of what experts add part of their weights, and gains that are the same
 // for all heads by chance are one.
-const std::set<std::string> kOtherwise = {"arcee", "granite-moe", "llama-yarn", "olmo3",
-                                          "stablelm-parallel"};
+const std::set<std::string> kOtherwise = {"arcee",      "gpt-oss", "granite-moe",
+                                          "llama-yarn", "olmo3",   "stablelm-parallel"};
 
 class ReadBack : public WrittenAsOnnx {};
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "pt2_llama.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <map>
@@ -76,9 +77,17 @@ Json integers(const std::vector<std::int64_t>& x) {
     return {{"as_ints", x}};
 }
 
+constexpr std::int64_t kBlock = 32;
+
+// A number that f16 holds.
+float step_of(Pt2Weights how) {
+    return how == Pt2Weights::kInt4Blocks ? 0x1p-5f : 0x1p-9f;
+}
+
 class Writer {
   public:
-    Writer(const TinyShape& shape, const TinyWeights& weights) : z_(shape), w_(weights) {}
+    Writer(const TinyShape& shape, const TinyWeights& weights, Pt2Weights how)
+        : z_(shape), w_(weights), how_(how) {}
 
     std::string run() {
         inputs_.push_back({{"user_input", {{"arg", tensor("ids")}}}});
@@ -103,7 +112,8 @@ class Writer {
         const char* key = std::strcmp(kind, "as_tensor") == 0 ? "name" : "as_name";
         Json outputs = Json::array();
         outputs.push_back({{kind, {{key, name}}}});
-        nodes_.push_back({{"target", "torch.ops.aten." + target},
+        const bool whole = target.starts_with("torch.");
+        nodes_.push_back({{"target", whole ? target : "torch.ops.aten." + target},
                           {"inputs", std::move(inputs)},
                           {"outputs", std::move(outputs)},
                           {"name", name}});
@@ -115,6 +125,12 @@ class Writer {
 
     Name parameter(const std::string& weight, const std::vector<std::uint64_t>& shape,
                    const std::vector<float>& data) {
+        std::string bytes(data.size() * sizeof(float), '\0');
+        std::memcpy(bytes.data(), data.data(), bytes.size());
+        return parameter(weight, shape, 7, std::move(bytes));
+    }
+    Name parameter(const std::string& weight, const std::vector<std::uint64_t>& shape, int type,
+                   std::string bytes) {
         const Name name = "p" + std::to_string(inputs_.size());
         inputs_.push_back({{"parameter", {{"arg", {{"name", name}}}, {"parameter_name", weight}}}});
         const std::string place = "weight_" + std::to_string(data_.size());
@@ -130,12 +146,10 @@ class Writer {
         config_[weight] = {{"path_name", place},
                            {"use_pickle", false},
                            {"tensor_meta",
-                            {{"dtype", 7},
+                            {{"dtype", type},
                              {"sizes", sizes},
                              {"strides", strides},
                              {"storage_offset", {{"as_int", 0}}}}}};
-        std::string bytes(data.size() * sizeof(float), '\0');
-        std::memcpy(bytes.data(), data.data(), bytes.size());
         data_.emplace_back(place, std::move(bytes));
         return name;
     }
@@ -146,7 +160,53 @@ class Writer {
         return known;
     }
 
+    Name integer_linear(const Name& x, const std::string& name) {
+        const auto& t = w_.tensors.at(name + ".weight");
+        const bool four = how_ == Pt2Weights::kInt4Blocks;
+        const float step = step_of(how_);
+        std::string bytes;
+        for (const float v : t.data)
+            bytes.push_back(static_cast<char>(std::lround(v / step)));
+        const std::uint64_t n = t.shape[0], k = t.shape[1], blocks = four ? k / kBlock : 1;
+        const Name q = parameter(name + ".integers", t.shape, 2, std::move(bytes));
+        const std::vector<std::uint64_t> shape =
+            four ? std::vector<std::uint64_t>{n, blocks} : std::vector<std::uint64_t>{n};
+        const Name scale = parameter(name + ".scale", shape, std::vector<float>(n * blocks, step));
+        const Name zero = parameter(name + ".zero", shape, 2, std::string(n * blocks, '\0'));
+        if (how_ == Pt2Weights::kInt8Product)
+            return node("_weight_int8pack_mm.default",
+                        {{"self", tensor(x)}, {"mat2", tensor(q)}, {"scales", tensor(scale)}});
+        if (how_ == Pt2Weights::kInt4Product)
+            return node("_weight_int4pack_mm.default", {{"self", tensor(x)},
+                                                        {"mat2", tensor(q)},
+                                                        {"qGroupSize", integer(kBlock)},
+                                                        {"qScaleAndZeros", tensor(scale)}});
+        const Json type = {{"as_scalar_type", 2}};
+        Name w;
+        if (how_ == Pt2Weights::kDecomposed)
+            w = node("torch.ops.quantized_decomposed.dequantize_per_channel.default",
+                     {{"input", tensor(q)},
+                      {"scales", tensor(scale)},
+                      {"zero_points", tensor(zero)},
+                      {"axis", integer(0)},
+                      {"quant_min", integer(-127)},
+                      {"quant_max", integer(127)},
+                      {"dtype", type}});
+        else
+            w = node("torch.ops.torchao.dequantize_affine.default",
+                     {{"input", tensor(q)},
+                      {"block_size", integers({1, four ? kBlock : static_cast<std::int64_t>(k)})},
+                      {"scale", tensor(scale)},
+                      {"zero_point", tensor(zero)},
+                      {"input_dtype", type},
+                      {"quant_min", integer(four ? -8 : -128)},
+                      {"quant_max", integer(four ? 7 : 127)}});
+        return node("linear.default", {{"input", tensor(x)}, {"weight", tensor(w)}});
+    }
+
     Name linear(const Name& x, const std::string& name) {
+        if (how_ != Pt2Weights::kFloats && name != "model.embed_tokens")
+            return integer_linear(x, name);
         return node("linear.default",
                     {{"input", tensor(x)}, {"weight", tensor(weight(name + ".weight"))}});
     }
@@ -248,6 +308,7 @@ class Writer {
 
     const TinyShape& z_;
     const TinyWeights& w_;
+    const Pt2Weights how_;
     Json nodes_ = Json::array(), inputs_ = Json::array(), config_ = Json::object();
     std::vector<std::pair<std::string, std::string>> data_;
     std::map<std::string, Name> weights_;
@@ -257,8 +318,16 @@ class Writer {
 
 }  // namespace
 
-std::string pt2_llama(const TinyShape& shape, const TinyWeights& weights) {
-    return Writer(shape, weights).run();
+std::string pt2_llama(const TinyShape& shape, const TinyWeights& weights, Pt2Weights how) {
+    return Writer(shape, weights, how).run();
+}
+
+void round_to_integers(TinyWeights& weights, Pt2Weights how) {
+    const float most = how == Pt2Weights::kInt4Blocks ? 7 : 127, step = step_of(how);
+    for (auto& [name, t] : weights.tensors)
+        if (t.shape.size() == 2 && name != "model.embed_tokens.weight")
+            for (float& x : t.data)
+                x = std::clamp(std::round(x / step), -most - 1, most) * step;
 }
 
 }  // namespace skald::test

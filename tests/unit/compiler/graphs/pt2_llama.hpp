@@ -3,13 +3,29 @@
 // they are.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "fixture.hpp"
 
 namespace skald::test {
 
+// How matrices of layers are kept: as floats, or integers as torchao's and PyTorch's quantisation
+// leave them, all of 8 bits in the file.
+enum class Pt2Weights : std::uint8_t {
+    kFloats,
+    kInt4Blocks,   // torchao.dequantize_affine, of 4 bits in blocks of 32
+    kInt8Rows,     // the same, of 8 bits with a scale for each row
+    kDecomposed,   // quantized_decomposed.dequantize_per_channel
+    kInt8Product,  // _weight_int8pack_mm
+    kInt4Product,  // _weight_int4pack_mm, packed for some processor
+};
+
 // Bytes of the file. Weights are tied, heads share keys, positions are those of the input's length.
-std::string pt2_llama(const TinyShape& shape, const TinyWeights& weights);
+std::string pt2_llama(const TinyShape& shape, const TinyWeights& weights,
+                      Pt2Weights how = Pt2Weights::kFloats);
+
+// Weights that those integers hold exactly.
+void round_to_integers(TinyWeights& weights, Pt2Weights how);
 
 }  // namespace skald::test

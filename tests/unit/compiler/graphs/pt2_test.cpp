@@ -9,6 +9,7 @@
 #include "backend/disassemble.hpp"
 #include "compile.hpp"
 #include "error.hpp"
+#include "expect_error.hpp"
 #include "pt2_llama.hpp"
 #include "raise/graph_model.hpp"
 #include "temporary_folder.hpp"
@@ -56,6 +57,57 @@ TEST_F(Pt2, IsTheFoldersProgramAndItsWeights) {
                     });
     EXPECT_EQ(a, b);
     EXPECT_EQ(graph.spec.rotary, folder.spec.rotary);
+}
+
+// ---- integers ----
+
+constexpr test::TinyShape kWide{
+    .layers = 2, .hidden = 64, .ffn = 96, .heads = 4, .kv_heads = 2, .head_dim = 16, .context = 64};
+
+struct Integers {
+    const char* name;
+    test::Pt2Weights how;
+    const char* kept;
+};
+
+class Pt2Integers : public testing::TestWithParam<Integers> {};
+
+TEST_P(Pt2Integers, AreKeptAndTheFoldersNumbers) {
+    const test::TemporaryFolder folder;
+    test::TinyWeights weights = test::random_weights(kWide);
+    test::round_to_integers(weights, GetParam().how);
+    test::HfOptions options;
+    options.weights = [&](test::TinyWeights& w) { w = weights; };
+    test::write_hugging_face(folder / "model", kWide, options);
+    std::ofstream(folder / "model.pt2", std::ios::binary)
+        << test::pt2_llama(kWide, weights, GetParam().how);
+    const Model graph = load_graph(folder / "model.pt2", {.tokenizer = folder / "model"});
+    const Model expected = load_model(folder / "model");
+    for (std::size_t l = 0; l < kWide.layers; ++l) {
+        const auto& own = std::get<FeedForward>(graph.spec.layers[l].ffn);
+        const auto& other = std::get<FeedForward>(expected.spec.layers[l].ffn);
+        for (const auto& [a, b] : {std::pair(&own.gate, &other.gate), {&own.down, &other.down}}) {
+            EXPECT_EQ(a->weight.of.front()->types(), GetParam().kept);
+            EXPECT_EQ(a->weight.of.front()->values(), b->weight.of.front()->values());
+        }
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Forms, Pt2Integers,
+    testing::Values(Integers{"Int4Blocks", test::Pt2Weights::kInt4Blocks, "q4_0"},
+                    Integers{"Int8Rows", test::Pt2Weights::kInt8Rows, "q8_0"},
+                    Integers{"Decomposed", test::Pt2Weights::kDecomposed, "q8_0"},
+                    Integers{"Int8Product", test::Pt2Weights::kInt8Product, "q8_0"}),
+    [](const auto& of) { return std::string(of.param.name); });
+
+TEST_F(Pt2, WeightsPackedForAProcessorAreNamed) {
+    test::expect_error(
+        [&] {
+            loaded(test::pt2_llama(kWide, test::random_weights(kWide),
+                                   test::Pt2Weights::kInt4Product));
+        },
+        {"model.pt2", "_weight_int4pack_mm", "packed for one kind of processor"});
 }
 
 TEST_F(Pt2, CutAnywhereItIsRefused) {
