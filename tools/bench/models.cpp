@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <optional>
 
@@ -13,6 +14,7 @@
 #include "bench/record.hpp"
 #include "bench/runner.hpp"
 #include "bench/traffic.hpp"
+#include "libskald/error.hpp"
 
 namespace skald::bench {
 namespace {
@@ -35,6 +37,9 @@ class ModelBench {
             run(test, model, traffic, record);
     }
 
+    // Tables of all tests so far, of which each begins with an empty line.
+    [[nodiscard]] const std::string& profiles() const { return profiles_; }
+
   private:
     void run(const Case& test, rt::Model& model, const Traffic& traffic, Record record) {
         const auto say = [&](const std::string& what) {
@@ -56,8 +61,25 @@ class ModelBench {
                 record.limits.keep_best(limits_->measure());
             record.samples_ns.push_back(static_cast<double>(runner.repeat()));
         }
+        record.modelled = runner.modelled();
+        if (options_.profile)
+            profile(test, model, record);
         progress_.clear();
-        printer_.print(to_json(record), test_cells(record, options_));
+        if (options_.profile && options_.format == Format::kCsv)
+            for (const auto& line : profile_lines(record))
+                printer_.print(line, {});
+        else
+            printer_.print(to_json(record), test_cells(record, options_));
+    }
+
+    // With sequences of its own: to look at the clock around each micro-op costs time.
+    void profile(const Case& test, rt::Model& model, Record& record) {
+        progress_.show(fmt::format("{}: {}: profiling", record.model_filename, test.name()));
+        Runner runner(model, test, options_.chunk, true);
+        static_cast<void>(runner.repeat());
+        record.modelled->ops = runner.modelled().value_or(Modelled{}).ops;
+        profiles_ +=
+            "\n" + modelled_table(*record.modelled, record.model_filename + " " + test.name());
     }
 
     const Options& options_;
@@ -65,6 +87,7 @@ class ModelBench {
     Printer& printer_;
     Progress progress_;
     std::optional<Limits> limits_;
+    std::string profiles_;
 };
 
 }  // namespace
@@ -80,10 +103,14 @@ void bench_models(const Options& options) {
             check_fits(test, options, containers.back().model(), path);
     }
     const auto device = local::open_card(rt::linux_os(), options.card, most);
+    if (options.profile && !models_a_chip(*device))
+        throw rt::Error("this card models no chip, so there is no --profile of it", ENOTSUP);
     Printer printer(stdout, options.format, test_columns(options));
     ModelBench bench(options, *device, printer);
     for (const rt::Container& container : containers)
         bench.run(container);
+    if (options.format == Format::kMarkdown)
+        fmt::print("{}", bench.profiles());
 }
 
 }  // namespace skald::bench

@@ -28,6 +28,10 @@ are measured between the repetitions and the table shows which part of them was 
 such figures would be those of an emulated processor, so there are none: run `llm-bench --limits` on
 the host meanwhile.
 
+The card counts the time and energy of a modelled chip (--chip) as well. JSON and CSV have them as
+modelled_*, --profile tells them by micro-op: time, share, what decided it, joules. They are the same
+on every machine, and nothing of this one is in them.
+
 The table goes to standard output when a test is done, progress to standard error if that is a
 terminal.
 
@@ -39,6 +43,7 @@ Examples:
   llm-bench -m a.skald,b.skald -p 128-512*2 -n 0 -o csv
   llm-bench -m story.skald -p 0 -n 64 -d 0,1024,4096 -b 1,8
   llm-bench -m story.skald -pg 512,128 -r 3 -o json --local --threads 2
+  llm-bench -m story.skald --local --chip h100-sxm -r 1 --profile
   llm-bench --latency --jobs 5000 --disk /dev/nvme0n1
   llm-bench --limits -o json
 )";
@@ -105,6 +110,11 @@ void add_tests(CLI::App& app, Options& options, Lists& lists) {
         ->type_name("N")
         ->transform(whole_number<std::uint32_t>());
     app.add_flag("!--no-warmup", options.warm_up, "Measure from the first run on");
+    app.add_flag(
+        "--profile", options.profile,
+        "One more repetition of each test: what the modelled chip spends on each micro-op. "
+        "A table behind the tests', modelled_ops in JSON; CSV has lines of micro-ops "
+        "instead of tests");
 }
 
 void add_output(CLI::App& app, Options& options, Lists& lists) {
@@ -140,7 +150,8 @@ void add_other_commands(CLI::App& app, Options& options) {
         "Instead of models: how fast this machine reads memory and multiplies");
     latency->excludes(limits);
     // What only a test of a model has.
-    for (const char* of_models : {"-m", "-p", "-n", "--pg", "-d", "-b", "--chunk", "--no-warmup"})
+    for (const char* of_models :
+         {"-m", "-p", "-n", "--pg", "-d", "-b", "--chunk", "--no-warmup", "--profile"})
         app.get_option(of_models)->excludes(latency)->excludes(limits);
     app.get_option("-r")->excludes(latency);
     // What only a card has.
@@ -151,6 +162,8 @@ void add_other_commands(CLI::App& app, Options& options) {
 void check(const Options& options) {
     if (options.command == Command::kModels && options.models.empty())
         throw UsageError("no model: give one with -m");
+    if (options.profile && options.card.chip == "off")
+        throw UsageError("--profile is of the modelled chip, which --chip off leaves out");
     if (options.command == Command::kModels && options.mixed.empty() &&
         !std::ranges::any_of(options.prompts, std::identity()) &&
         !std::ranges::any_of(options.answers, std::identity()))

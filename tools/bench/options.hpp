@@ -43,6 +43,7 @@ struct Options {
     std::vector<std::uint32_t> parallel{1};
     std::uint32_t chunk = 0;  // rows of a prefill step; 0: as many as the model takes
     bool warm_up = true;
+    bool profile = false;  // of the modelled chip
 
     // kLatency
     std::uint32_t jobs = 1000;

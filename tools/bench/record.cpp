@@ -47,6 +47,12 @@ double Record::macs_per_s() const {
     return static_cast<double>(work.macs) * 1e9 / mean(samples_ns);
 }
 
+std::optional<double> Record::modelled_ts() const {
+    if (!modelled || modelled->ns == 0)
+        return std::nullopt;
+    return static_cast<double>(test.tokens()) * 1e9 / modelled->ns;
+}
+
 Record describe(const rt::Container& container, const rt::Device& device, bool local) {
     const container::ModelInfo& info = container.model();
     Record record;
@@ -94,6 +100,10 @@ nlohmann::ordered_json to_json(const Record& r) {
         {"limit_bytes_per_s", nullptr},
         {"limit_macs_per_s", nullptr},
         {"limit_tile_macs_per_s", nullptr},
+        {"modelled_chip", nullptr},
+        {"modelled_ns", nullptr},
+        {"modelled_ts", nullptr},
+        {"modelled_j", nullptr},
         {"samples_ns", std::vector<std::uint64_t>(r.samples_ns.begin(), r.samples_ns.end())},
         {"samples_ts", rates},
     };
@@ -103,7 +113,30 @@ nlohmann::ordered_json to_json(const Record& r) {
         line["limit_macs_per_s"] = r.limits.macs_per_s;
     if (r.limits.tile_macs_per_s != 0)
         line["limit_tile_macs_per_s"] = r.limits.tile_macs_per_s;
+    if (!r.modelled)
+        return line;
+    if (!r.modelled->chip.empty())
+        line["modelled_chip"] = r.modelled->chip;
+    line["modelled_ns"] = r.modelled->ns;
+    if (const auto rate = r.modelled_ts())
+        line["modelled_ts"] = *rate;
+    line["modelled_j"] = r.modelled->joules;
+    if (!r.modelled->ops.empty())
+        line["modelled_ops"] = to_json(r.modelled->ops);
     return line;
+}
+
+std::vector<nlohmann::ordered_json> profile_lines(const Record& r) {
+    std::vector<nlohmann::ordered_json> lines;
+    const nlohmann::ordered_json test = to_json(r);
+    for (const nlohmann::ordered_json& op : to_json(r.modelled.value_or(Modelled{}).ops)) {
+        nlohmann::ordered_json& line = lines.emplace_back();
+        for (const char* name : {"model_filename", "n_prompt", "n_gen", "n_depth", "n_parallel",
+                                 "n_batch", "modelled_chip"})
+            line[name] = test[name];
+        line.update(op);
+    }
+    return lines;
 }
 
 std::string now_utc() {

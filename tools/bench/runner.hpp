@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <random>
 #include <vector>
 
 #include "bench/cases.hpp"
+#include "bench/modelled.hpp"
 #include "libskald/batch.hpp"
 #include "libskald/model.hpp"
 #include "tokenizer/spec.hpp"
@@ -26,16 +28,21 @@ class RandomTokens {
     std::uniform_int_distribution<rt::TokenId> any_;
 };
 
+[[nodiscard]] bool models_a_chip(const rt::Device& device);
+
 class Runner {
   public:
     // Reads `test.depth` tokens. chunk: as Options has it. The model outlives the runner. Throws
-    // rt::Error, as repeat() does.
-    Runner(rt::Model& model, const Case& test, std::uint32_t chunk);
+    // rt::Error, as repeat() does. profile: modelled() tells of micro-ops, which costs time.
+    Runner(rt::Model& model, const Case& test, std::uint32_t chunk, bool profile = false);
 
     // Nanoseconds from the request to the last token of a repetition.
     [[nodiscard]] std::int64_t repeat();
     // Rows of a prefill step.
     [[nodiscard]] std::uint32_t chunk() const { return batch_.chunk(); }
+    // What the modelled chip took for a repetition, on average of those so far; micro-ops are of
+    // all of them. None: the card models no chip.
+    [[nodiscard]] std::optional<Modelled> modelled();
 
   private:
     using Prompts = std::vector<std::vector<rt::TokenId>>;
@@ -45,7 +52,12 @@ class Runner {
 
     Case test_;
     RandomTokens tokens_;
+    rt::Model& model_;
     rt::Batch batch_;
+    // What was there before the first repetition.
+    drm_skald_queue_query filled_{};
+    std::vector<ModelledOp> filled_ops_;
+    std::uint32_t repetitions_ = 0;
 };
 
 }  // namespace skald::bench

@@ -51,8 +51,12 @@ std::string list_chips(Format format) {
                            ? "yes"
                            : fmt::format("no: lacks {}", fmt::join(facts.missing, ", ")));
     }
-    if (format == Format::kCsv)
+    if (format == Format::kCsv) {
+        for (json& chip : all)
+            chip["missing"] =
+                fmt::format("{}", fmt::join(chip["missing"].get<std::vector<std::string>>(), " "));
         return csv_of(all);
+    }
     return format == Format::kJson ? all.dump(2) + "\n" : text;
 }
 

@@ -62,7 +62,7 @@ std::string fit_of(const Options& options, int& status) {
 
 std::string sweep_and_draw(const Options& options) {
     const SweepOptions& wanted = options.sweep;
-    std::string said = sweep(wanted, job_count(options.jobs));
+    std::string said = sweep(wanted, job_count(options.jobs), options.format);
     if (!wanted.picture.empty())
         write_text(wanted.picture, rates_picture(read_text(wanted.out)));
     return said;

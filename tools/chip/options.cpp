@@ -35,6 +35,21 @@ Examples:
       --key dram_gbs=8000:32000:7 --target user_tps>=500 --target first_token_s<=0.1
   llm-chip sweep grid.json -o points.csv --slurm points.sbatch)";
 
+constexpr const char* kGridFooter = R"(
+Every combination of a grid's lists is a point, and a line of the CSV:
+
+  {"chip": ["h100-sxm", "b200"], "shape": "llama-3.1-8b", "weights": "int8",
+   "widths": "weights=fp8,kv=fp8", "batch": [1, 8, 64], "prompt": [128, 2048], "gen": 128,
+   "tensor": 1, "pipeline": 1, "sums": "no", "set": {"dram_efficiency": [0.6, 0.8]}}
+
+chip and shape must be there; a list of one may be written without brackets; set has figures
+of the chip, as --set does. Points that cannot be run say in why_not what lacks. A sweep that
+was ended goes on where it was; several may write to one CSV at a time.
+
+  llm-chip sweep grid.json -o points.csv
+  llm-chip sweep grid.json -o points.csv --slurm points.sbatch --jobs 8 && sbatch points.sbatch
+)";
+
 // Text that `parse` makes something of, or refuses with a sentence.
 template <class Value, class Parse>
 CLI::Option* add_parsed(CLI::App& app, const char* name, std::vector<Value>& to, Parse parse,
@@ -205,7 +220,7 @@ void add_search(CLI::App& app, Options& options) {
 
 void add_sweep(CLI::App& app, Options& options) {
     SweepOptions& sweep = options.sweep;
-    app.add_option("GRID", sweep.grid, "JSON: lists of chip, shape, weights, ... (README)")
+    app.add_option("GRID", sweep.grid, "JSON: lists of chip, shape, weights, ...; see below")
         ->required()
         ->check(console::file_name());
     app.add_option("-o,--output", sweep.out, "CSV; points that it has already are not run again")
@@ -232,7 +247,14 @@ void add_sweep(CLI::App& app, Options& options) {
         ->type_name("FILE")
         ->check(console::file_name())
         ->excludes(slurm);
+    add_formats(app, options);
+    for (const char* format : {"--json", "--csv"})
+        app.get_option(format)
+            ->description(std::string("Print the points as ") + (format + 2) +
+                          " when all are there")
+            ->excludes(slurm);
     add_jobs(app, options);
+    app.footer(kGridFooter);
 }
 
 CLI::App* add_command(CLI::App& app, Options& options, Command command, const char* name,

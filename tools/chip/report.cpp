@@ -7,15 +7,13 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "chip/measured_json.hpp"
+
 namespace skald::chip {
 namespace {
 
 using local::ModelLog;
 using nlohmann::json;
-
-json or_null(std::optional<double> value) {
-    return value ? json(*value) : json();
-}
 
 json to_json(const Outcome& outcome) {
     json line = {{"chip", outcome.chip},
@@ -54,13 +52,11 @@ json to_json(const Outcome& outcome) {
 }
 
 std::string csv(const Outcome& outcome) {
-    std::string header, row;
+    json row;
     const json flat = to_json(outcome).flatten();
-    for (const auto& [key, value] : flat.items()) {
-        header += (header.empty() ? "" : ",") + key.substr(1);
-        row += (row.empty() ? "" : ",") + (value.is_null() ? std::string() : value.dump());
-    }
-    return header + "\n" + row + "\n";
+    for (const auto& [key, value] : flat.items())
+        row[key.substr(1)] = value;
+    return csv_of(json::array({row}));
 }
 
 std::string group_text(const Outcome& outcome) {

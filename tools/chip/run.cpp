@@ -11,6 +11,7 @@
 #include "chip/runnable.hpp"
 #include "chip/stages.hpp"
 #include "chip/widths.hpp"
+#include "compile/progress_bar.hpp"
 #include "libskald/error.hpp"
 
 namespace skald::chip {
@@ -59,11 +60,8 @@ std::optional<double> Outcome::mean_w() const {
 }
 
 double Outcome::share(std::size_t bound) const {
-    const bool alone = generated < 2;
-    const std::uint64_t before = alone ? 0 : first.moved[bound];
-    const std::uint64_t time = whole.time - (alone ? 0 : first.time);
-    return time == 0 ? 0
-                     : static_cast<double>(whole.moved[bound] - before) / static_cast<double>(time);
+    return rest.time == 0 ? 0
+                          : static_cast<double>(rest.moved[bound]) / static_cast<double>(rest.time);
 }
 
 std::optional<double> Outcome::full_token_j() const {
@@ -94,6 +92,12 @@ Outcome run(const RunOptions& options, bool keep_slices) {
     setting.batch = options.batch;
     setting.positions = positions;
     setting.chunk = options.chunk;
+    compiler::ProgressBar bar;
+    const std::uint64_t wanted = options.generated > 1 ? 1 + options.generated : 1;
+    std::uint64_t made = 0;
+    setting.on_tokens = [&](std::size_t count) {
+        bar.show(made += count, wanted, fmt::format("{} tokens", wanted));
+    };
     Stages stages(models, group, setting);
 
     Outcome outcome;
@@ -114,6 +118,7 @@ Outcome run(const RunOptions& options, bool keep_slices) {
         options.generated > 1 ? stages.request(options.prompt, options.generated) : first;
     outcome.first = first.together();
     outcome.whole = whole.together();
+    outcome.rest = options.generated > 1 ? whole.beyond(first).together() : outcome.whole;
     if (group.pipeline > 1 && options.generated > 1)
         outcome.stage_s =
             static_cast<double>(whole.busiest(first)) / kSecond / (options.generated - 1);

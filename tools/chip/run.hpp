@@ -26,6 +26,7 @@ struct Outcome {
     double static_w = 0;             // likewise
     local::ModelLog::Sums first;     // of the request for one token
     local::ModelLog::Sums whole;     // of the longer one
+    local::ModelLog::Sums rest;      // of what that takes more; of all of it if there is no more
     double first_static_j = 0, whole_static_j = 0;
     std::vector<std::string> unknown_energy;  // keys without which joules mean nothing
     std::string boundary;                     // what the power is of

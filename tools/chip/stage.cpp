@@ -38,7 +38,8 @@ local::LocalOptions card_options(const TimedModel& model, const Setting& setting
 }  // namespace
 
 Stage::Stage(const TimedModel& model, const Setting& setting, card::Links* links)
-    : log_(setting.slices),
+    : on_tokens_(setting.on_tokens),
+      log_(setting.slices),
       device_(local::open_local_card(rt::linux_os(), card_options(model, setting, links, log_))),
       model_(std::make_unique<rt::Model>(*device_, model.image())) {
     rt::BatchOptions options;
@@ -57,6 +58,11 @@ Stage::Sums Stage::generate(std::span<const rt::TokenId> prompt, std::uint32_t t
         request.prompt = prompt;
         request.max_tokens = tokens;
     }
+    if (on_tokens_)
+        requests.front().on_tokens = [&](std::span<const rt::Token> more) {
+            on_tokens_(more.size());
+            return rt::Taken{more.size(), true};
+        };
     log_.begin();
     for (const rt::GenerateResult& result : batch_->generate(requests, cancel_fd))
         if (result.tokens != tokens)

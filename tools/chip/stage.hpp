@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -25,6 +26,8 @@ struct Setting {
     std::uint32_t batch = 1;
     std::uint32_t positions = 0;  // of each sequence
     std::uint32_t chunk = 0;      // rows of a prefill step; 0: as many as the model takes
+    // Hears of the tokens of a request as they come, from the last stage's thread; may be empty.
+    std::function<void(std::size_t count)> on_tokens;
 };
 
 class Stage {
@@ -48,6 +51,7 @@ class Stage {
   private:
     Sums generate(std::span<const rt::TokenId> prompt, std::uint32_t tokens, int cancel_fd);
 
+    std::function<void(std::size_t)> on_tokens_;
     local::ModelLog log_;
     std::unique_ptr<rt::Device> device_;
     std::unique_ptr<rt::Model> model_;

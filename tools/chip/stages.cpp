@@ -83,6 +83,26 @@ Sums StageSums::together() const {
     return all;
 }
 
+StageSums StageSums::beyond(const StageSums& part) const {
+    // A wait may have moved from one account to another between the two.
+    const auto more = [](std::uint64_t all, std::uint64_t of_it) {
+        return all - std::min(all, of_it);
+    };
+    StageSums rest = *this;
+    for (std::size_t i = 0; i < stages.size(); ++i) {
+        Sums& sums = rest.stages[i];
+        const Sums& before = part.stages[i];
+        for (std::size_t bound = 0; bound < local::ModelLog::kBounds; ++bound)
+            sums.moved[bound] = more(sums.moved[bound], before.moved[bound]);
+        for (std::size_t p = 0; p < local::ModelLog::kParts; ++p)
+            sums.energy[p] = more(sums.energy[p], before.energy[p]);
+        sums.time = more(sums.time, before.time);
+        sums.waited = more(sums.waited, before.waited);
+        sums.dram_bytes = more(sums.dram_bytes, before.dram_bytes);
+    }
+    return rest;
+}
+
 std::uint64_t StageSums::busiest() const {
     return busiest({tensor, std::vector<Sums>(stages.size())});
 }
@@ -100,9 +120,13 @@ Stages::Stages(std::span<const TimedModel> models, const Group& group, const Set
         throw rt::Error("of a model that is split among chips there are only times", EINVAL);
     if (models.size() > 1)
         links_ = std::make_unique<local::LinkGroup>(group.chips());
-    for (std::uint32_t stage = 0; stage < models.size(); ++stage)
-        stages_.push_back(std::make_unique<Stage>(models[stage], setting,
+    for (std::uint32_t stage = 0; stage < models.size(); ++stage) {
+        Setting own = setting;
+        if (stage + 1 != models.size())
+            own.on_tokens = nullptr;
+        stages_.push_back(std::make_unique<Stage>(models[stage], own,
                                                   links_ ? &links_->of(stage * tensor_) : nullptr));
+    }
 }
 
 Stages::~Stages() = default;

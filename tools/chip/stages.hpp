@@ -26,6 +26,8 @@ struct StageSums {
     // Of the group: it takes as long as its last stage, and energy and bytes are those of all
     // chips. What a stage waits for another is that one's time; what is nobody's is the links'.
     [[nodiscard]] local::ModelLog::Sums together() const;
+    // What this request took more than a part of it.
+    [[nodiscard]] StageSums beyond(const StageSums& part) const;
     // Picoseconds that the stage works which works longest; `before`, a part of this request, left
     // out.
     [[nodiscard]] std::uint64_t busiest() const;

@@ -67,8 +67,9 @@ tools() {
 Recommends: skald-dkms, skald-firmware, udev
 Description: programs for the Skald inference card
  llm-run continues texts with compiled models, llm-compile makes those of
- checkpoints, llm-bench measures them, skald-smi shows the cards and who uses
- them. A rule for udev gives the cards to the group render."
+ checkpoints, llm-bench measures them, llm-chip says what they would do on a
+ chip, skald-smi shows the cards and who uses them. A rule for udev gives the
+ cards to the group render."
     script skald-tools postinst <<'END'
 if [ "$1" = configure ] && command -v udevadm >/dev/null; then
     udevadm control --reload 2>/dev/null || true

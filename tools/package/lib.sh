@@ -7,7 +7,7 @@
 # shellcheck disable=SC2034 # those who source this use them
 PACKAGE=$SKALD_ROOT/tools/package
 # shellcheck disable=SC2034
-PROGRAMS=(llm-bench llm-compile llm-run skald-smi)
+PROGRAMS=(llm-bench llm-chip llm-compile llm-run skald-smi)
 
 # That of the driver's interface: its header says what changed in which.
 version() {

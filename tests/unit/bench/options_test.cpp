@@ -56,6 +56,7 @@ TEST(BenchOptions, ReadsACompleteCommandLine) {
     const Options& options = *parsed.options;
     EXPECT_EQ(options.models, (std::vector<std::string>{"a.skald", "b.skald", "c.skald"}));
     EXPECT_EQ(options.prompts, Numbers({64, 512}));
+    EXPECT_FALSE(options.profile);
     EXPECT_EQ(options.answers, Numbers({0}));
     ASSERT_EQ(options.mixed.size(), 1u);
     EXPECT_EQ(options.mixed[0], std::pair(16u, 8u));

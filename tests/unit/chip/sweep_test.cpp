@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "chip/sweep.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "chip/csv.hpp"
+#include "chip/grid.hpp"
 #include "chip/text_file.hpp"
 #include "libskald/error.hpp"
 #include "small_model.hpp"
@@ -86,6 +89,75 @@ TEST_F(Sweep, AJobArrayHasAllPartsAndQuotesNames) {
     EXPECT_NE(script.find("#SBATCH --array=0-12\n"), std::string::npos) << script;
     EXPECT_NE(script.find("--part \"$SLURM_ARRAY_TASK_ID/13\""), std::string::npos) << script;
     EXPECT_NE(script.find("-o 'it'\\''s here.csv'"), std::string::npos) << script;
+}
+
+TEST_F(Sweep, GridsSayWhichValueIsWrong) {
+    const std::pair<const char*, const char*> wrong[] = {
+        {R"("batch": [1, 0])", "batch[1]: 0 is no whole number"},
+        {R"("batch": 1.5)", "batch: 1.5 is no whole number"},
+        {R"("batch": [1, {}])", "batch[1]: {} is neither text nor a number"},
+        {R"("batch": [2, 2])", "batch[1]: 2 is there already"},
+        {R"("batch": [])", "batch: the list is empty"},
+        {R"("batch": 1, "batch": 2)", "'batch' is there twice"},
+        {R"("weights": ["int8", "int9"])", "weights[1]: int9 is unknown; there are keep, int8"},
+        {R"("widths": "weights=int9")", "widths: --widths: there is no format 'int9'"},
+        {R"("sums": true)", "sums: true is neither text nor a number"},
+        {R"("set": 3)", "set: it is an object"},
+        {R"("set": {"speed": 3})", "set.speed: profiles have no key 'speed'"},
+        {R"("set": {"dram_gbs": [1, -3]})", "set.dram_gbs[1]: dram_gbs = -3 is out of range"},
+        {R"("set": {"dram_gbs": "x"})", "set.dram_gbs: x is no number"},
+        {R"("batches": 2)", "'batches' is nothing that a grid has, only chip, shape"},
+    };
+    for (const auto& [text, says] : wrong)
+        try {
+            (void)parse_grid(fmt::format(R"({{"chip": "sk1", "shape": "llama-2-7b", {}}})", text),
+                             "grid.json");
+            ADD_FAILURE() << text;
+        } catch (const rt::Error& error) {
+            EXPECT_EQ(std::string(error.what()).rfind(fmt::format("grid.json: {}", says), 0), 0u)
+                << error.what();
+        }
+    for (const auto& [text, says] :
+         {std::pair(R"({"chip": ["sk1", "sk9"], "shape": "llama-2-7b"})", "chip[1]: there is no"),
+          std::pair(R"({"chip": "sk1", "shape": "llama-9"})", "shape: there is no model"),
+          std::pair(R"({"chip": "sk1", "shape": "./none.json"})", "shape: there is no file"),
+          std::pair("{\"chip\":\n[}", "parse error at line 2, column 2")})
+        try {
+            (void)parse_grid(text, "grid.json");
+            ADD_FAILURE() << text;
+        } catch (const rt::Error& error) {
+            EXPECT_EQ(std::string(error.what()).rfind(fmt::format("grid.json: {}", says), 0), 0u)
+                << error.what();
+        }
+}
+
+TEST_F(Sweep, AGridThatIsTooLargeIsRefusedAtOnce) {
+    std::string list = "1";
+    for (int i = 2; i <= 1001; ++i)
+        list += fmt::format(",{}", i);
+    EXPECT_THROW((void)parse_grid(fmt::format(R"({{"chip": "sk1", "shape": "llama-2-7b",
+                                                   "batch": [{0}], "prompt": [{0}]}})",
+                                              list),
+                                  "grid.json"),
+                 rt::Error);
+}
+
+TEST_F(Sweep, PrintsItsPointsInTheOrderOfTheGrid) {
+    const std::string csv = sweep(options_, 2, Format::kCsv);
+    EXPECT_EQ(std::ranges::count(csv, '\n'), 9);
+    EXPECT_EQ(csv, sweep(options_, 2, Format::kCsv)) << "nothing was run again";
+    const auto points = nlohmann::json::parse(sweep(options_, 2, Format::kJson));
+    ASSERT_EQ(points.size(), 8u);
+    EXPECT_EQ(points[0]["chip"], "sk1");
+    EXPECT_EQ(points[0]["dram_gbs"], 500);
+    EXPECT_EQ(points[1]["dram_gbs"], 1000);
+    EXPECT_EQ(points[2]["batch"], 2);
+    EXPECT_EQ(points[7]["chip"], "h100-sxm");
+    EXPECT_GT(points[7]["user_tps"], 0.0);
+    EXPECT_TRUE(points[7]["why_not"].is_null());
+    options_.part = 1;
+    options_.parts = 4;
+    EXPECT_EQ(nlohmann::json::parse(sweep(options_, 1, Format::kJson)).size(), 2u);
 }
 
 TEST_F(Sweep, GridsAreRefusedWithWhatIsWrongInThem) {

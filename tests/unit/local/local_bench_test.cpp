@@ -60,6 +60,62 @@ TEST(LocalBench, ADefaultPromptFitsTheModel) {
     EXPECT_NE(done.out.find(" tg2 |"), std::string::npos) << done.out;
 }
 
+// By micro-op, of a request on the modelled chip.
+TEST(LocalBench, AProfileAddsUpToTheModelledTime) {
+    const Finished done = bench_model(
+        {"-p", "8", "-n", "4", "-d", "20", "-r", "2", "-o", "json", "--profile", "--threads", "1"});
+    ASSERT_EQ(done.status, 0) << done.err;
+    const json records = json::parse(done.out);
+    ASSERT_EQ(records.size(), 2u);
+    for (const json& record : records) {
+        EXPECT_EQ(record["modelled_chip"], "sk1");
+        double ps = 0, joules = 0, shares = 0;
+        for (const json& op : record["modelled_ops"]) {
+            ps += op["modelled_ps"].get<double>();
+            joules += op["modelled_j"].get<double>();
+            shares += op["share"].get<double>();
+        }
+        EXPECT_NEAR(ps * 1e-3 / record["modelled_ns"].get<double>(), 1, 1e-3);
+        EXPECT_NEAR(joules / record["modelled_j"].get<double>(), 1, 1e-3);
+        EXPECT_NEAR(shares, 1, 1e-9);
+    }
+}
+
+TEST(LocalBench, ModelledFiguresAreTheSameInEveryRun) {
+    const auto modelled = [](const char* threads) {
+        const Finished done = bench_model({"-p", "8", "-n", "4", "-r", "1", "-o", "json",
+                                           "--profile", "--threads", threads, "--chip", "ideal"});
+        EXPECT_EQ(done.status, 0) << done.err;
+        json kept = json::array();
+        for (const json& record : json::parse(done.out))
+            for (const char* name :
+                 {"modelled_chip", "modelled_ns", "modelled_ts", "modelled_j", "modelled_ops"})
+                kept.push_back(record.at(name));
+        return kept;
+    };
+    EXPECT_EQ(modelled("1"), modelled("2"));
+}
+
+TEST(LocalBench, AProfileInCsvHasALineForEachMicroOp) {
+    const Finished done = bench_model({"-p", "0", "-n", "2", "-r", "1", "--profile", "-o", "csv"});
+    ASSERT_EQ(done.status, 0) << done.err;
+    EXPECT_TRUE(
+        done.out.starts_with("model_filename,n_prompt,n_gen,n_depth,n_parallel,n_batch,"
+                             "modelled_chip,index,op,count,modelled_ps,share,bound,"))
+        << done.out;
+    EXPECT_NE(done.out.find("\"matmul\""), std::string::npos) << done.out;
+}
+
+TEST(LocalBench, WithoutAChipThereIsNoProfile) {
+    const Finished none =
+        bench_model({"-p", "0", "-n", "2", "-r", "1", "-o", "json", "--chip", "off"});
+    ASSERT_EQ(none.status, 0) << none.err;
+    EXPECT_TRUE(json::parse(none.out)[0]["modelled_ns"].is_null());
+    const Finished done = bench_model({"--chip", "off", "--profile"});
+    EXPECT_EQ(done.status, 2) << done.err;
+    EXPECT_NE(done.err.find("--chip off"), std::string::npos) << done.err;
+}
+
 TEST(LocalBench, AnEmptyJobIsTheSumOfItsHops) {
     const Finished done = bench({"--latency", "--jobs", "20", "-o", "json"});
     ASSERT_EQ(done.status, 0) << done.err;

@@ -126,6 +126,60 @@ TEST(LlmChip, CsvHasAHeaderAndARow) {
     EXPECT_NE(done.out.find("user_tps"), std::string::npos);
 }
 
+// Seventy-two stages that work one after the other: what decides about a token is of that token.
+TEST(LlmChip, SharesOfAGroupAddUpToOne) {
+    const Finished done = llm_chip({"run", "--shape", "llama-2-70b", "--widths", "weights=int8",
+                                    "--chip", "groq-lpu-v1", "--split", "tensor=8,pipeline=72,sums",
+                                    "--prompt", "64", "--gen", "4", "--json"});
+    ASSERT_EQ(done.status, 0) << done.err;
+    double shares = 0;
+    const json said = json::parse(done.out);
+    for (const json& share : said["bound"]) {
+        EXPECT_GE(share.get<double>(), 0);
+        EXPECT_LE(share.get<double>(), 1);
+        shares += share.get<double>();
+    }
+    EXPECT_NEAR(shares, 1, 1e-9);
+}
+
+// Every figure of the JSON has its column, by whatever a reader of CSV makes of it.
+TEST(LlmChip, ListsHaveCsvOfPlainCells) {
+    const Finished done = llm_chip({"list", "--csv"});
+    EXPECT_TRUE(done.out.starts_with("maker,missing,name,runs,title\n")) << done.out;
+    EXPECT_EQ(done.out.find('['), std::string::npos) << done.out;
+    EXPECT_NE(done.out.find("\nRain,sram_mb int8_tops "), std::string::npos) << done.out;
+}
+
+// A cluster of this machine: each task of the array once, one of them a second time.
+TEST(LlmChip, AJobArrayOfASweepGivesOneCsv) {
+    namespace fs = std::filesystem;
+    const fs::path folder = testing::TempDir() + "skald-sweep-" + std::to_string(::getpid());
+    fs::create_directories(folder);
+    std::ofstream(folder / "grid.json") << R"({"chip": ["sk1", "h100-sxm"], "shape":
+        "llama-3.2-1b", "batch": [1, 2, 4], "prompt": 16, "gen": [4, 8]})";
+    std::ofstream(folder / "sbatch") << R"(#!/bin/bash
+tasks=$(sed -n 's/^#SBATCH --array=0-//p' "$1")
+for task in $(seq "$tasks" -1 0) 0; do SLURM_ARRAY_TASK_ID=$task bash "$1" || exit; done
+)";
+    const auto in_folder = [&](const std::string& command) {
+        return run({"/bin/bash", "-c", "cd \"$0\" && " + command, folder.string()});
+    };
+    const Finished wrote = in_folder(SKALD_LLM_CHIP
+                                     " sweep grid.json -o 'all points.csv' --slurm points.sbatch "
+                                     "--jobs 2");
+    ASSERT_EQ(wrote.status, 0) << wrote.err;
+    EXPECT_EQ(wrote.out, "12 points: sbatch points.sbatch\n");
+    const Finished ran = in_folder("bash sbatch points.sbatch");
+    ASSERT_EQ(ran.status, 0) << ran.err;
+    EXPECT_NE(ran.out.find("2 points, 2 of them run now"), std::string::npos) << ran.out;
+    EXPECT_TRUE(ran.out.ends_with("2 points, 0 of them run now: all points.csv\n")) << ran.out;
+    const std::string csv = read_file((folder / "all points.csv").string());
+    EXPECT_EQ(std::ranges::count(csv, '\n'), 13);
+    const Finished again = in_folder(SKALD_LLM_CHIP " sweep grid.json -o 'all points.csv'");
+    EXPECT_NE(again.out.find("12 points, 0 of them run now"), std::string::npos) << again.out;
+    fs::remove_all(folder);
+}
+
 TEST(LlmChip, WritesATraceThatIsJson) {
     const std::string file =
         testing::TempDir() + "skald-trace-" + std::to_string(::getpid()) + ".json";
