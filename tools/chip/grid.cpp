@@ -175,7 +175,7 @@ class Reader {
         const std::string key(column.name);
         if (!from.contains(key) && !column.usual)
             throw wrong(fmt::format("'{}' is missing", key));
-        const json values = from.contains(key) ? from[key] : json(*column.usual);
+        const json values = from.contains(key) ? from[key] : json(column.usual.value_or(""));
         add(key, key, values, [&](const std::string& cell) {
             Task any;
             column.apply(any, cell);

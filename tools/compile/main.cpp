@@ -537,8 +537,9 @@ Arguments parse(CLI::App& app, int argc, char** argv) {
         ->needs(random);
     app.add_option(
            "--write-gguf", args.gguf,
-           "FILE [q8_0|q4_0|tq2_0|f16]: the random model as GGUF; without a type each matrix in "
-           "the one that holds what --weights makes of it, or, where no type does or rows are not "
+           "FILE [q8_0|q4_0|tq2_0|f16]: the random model, which has to be of the family llama, as "
+           "GGUF; without a type each matrix in the one that holds what --weights makes of it, or, "
+           "where no type does or rows are not "
            "whole blocks, as f32 with the same numbers")
         ->expected(1, 2)
         ->check(console::file_name().application_index(0));

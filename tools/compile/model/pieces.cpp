@@ -228,6 +228,12 @@ FeedForward Pieces::plain(Function f, std::uint32_t width, Bias bias) {
     return n;
 }
 
+void Pieces::no_experts() {
+    for (const Key& key : {keys::kExperts, keys::kChosen, keys::kExpertFfn})
+        s_.maybe_u32(key);
+    s_.maybe_flag(keys::kNormTopk);
+}
+
 Experts Pieces::experts(Function f, std::uint32_t count, std::uint32_t chosen,
                         std::uint32_t width) {
     Experts e;

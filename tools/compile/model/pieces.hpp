@@ -89,6 +89,8 @@ class Pieces {
     FeedForward plain(Function f, std::uint32_t width, Bias bias = Bias::kIfThere);
     // Gate, up and down of each expert; router by "router".
     Experts experts(Function f, std::uint32_t count, std::uint32_t chosen, std::uint32_t width);
+    // Of a family that may have them, where no layer does: what is said of them means nothing.
+    void no_experts();
 
     // Number of the rotary table that the configuration describes; nothing where no pair turns.
     std::optional<std::uint32_t> rotary(const RotaryOptions& options = {});

@@ -177,6 +177,8 @@ void decoder(Source& s, DecoderSpec& d, bool v3) {
     const std::uint32_t shared =
         s.maybe_u32({"n_shared_experts", "expert_shared_count"}).value_or(0);
     const Choice choice = read_choice(s, v3);
+    if (dense >= z.layers)
+        p.no_experts();
     for (std::uint32_t i = 0; i < z.layers; ++i) {
         Layer& l = p.new_layer();
         l.mixer_in = p.norm("attn_norm");

@@ -88,9 +88,10 @@ void describe(Source& s, DecoderSpec& d) {
     AttentionStyle style;
     style.qkv_bias = style.o_bias = s.biases("attention_bias", true);
     style.rotary = p.rotary({.theta = 150000});
+    const std::uint32_t window = p.window();
     for (std::uint32_t i = 0; i < z.layers; ++i) {
         Layer& l = p.new_layer();
-        style.window = p.windowed(i, i % 2 == 0) ? p.window() : 0;
+        style.window = p.windowed(i, i % 2 == 0) ? window : 0;
         l.mixer_in = p.norm("attn_norm");
         Attention a = p.attention(style);
         const std::uint64_t heads[] = {z.heads};

@@ -59,6 +59,7 @@ void decoder(Source& s, DecoderSpec& d, Generation g, bool mixture) {
     const std::uint32_t count = mixture ? experts_of(s) : 0;
     const std::uint32_t step = s.maybe_u32({"decoder_sparse_step", ""}).value_or(1);
     const auto dense = s.maybe_numbers({"mlp_only_layers", ""});
+    bool any_sparse = false;
     for (std::uint32_t i = 0; i < p.sizes().layers; ++i) {
         Layer& l = p.new_layer();
         l.mixer_in = p.norm("attn_norm");
@@ -67,10 +68,15 @@ void decoder(Source& s, DecoderSpec& d, Generation g, bool mixture) {
         l.ffn_in = p.norm("ffn_norm");
         const bool sparse = count != 0 && step != 0 && (i + 1) % step == 0 &&
                             !(dense && std::ranges::count(*dense, i) != 0);
+        any_sparse = any_sparse || sparse;
         if (sparse)
             l.ffn = experts(s, p, f, g, count);
         else
             l.ffn = p.gated(f, p.sizes().ffn, "", Bias::kNo);
+    }
+    if (mixture && !any_sparse) {
+        p.no_experts();
+        s.skip({"shared_expert_intermediate_size"});
     }
     p.output_norm();
     p.head();
