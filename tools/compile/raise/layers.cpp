@@ -382,7 +382,7 @@ class Describer {
             a.q_low_norm = norm(input_of(h.q));
         }
         if (h.shared)
-            latent(a, h, p);
+            latent(a, h, *h.shared, p);
         else if (few_read_by(h.k) != nullptr || few_read_by(h.v) != nullptr)
             refuse(h.k, "keys or values of few columns have no part that all heads share");
         std::tie(a.q, a.q_norm) = projected(unclipped(h.q, a.clip));
@@ -408,12 +408,12 @@ class Describer {
     }
 
     // Keys and values made of one row of few columns, and what is turned beside them.
-    void latent(Attention& a, const Heads& h, const Part& p) {
+    void latent(Attention& a, const Heads& h, BaseId shared, const Part& p) {
         const Normed* few = few_read_by(h.k);
         if (few == nullptr || few_read_by(h.v) != few)
             refuse(h.k, "keys and values are not made of the norm of the same few columns");
-        if (input_of(*h.shared) != p.reads)
-            refuse(*h.shared, "the keys that heads share do not read what the others do");
+        if (input_of(shared) != p.reads)
+            refuse(shared, "the keys that heads share do not read what the others do");
         const auto turned = static_cast<std::uint32_t>(2 * h.frequencies.size());
         const std::uint32_t plain = h.k_dim - turned;
         const Linear own = linear(h.k, 1);
@@ -421,7 +421,7 @@ class Describer {
             refuse(h.k, "keys of a latent row have biases, or are shared by heads");
         a.latent = linear(few->of, 1);
         a.latent_norm = norm(input_of(h.k));
-        a.shared_rotary = linear(*h.shared, 1);
+        a.shared_rotary = linear(shared, 1);
         const Expr& matrix = own.weight.of.front();
         std::vector<Expr> parts;
         for (std::uint64_t i = 0; i < h.heads; ++i) {
