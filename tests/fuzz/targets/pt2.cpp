@@ -3,6 +3,7 @@
 // that are put into one.
 #include <string>
 
+#include "graphs/pt2_llama.hpp"
 #include "import/import.hpp"
 #include "raise/raise.hpp"
 #include "support/files.hpp"
@@ -97,14 +98,31 @@ std::vector<Bytes> seeds() {
     const Bytes whole = archive({{"m/models/model.json", bytes_of(kGraph)},
                                  {"m/data/weights/model_weights_config.json", bytes_of(kWeights)},
                                  {"m/data/weights/weight_0", data}});
-    return {Sink().byte(0).put(whole).bytes(), Sink()
-                                                   .byte(1)
-                                                   .half(static_cast<unsigned>(kWeights.size()))
-                                                   .put(bytes_of(kWeights))
-                                                   .half(static_cast<unsigned>(data.size()))
-                                                   .put(data)
-                                                   .put(bytes_of(kGraph))
-                                                   .bytes()};
+    // A model whose weights are integers.
+    constexpr test::TinyShape kTiny{.layers = 1,
+                                    .hidden = 32,
+                                    .ffn = 32,
+                                    .heads = 2,
+                                    .kv_heads = 1,
+                                    .head_dim = 16,
+                                    .vocabulary = 2,
+                                    .context = 8};
+    std::vector<Bytes> all;
+    for (const test::Pt2Weights how : {test::Pt2Weights::kInt4Blocks, test::Pt2Weights::kDecomposed,
+                                       test::Pt2Weights::kInt8Product}) {
+        const std::string model = test::pt2_llama(kTiny, test::random_weights(kTiny), how);
+        all.push_back(Sink().byte(0).put(bytes_of(model)).bytes());
+    }
+    all.push_back(Sink().byte(0).put(whole).bytes());
+    all.push_back(Sink()
+                      .byte(1)
+                      .half(static_cast<unsigned>(kWeights.size()))
+                      .put(bytes_of(kWeights))
+                      .half(static_cast<unsigned>(data.size()))
+                      .put(data)
+                      .put(bytes_of(kGraph))
+                      .bytes());
+    return all;
 }
 
 }  // namespace skald::fuzz

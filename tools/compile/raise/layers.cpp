@@ -235,10 +235,11 @@ class Describer {
         const auto* product = r_.as<Product>(p.out);
         if (product == nullptr)
             refuse(p.out, "what is added to the stream is no product with a matrix");
-        if (const auto* h = r_.as<Heads>(product->of)) {
+        const BaseId below = below_inner_norm(product->of);
+        if (const auto* h = r_.as<Heads>(below)) {
             p.is_attention = true;
             p.reads = read_through_few(h->q);
-        } else if (const auto* a = r_.as<Activated>(product->of)) {
+        } else if (const auto* a = r_.as<Activated>(below)) {
             p.reads = input_of(a->gate);
         } else {
             refuse(p.out, fmt::format("it multiplies {}, which is neither attention nor a function "
@@ -261,6 +262,16 @@ class Describer {
             refuse(id, "what it reads is scaled");
         return p->of;
     }
+
+    // What attention or a feed-forward's function gives, below a norm that stands before the last
+    // product.
+    BaseId below_inner_norm(BaseId id) const {
+        const auto* n = r_.as<Normed>(id);
+        const bool inner =
+            n != nullptr && (r_.as<Heads>(n->of) != nullptr || r_.as<Activated>(n->of) != nullptr);
+        return inner ? n->of : id;
+    }
+    Norm inner_norm(BaseId id) { return below_inner_norm(id) == id ? Norm{} : norm(id); }
 
     // The norm of few columns that a product reads, if it does.
     const Normed* few_read_by(BaseId product) const {
@@ -352,8 +363,9 @@ class Describer {
 
     Attention attention(const Part& p, double factor, const std::string& name) {
         const Product& o = *r_.as<Product>(p.out);
-        const Heads& h = *r_.as<Heads>(o.of);
+        const Heads& h = *r_.as<Heads>(below_inner_norm(o.of));
         Attention a;
+        a.out_norm = inner_norm(o.of);
         a.heads = h.heads;
         a.kv_heads = h.kv_heads;
         a.k_dim = h.k_dim;
@@ -370,7 +382,7 @@ class Describer {
             a.q_low_norm = norm(input_of(h.q));
         }
         if (h.shared)
-            latent(a, h, p);
+            latent(a, h, *h.shared, p);
         else if (few_read_by(h.k) != nullptr || few_read_by(h.v) != nullptr)
             refuse(h.k, "keys or values of few columns have no part that all heads share");
         std::tie(a.q, a.q_norm) = projected(unclipped(h.q, a.clip));
@@ -396,12 +408,12 @@ class Describer {
     }
 
     // Keys and values made of one row of few columns, and what is turned beside them.
-    void latent(Attention& a, const Heads& h, const Part& p) {
+    void latent(Attention& a, const Heads& h, BaseId shared, const Part& p) {
         const Normed* few = few_read_by(h.k);
         if (few == nullptr || few_read_by(h.v) != few)
             refuse(h.k, "keys and values are not made of the norm of the same few columns");
-        if (input_of(*h.shared) != p.reads)
-            refuse(*h.shared, "the keys that heads share do not read what the others do");
+        if (input_of(shared) != p.reads)
+            refuse(shared, "the keys that heads share do not read what the others do");
         const auto turned = static_cast<std::uint32_t>(2 * h.frequencies.size());
         const std::uint32_t plain = h.k_dim - turned;
         const Linear own = linear(h.k, 1);
@@ -409,7 +421,7 @@ class Describer {
             refuse(h.k, "keys of a latent row have biases, or are shared by heads");
         a.latent = linear(few->of, 1);
         a.latent_norm = norm(input_of(h.k));
-        a.shared_rotary = linear(*h.shared, 1);
+        a.shared_rotary = linear(shared, 1);
         const Expr& matrix = own.weight.of.front();
         std::vector<Expr> parts;
         for (std::uint64_t i = 0; i < h.heads; ++i) {
@@ -453,8 +465,9 @@ class Describer {
         if (const auto* m = r_.as<Mixture>(p.out))
             return experts(*m, p, factor, name);
         const Product& down = *r_.as<Product>(p.out);
-        const Activated& mid = *r_.as<Activated>(down.of);
+        const Activated& mid = *r_.as<Activated>(below_inner_norm(down.of));
         FeedForward f;
+        f.mid_norm = inner_norm(down.of);
         f.function.activation = static_cast<isa::Activation>(mid.function);
         f.function.parameters = mid.parameters;
         if (mid.up) {

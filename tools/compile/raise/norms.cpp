@@ -123,11 +123,89 @@ std::optional<Value> Recogniser::as_centred(const Value& y) {
     return symbolic(y.shape, std::move(out));
 }
 
+// Whether an element is the square of another, both being functions of the same.
+bool Recogniser::is_squared(const Symbols& squares, std::size_t square, const Symbols& of,
+                            std::size_t element) const {
+    constexpr double kTolerance = 1e-9;
+    const Formula a = formula(squares, square), b = formula(of, element);
+    if (a.variables() != b.variables())
+        return false;
+    for (const double probe : {-1.25, 0.5, 1.75}) {
+        std::vector<double> x;
+        for (std::size_t v = 0; v < a.variables().size(); ++v)
+            x.push_back(probe + 0.375 * static_cast<double>(v));
+        const double root = b(x);
+        if (std::abs(a(x) - root * root) > kTolerance * std::max(1.0, root * root))
+            return false;
+    }
+    return true;
+}
+
+// The norm of what a feed-forward's function gives: x and the mean of squares are functions of more
+// than one thing, until x is rows of its own.
+std::optional<Value> Recogniser::as_norm_of_functions(const Value& y) {
+    const Symbols& s = y.symbols();
+    const auto id = first_base(s);
+    if (!id || as<Function>(*id) == nullptr || y.rank() < 1)
+        return {};
+    const Function f = *as<Function>(*id);
+    const auto width = static_cast<std::size_t>(y.shape.back());
+    for (std::size_t j = 0; j < (f.op == Scalar::kDiv ? 1 : 2); ++j) {
+        const Symbols& x = *f.arguments[j];
+        const auto inner = first_base(x);
+        if (!inner || as<Function>(*inner) == nullptr || x.size() != s.size())
+            continue;
+        // Only where the other is made of a mean of squares.
+        const Formula other = formula(*f.arguments[1 - j], 0);
+        const auto* mean =
+            other.variables().size() == 1 ? as<Reduced>(other.variables()[0].base) : nullptr;
+        if (mean == nullptr || mean->kind != graphs::Reduction::kMean || mean->group != width)
+            continue;
+        const Reduced squares = *mean;
+        const auto rows = rows_of({&x, width});
+        if (!rows || !rows->rows.empty() || rows->factor != 1 ||
+            as<Activated>(rows->base) == nullptr)
+            return {};
+        std::vector<Value> arguments(2);
+        arguments[j] = atoms(rows->base, y.shape);
+        arguments[1 - j] = symbolic(y.shape, std::make_shared<Symbols>(*f.arguments[1 - j]));
+        const Value again = function(f.op, arguments);
+        const Formula like = formula(again.symbols(), 0);
+        if (like.variables().size() != 2)
+            return {};
+        const std::size_t m = as<Reduced>(like.variables()[0].base) != nullptr ? 0 : 1;
+        const auto how = normalising(like, 1 - m, m);
+        if (!how)
+            return {};
+        for (std::size_t i = 0; i < s.size(); ++i) {
+            const auto t = s.terms(i);
+            const Formula of_mean = formula(*f.arguments[1 - j], i);
+            if (t.size() != 1 || t[0] != Term{*id, static_cast<std::uint32_t>(i), 1} ||
+                s.constant(i) != 0 || of_mean.variables().size() != 1 || !of_mean.alike(other) ||
+                of_mean.variables()[0] !=
+                    Atom{other.variables()[0].base, static_cast<std::uint32_t>(i / width)} ||
+                !is_squared(*squares.of, i, x, i))
+                return {};
+        }
+        const BaseId normed =
+            add(Normed{rows->base, false, how->eps, squares.group, {}, {}}, bases_[rows->base].rows,
+                bases_[rows->base].width,
+                fmt::format("norm {} {} {:a} {}", rows->base, false, how->eps, squares.group));
+        auto out = std::make_shared<Symbols>();
+        for (std::uint32_t i = 0; i < s.size(); ++i) {
+            out->term({normed, i, how->factor});
+            out->end();
+        }
+        return symbolic(y.shape, std::move(out));
+    }
+    return {};
+}
+
 std::optional<Value> Recogniser::as_norm(const Value& y) {
     const Symbols& s = y.symbols();
     const Formula first = formula(s, 0);
     if (first.variables().size() != 2)
-        return {};
+        return as_norm_of_functions(y);
     const std::size_t m = as<Reduced>(first.variables()[0].base) != nullptr ? 0 : 1, x = 1 - m;
     const BaseId by = first.variables()[m].base, of = first.variables()[x].base;
     if (as<Reduced>(by) == nullptr || as<Reduced>(by)->kind != graphs::Reduction::kMean ||
@@ -175,7 +253,8 @@ Value Recogniser::norm(const Value& x, bool centred, double eps) {
     const Symbols& s = x.symbols();
     const auto group = static_cast<std::uint32_t>(x.shape.back());
     const auto first = first_base(s);
-    if (first && bases_[*first].in_rows() && bases_[*first].width % group != 0)
+    if (first && (as<Function>(*first) != nullptr ||
+                  (bases_[*first].in_rows() && bases_[*first].width % group != 0)))
         if (const auto rows = rows_of({&s, group});
             rows && rows->rows.empty() && rows->factor == 1 && bases_[rows->base].width == group)
             return norm(atoms(rows->base, x.shape), centred, eps);

@@ -117,6 +117,9 @@ class Recogniser : public graphs::Algebra {
                                                 std::vector<double> bias);
     std::optional<std::uint32_t> first_of_group(const Reduced& mean, std::uint32_t at,
                                                 const Atom& of, bool squared);
+    std::optional<Value> as_norm_of_functions(const Value& y);
+    bool is_squared(const Symbols& squares, std::size_t square, const Symbols& of,
+                    std::size_t element) const;
     std::optional<Value> as_norm_of_some_columns(const Value& y, const Formula& like, std::size_t x,
                                                  std::size_t m);
     bool covers_group(const Reduced& mean, std::uint32_t at, const Atom& of, bool squared);

@@ -207,9 +207,11 @@ TEST(GraphRefusals, AnglesThatAreNoMultipleOfThePositionAreRefused) {
         {"no cosine or sine"});
 }
 
-TEST(GraphRefusals, ALoopIsNamed) {
+TEST(GraphRefusals, LoopsAreNamed) {
     expect_refused([](auto& g) { node_of(g.graph(), "Sqrt").set_op_type("Loop"); },
                    {"/Sqrt_", "the operator Loop is not supported"});
+    expect_refused([](auto& g) { node_of(g.graph(), "Sqrt").set_op_type("Scan"); },
+                   {"/Sqrt_", "the operator Scan is not supported"});
 }
 
 // The first square root in a branch of an If.
