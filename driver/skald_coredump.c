@@ -28,6 +28,7 @@
 #include "skald_reset.h"
 #include "skald_ring.h"
 #include "skald_sched.h"
+#include "skald_user_ring.h"
 #include "skald_vm.h"
 
 #define SKALD_COREDUMP_BYTES (128 * 1024)
@@ -213,6 +214,18 @@ static void skald_coredump_program(struct skald_coredump *dump, struct skald_vm 
 		skald_coredump_op(dump, vm, i);
 }
 
+/* Of a job that user space wrote: what is in its place now. */
+static void skald_coredump_read_user(struct skald_coredump *dump, u32 gen)
+{
+	struct skald_queue *queue = dump->queue;
+
+	/* The ring is there as long as the page is. */
+	spin_lock(&queue->lock);
+	if (queue->user && queue->page && queue->gen == gen)
+		skald_user_ring_read(queue, dump->fault.seq, &dump->entry);
+	spin_unlock(&queue->lock);
+}
+
 /* The context is banned, and its tables are as they were unless somebody binds in between. */
 static void skald_coredump_look(struct skald_coredump *dump)
 {
@@ -225,11 +238,11 @@ static void skald_coredump_look(struct skald_coredump *dump)
 		       dump->queue->card.id, fault->seq);
 	seq_buf_printf(&dump->buf, "reason: %u\nmicro-op: %u\naddress: %#llx\n", fault->reason,
 		       fault->op_index, fault->address);
-	skald_coredump_entry(dump, &dump->entry);
-
 	mutex_lock(&vm->lock);
 	/* In the middle of a reset there is no more to see, and it may last. */
 	if (skald_reset_gate_try(dump->sdev, &gen)) {
+		skald_coredump_read_user(dump, gen);
+		skald_coredump_entry(dump, &dump->entry);
 		if (!vm->closed) {
 			if (fault->address)
 				skald_coredump_walk(dump, vm, fault->address);
@@ -237,6 +250,8 @@ static void skald_coredump_look(struct skald_coredump *dump)
 		}
 		skald_coredump_card(dump);
 		skald_reset_gate_exit(dump->sdev);
+	} else {
+		skald_coredump_entry(dump, &dump->entry);
 	}
 	mutex_unlock(&vm->lock);
 }
@@ -293,12 +308,12 @@ void skald_coredump_reset(struct skald_device *sdev, const char *reason)
 /**
  * skald_coredump_fault() - write down what a job looked like that has faulted
  * @queue: queue, kept by the caller
- * @job: the job
+ * @entry: the job, or NULL if user space wrote it
  * @fault: the fault
  *
  * Only notes it: the rest needs locks that the caller cannot take.
  */
-void skald_coredump_fault(struct skald_queue *queue, const struct skald_job *job,
+void skald_coredump_fault(struct skald_queue *queue, const struct skald_ring_entry *entry,
 			  const struct skald_fault *fault)
 {
 	struct skald_coredump *dump = queue->sdev->coredump;
@@ -309,7 +324,7 @@ void skald_coredump_fault(struct skald_queue *queue, const struct skald_job *job
 	skald_queue_get(queue);
 	dump->queue = queue;
 	dump->fault = *fault;
-	dump->entry = job->entry;
+	dump->entry = entry ? *entry : (struct skald_ring_entry) {};
 	queue_work(skald_cleanup_wq, &dump->work);
 }
 

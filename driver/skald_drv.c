@@ -29,6 +29,7 @@
 #include "skald_sched.h"
 #include "skald_stamps.h"
 #include "skald_telemetry.h"
+#include "skald_user_ring.h"
 #include "skald_vm.h"
 
 /* Ends VMs, queues and binds, several at a time; drained when the module goes. */
@@ -342,6 +343,7 @@ static void skald_show_fdinfo(struct drm_printer *p, struct drm_file *file)
 {
 	struct skald_file *sfile = file->driver_priv;
 	struct skald_queue *queue;
+	unsigned int users = 0;
 	u64 engine_ns, cycles;
 	unsigned long id;
 
@@ -353,6 +355,7 @@ static void skald_show_fdinfo(struct drm_printer *p, struct drm_file *file)
 		engine_ns += queue->sums.engine_ns;
 		cycles += queue->sums.cycles;
 		spin_unlock(&queue->lock);
+		users += !!queue->user;
 	}
 	mutex_unlock(&sfile->lock);
 
@@ -360,6 +363,7 @@ static void skald_show_fdinfo(struct drm_printer *p, struct drm_file *file)
 	drm_printf(p, "drm-engine-sequencer:\t%llu ns\n", engine_ns);
 	/* Of the modelled chip. */
 	drm_printf(p, "drm-cycles-sequencer:\t%llu\n", cycles);
+	drm_printf(p, "skald-user-queues:\t%u\n", users);
 	skald_gem_show_fdinfo(p, file);
 }
 
@@ -421,7 +425,7 @@ static const struct file_operations skald_fops = {
 	.poll = drm_poll,
 	.read = drm_read,
 	.llseek = noop_llseek,
-	.mmap = drm_gem_mmap,
+	.mmap = skald_mmap,
 	.fop_flags = FOP_UNSIGNED_OFFSET,
 	.show_fdinfo = drm_show_fdinfo,
 };

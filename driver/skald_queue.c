@@ -22,6 +22,7 @@
 #include "skald_ring.h"
 #include "skald_sched.h"
 #include "skald_stamps.h"
+#include "skald_user_ring.h"
 #include "skald_vm.h"
 
 #define SKALD_COALESCE_TOKENS_DEFAULT 16
@@ -99,6 +100,8 @@ static void skald_queue_close(struct skald_queue *queue)
 	spin_lock(&queue->lock);
 	queue->state = SKALD_QUEUE_KILLED;
 	spin_unlock(&queue->lock);
+	if (queue->user)
+		skald_user_ring_end(queue);
 
 	ret = skald_fw_queue_destroy(queue->sdev, queue->gen, queue->card.id);
 	skald_reset_unless(queue->sdev, queue->gen, ret, "firmware keeps a queue");
@@ -162,7 +165,8 @@ static void skald_queues_drain(struct skald_reset_client *client)
 	struct skald_queue *queue;
 
 	for (u32 hw = 0; (queue = skald_queues_next(queues->sdev, &hw)); hw++) {
-		drm_sched_wqueue_stop(&queue->scheduler->base);
+		if (queue->scheduler)
+			drm_sched_wqueue_stop(&queue->scheduler->base);
 		skald_queue_put(queue);
 	}
 }
@@ -173,7 +177,8 @@ static void skald_queues_go_on(struct skald_reset_client *client)
 	struct skald_queue *queue;
 
 	for (u32 hw = 0; (queue = skald_queues_next(queues->sdev, &hw)); hw++) {
-		drm_sched_wqueue_start(&queue->scheduler->base);
+		if (queue->scheduler)
+			drm_sched_wqueue_start(&queue->scheduler->base);
 		skald_queue_put(queue);
 	}
 }
@@ -287,7 +292,9 @@ static void skald_queue_free(struct skald_queue *queue)
 {
 	struct skald_device *sdev = queue->sdev;
 
-	skald_scheduler_destroy(queue->scheduler);
+	if (queue->scheduler)
+		skald_scheduler_destroy(queue->scheduler);
+	skald_user_ring_fini(queue);
 	skald_progress_fini(queue);
 	skald_vm_put(queue->vm);
 	mutex_destroy(&queue->submit_lock);
@@ -375,15 +382,20 @@ u32 skald_queue_id_by_hw(struct skald_file *sfile, u32 hw, u64 *seq)
 
 static int skald_queue_check(struct skald_device *sdev, const struct drm_skald_queue_create *args)
 {
-	if (args->flags & ~DRM_SKALD_QUEUE_KEEP_STAMPS ||
+	if (args->flags & ~(DRM_SKALD_QUEUE_KEEP_STAMPS | DRM_SKALD_QUEUE_USER_MODE) ||
 	    args->priority > DRM_SKALD_PRIORITY_HIGH)
 		return -EINVAL;
+	/* There is nobody to make stamps of submissions. */
+	if (args->flags == (DRM_SKALD_QUEUE_KEEP_STAMPS | DRM_SKALD_QUEUE_USER_MODE))
+		return -EINVAL;
+	if (args->flags & DRM_SKALD_QUEUE_USER_MODE && SKALD_ABI_MINOR(sdev->fw->abi) < 2)
+		return -EOPNOTSUPP;
 	if (args->flags & DRM_SKALD_QUEUE_KEEP_STAMPS && !(sdev->caps & SKALD_CAP_STAMPS))
 		return -EOPNOTSUPP;
 	if (args->scratch_size > sdev->scratch_max ||
 	    !IS_ALIGNED(args->scratch_size, SKALD_PAGE_SIZE))
 		return -EINVAL;
-	if (args->max_job_ms > DRM_SKALD_JOB_MS_MAX || args->pad)
+	if (args->max_job_ms > DRM_SKALD_JOB_MS_MAX || args->pad || args->mmap_offset)
 		return -EINVAL;
 	if (args->eventfd < -1)
 		return -EBADF;
@@ -429,7 +441,8 @@ static struct skald_queue *skald_queue_alloc(struct skald_device *sdev, struct s
 	if (ret)
 		goto err_stamps_free;
 
-	ret = skald_sched_init(queue);
+	ret = args->flags & DRM_SKALD_QUEUE_USER_MODE ? skald_user_ring_init(queue) :
+							skald_sched_init(queue);
 	if (ret)
 		goto err_progress_fini;
 
@@ -467,9 +480,14 @@ static int skald_queue_open(struct skald_queue *queue)
 
 	/* Before the card knows it: from then on a reset has to find it. */
 	skald_queue_enter(queue);
-	ret = skald_fw_queue_create(sdev, queue->gen, &queue->card);
+	ret = queue->user ? skald_user_ring_clear(queue) : 0;
 	if (!ret)
+		ret = skald_fw_queue_create(sdev, queue->gen, &queue->card);
+	if (!ret) {
+		if (queue->user)
+			skald_user_ring_begin(queue);
 		return 0;
+	}
 
 	if (ret == -ETIMEDOUT || ret == -ESTALE)
 		skald_reset_wait(sdev, queue->gen);
@@ -535,6 +553,7 @@ int skald_queue_create(struct skald_file *sfile, struct drm_skald_queue_create *
 	sfile->num_queues++;
 	vm->num_queues++;
 	args->queue_id = queue->id;
+	args->mmap_offset = queue->user ? skald_user_ring_offset(queue) : 0;
 	return 0;
 
 err_vm_put:

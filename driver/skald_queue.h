@@ -27,6 +27,7 @@ struct skald_device;
 struct skald_file;
 struct skald_scheduler;
 struct skald_stamp_log;
+struct skald_user_ring;
 struct skald_vm;
 
 /* Every job has a completion slot of its own. */
@@ -110,7 +111,10 @@ struct skald_queue {
 	/** @max_budget_ns: time budget of a job at most: some time before the card ends it */
 	u64 max_budget_ns;
 
-	/** @scheduler: hands out jobs in order, as many as the ring holds */
+	/** @user: of a user-mode queue; NULL if its jobs come by SUBMIT; constant */
+	struct skald_user_ring *user;
+
+	/** @scheduler: hands out jobs in order, as many as the ring holds; not if there is @user */
 	struct skald_scheduler *scheduler;
 
 	/** @submit_lock: keeps arming and pushing the jobs of a call together */
@@ -128,7 +132,7 @@ struct skald_queue {
 	 */
 	struct list_head pending;
 
-	/** @seq: number of the last job given to the card */
+	/** @seq: number of the last job given to the card; with @user of the last that has ended */
 	u64 seq;
 
 	/** @seq_base: that of the last one when the ring began: the card counts from there */

@@ -18,10 +18,18 @@
 #include "skald_sched.h"
 #include "skald_stamps.h"
 #include "skald_trace.h"
+#include "skald_user_ring.h"
 #include "skald_vm.h"
 #include "skald_watchdog.h"
 
-static struct skald_completion *skald_ring_slot(struct skald_queue *queue, u64 seq)
+/**
+ * skald_ring_slot() - where the card tells of the end of a job
+ * @queue: queue with a page, locked
+ * @seq: number of the job in the ring
+ *
+ * Return: its completion, or that of another that has the same place.
+ */
+struct skald_completion *skald_ring_slot(struct skald_queue *queue, u64 seq)
 {
 	struct skald_completion *slots = queue->page + SKALD_COMPLETION_OFFSET;
 
@@ -95,13 +103,14 @@ static void skald_ring_note_stamps(struct skald_queue *queue, const struct skald
 			  skald_irq_time(queue->sdev, queue->irq.vector), ktime_get());
 }
 
-static int skald_ring_note_fault(struct skald_queue *queue, const struct skald_job *job,
+static int skald_ring_note_fault(struct skald_queue *queue, u64 seq,
+				 const struct skald_ring_entry *entry,
 				 const struct skald_completion *cpl)
 {
 	struct skald_fault fault = {
 		.reason = le32_to_cpu(cpl->reason),
 		.queue_id = queue->id,
-		.seq = job->seq,
+		.seq = seq,
 		.address = le64_to_cpu(cpl->address),
 		.op_index = le32_to_cpu(cpl->op_index),
 	};
@@ -109,11 +118,12 @@ static int skald_ring_note_fault(struct skald_queue *queue, const struct skald_j
 	int error = skald_fault_error(&fault);
 
 	skald_vm_ban(queue->vm, error, &fault);
-	skald_coredump_fault(queue, job, &fault);
+	skald_coredump_fault(queue, entry, &fault);
 	return error;
 }
 
-static int skald_ring_job_error(struct skald_queue *queue, const struct skald_job *job,
+static int skald_ring_job_error(struct skald_queue *queue, u64 seq,
+				const struct skald_ring_entry *entry,
 				const struct skald_completion *cpl)
 {
 	switch (le32_to_cpu(cpl->status)) {
@@ -121,7 +131,7 @@ static int skald_ring_job_error(struct skald_queue *queue, const struct skald_jo
 	case SKALD_JOB_CONTINUE:
 		return 0;
 	case SKALD_JOB_FAULT:
-		return skald_ring_note_fault(queue, job, cpl);
+		return skald_ring_note_fault(queue, seq, entry, cpl);
 	case SKALD_JOB_BANNED:
 		/* By a fault on another queue, whose completion may not have been seen yet. */
 		skald_vm_ban(queue->vm, -EIO, NULL);
@@ -131,6 +141,33 @@ static int skald_ring_job_error(struct skald_queue *queue, const struct skald_jo
 	default:
 		return -EPROTO;
 	}
+}
+
+static void skald_ring_sum_up(struct skald_queue *queue, const struct skald_completion *cpl)
+{
+	queue->sums.micro_ops += le64_to_cpu(cpl->micro_ops);
+	queue->sums.cycles += le64_to_cpu(cpl->cycles);
+	queue->sums.bytes += le64_to_cpu(cpl->bytes);
+	queue->sums.energy_pj += le64_to_cpu(cpl->energy_pj);
+	queue->sums.last_status = le32_to_cpu(cpl->status);
+	atomic64_add(le64_to_cpu(cpl->micro_ops), &queue->sdev->stats.micro_ops);
+}
+
+/**
+ * skald_ring_user_job_ended() - note the end of a job that user space rang for
+ * @queue: user-mode queue, locked
+ * @seq: number of the job
+ * @cpl: its completion
+ */
+void skald_ring_user_job_ended(struct skald_queue *queue, u64 seq,
+			       const struct skald_completion *cpl)
+{
+	int error;
+
+	skald_ring_sum_up(queue, cpl);
+	queue->sums.engine_ns += (u64)le32_to_cpu(cpl->engine_us) * NSEC_PER_USEC;
+	error = skald_ring_job_error(queue, seq, NULL, cpl);
+	trace_skald_job_end(queue->sdev->base.dev, queue->card.id, seq, error);
 }
 
 /**
@@ -144,6 +181,9 @@ bool skald_ring_reap(struct skald_queue *queue)
 	bool any = false;
 
 	lockdep_assert_held(&queue->lock);
+
+	if (queue->user)
+		return skald_user_ring_reap(queue);
 
 	while (queue->page && !list_empty(&queue->pending)) {
 		struct skald_job *job = list_first_entry(&queue->pending, struct skald_job, node);
@@ -159,20 +199,14 @@ bool skald_ring_reap(struct skald_queue *queue)
 		dma_rmb();
 		cpl = *slot;
 
-		queue->sums.micro_ops += le64_to_cpu(cpl.micro_ops);
-		queue->sums.cycles += le64_to_cpu(cpl.cycles);
-		queue->sums.bytes += le64_to_cpu(cpl.bytes);
-		queue->sums.energy_pj += le64_to_cpu(cpl.energy_pj);
-		queue->sums.last_status = le32_to_cpu(cpl.status);
-		atomic64_add(le64_to_cpu(cpl.micro_ops), &queue->sdev->stats.micro_ops);
-
+		skald_ring_sum_up(queue, &cpl);
 		if (queue->stamps)
 			skald_ring_note_stamps(queue, job);
 
 		engine_ns = SKALD_ABI_MINOR(queue->sdev->fw->abi) >= 2 ?
 			    (u64)le32_to_cpu(cpl.engine_us) * NSEC_PER_USEC :
 			    skald_ring_guess_engine_ns(queue, job);
-		error = skald_ring_job_error(queue, job, &cpl);
+		error = skald_ring_job_error(queue, job->seq, &job->entry, &cpl);
 		skald_ring_end_job(queue, job, error, engine_ns);
 		any = true;
 	}
@@ -301,7 +335,9 @@ void skald_ring_lose(struct skald_queue *queue)
 	bool sleeping = queue->sdev->reset->sleeping;
 
 	spin_lock(&queue->lock);
-	if (queue->state == SKALD_QUEUE_LIVE && sleeping && list_empty(&queue->pending)) {
+	/* What user space has rung for nobody knows, and where it counts from now it does not. */
+	if (queue->state == SKALD_QUEUE_LIVE && sleeping && !queue->user &&
+	    list_empty(&queue->pending)) {
 		queue->state = SKALD_QUEUE_PARKED;
 	} else if (queue->state == SKALD_QUEUE_LIVE ||
 		   (queue->state == SKALD_QUEUE_PARKED && !sleeping)) {

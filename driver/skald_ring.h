@@ -7,6 +7,7 @@
 
 #include <linux/types.h>
 
+struct skald_completion;
 struct skald_job;
 struct skald_queue;
 
@@ -25,6 +26,9 @@ void skald_ring_free(struct skald_queue *queue);
 
 int skald_ring_start_job(struct skald_queue *queue, struct skald_job *job);
 bool skald_ring_reap(struct skald_queue *queue);
+struct skald_completion *skald_ring_slot(struct skald_queue *queue, u64 seq);
+void skald_ring_user_job_ended(struct skald_queue *queue, u64 seq,
+			       const struct skald_completion *cpl);
 void skald_ring_read_progress(struct skald_queue *queue);
 bool skald_ring_span(struct skald_queue *queue, struct skald_span *span);
 void skald_ring_again(struct skald_queue *queue);

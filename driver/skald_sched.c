@@ -44,6 +44,7 @@
  *	skald_device.dma_bos.lock	giving DMA memory back
  *	skald_mem.lock		card memory
  *	skald_reset.gate	register accesses, page faults
+ *	skald_user_ring.lock	mapping doorbell and ring of a user-mode queue, and taking them away
  *	skald_device.clock_lock	halves of the clock
  *	skald_vector.lock *	who wants to know of interrupts
  *	skald_queues.by_hw *	queues on the card
@@ -294,6 +295,8 @@ static int skald_submit(struct skald_queue *queue, struct drm_file *file,
 	struct skald_submit *submit;
 	int ret;
 
+	if (queue->user)
+		return -EINVAL;
 	if (skald_vm_is_banned(queue->vm))
 		return -ENOTRECOVERABLE;
 

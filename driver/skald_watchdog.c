@@ -42,11 +42,11 @@ static bool skald_watchdog_hung_job(struct skald_queue *queue, struct skald_faul
 
 	spin_lock(&queue->lock);
 	job = list_first_entry_or_null(&queue->pending, struct skald_job, node);
-	if (job && queue->state == SKALD_QUEUE_LIVE) {
+	if ((job || queue->user) && queue->state == SKALD_QUEUE_LIVE) {
 		fault->reason = SKALD_FAULT_WATCHDOG;
 		fault->queue_id = queue->id;
-		fault->seq = job->seq;
-		skald_coredump_fault(queue, job, fault);
+		fault->seq = job ? job->seq : queue->seq + 1;
+		skald_coredump_fault(queue, job ? &job->entry : NULL, fault);
 	}
 	spin_unlock(&queue->lock);
 
@@ -148,7 +148,8 @@ static void skald_watchdog_queue(struct skald_queue *queue, const struct skald_s
 	mark->lost_seq = span->first;
 
 	/* A job that is alone and runs is the engine's affair, and has no turns. */
-	if (!idle && atomic_read(&queue->sdev->watchdog->jobs) == 1) {
+	if (!idle && atomic_read(&queue->sdev->watchdog->jobs) == 1 &&
+	    !atomic_read(&queue->sdev->watchdog->users)) {
 		mark->lost = 0;
 		return;
 	}
@@ -169,7 +170,58 @@ static void skald_watchdog_queue(struct skald_queue *queue, const struct skald_s
 	}
 }
 
-/* Looks at each queue that has a job on the card. */
+static bool skald_watchdog_user_is_live(struct skald_queue *queue, u64 *ended)
+{
+	bool live;
+
+	spin_lock(&queue->lock);
+	*ended = queue->seq;
+	live = queue->state == SKALD_QUEUE_LIVE;
+	spin_unlock(&queue->lock);
+
+	return live;
+}
+
+/*
+ * Of a user-mode queue only the firmware knows which jobs there are. A doorbell that got lost is
+ * none of ours: who rang can ring again.
+ */
+static void skald_watchdog_user(struct skald_queue *queue, bool idle)
+{
+	struct skald_watchdog_mark *mark = &queue->watchdog;
+	struct skald_device *sdev = queue->sdev;
+	struct skald_fw_queue_status status;
+	u64 ended;
+	int ret;
+
+	if (!skald_watchdog_user_is_live(queue, &ended))
+		return;
+
+	ret = skald_fw_queue_status(sdev, queue->gen, queue->card.id, &status);
+	/* Its number is given back only after it has died. */
+	if (ret && ret != -ESTALE && ret != -ETIMEDOUT &&
+	    skald_watchdog_user_is_live(queue, &ended))
+		skald_reset_schedule(sdev, queue->gen, "firmware does not know a queue");
+	if (ret)
+		return;
+
+	if (status.head == lower_32_bits(ended) && (!idle || status.tail == status.head)) {
+		mark->lost = 0;
+		skald_watchdog_compare(queue, ended + 1, &status);
+		return;
+	}
+
+	if (mark->lost_seq != ended)
+		mark->lost = 0;
+	mark->lost_seq = ended;
+	if (++mark->lost >= SKALD_WATCHDOG_STALLS) {
+		mark->lost = 0;
+		skald_reset_schedule(sdev, queue->gen, status.head == lower_32_bits(ended) ?
+				     "a job does not begin" : "a completion was lost");
+	}
+}
+
+/* Looks at each queue that has a job on the card, or may have one. */
 static void skald_watchdog_queues(struct skald_device *sdev, bool idle)
 {
 	struct skald_queue *queue;
@@ -178,7 +230,9 @@ static void skald_watchdog_queues(struct skald_device *sdev, bool idle)
 	for (u32 hw = 0; (queue = skald_queues_next(sdev, &hw)); hw++) {
 		/* Its interrupt may have been lost. */
 		skald_progress_service(queue);
-		if (skald_ring_span(queue, &span))
+		if (queue->user)
+			skald_watchdog_user(queue, idle);
+		else if (skald_ring_span(queue, &span))
 			skald_watchdog_queue(queue, &span, idle);
 		skald_queue_put(queue);
 	}
@@ -267,7 +321,7 @@ static void skald_watchdog_work(struct work_struct *work)
 		return;
 
 	skald_watchdog_sample(sdev, gen);
-	if (atomic_read(&wd->jobs))
+	if (atomic_read(&wd->jobs) || atomic_read(&wd->users))
 		queue_delayed_work(sdev->recovery_wq, &wd->work, SKALD_WATCHDOG_PERIOD);
 }
 
@@ -289,6 +343,26 @@ void skald_watchdog_job_started(struct skald_device *sdev)
 void skald_watchdog_job_ended(struct skald_device *sdev)
 {
 	atomic_dec(&sdev->watchdog->jobs);
+}
+
+/**
+ * skald_watchdog_user_began() - there is one more user-mode queue
+ * @sdev: device
+ */
+void skald_watchdog_user_began(struct skald_device *sdev)
+{
+	atomic_inc(&sdev->watchdog->users);
+	/* Does nothing if it is queued already. */
+	queue_delayed_work(sdev->recovery_wq, &sdev->watchdog->work, SKALD_WATCHDOG_PERIOD);
+}
+
+/**
+ * skald_watchdog_user_ended() - undo skald_watchdog_user_began()
+ * @sdev: device
+ */
+void skald_watchdog_user_ended(struct skald_device *sdev)
+{
+	atomic_dec(&sdev->watchdog->users);
 }
 
 /**

@@ -18,11 +18,14 @@ struct skald_watchdog {
 	/** @sdev: device */
 	struct skald_device *sdev;
 
-	/** @work: takes a sample each second while @jobs is not 0 */
+	/** @work: takes a sample each second while @jobs or @users is not 0 */
 	struct delayed_work work;
 
-	/** @jobs: jobs on the card */
+	/** @jobs: jobs on the card, but for those of user-mode queues */
 	atomic_t jobs;
+
+	/** @users: user-mode queues: nobody knows how many jobs these have */
+	atomic_t users;
 
 	/** @progress: PROGRESS register at the last sample; this and the rest belong to @work */
 	u64 progress;
@@ -71,5 +74,7 @@ void skald_watchdog_wait_idle(struct skald_device *sdev);
 void skald_watchdog_stop(struct skald_device *sdev);
 void skald_watchdog_job_started(struct skald_device *sdev);
 void skald_watchdog_job_ended(struct skald_device *sdev);
+void skald_watchdog_user_began(struct skald_device *sdev);
+void skald_watchdog_user_ended(struct skald_device *sdev);
 
 #endif

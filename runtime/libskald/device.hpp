@@ -41,6 +41,7 @@ struct QueueConfig {
     std::uint32_t coalesce_us = 0;
     int eventfd = -1;  // must live as long as the queue
     bool keep_stamps = false;
+    bool user_mode = false;  // see QueueOptions; EOPNOTSUPP where there is none
 };
 
 // A point of a syncobj; point 0 stands for a binary one.

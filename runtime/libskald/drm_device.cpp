@@ -37,6 +37,9 @@ std::vector<drm_skald_sync> to_uapi(std::span<const SyncPoint> points) {
     return syncs;
 }
 
+// The driver's minor version that brought DRM_SKALD_QUEUE_USER_MODE.
+constexpr int kUserModeMinor = 5;
+
 // What people can do about it.
 const char* advice_on_open(int error) {
     switch (error) {
@@ -90,6 +93,7 @@ void DrmDevice::check_driver() {
                                 version.version_major, version.version_minor, SKALD_DRIVER_MAJOR,
                                 SKALD_DRIVER_MINOR),
                     EPROTO);
+    driver_minor_ = version.version_minor;
 }
 
 Error DrmDevice::failed(int code, std::string_view what) const {
@@ -213,18 +217,51 @@ QueueId DrmDevice::create_queue(const QueueConfig& config) {
     args.coalesce_tokens = config.coalesce_tokens;
     args.coalesce_us = config.coalesce_us;
     args.eventfd = config.eventfd;
-    args.flags = config.keep_stamps ? DRM_SKALD_QUEUE_KEEP_STAMPS : 0;
+    args.flags = (config.keep_stamps ? DRM_SKALD_QUEUE_KEEP_STAMPS : 0) |
+                 (config.user_mode ? DRM_SKALD_QUEUE_USER_MODE : 0);
+    if (config.user_mode && driver_minor_ < kUserModeMinor)
+        throw Error(
+            fmt::format("{}: the driver, 1.{}, has no user-mode queues", path_, driver_minor_),
+            EOPNOTSUPP);
     call(DRM_IOCTL_SKALD_QUEUE_CREATE, &args, "cannot create a queue");
-    return QueueId{args.queue_id};
+    const QueueId id{args.queue_id};
+    if (config.user_mode) {
+        try {
+            auto ring =
+                std::make_unique<UserRing>(os_, file_.fd(), args.mmap_offset, info_.ring_jobs);
+            const std::scoped_lock guard(rings_lock_);
+            rings_.emplace(id, std::move(ring));
+        } catch (...) {
+            destroy_queue(id);
+            throw;
+        }
+    }
+    return id;
+}
+
+UserRing* DrmDevice::user_ring(QueueId id) {
+    const std::scoped_lock guard(rings_lock_);
+    const auto found = rings_.find(id);
+    return found == rings_.end() ? nullptr : found->second.get();
 }
 
 void DrmDevice::destroy_queue(QueueId id) noexcept {
+    {
+        const std::scoped_lock guard(rings_lock_);
+        rings_.erase(id);
+    }
     drm_skald_queue_destroy args{static_cast<std::uint32_t>(id), 0};
     os_.ioctl(file_.fd(), DRM_IOCTL_SKALD_QUEUE_DESTROY, &args);
 }
 
 void DrmDevice::submit(QueueId id, std::span<const drm_skald_job> jobs,
                        std::span<const SyncPoint> syncs) {
+    if (UserRing* const ring = user_ring(id)) {
+        if (!syncs.empty())
+            throw Error(path_ + ": a user-mode queue waits for and signals no fences", EINVAL);
+        submit_to_ring(id, *ring, jobs);
+        return;
+    }
     const std::vector<drm_skald_sync> points = to_uapi(syncs);
     drm_skald_submit args{};
     args.queue_id = static_cast<std::uint32_t>(id);
@@ -232,6 +269,19 @@ void DrmDevice::submit(QueueId id, std::span<const drm_skald_job> jobs,
     if (!points.empty())
         args.syncs = array_of(std::span<const drm_skald_sync>(points));
     call(DRM_IOCTL_SKALD_SUBMIT, &args, "cannot submit a job");
+}
+
+void DrmDevice::submit_to_ring(QueueId id, UserRing& ring, std::span<const drm_skald_job> jobs) {
+    for (const drm_skald_job& job : jobs) {
+        if (!ring.has_room()) {
+            ring.ring();
+            Progress seen = wait_progress(id, {UINT64_MAX, UINT64_MAX}, 0);
+            for (ring.set_ended(seen.completed); !ring.has_room(); ring.set_ended(seen.completed))
+                seen = wait_progress(id, seen, kNoDeadline);
+        }
+        ring.write(job);
+    }
+    ring.ring();
 }
 
 Progress DrmDevice::wait_progress(QueueId id, Progress seen, std::int64_t deadline_ns) {

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -11,6 +13,7 @@
 
 #include "libskald/device.hpp"
 #include "libskald/error.hpp"
+#include "libskald/user_ring.hpp"
 
 namespace skald::rt {
 
@@ -72,6 +75,9 @@ class DrmDevice final : public Device {
 
     [[nodiscard]] int open_node() const;
     void check_driver();
+    // The ring of a queue, or nullptr if its jobs go by SUBMIT.
+    [[nodiscard]] UserRing* user_ring(QueueId id);
+    void submit_to_ring(QueueId id, UserRing& ring, std::span<const drm_skald_job> jobs);
     template <class T>
     T query(std::uint32_t type, const char* what);
     void call(unsigned long request, void* argument, const char* what);
@@ -82,6 +88,9 @@ class DrmDevice final : public Device {
     std::string path_;
     File file_;
     drm_skald_query_device info_{};
+    int driver_minor_ = 0;
+    std::mutex rings_lock_;  // protects the map, not the rings
+    std::map<QueueId, std::unique_ptr<UserRing>> rings_;
 };
 
 // The card with this index (N of accelN), or the first one. Error when there is none, saying what

@@ -16,7 +16,11 @@ Queue::Event::Event(Os& os) : os_(os), fd_(os.eventfd()) {
 }
 
 Queue::Queue(AddressSpace& space, const QueueOptions& options)
-    : space_(space), device_(space.device()), event_(device_.os()), id_([&] {
+    : space_(space),
+      device_(space.device()),
+      event_(device_.os()),
+      user_mode_(options.user_mode),
+      id_([&] {
           QueueConfig config;
           config.vm = space.id();
           config.priority = options.priority;
@@ -25,6 +29,7 @@ Queue::Queue(AddressSpace& space, const QueueOptions& options)
           config.coalesce_us = options.coalesce_us;
           config.eventfd = event_.fd();
           config.keep_stamps = options.keep_stamps;
+          config.user_mode = options.user_mode;
           return device_.create_queue(config);
       }()) {}
 
@@ -57,7 +62,10 @@ Progress Queue::look() {
     // A state that no queue is in: the answer comes at once, and a ban is reported only where it
     // hides nothing.
     const Progress now = device_.wait_progress(id_, {UINT64_MAX, UINT64_MAX}, 0);
-    return now;
+    if (!user_mode_)
+        return now;
+    // Of jobs that a reset took nobody knows: that they will not end has to be asked for.
+    return wait(now, 0);
 }
 
 void Queue::wait_job(std::uint64_t number) {

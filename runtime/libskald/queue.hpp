@@ -18,6 +18,9 @@ struct QueueOptions {
     std::uint32_t coalesce_tokens = 0;  // both 0: the driver's defaults
     std::uint32_t coalesce_us = 0;
     bool keep_stamps = false;  // for stamps()
+    // Submissions are stores to the mapped ring, without a call; no syncs, no stamps. submit()
+    // waits while the ring is full. One thread at a time.
+    bool user_mode = false;
 };
 
 // A queue of the card. Its calls throw Error: ENOTRECOVERABLE once a job of the address space has
@@ -79,6 +82,7 @@ class Queue {
     AddressSpace& space_;
     Device& device_;
     Event event_;
+    bool user_mode_;
     QueueId id_;
     std::uint64_t submitted_ = 0;
     std::span<const isa::MicroOp> program_;

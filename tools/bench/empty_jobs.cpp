@@ -25,7 +25,7 @@ isa::MicroOp end_op() {
 
 }  // namespace
 
-EmptyJobs::EmptyJobs(rt::Device& device)
+EmptyJobs::EmptyJobs(rt::Device& device, Path path)
     : device_(device),
       space_(device),
       memory_(rt::Buffer::card(device, 2 * kArgsOffset)),
@@ -33,7 +33,8 @@ EmptyJobs::EmptyJobs(rt::Device& device)
       queue_([&] {
           rt::QueueConfig config;
           config.vm = space_.id();
-          config.keep_stamps = true;
+          config.keep_stamps = path == Path::kKernel;
+          config.user_mode = path == Path::kUser;
           return device.create_queue(config);
       }()) {
     const isa::MicroOp op = end_op();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Jobs that do nothing: a program of one END, and a queue that keeps stamps.
+// Jobs that do nothing: a program of one END, and a queue, which keeps stamps if it can.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,11 @@ class EmptyJobs {
     // At most so many run_one() calls between two clears: what the driver keeps.
     static constexpr std::size_t kMost = DRM_SKALD_STAMPS_KEPT;
 
-    explicit EmptyJobs(rt::Device& device);
+    enum class Path {
+        kKernel,  // by SUBMIT; keeps stamps
+        kUser,    // by a user-mode queue; there are no stamps
+    };
+    explicit EmptyJobs(rt::Device& device, Path path = Path::kKernel);
     ~EmptyJobs();
     EmptyJobs(const EmptyJobs&) = delete;
     EmptyJobs& operator=(const EmptyJobs&) = delete;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
-// --latency: empty jobs one at a time, hop by hop; then as many as go; a disk in turns with them.
+// --latency: empty jobs one at a time, hop by hop, in turns with such of a user-mode queue and with
+// a disk; then as many as go.
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <optional>
 #include <vector>
@@ -14,6 +16,7 @@
 #include "bench/progress.hpp"
 #include "bench/record.hpp"
 #include "bench/samples.hpp"
+#include "libskald/error.hpp"
 
 namespace skald::bench {
 namespace {
@@ -24,14 +27,20 @@ constexpr std::uint32_t kWarmUp = 32;
 struct Measured {
     HopSamples hops;
     std::vector<double> whole;  // of each job
+    std::vector<double> user;   // the same of a user-mode queue, where there is one
     std::vector<double> reads;  // of the disk
     double clock_error_ns = 0;
     double full_ns = 0;  // of a job when the queue is full
+    double user_full_ns = 0;
 };
 
-// A round of jobs between two readings of the clocks, then as many reads.
-void measure_round(rt::Device& device, EmptyJobs& jobs, std::optional<Disk>& disk,
-                   std::uint32_t count, Measured& out) {
+double duration(const OwnTimes& own) {
+    return static_cast<double>(own.returned_ns - own.called_ns);
+}
+
+// A round of jobs between two readings of the clocks, then as many user-mode ones, then reads.
+void measure_round(rt::Device& device, EmptyJobs& jobs, std::optional<EmptyJobs>& user,
+                   std::optional<Disk>& disk, std::uint32_t count, Measured& out) {
     std::vector<OwnTimes> own;
     const ClockReading before = read_clock(device);
     for (std::uint32_t i = 0; i < count; ++i)
@@ -40,12 +49,25 @@ void measure_round(rt::Device& device, EmptyJobs& jobs, std::optional<Disk>& dis
     const auto stamps = jobs.stamps(count);
     for (std::uint32_t i = 0; i < count; ++i) {
         out.hops.add(hops_of(stamps[i], own[i], clock));
-        out.whole.push_back(static_cast<double>(own[i].returned_ns - own[i].called_ns));
+        out.whole.push_back(duration(own[i]));
     }
     out.clock_error_ns = std::max(out.clock_error_ns, clock.error_ns());
+    if (user)
+        for (std::uint32_t i = 0; i < count; ++i)
+            out.user.push_back(duration(user->run_one()));
     if (disk)
         for (std::uint32_t i = 0; i < count; ++i)
             out.reads.push_back(disk->read_one());
+}
+
+// Older drivers, and a card in process, have no user-mode queues.
+void open_user_queue(rt::Device& device, std::optional<EmptyJobs>& user) {
+    try {
+        user.emplace(device, EmptyJobs::Path::kUser);
+    } catch (const rt::Error& error) {
+        if (error.code() != EOPNOTSUPP)
+            throw;
+    }
 }
 
 Measured measure(rt::Device& device, const Options& options) {
@@ -55,17 +77,23 @@ Measured measure(rt::Device& device, const Options& options) {
     if (!options.disk.empty())
         disk.emplace(options.disk);
     EmptyJobs jobs(device);
+    std::optional<EmptyJobs> user;
+    open_user_queue(device, user);
     for (std::uint32_t i = 0; i < kWarmUp; ++i) {
         jobs.run_one();
+        if (user)
+            user->run_one();
         if (disk)
             static_cast<void>(disk->read_one());
     }
     for (std::uint32_t done = 0; done < options.jobs; done += kRound) {
         progress.show(fmt::format("empty jobs: {} of {}", done, options.jobs));
-        measure_round(device, jobs, disk, std::min(kRound, options.jobs - done), out);
+        measure_round(device, jobs, user, disk, std::min(kRound, options.jobs - done), out);
     }
     progress.show("empty jobs: as many as go");
     out.full_ns = jobs.run_many(options.jobs) / options.jobs;
+    if (user)
+        out.user_full_ns = user->run_many(options.jobs) / options.jobs;
     return out;
 }
 
@@ -114,6 +142,10 @@ void bench_latency(const Options& options) {
             table.add(hop_name(Hop(i)), measured.hops.of(Hop(i)));
         table.add("empty job", measured.whole, true);
         table.add("empty job, queue full", {measured.full_ns}, true);
+        if (!measured.user.empty()) {
+            table.add("empty job, user mode", measured.user, true);
+            table.add("the same, queue full", {measured.user_full_ns}, true);
+        }
         if (!measured.reads.empty())
             table.add("4 KiB direct read", measured.reads);
     }

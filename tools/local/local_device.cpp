@@ -305,6 +305,8 @@ rt::QueueId LocalDevice::create_queue(const rt::QueueConfig& config) {
     const std::shared_ptr<LocalVm> vm = find(vms_, config.vm, "address space");
     if (vm->fault.banned != 0)
         throw rt::Error("the address space is banned after a fault", ENOTRECOVERABLE);
+    if (config.user_mode)
+        throw rt::Error("a card in process has no user-mode queues", EOPNOTSUPP);
     if (config.scratch_bytes % SKALD_PAGE_SIZE != 0 || config.scratch_bytes > SKALD_SCRATCH_MAX ||
         config.priority > DRM_SKALD_PRIORITY_HIGH)
         throw rt::Error("bad queue parameters", EINVAL);

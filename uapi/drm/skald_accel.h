@@ -36,9 +36,11 @@ extern "C" {
  *	drm_skald_queue_create.max_job_ms.
  * 1.4: DRM_SKALD_QUERY_MODEL, DRM_SKALD_JOB_PROFILE_MODEL; buffers in card memory can be exported;
  *	contexts and queues are kept when the card sleeps.
+ * 1.5: queues that user space rings: DRM_SKALD_QUEUE_USER_MODE,
+ *	drm_skald_queue_create.mmap_offset.
  */
 #define SKALD_DRIVER_MAJOR 1
-#define SKALD_DRIVER_MINOR 4
+#define SKALD_DRIVER_MINOR 5
 
 /**
  * enum drm_skald_ioctl_id - numbers relative to DRM_COMMAND_BASE
@@ -369,6 +371,12 @@ enum drm_skald_priority {
 /* Keep stamps of the last DRM_SKALD_STAMPS_KEPT jobs for DRM_IOCTL_SKALD_QUEUE_STAMPS. */
 #define DRM_SKALD_QUEUE_KEEP_STAMPS (1 << 0)
 #define DRM_SKALD_STAMPS_KEPT 256
+/* User space writes ring and doorbell itself, since 1.5. */
+#define DRM_SKALD_QUEUE_USER_MODE (1 << 1)
+/* At mmap_offset of such a queue: a page for the doorbell, then one for the ring. */
+#define DRM_SKALD_QUEUE_MMAP_BYTES 8192
+#define DRM_SKALD_QUEUE_MMAP_DOORBELL 0
+#define DRM_SKALD_QUEUE_MMAP_RING 4096
 /* Engine time of a job in ms, at most. */
 #define DRM_SKALD_JOB_MS_MAX 600000
 
@@ -380,19 +388,41 @@ enum drm_skald_priority {
  * @coalesce_tokens: progress wakes waiters after so many tokens ...
  * @coalesce_us: ... or so long after the last wake-up; both 0: the default of 16 tokens or 60 ms
  * @eventfd: eventfd that is signalled with every progress wake-up and end of a job, or -1
- * @flags: 0 or DRM_SKALD_QUEUE_KEEP_STAMPS
+ * @flags: 0 or one of DRM_SKALD_QUEUE_KEEP_STAMPS and DRM_SKALD_QUEUE_USER_MODE
  * @queue_id: out: id in this file
  * @max_job_ms: engine time of a job, DRM_SKALD_JOB_MS_MAX at most; 0: that. A job that has had the
  *	engine for longer is ended between two micro-ops with ETIME, and bans its VM: fences do
  *	not stay open for ever, whatever a program does. Since 1.3
  * @pad: 0
+ * @mmap_offset: in: 0; out: for mmap(), of a user-mode queue, else 0. Since 1.5
  *
  * Of queues that have jobs the priority decides; of equals VMs take turns, however many queues they
  * have. A queue of a lower priority gets a small share even where higher ones never rest.
  *
+ * A user-mode queue has no fences: SUBMIT is EINVAL. At @mmap_offset plus
+ * DRM_SKALD_QUEUE_MMAP_DOORBELL and DRM_SKALD_QUEUE_MMAP_RING there is one page each, to be mapped
+ * one by one, shared, and not by children. To submit job number n, counted from 1, write a struct
+ * skald_ring_entry (skald/ring.h) with that seq to place (n - 1) % ring_jobs of the ring, have it
+ * leave the write-combining buffers (a full barrier), and write the low half of n to the doorbell,
+ * 32 bits at its begin; one doorbell may announce several. A job may be written once job
+ * n - ring_jobs is known to have ended: by WAIT_PROGRESS, whose progress and completed are as of
+ * any queue. A doorbell that goes back or beyond is not heard. An entry that is wrong faults, as
+ * does whatever else a job does that it must not: that bans the VM. Priorities, turns, max_job_ms
+ * and the watchdog are as for any queue, where a budget of 0 is none. Nothing but max_job_ms bounds
+ * a time_budget. DRM_SKALD_QUEUE_QUERY counts jobs as submitted when they have ended, and of those
+ * whose completion was overwritten before the driver saw it (which takes more than ring_jobs jobs
+ * that nobody waited for) nothing but that.
+ *
+ * VM_BIND does not wait for jobs of a user-mode queue: what is unmapped under one faults, and is
+ * not released before the card has let go of it. Who touches doorbell or ring in the middle of a
+ * reset waits for its end. Once the queue is off the card (destroyed, reset, unplugged) they are
+ * memory that nobody reads, never SIGBUS; WAIT_PROGRESS says why. Such a queue keeps the card from
+ * sleeping by itself, and is lost, with its VM, when the machine sleeps.
+ *
  * Errors: EUSERS (the card has no queue left, or the file has DRM_SKALD_FILE_QUEUES_MAX), EACCES
  * (priority), EBADF (eventfd), ENOTRECOVERABLE (VM banned), EOPNOTSUPP (stamps of a card that makes
- * none).
+ * none; user mode with firmware before ABI 1.2, or where a page is not 4 KiB). mmap(): EINVAL (not
+ * one page, private, executable), ENOENT (no such queue in this file).
  */
 struct drm_skald_queue_create {
 	__u32 vm_id;
@@ -405,6 +435,7 @@ struct drm_skald_queue_create {
 	__u32 queue_id;
 	__u32 max_job_ms;
 	__u32 pad;
+	__u64 mmap_offset;
 };
 
 /**
@@ -471,7 +502,7 @@ struct drm_skald_job {
 
 /**
  * struct drm_skald_submit - put jobs into a queue; they run in order
- * @queue_id: id
+ * @queue_id: id, not of a user-mode queue
  * @flags: 0
  * @jobs: array of struct drm_skald_job, 1..64
  * @syncs: waits apply to the first job, signals to the last; at most 1024
@@ -500,7 +531,8 @@ struct drm_skald_submit {
  * @completed: out: jobs ended
  *
  * Returns when progress != seen or completed != seen_completed. Level-triggered.
- * Errors: ETIME (timeout; outputs are valid), ENOTRECOVERABLE (VM banned and nothing new).
+ * Errors: ETIME (timeout; outputs are valid), ENOTRECOVERABLE (VM banned and nothing new; of a
+ * user-mode queue it may come before the ends of jobs that the ban ends).
  */
 struct drm_skald_wait_progress {
 	__u32 queue_id;
@@ -607,7 +639,7 @@ SKALD_UAPI_SIZE(struct drm_skald_sync, 16);
 SKALD_UAPI_SIZE(struct drm_skald_bind_op, 32);
 SKALD_UAPI_SIZE(struct drm_skald_vm_bind, 40);
 SKALD_UAPI_SIZE(struct drm_skald_vm_query, 40);
-SKALD_UAPI_SIZE(struct drm_skald_queue_create, 40);
+SKALD_UAPI_SIZE(struct drm_skald_queue_create, 48);
 SKALD_UAPI_SIZE(struct drm_skald_queue_destroy, 8);
 SKALD_UAPI_SIZE(struct drm_skald_queue_query, 64);
 SKALD_UAPI_SIZE(struct drm_skald_job, 48);

@@ -38,7 +38,7 @@ class UapiQueue : public testing::Test {
 };
 
 TEST_F(UapiQueue, RejectsBadArguments) {
-    EXPECT_EQ(create([](auto& a) { a.flags = 2; }), EINVAL);
+    EXPECT_EQ(create([](auto& a) { a.flags = 4; }), EINVAL);
     EXPECT_EQ(create([](auto& a) { a.priority = 3; }), EINVAL);
     EXPECT_EQ(create([](auto& a) { a.scratch_size = 100; }), EINVAL);
     EXPECT_EQ(create([](auto& a) { a.scratch_size = 0x80000000; }), EINVAL);
