@@ -25,8 +25,7 @@ make_stages() {
 }
 
 host_tests() {
-    ctest --test-dir "$SKALD_BUILD/$1" -j "$SKALD_JOBS" -LE qtest --no-tests=error \
-        --output-on-failure --output-junit "$RESULTS/$2.xml"
+    python3 "$SKALD_ROOT/tests/host_tests.py" --jobs "$SKALD_JOBS" "$SKALD_BUILD/$1" "$RESULTS/$2.xml"
 }
 
 suite_lint() { make_stages stage-host stage-driver stage-qemu && "$SKALD_ROOT/tests/lint/lint.sh" "$RESULTS/lint.xml"; }
