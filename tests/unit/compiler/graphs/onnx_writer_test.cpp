@@ -100,17 +100,16 @@ std::string program_of(Model& model) {
 
 // Those of which not every part is recognised, and why.
 const std::map<std::string, const char*> kNotRecognised = {
-    {"lfm2", "not all the same function"},
-    {"lfm2-old", "not all the same function"},
-    {"mixtral-one", "no function of the card"},
-    {"phi3", "angles that change with the length"},
+    {"lfm2", "not all the same function"},        {"lfm2-old", "not all the same function"},
+    {"mixtral-one", "no function of the card"},   {"phi3", "angles that change with the length"},
+    {"qwen3-moe-one", "no function of the card"},
 };
 
 // Those that become another program, of the same logits: a factor of all that is turned is part of
 // the scale of scores, one of what experts add part of their weights, and gains that are the same
 // for all heads by chance are one.
-const std::set<std::string> kOtherwise = {"arcee",      "gpt-oss", "granite-moe",
-                                          "llama-yarn", "olmo3",   "stablelm-parallel"};
+const std::set<std::string> kOtherwise = {
+    "arcee", "gpt-oss", "gpt-oss-full", "granite-moe", "llama-yarn", "olmo3", "stablelm-parallel"};
 
 class ReadBack : public WrittenAsOnnx {};
 
