@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "import/blocks.hpp"
 
+#include <fmt/ranges.h>
+#include <sodium.h>
+
+#include <array>
 #include <cmath>
+#include <span>
 
 #include "error.hpp"
 #include "input/half.hpp"
@@ -170,6 +175,26 @@ std::shared_ptr<const Expression> repacked(const Blocks& b, const std::string& k
                                             b.name, key);
 }
 
+// The same for what are the same numbers. Tensors of the file stay where they are; what was
+// computed does not, and is known by its content.
+std::string identity(const Value& v) {
+    if (const auto* tensor = std::get_if<const Tensor*>(&v.data))
+        return fmt::format("{}", fmt::ptr(*tensor));
+    if (v.is_weight()) {
+        std::string keys;
+        for (const Expr& e : v.matrices())
+            keys += e->key() + ";";
+        return keys;
+    }
+    const Floats numbers = v.numbers();
+    const auto bytes = std::as_bytes(std::span(*numbers));
+    std::array<unsigned char, 16> hash;
+    crypto_generichash(hash.data(), hash.size(),
+                       reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), nullptr,
+                       0);
+    return fmt::format("{:02x}", fmt::join(hash, ""));
+}
+
 }  // namespace
 
 void Blocks::in_order() {
@@ -180,13 +205,11 @@ void Blocks::in_order() {
 }
 
 Expr weights_of(const Blocks& b) {
-    const void* place = nullptr;
-    if (const auto* t = std::get_if<const Tensor*>(&b.integers.data))
-        place = *t;
-    else if (const auto* i = std::get_if<Ints>(&b.integers.data))
-        place = i->get();
-    const std::string key = fmt::format("blocks {}x{}/{} {}+{} {} {}", b.rows, b.columns, b.block,
-                                        place, b.first, b.row_step, b.column_step);
+    const std::string key = fmt::format(
+        "blocks {}x{}/{} of {} {}+{} {} {} by {}+{} {} {} less {}+{}", b.rows, b.columns, b.block,
+        b.bits, identity(b.integers), b.first, b.row_step, b.column_step, identity(b.scales),
+        b.first_scale, b.scale_row_step, b.scale_block_step,
+        b.zeros ? identity(*b.zeros) : fmt::to_string(b.middle), b.first_zero);
     if (auto e = repacked(b, key))
         return e;
     const auto decode = [b](std::span<const Tensor* const>, std::uint64_t first,

@@ -109,10 +109,8 @@ class Reader {
             functions_.emplace(domain_of(f.domain()) + f.name(), &f);
         const pb::GraphProto& graph = model.graph();
         Scope scope;
-        for (const auto& t : graph.initializer()) {
-            const Id id = make(scope, t.name());
-            g_.constants.emplace(id, constant(t, t.name()));
-        }
+        for (const auto& t : graph.initializer())
+            add_initializer(t, make(scope, t.name()));
         for (const auto& input : graph.input())
             add_input(scope, input);
         // Nodes may stand in any order: names first.
@@ -161,6 +159,11 @@ class Reader {
         if (scope.contains(name))
             fail("{}: the name {} is used twice", g_.file, name);
         return use(scope, name);
+    }
+
+    void add_initializer(const pb::TensorProto& t, Id id) {
+        g_.constants.emplace(id, constant(t, t.name()));
+        types_.emplace(id, t.data_type());
     }
 
     void add_input(Scope& scope, const pb::ValueInfoProto& info) {
@@ -352,6 +355,11 @@ class Reader {
             node.inputs.pop_back();
         for (const auto& [key, a] : attributes)
             node.attributes.emplace(key, attribute(*a, where));
+        if (name == "Constant" && attributes.contains("value") && !node.outputs.empty())
+            types_.emplace(node.outputs[0], attributes.at("value")->t().data_type());
+        if (op->name.ends_with("QuantizeLinear") && node.inputs.size() > 2)
+            if (const auto type = types_.find(node.inputs[2]); type != types_.end())
+                node.attributes.emplace("output_dtype", std::int64_t{type->second});
         g_.nodes.push_back(std::move(node));
     }
 
@@ -407,8 +415,7 @@ class Reader {
         Scope scope = around;
         for (const auto& t : graph.initializer()) {
             scope.erase(t.name());
-            const Id id = make(scope, t.name());
-            g_.constants.emplace(id, constant(t, t.name()));
+            add_initializer(t, make(scope, t.name()));
         }
         for (const pb::NodeProto& n : graph.node())
             for (const auto& out : n.output())
@@ -432,6 +439,9 @@ class Reader {
     std::shared_ptr<Files> files_;
     TensorGraph g_;
     std::map<std::string, const pb::FunctionProto*> functions_;
+    // Of constants, as the file numbers them: integers of a graph know no widths, but what is
+    // quantised has that of its zeros.
+    std::map<Id, std::int32_t> types_;
 };
 
 }  // namespace

@@ -2,8 +2,10 @@
 // Operators on weights that a graph keeps as integers with scales (blocks.hpp).
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <limits>
 #include <optional>
+#include <utility>
 
 #include "error.hpp"
 #include "import/arithmetic.hpp"
@@ -199,59 +201,74 @@ std::optional<Value> dequantised_matrices(const Call& c, std::int64_t axis, std:
     return Value::weights(x.shape, std::move(parts));
 }
 
-// Integers times scales, by tensor, by an axis, or in blocks along it.
+// Scales, or zeros, that a tensor has by tensor, by an axis, or in blocks along it.
+struct Scales {
+    Shape of;
+    std::int64_t axis = 0;
+    std::int64_t block = 0;  // 0: none
+
+    Scales(const Call& c, const Value& x, const Value& scale)
+        : of(x.shape),
+          axis(x.rank() == 0
+                   ? 0
+                   : Call::axis(c.integer("axis", 1), std::max<std::int64_t>(x.rank(), 2))),
+          block(c.integer("block_size", 0)) {
+        if (block < 0 || (block == 0 && scale.size() != 1 &&
+                          (axis >= x.rank() || scale.size() != of[static_cast<std::size_t>(axis)])))
+            fail("scales of {} are for {}", to_string(scale.shape), to_string(of));
+        if (block == 0)
+            return;
+        if (axis >= x.rank())
+            fail("blocks along axis {} of {}", axis, to_string(of));
+        Shape expected = of;
+        auto& n = expected[static_cast<std::size_t>(axis)];
+        n = (n + block - 1) / block;
+        if (scale.shape != expected)
+            fail("scales of {} are for blocks of {} in {}", to_string(scale.shape), block,
+                 to_string(of));
+    }
+
+    // As they are stretched over the tensor.
+    Value stretched(const Value& v) const {
+        const Value numbers = Value::floats(v.shape, *v.numbers());
+        if (v.size() == 1)
+            return reshaped(numbers, {});
+        if (block == 0) {
+            Shape one(of.size(), 1);
+            one[static_cast<std::size_t>(axis)] = v.size();
+            return reshaped(numbers, one);
+        }
+        // Each for so many neighbours.
+        std::vector<std::int64_t> from;
+        const auto strides = strides_of(v.shape), own = strides_of(of);
+        for (std::int64_t i = 0; i < count(of); ++i) {
+            std::int64_t at = 0;
+            for (std::size_t d = 0; d < of.size(); ++d) {
+                const std::int64_t p = i / own[d] % of[d];
+                at += (static_cast<std::int64_t>(d) == axis ? p / block : p) * strides[d];
+            }
+            from.push_back(at);
+        }
+        return moved(numbers, of, from);
+    }
+};
+
+// Integers times scales.
 Values dequantise(const Call& c) {
     const Value &x = c.in(0), &scale = c.in(1);
     if (!x.known() || !scale.known())
         fail("only constants may be integers with scales");
     if (x.element == Element::kFloat)
         fail("numbers of 8 bits that are no integers are not supported");
-    const std::int64_t axis =
-        x.rank() == 0 ? 0 : Call::axis(c.integer("axis", 1), std::max<std::int64_t>(x.rank(), 2));
-    const std::int64_t block = c.integer("block_size", 0);
-    const auto along = [&](const Value& v) {
-        if (v.size() == 1)
-            return reshaped(v, {});
-        if (block != 0) {
-            // Each scale for so many neighbours.
-            std::vector<std::int64_t> from;
-            const auto strides = strides_of(v.shape);
-            const auto own = strides_of(x.shape);
-            for (std::int64_t i = 0; i < x.size(); ++i) {
-                std::int64_t at = 0;
-                for (std::size_t d = 0; d < x.shape.size(); ++d) {
-                    const std::int64_t p = i / own[d] % x.shape[d];
-                    at += (static_cast<std::int64_t>(d) == axis ? p / block : p) * strides[d];
-                }
-                from.push_back(at);
-            }
-            return moved(v, x.shape, from);
-        }
-        Shape one(x.shape.size(), 1);
-        one[static_cast<std::size_t>(axis)] = v.size();
-        return reshaped(v, one);
-    };
-    if (block < 0 ||
-        (block == 0 && scale.size() != 1 &&
-         (axis >= x.rank() || scale.size() != x.shape[static_cast<std::size_t>(axis)])))
-        fail("scales of {} are for {}", to_string(scale.shape), to_string(x.shape));
-    if (block > 0) {
-        Shape expected = x.shape;
-        auto& n = expected[static_cast<std::size_t>(axis)];
-        n = (n + block - 1) / block;
-        if (scale.shape != expected)
-            fail("scales of {} are for blocks of {} in {}", to_string(scale.shape), block,
-                 to_string(x.shape));
-    }
-    if (auto matrices = dequantised_matrices(c, axis, block))
+    const Scales scales(c, x, scale);
+    if (c.has(2) && c.in(2).size() != scale.size())
+        fail("zeros of {} are for scales of {}", to_string(c.in(2).shape), to_string(scale.shape));
+    if (auto matrices = dequantised_matrices(c, scales.axis, scales.block))
         return {*std::move(matrices)};
     Value y = Value::floats(x.shape, *x.numbers());
-    if (c.has(2)) {
-        const Value zeros = Value::floats(c.in(2).shape, *c.in(2).numbers());
-        y = elementwise(nullptr, Scalar::kSub, std::array{y, along(zeros)});
-    }
-    y = elementwise(nullptr, Scalar::kMul,
-                    std::array{y, along(Value::floats(scale.shape, *scale.numbers()))});
+    if (c.has(2))
+        y = elementwise(nullptr, Scalar::kSub, std::array{y, scales.stretched(c.in(2))});
+    y = elementwise(nullptr, Scalar::kMul, std::array{y, scales.stretched(scale)});
     // A matrix is one that products can read.
     if (y.rank() == 2 && y.shape[0] > 1 && y.shape[1] > 1) {
         const Floats all = y.numbers();
@@ -260,6 +277,55 @@ Values dequantise(const Call& c) {
         return {Value::weights(y.shape, {e})};
     }
     return {y};
+}
+
+// Least and most of the integers that ONNX has under a number.
+std::pair<double, double> range_of(std::int64_t type) {
+    switch (type) {
+        case 0:  // not said
+        case 2:
+            return {0, 255};
+        case 3:
+            return {-128, 127};
+        case 4:
+            return {0, 65535};
+        case 5:
+            return {-32768, 32767};
+        case 21:
+            return {0, 15};
+        case 22:
+            return {-8, 7};
+        default:
+            fail("numbers of type {} that are quantised are not supported", type);
+    }
+}
+
+// Weights alone: the arithmetic of a graph that quantises activations is another one.
+Values quantise(const Call& c) {
+    const Value &x = c.in(0), &scale = c.in(1);
+    if (!x.known() || !scale.known())
+        fail(
+            "quantises what is no constant; only weights are integers in a graph, activations are "
+            "quantised by the card");
+    if (x.element != Element::kFloat)
+        fail("what it quantises are integers");
+    const Scales scales(c, x, scale);
+    if (c.has(2) && c.in(2).size() != scale.size())
+        fail("zeros of {} are for scales of {}", to_string(c.in(2).shape), to_string(scale.shape));
+    const auto [least, most] = range_of(c.integer("output_dtype", 0));
+    Value q =
+        elementwise(nullptr, Scalar::kDiv,
+                    std::array{Value::floats(x.shape, *x.numbers()), scales.stretched(scale)});
+    q = elementwise(nullptr, Scalar::kRound, std::array{q});
+    if (c.has(2))
+        q = elementwise(nullptr, Scalar::kAdd, std::array{q, scales.stretched(c.in(2))});
+    std::vector<std::int64_t> integers;
+    for (const auto all = q.numbers(); const double number : *all) {
+        if (!std::isfinite(number))
+            fail("a number that it quantises, or a scale, is not finite");
+        integers.push_back(static_cast<std::int64_t>(std::clamp(number, least, most)));
+    }
+    return {Value::ints(x.shape, std::move(integers))};
 }
 
 // PyTorch's: a scale, and perhaps a zero, for each block of so many rows and columns.
@@ -314,6 +380,13 @@ void add_quantised(std::vector<Operator>& t) {
                  {"gather_axis", "quantize_axis", "block_size", "bits"}});
     t.push_back({"DequantizeLinear", 2, 3, dequantise, {"axis", "block_size", "output_dtype"}});
     t.push_back({"com.microsoft.DequantizeLinear", 2, 3, dequantise, {"axis", "block_size"}});
+    t.push_back({"QuantizeLinear",
+                 2,
+                 3,
+                 quantise,
+                 {"axis", "block_size", "output_dtype", "saturate", "precision"}});
+    t.push_back(
+        {"com.microsoft.QuantizeLinear", 2, 3, quantise, {"axis", "block_size", "output_dtype"}});
     t.push_back({"skald.DequantizeAffine", 2, 3, dequantise_affine, {"block_size"}});
 }
 

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "expect_error.hpp"
+#include "import/blocks.hpp"
 #include "judged_graph.hpp"
 #include "onnx_llama.hpp"
 #include "temporary_folder.hpp"
@@ -37,6 +38,7 @@ struct Form {
     float scale = 0x1p-7f;  // of a number that f16 holds, or does not
     const char* kept = "";  // the format that holds it
     int opset = 21;
+    bool made = false;  // by QuantizeLinear, of floats
 };
 
 std::string product(test::GraphWriter& g, const Form& f, const std::string& x,
@@ -94,9 +96,19 @@ std::string product(test::GraphWriter& g, const Form& f, const std::string& x,
         a.emplace_back("axis", Int{f.block != 0 ? f.turned : !f.turned});
     if (f.block != 0)
         a.emplace_back("block_size", f.block);
-    std::string m =
-        g.node("DequantizeLinear",
-               {integers(of, q), g.floats(shape, scales), integers(shape, all_zeros)}, a);
+    const std::string by = g.floats(shape, scales), zeros = integers(shape, all_zeros);
+    std::string m;
+    if (f.made) {
+        std::vector<float> numbers(q.size());
+        for (Int r = 0; r < n; ++r)
+            for (Int c = 0; c < k; ++c)
+                numbers[static_cast<std::size_t>(f.turned ? r * k + c : c * n + r)] =
+                    w.data[static_cast<std::size_t>(r * k + c)];
+        m = g.node("QuantizeLinear", {g.floats(of, numbers), by, zeros}, a);
+    } else {
+        m = integers(of, q);
+    }
+    m = g.node("DequantizeLinear", {m, by, zeros}, a);
     if (f.turned)
         m = g.node("Transpose", {m}, {{"perm", Ints{1, 0}}});
     return g.node("MatMul", {x, m});
@@ -124,6 +136,14 @@ const std::vector<Form> kForms{
      .scale = 0x1p-5f,
      .kept = "q4_1"},
     {.name = "Int4ByOutput", .type = 22, .scale = 0x1p-4f, .kept = "q4_0"},
+    {.name = "Int8MadeOfFloats", .kept = "q8_0", .opset = 13, .made = true},
+    {.name = "Uint8MadeOfFloats", .type = 2, .zeros = true, .opset = 13, .made = true},
+    {.name = "Int4MadeOfFloatsInBlocks",
+     .type = 22,
+     .block = 32,
+     .scale = 0x1p-6f,  // so that many are beyond what four bits hold
+     .kept = "q4_0",
+     .made = true},
     {.name = "Int4WithOtherScales", .type = 22, .block = 32, .scale = 0.0371f},
     {.name = "Int4InBlocksOf16", .type = 22, .block = 16, .scale = 0x1p-4f},
 };
@@ -270,6 +290,37 @@ TEST(OnnxIntegers, ScalesThatDoNotFitAreNamed) {
     g.write(folder / "model.onnx");
     test::expect_error([&] { raising::raise(graphs::import_graph(folder / "model.onnx")); },
                        {"/DequantizeLinear_", "blocks of 64"});
+}
+
+TEST(OnnxIntegers, WeightsAreTheSameIfAllTheirNumbersAre) {
+    const auto key = [](std::int64_t first, double scale, double zero) {
+        graphs::Blocks b;
+        b.rows = 2;
+        b.columns = b.block = 32;
+        b.bits = 8;
+        b.packed = false;
+        b.in_order();
+        // Memory of their own each time, and perhaps that of the last ones.
+        b.integers = graphs::Value::ints({2, 32}, std::vector<std::int64_t>(64, first));
+        b.scales = graphs::Value::floats({2, 1}, {scale, scale});
+        b.zeros = graphs::Value::floats({2, 1}, {zero, zero});
+        return graphs::weights_of(b)->key();
+    };
+    EXPECT_EQ(key(5, 0.5, 128), key(5, 0.5, 128));
+    EXPECT_NE(key(5, 0.5, 128), key(6, 0.5, 128));
+    EXPECT_NE(key(5, 0.5, 128), key(5, 0.25, 128));
+    EXPECT_NE(key(5, 0.5, 128), key(5, 0.5, 127));
+}
+
+TEST(OnnxIntegers, ActivationsThatAreQuantisedAreNamed) {
+    const Graph file({.product = [](auto& g, const auto& x, const auto& w) {
+        const std::string scale = g.floats({}, std::vector<float>{0.5f}),
+                          zero = g.bytes({}, {0}, 3);
+        const std::string q = g.node("QuantizeLinear", {x, scale, zero});
+        return product(g, kForms[0], g.node("DequantizeLinear", {q, scale, zero}), w);
+    }});
+    test::expect_error([&] { raising::raise(graphs::import_graph(file.path)); },
+                       {"/QuantizeLinear_", "only weights are integers in a graph"});
 }
 
 }  // namespace
