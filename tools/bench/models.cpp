@@ -62,8 +62,8 @@ class ModelBench {
             record.samples_ns.push_back(static_cast<double>(runner.repeat()));
         }
         record.modelled = runner.modelled();
-        if (options_.profile)
-            profile(test, model, record);
+        if (options_.profile && record.modelled)
+            profile(test, model, record.model_filename, *record.modelled);
         progress_.clear();
         if (options_.profile && options_.format == Format::kCsv)
             for (const auto& line : profile_lines(record))
@@ -73,13 +73,12 @@ class ModelBench {
     }
 
     // With sequences of its own: to look at the clock around each micro-op costs time.
-    void profile(const Case& test, rt::Model& model, Record& record) {
-        progress_.show(fmt::format("{}: {}: profiling", record.model_filename, test.name()));
+    void profile(const Case& test, rt::Model& model, const std::string& name, Modelled& modelled) {
+        progress_.show(fmt::format("{}: {}: profiling", name, test.name()));
         Runner runner(model, test, options_.chunk, true);
         static_cast<void>(runner.repeat());
-        record.modelled->ops = runner.modelled().value_or(Modelled{}).ops;
-        profiles_ +=
-            "\n" + modelled_table(*record.modelled, record.model_filename + " " + test.name());
+        modelled.ops = runner.modelled().value_or(Modelled{}).ops;
+        profiles_ += "\n" + modelled_table(modelled, name + " " + test.name());
     }
 
     const Options& options_;

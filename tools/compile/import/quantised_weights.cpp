@@ -300,6 +300,14 @@ std::pair<double, double> range_of(std::int64_t type) {
     }
 }
 
+// As 32-bit floats have them, and so what one of two by the other is, which decides ties.
+Value in_f32(const Value& v) {
+    std::vector<double> numbers;
+    for (const auto all = v.numbers(); const double x : *all)
+        numbers.push_back(static_cast<double>(static_cast<float>(x)));
+    return Value::floats(v.shape, std::move(numbers));
+}
+
 // Weights alone: the arithmetic of a graph that quantises activations is another one.
 Values quantise(const Call& c) {
     const Value &x = c.in(0), &scale = c.in(1);
@@ -313,10 +321,10 @@ Values quantise(const Call& c) {
     if (c.has(2) && c.in(2).size() != scale.size())
         fail("zeros of {} are for scales of {}", to_string(c.in(2).shape), to_string(scale.shape));
     const auto [least, most] = range_of(c.integer("output_dtype", 0));
-    Value q =
-        elementwise(nullptr, Scalar::kDiv,
-                    std::array{Value::floats(x.shape, *x.numbers()), scales.stretched(scale)});
-    q = elementwise(nullptr, Scalar::kRound, std::array{q});
+    Value q = elementwise(
+        nullptr, Scalar::kDiv,
+        std::array{in_f32(Value::floats(x.shape, *x.numbers())), in_f32(scales.stretched(scale))});
+    q = elementwise(nullptr, Scalar::kRound, std::array{in_f32(q)});
     if (c.has(2))
         q = elementwise(nullptr, Scalar::kAdd, std::array{q, scales.stretched(c.in(2))});
     std::vector<std::int64_t> integers;

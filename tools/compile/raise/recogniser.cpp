@@ -312,12 +312,13 @@ namespace {
 
 // What experts put out where some of the weights are none.
 bool has_zeros(const Function& f) {
-    return f.op == Scalar::kMul && std::ranges::any_of(f.arguments, [](const Symbolic& a) {
-               for (std::size_t i = 0; i < a->size(); ++i)
-                   if (a->terms(i).empty() && a->constant(i) == 0)
-                       return true;
-               return false;
-           });
+    const auto has_one = [](const Symbolic& a) {
+        for (std::size_t i = 0; i < a->size(); ++i)
+            if (a->terms(i).empty() && a->constant(i) == 0)
+                return true;
+        return false;
+    };
+    return f.op == Scalar::kMul && std::ranges::any_of(f.arguments, has_one);
 }
 
 }  // namespace
