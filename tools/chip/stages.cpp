@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "chip/stages.hpp"
 
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <exception>
-#include <mutex>
 #include <thread>
 #include <utility>
 
 #include "libskald/error.hpp"
+#include "local/alarm.hpp"
 #include "local/link_group.hpp"
 
 namespace skald::chip {
@@ -21,36 +17,6 @@ namespace {
 using Sums = local::ModelLog::Sums;
 
 constexpr std::size_t kLink = local::ModelLog::kBounds - 1;  // of bounds, the last
-
-// Ends what all stages do when one cannot go on.
-class Alarm {
-  public:
-    Alarm() : fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
-        if (fd_ < 0)
-            throw rt::system_error(errno, "no eventfd for the stages");
-    }
-    ~Alarm() { ::close(fd_); }
-    Alarm(const Alarm&) = delete;
-    Alarm& operator=(const Alarm&) = delete;
-
-    void ring(std::exception_ptr why) {
-        const std::scoped_lock guard(lock_);
-        if (!why_)
-            why_ = std::move(why);
-        const std::uint64_t one = 1;
-        [[maybe_unused]] const auto written = ::write(fd_, &one, sizeof one);
-    }
-    void rethrow() const {
-        if (why_)
-            std::rethrow_exception(why_);
-    }
-    [[nodiscard]] int fd() const { return fd_; }
-
-  private:
-    int fd_;
-    std::mutex lock_;
-    std::exception_ptr why_;
-};
 
 std::uint64_t worked(const Sums& sums) {
     return sums.time - sums.waited;
@@ -135,7 +101,7 @@ template <class F>
 void Stages::each(F&& f) {
     if (stages_.size() == 1)
         return f(*stages_.front(), std::size_t{0}, -1);
-    Alarm alarm;
+    local::Alarm alarm;
     std::vector<std::jthread> threads;
     for (std::size_t i = 0; i < stages_.size(); ++i)
         threads.emplace_back([&, i] {

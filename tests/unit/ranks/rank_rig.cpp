@@ -1,52 +1,22 @@
 // SPDX-License-Identifier: MIT
 #include "rank_rig.hpp"
 
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <bit>
 #include <exception>
 #include <memory>
-#include <mutex>
 #include <thread>
 
 #include "container/container.hpp"
 #include "libskald/batch.hpp"
 #include "libskald/model.hpp"
 #include "libskald/os.hpp"
+#include "local/alarm.hpp"
 #include "local/link_group.hpp"
 #include "local/local_card.hpp"
 
 namespace skald::test {
 namespace {
-
-// Ends what the others do when one cannot go on.
-class Alarm {
-  public:
-    Alarm() : fd_(::eventfd(0, EFD_NONBLOCK)) {}
-    ~Alarm() { ::close(fd_); }
-    Alarm(const Alarm&) = delete;
-    Alarm& operator=(const Alarm&) = delete;
-
-    void ring(std::exception_ptr why) {
-        const std::scoped_lock guard(lock_);
-        if (!why_)
-            why_ = std::move(why);
-        const std::uint64_t one = 1;
-        [[maybe_unused]] const auto written = ::write(fd_, &one, sizeof one);
-    }
-    void rethrow() const {
-        if (why_)
-            std::rethrow_exception(why_);
-    }
-    [[nodiscard]] int fd() const { return fd_; }
-
-  private:
-    int fd_;
-    std::mutex lock_;
-    std::exception_ptr why_;
-};
 
 std::uint32_t longest(const std::vector<Prompt>& prompts) {
     std::size_t most = 0;
@@ -93,7 +63,7 @@ Spoken speak_on(rt::Device& device, const rt::Container& container,
 std::vector<Spoken> speak(const std::vector<std::filesystem::path>& files,
                           const std::vector<Prompt>& prompts, const RunOptions& options) {
     local::LinkGroup group(static_cast<std::uint32_t>(files.size()));
-    Alarm alarm;
+    local::Alarm alarm;
     std::vector<Spoken> spoken(files.size());
     std::vector<std::thread> threads;
     for (std::uint32_t rank = 0; rank < files.size(); ++rank) {
