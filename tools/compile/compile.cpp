@@ -164,17 +164,25 @@ void write_section(ContainerWriter& out, ct::SectionType type, std::span<T> reco
     out.end_section();
 }
 
+// Bytes of weights that are written before what was read for them is forgotten: pages of files that
+// nobody needs would count as this process's memory, and be those of the whole model in the end.
+constexpr std::uint64_t kForgetAfter = 32u << 20;
+
 // Bytes of weights that are written, of this file and all that came before it.
 using Progress = std::function<void(std::uint64_t done)>;
 
 void write_weights(ContainerWriter& out, WeightImage& image, const Model& model,
                    const CompileOptions& options, const Progress& progress) {
-    std::uint64_t done = 0;
+    std::uint64_t done = 0, forgotten = 0;
     out.begin_section(ct::SectionType::Weights);
     image.write(thread_count(options), [&](std::span<const std::byte> bytes) {
         model.check();
         out.write(bytes);
         done += bytes.size();
+        if (done >= forgotten + kForgetAfter) {
+            model.forget();
+            forgotten = done;
+        }
         progress(done);
     });
     out.end_section();

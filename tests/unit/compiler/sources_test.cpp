@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <fstream>
 #include <functional>
 
 #include "compile.hpp"
@@ -56,6 +57,30 @@ class Sources : public ::testing::Test {
     test::TemporaryFolder temporary_;
     int count_ = 0;
 };
+
+// KiB of files that are mapped below `folder` and resident.
+std::uint64_t resident(const std::filesystem::path& folder) {
+    std::ifstream maps("/proc/self/smaps");
+    std::uint64_t sum = 0;
+    bool below = false;
+    for (std::string line; std::getline(maps, line);)
+        if (line.find('-') < line.find(' '))
+            below = line.find(folder.string()) != std::string::npos;
+        else if (below && line.starts_with("Rss:"))
+            sum += std::stoull(line.substr(4));
+    return sum;
+}
+
+TEST_F(Sources, WhatIsForgottenIsNotResidentAndReadAgain) {
+    for (const auto& path : {hugging_face(TinyShape{}), gguf(test::make_gguf(TinyShape{}))}) {
+        const Model model = load_model(path);
+        const std::vector<float> before = model.spec.embedding.of.front()->values();
+        EXPECT_GT(resident(temporary_.path()), 0u);
+        model.forget();
+        EXPECT_EQ(resident(temporary_.path()), 0u);
+        EXPECT_EQ(model.spec.embedding.of.front()->values(), before);
+    }
+}
 
 TEST_F(Sources, HuggingFaceAndGgufGiveTheSameWeightsAndProgram) {
     TinyShape shape;

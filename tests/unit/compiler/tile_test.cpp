@@ -176,6 +176,31 @@ INSTANTIATE_TEST_SUITE_P(Shapes, TileShapes,
                                            std::pair{16u, 256u}, std::pair{20u, 300u},
                                            std::pair{3u, 515u}));
 
+// Counts what is read of it.
+class Counted final : public Expression {
+  public:
+    Counted(std::uint64_t rows, std::uint64_t columns) : Expression(rows, columns, "counted") {}
+
+    void read(std::uint64_t first, std::span<float> out) const override {
+        for (std::size_t i = 0; i < out.size(); ++i)
+            out[i] = static_cast<float>((first * columns() + i) % 17) - 8;
+        numbers += out.size();
+    }
+    void each_tensor(const std::function<void(const Tensor&)>&) const override {}
+
+    mutable std::uint64_t numbers = 0;
+};
+
+// As graphs have most of their matrices: by rows that are columns of the file's.
+TEST(Tiles, ReadAMatrixThatIsTurnedRoundOnce) {
+    const auto source = std::make_shared<Counted>(96, 160);
+    const Expr turned = expr::transpose(source);
+    const auto tiles = static_cast<std::uint32_t>(isa::ceil_div(160u, isa::kTileRows));
+    std::vector<std::byte> out(tiles * isa::row_tile_bytes(isa::WeightFormat::I8B32, 96));
+    write_tiles(*turned, isa::WeightFormat::I8B32, 0, tiles, out);
+    EXPECT_EQ(source->numbers, 96u * 160);
+}
+
 TEST(Tiles, KeepFloatsOfFourBits) {
     std::vector<float> values;
     for (const float scale : {1.0f, 0x1p-20f, 0x1p100f, 0x1p-127f})

@@ -17,6 +17,10 @@ namespace {
 
 using isa::kTileRows;
 
+// Read together where rows are no rows of the source: of a matrix that is turned round, and is no
+// plain numbers, each time reads all of it.
+constexpr std::uint64_t kNumbersAtOnce = 1u << 20;
+
 // The bytes of one row tile, of integers.
 class IntegerTiles {
   public:
@@ -132,7 +136,12 @@ TileError write_tiles(const Expression& matrix, isa::WeightFormat format, std::u
     const std::uint64_t row_tile = isa::row_tile_bytes(format, k);
     const auto tiles_k = static_cast<std::uint32_t>(isa::ceil_div(k, info.tile_k));
     RowEncoder encoder(format, energy);
-    std::vector<float> floats;  // of a row tile, where its rows are no rows of the source
+    std::vector<float> floats;  // of some rows, where they are no rows of the source
+    std::uint64_t floats_begin = 0;
+    const std::uint64_t at_once = std::max<std::uint64_t>(
+        kTileRows, kNumbersAtOnce / std::max(k, 1u) / kTileRows * kTileRows);
+    const std::uint64_t end =
+        std::min<std::uint64_t>(n_rows, std::uint64_t{first + count} * kTileRows);
     for (std::uint32_t t = 0; t < count; ++t) {
         std::byte* bytes = out.data() + t * row_tile;
         IntegerTiles tiles(info, bytes, tiles_k);
@@ -142,17 +151,17 @@ TileError write_tiles(const Expression& matrix, isa::WeightFormat format, std::u
             std::memset(bytes, 0, row_tile);
         const std::uint32_t begin = (first + t) * kTileRows;
         const std::uint32_t rows = std::min(kTileRows, n_rows - begin);
-        floats.clear();
         for (std::uint32_t i = 0; i < rows; ++i) {
             const std::uint32_t n = begin + i;
             const auto source = matrix.source(n);
-            if (!source && floats.empty()) {
-                floats.resize(std::size_t{rows} * k);
-                matrix.read(begin, floats);
+            if (!source && n >= floats_begin + floats.size() / std::max(k, 1u)) {
+                floats_begin = n;
+                floats.resize(std::min(at_once, end - n) * k);
+                matrix.read(n, floats);
             }
             const EncodedRow& encoded =
                 source ? encoder.encode(*source->tensor, source->row)
-                       : encoder.encode(std::span(floats).subspan(std::size_t{i} * k, k),
+                       : encoder.encode(std::span(floats).subspan((n - floats_begin) * k, k),
                                         matrix.name(), n);
             if (info.integer)
                 tiles.put(i, encoded);

@@ -296,6 +296,24 @@ Lowering reduction(std::string_view op) {
     };
 }
 
+// With the mean behind it, where that is wanted too.
+void variance(AtenNode& n) {
+    const bool unbiased =
+        n.has("correction") ? n.number("correction", 1) != 0 : n.flag("unbiased", true);
+    if (unbiased)
+        n.refuse("a variance that is not divided by the number of elements is not supported");
+    const Ints dims = n.integers("dim");
+    const auto over = [&](Id x, bool keep) {
+        return n.make("ReduceMean", {x}, {{"axes", dims}, {"keepdims", Int{keep}}});
+    };
+    const bool keep = n.flag("keepdim", false);
+    const Id x = n.value("self");
+    const Id centred = n.make("Sub", {x, over(x, true)});
+    n.results = {over(n.make("Mul", {centred, centred}), keep)};
+    if (n.outputs() > 1)
+        n.results.push_back(over(x, keep));
+}
+
 void softmax(AtenNode& n) {
     n.results = {n.make("Softmax", {n.value("self")}, {{"axis", n.integer("dim")}})};
 }
@@ -367,10 +385,37 @@ void split_sizes(AtenNode& n) {
                             {{"axis", n.integer("dim", 0)}});
 }
 
+// Of its outputs only the first is of use: what others there are is for training.
+void attention(AtenNode& n, const char* mask) {
+    AtenNode::Attributes a{{"is_causal", Int{n.flag("is_causal", false)}}};
+    if (n.has("scale"))
+        a.emplace("scale", n.number("scale", 0));
+    if (n.number("dropout_p", 0) != 0)
+        n.refuse("it is exported for training; model.eval() comes before the export");
+    std::vector<Id> in{n.value("query"), n.value("key"), n.value("value")};
+    if (*mask != '\0' && n.has(mask))
+        in.push_back(n.value(mask));
+    n.results = {n.make("Attention", std::move(in), std::move(a))};
+    while (n.results.size() < n.outputs())
+        n.results.push_back(n.make("skald.Nothing", {}));
+}
+
 // Places along one dimension; the others are taken whole.
 void index(AtenNode& n) {
     const std::vector<Id> ids = n.values("indices");
-    const auto given = std::ranges::count_if(ids, [](Id id) { return id != kAbsent; });
+    const auto is_given = [](Id id) { return id != kAbsent; };
+    const auto given = std::ranges::count_if(ids, is_given);
+    const auto first = std::ranges::find_if(ids, is_given);
+    // Several that follow each other from the first dimension on.
+    if (given > 1 && first == ids.begin() &&
+        std::all_of(ids.begin(), ids.begin() + given, is_given)) {
+        n.results = {n.make("skald.GatherMany", [&] {
+            std::vector<Id> in{n.value("self")};
+            in.insert(in.end(), ids.begin(), ids.begin() + given);
+            return in;
+        }())};
+        return;
+    }
     if (given != 1)
         n.refuse(fmt::format("places along {} dimensions at once are not supported", given));
     const auto axis = std::ranges::find_if(ids, [](Id id) { return id != kAbsent; }) - ids.begin();
@@ -429,12 +474,20 @@ void one_hot(AtenNode& n) {
         "OneHot", {n.value("self"), n.constant(n.integer("num_classes")), n.constants({0, 1})})};
 }
 
+// Each element of a dimension so many times, neighbours.
+void repeat_interleave(AtenNode& n) {
+    if (!n.has("dim"))
+        n.refuse("elements of all dimensions at once are repeated");
+    n.results = {n.make("skald.RepeatInterleave", {n.value("self"), n.value("repeats")},
+                        {{"axis", n.integer("dim")}})};
+}
+
 void view_as_shape(AtenNode& n, std::string_view size) {
     n.results = {n.make("Reshape", {n.value("self"), n.sizes(size)}, {{"allowzero", Int{1}}})};
 }
 
 void add_shapes(Table& t) {
-    for (const char* name : {"view.default", "_unsafe_view.default"})
+    for (const char* name : {"view.default", "_unsafe_view.default", "view_copy.default"})
         t[name] = [](AtenNode& n) { view_as_shape(n, "size"); };
     t["reshape.default"] = [](AtenNode& n) { view_as_shape(n, "shape"); };
     t["unsqueeze.default"] = [](AtenNode& n) {
@@ -449,9 +502,14 @@ void add_shapes(Table& t) {
                             {{"axes", n.integers("dim")}, {"lenient", Int{1}}})};
     };
     t["squeeze.default"] = one("Squeeze");
-    t["transpose.int"] = [](AtenNode& n) {
-        n.results = {n.make("Transpose", {n.value("self")},
-                            {{"swap", Ints{n.integer("dim0"), n.integer("dim1")}}})};
+    for (const auto& [name, a, b] :
+         {std::tuple("transpose.int", "dim0", "dim1"), {"swapaxes.default", "axis0", "axis1"}})
+        t[name] = [a, b](AtenNode& n) {
+            n.results = {n.make("Transpose", {n.value("self")},
+                                {{"swap", Ints{n.integer(a), n.integer(b)}}})};
+        };
+    t["mT.default"] = [](AtenNode& n) {
+        n.results = {n.make("Transpose", {n.value("self")}, {{"swap", Ints{-2, -1}}})};
     };
     for (const char* name : {"t.default", "numpy_T.default"})
         t[name] = one("Transpose");
@@ -464,14 +522,51 @@ void add_shapes(Table& t) {
     t["repeat.default"] = [](AtenNode& n) {
         n.results = {n.make("Tile", {n.value("self"), n.sizes("repeats")})};
     };
+    for (const char* name : {"expand_as.default", "view_as.default", "reshape_as.default"})
+        t[name] = [op = std::string_view(name).starts_with("expand") ? "Expand"
+                                                                     : "Reshape"](AtenNode& n) {
+            n.results = {n.make(op, {n.value("self"), n.make("Shape", {n.value("other")})})};
+        };
+    t["flatten.using_ints"] = [](AtenNode& n) {
+        n.results = {
+            n.make("skald.Flatten", {n.value("self")},
+                   {{"start", n.integer("start_dim", 0)}, {"end", n.integer("end_dim", -1)}})};
+    };
+    t["unflatten.int"] = [](AtenNode& n) {
+        n.results = {n.make("skald.Unflatten", {n.value("self"), n.sizes("sizes")},
+                            {{"axis", n.integer("dim")}})};
+    };
+    t["stack.default"] = [](AtenNode& n) {
+        const Int dim = n.integer("dim", 0);
+        std::vector<Id> parts;
+        for (const Id id : n.values("tensors"))
+            parts.push_back(n.make("Unsqueeze", {id}, {{"axes", Ints{dim}}}));
+        n.results = {n.make("Concat", std::move(parts), {{"axis", dim}})};
+    };
+    t["unbind.int"] = [](AtenNode& n) {
+        const Int dim = n.integer("dim", 0);
+        for (std::size_t i = 0; i < n.outputs(); ++i)
+            n.results.push_back(n.make("Gather", {n.value("self"), n.constant(static_cast<Int>(i))},
+                                       {{"axis", dim}}));
+    };
+    t["narrow.default"] = [](AtenNode& n) {
+        const Id start = n.value("start");
+        n.results = {
+            n.make("Slice", {n.value("self"), n.make("skald.List", {start}),
+                             n.make("skald.List", {n.make("Add", {start, n.value("length")})}),
+                             n.constants({n.integer("dim")})})};
+    };
+    t["repeat_interleave.self_int"] = repeat_interleave;
     t["cat.default"] = [](AtenNode& n) {
         n.results = {n.make("Concat", n.values("tensors"), {{"axis", n.integer("dim", 0)}})};
     };
     t["slice.Tensor"] = slice;
     t["select.int"] = select;
-    t["chunk.default"] = chunk;
-    t["split.Tensor"] = split;
-    t["split_with_sizes.default"] = split_sizes;
+    t["chunk.default"] = t["unsafe_chunk.default"] = chunk;
+    t["split.Tensor"] = t["unsafe_split.Tensor"] = split;
+    for (const char* name :
+         {"split_with_sizes.default", "split.sizes", "split_with_sizes_copy.default"})
+        t[name] = split_sizes;
     t["sym_size.int"] = [](AtenNode& n) {
         n.results = {n.make("skald.Dimension", {n.value("self")}, {{"dim", n.integer("dim")}})};
     };
@@ -559,6 +654,12 @@ void add_arithmetic_of(Table& t) {
                                                         {"round", "Round"}};
     for (const auto& [name, op] : ones)
         t[std::string(name) + ".default"] = one(op);
+    t["addcmul.default"] = [](AtenNode& n) {
+        Id product = n.make("Mul", {n.value("tensor1"), n.value("tensor2")});
+        if (n.has("value"))
+            product = n.make("Mul", {product, n.value("value")});
+        n.results = {n.make("Add", {n.value("self"), product})};
+    };
     t["square.default"] = [](AtenNode& n) {
         const Id x = n.value("self");
         n.results = {n.make("Mul", {x, x})};
@@ -570,7 +671,30 @@ void add_arithmetic_of(Table& t) {
     t["clamp.default"] = t["clamp_min.default"] = t["clamp_max.default"] = clamp;
     for (const char* kind : {"self", "ScalarOther", "ScalarSelf", "Scalar"})
         t[std::string("where.") + kind] = where;
+    t["isnan.default"] = one("IsNaN");
+    t["logical_xor.default"] = two("Xor");
     t["masked_fill.Scalar"] = t["masked_fill.Tensor"] = masked_fill;
+    t["neg"] = one("Neg", "a");
+    t["not_"] = t["sym_not"] = one("Not", "a");
+    for (const auto& [name, op] : {std::pair("le", "LessOrEqual"),
+                                   {"lt", "Less"},
+                                   {"ge", "GreaterOrEqual"},
+                                   {"gt", "Greater"},
+                                   {"eq", "Equal"},
+                                   {"and_", "And"},
+                                   {"or_", "Or"},
+                                   {"sym_max", "Max"},
+                                   {"sym_min", "Min"},
+                                   {"pow", "Pow"},
+                                   {"truediv", "skald.TrueDivide"}})
+        t[name] = two(op, "a", "b");
+    t["ne"] = [](AtenNode& n) {
+        n.results = {n.make("Not", {n.make("Equal", {n.value("a"), n.value("b")})})};
+    };
+    t["_sym_sqrt"] = t["sqrt"] = one("Sqrt", "a");
+    t["sym_float"] = [](AtenNode& n) {
+        n.results = {n.make("Cast", {n.value("a")}, {{"to", Int{1}}})};
+    };
     t["mul"] = two("Mul", "a", "b");
     t["add"] = two("Add", "a", "b");
     t["sub"] = two("Sub", "a", "b");
@@ -586,7 +710,10 @@ void add_others(Table& t) {
     t["amax.default"] = reduction("ReduceMax");
     t["any.dim"] = t["any.default"] = reduction("skald.ReduceAny");
     t["all.dim"] = t["all.default"] = reduction("skald.ReduceAll");
-    t["softmax.int"] = t["_softmax.default"] = softmax;
+    for (const char* name : {"softmax.int", "_softmax.default", "_safe_softmax.default"})
+        t[name] = softmax;
+    for (const char* name : {"var.correction", "var.dim", "var_mean.correction"})
+        t[name] = variance;
     t["cumsum.default"] = [](AtenNode& n) {
         n.results = {n.make("CumSum", {n.value("self"), n.constant(n.integer("dim"))})};
         if (n.has("dtype"))
@@ -625,14 +752,28 @@ void add_others(Table& t) {
             in.push_back(n.value("bias"));
         n.results = {n.make("skald.Linear", std::move(in))};
     };
-    t["scaled_dot_product_attention.default"] = [](AtenNode& n) {
-        AtenNode::Attributes a{{"is_causal", Int{n.flag("is_causal", false)}}};
-        if (n.has("scale"))
-            a.emplace("scale", n.number("scale", 0));
-        std::vector<Id> in{n.value("query"), n.value("key"), n.value("value")};
-        if (n.has("attn_mask"))
-            in.push_back(n.value("attn_mask"));
-        n.results = {n.make("Attention", std::move(in), std::move(a))};
+    for (const char* name : {"scaled_dot_product_attention.default",
+                             "_scaled_dot_product_flash_attention_for_cpu.default",
+                             "_scaled_dot_product_attention_math.default"})
+        t[name] = [](AtenNode& n) { attention(n, "attn_mask"); };
+    t["_scaled_dot_product_efficient_attention.default"] =
+        t["_scaled_dot_product_fused_attention_overrideable.default"] =
+            [](AtenNode& n) { attention(n, "attn_bias"); };
+    t["_scaled_dot_product_flash_attention.default"] = [](AtenNode& n) { attention(n, ""); };
+    t["einsum.default"] = [](AtenNode& n) {
+        n.results = {n.make("Einsum", n.values("tensors"), {{"equation", n.text("equation", "")}})};
+    };
+    t["baddbmm.default"] = [](AtenNode& n) {
+        const auto scaled = [&](Id x, const char* by) {
+            return n.has(by) ? n.make("Mul", {x, n.value(by)}) : x;
+        };
+        const Id product = n.make("MatMul", {n.value("batch1"), n.value("batch2")});
+        n.results = {n.make("Add", {scaled(n.value("self"), "beta"), scaled(product, "alpha")})};
+    };
+    t["mv.default"] = two("MatMul", "self", "vec");
+    t["outer.default"] = [](AtenNode& n) {
+        n.results = {n.make(
+            "Mul", {n.make("Unsqueeze", {n.value("self")}, {{"axes", Ints{1}}}), n.value("vec2")})};
     };
     t["addmm.default"] = addmm;
     t["grouped_mm_fallback.default"] = [](AtenNode& n) {
@@ -716,7 +857,7 @@ const std::function<void(AtenNode&)>* lowering_of(std::string_view target) {
     }();
     for (const std::string_view prefix :
          {"torch.ops.aten.", "torch.ops.transformers.", "torch.ops.torchao.", "torch.ops.quant.",
-          "torch.ops.quantized_decomposed.", "_operator.", "math."})
+          "torch.ops.quantized_decomposed.", "_operator.", "math.", "torch."})
         if (target.starts_with(prefix))
             target.remove_prefix(prefix.size());
     // add_.Tensor is add.Tensor.

@@ -13,6 +13,7 @@
 #include "import/operators.hpp"
 #include "import/products.hpp"
 #include "import/reductions.hpp"
+#include "import/rounded_angles.hpp"
 
 namespace skald::compiler::graphs {
 namespace {
@@ -238,8 +239,9 @@ Values group_query_attention(const Call& c) {
         auto at = positions_from(past, tokens);
         if (c.has(9))
             at = c.ints(9);
-        const Value cosines = Builder::at_positions(c.in(7), at);
-        const Value sines = Builder::at_positions(c.in(8), at);
+        const auto angles = before_rounding(c.in(7), c.in(8));
+        const Value cosines = Builder::at_positions(angles.first, at);
+        const Value sines = Builder::at_positions(angles.second, at);
         const bool interleaved = c.integer("rotary_interleaved", 0) != 0;
         q = b.turned(q, cosines, sines, interleaved);
         k = b.turned(k, cosines, sines, interleaved);
@@ -361,8 +363,9 @@ Values rotary(const Call& c, const Value& x, const Value* positions, const Value
         std::vector<std::int64_t> at = *positions->integers();
         if (at.size() == 1)  // where the first token is
             at = positions_from(at[0], h.shape[2]);
-        cos = Builder::at_positions(cosines, at);
-        sin = Builder::at_positions(sines, at);
+        const auto angles = before_rounding(cosines, sines);
+        cos = Builder::at_positions(angles.first, at);
+        sin = Builder::at_positions(angles.second, at);
     } else if (cos.rank() == 3) {
         cos = reshaped(cos, {cos.shape[1], cos.shape[2]});
         sin = reshaped(sin, {sin.shape[1], sin.shape[2]});

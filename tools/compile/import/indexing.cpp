@@ -145,6 +145,40 @@ Values gather_nd(const Call& c) {
     return {moved(v, shape, from)};
 }
 
+// PyTorch's x[i, j]: a place for each of the first dimensions, stretched to one shape.
+Values gather_many(const Call& c) {
+    const Value& v = c.in(0);
+    const std::size_t n = c.inputs() - 1;
+    if (n > v.shape.size())
+        fail("places of {} dimensions in {}", n, to_string(v.shape));
+    Shape shape;
+    bool unknown = v.is_unknown();
+    for (std::size_t d = 0; d < n; ++d) {
+        shape = d == 0 ? c.in(1).shape : broadcast(shape, c.in(d + 1).shape);
+        unknown = unknown || c.in(d + 1).is_unknown();
+    }
+    Shape whole = shape;
+    whole.insert(whole.end(), v.shape.begin() + static_cast<std::ptrdiff_t>(n), v.shape.end());
+    if (unknown)
+        return {Value::unknown(v.element, whole)};
+    const auto strides = strides_of(v.shape);
+    std::vector<std::int64_t> offsets(static_cast<std::size_t>(count(shape)));
+    for (std::size_t d = 0; d < n; ++d) {
+        const Ints at = stretched(c.in(d + 1), shape).integers();
+        for (std::size_t i = 0; i < offsets.size(); ++i)
+            offsets[i] += strides[d] * place((*at)[i], v.shape[d]);
+    }
+    std::int64_t inner = 1;
+    for (std::size_t d = n; d < v.shape.size(); ++d)
+        inner *= v.shape[d];
+    std::vector<std::int64_t> from;
+    from.reserve(static_cast<std::size_t>(count(whole)));
+    for (const std::int64_t offset : offsets)
+        for (std::int64_t k = 0; k < inner; ++k)
+            from.push_back(offset + k);
+    return {moved(v, whole, from)};
+}
+
 // `into` with the elements of `parts` at places, of two at one place the last.
 Value put(const Value& into, std::span<const std::int64_t> at, const Value& parts) {
     if (into.is_unknown() || parts.is_unknown())
@@ -279,6 +313,7 @@ void add_indexing(std::vector<Operator>& t) {
     t.push_back({"Gather", 2, 2, gather, {"axis"}});
     t.push_back({"GatherElements", 2, 2, gather_elements, {"axis"}});
     t.push_back({"GatherND", 2, 2, gather_nd, {"batch_dims"}});
+    t.push_back({"skald.GatherMany", 2, kAny, gather_many});
     t.push_back({"ScatterElements", 3, 3, scatter_elements, {"axis", "reduction"}});
     t.push_back({"ScatterND", 3, 3, scatter_nd, {"reduction"}});
     t.push_back({"skald.PutRows", 3, 3, put_rows});

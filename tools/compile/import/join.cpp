@@ -19,6 +19,11 @@ struct Parts final : InputFiles {
             if (part.files)
                 part.files->check();
     }
+    void forget() const override {
+        for (const TensorGraph& part : all)
+            if (part.files)
+                part.files->forget();
+    }
 };
 
 class Joiner {

@@ -65,6 +65,57 @@ Values flatten(const Call& c) {
     return {reshaped(v, {rows, rows == 0 ? 0 : v.size() / rows})};
 }
 
+// PyTorch's: dimensions from the one to the other become one.
+Values flatten_some(const Call& c) {
+    const Value& v = c.in(0);
+    if (v.rank() == 0)
+        return {reshaped(v, {1})};
+    const std::int64_t from = Call::axis(c.integer("start"), v.rank()),
+                       to = Call::axis(c.integer("end"), v.rank());
+    if (to < from)
+        fail("dimensions {} to {} become one", from, to);
+    Shape shape(v.shape.begin(), v.shape.begin() + from + 1);
+    for (std::int64_t d = from + 1; d <= to; ++d)
+        shape.back() *= v.shape[static_cast<std::size_t>(d)];
+    shape.insert(shape.end(), v.shape.begin() + to + 1, v.shape.end());
+    return {reshaped(v, std::move(shape))};
+}
+
+// And back: one dimension becomes several, of which one may be -1.
+Values unflatten(const Call& c) {
+    const Value& v = c.in(0);
+    const std::int64_t axis = Call::axis(c.integer("axis"), v.rank());
+    const std::int64_t n = v.shape[static_cast<std::size_t>(axis)];
+    Shape sizes = c.ints(1);
+    std::int64_t known = 1;
+    for (const std::int64_t s : sizes)
+        known *= s == -1 ? 1 : s;
+    for (std::int64_t& s : sizes)
+        if (s == -1) {
+            if (known <= 0 || n % known != 0)
+                fail("{} cannot become rows of {}", n, known);
+            s = n / known;
+        }
+    Shape shape(v.shape.begin(), v.shape.begin() + axis);
+    shape.insert(shape.end(), sizes.begin(), sizes.end());
+    shape.insert(shape.end(), v.shape.begin() + axis + 1, v.shape.end());
+    return {reshaped(v, std::move(shape))};
+}
+
+Values repeat_interleave(const Call& c) {
+    const Value& v = c.in(0);
+    const std::int64_t axis = Call::axis(c.integer("axis"), v.rank()), times = c.integer(1);
+    const auto a = static_cast<std::ptrdiff_t>(axis);
+    if (times < 0)
+        fail("it is repeated {} times", times);
+    Shape one = v.shape, many, merged = v.shape;
+    one.insert(one.begin() + a + 1, 1);
+    many = one;
+    many[static_cast<std::size_t>(axis) + 1] = times;
+    merged[static_cast<std::size_t>(axis)] *= times;
+    return {reshaped(stretched(reshaped(v, one), many), merged)};
+}
+
 std::vector<std::int64_t> axes_of(const Call& c) {
     return c.has(1) ? c.ints(1) : c.ints("axes");
 }
@@ -308,6 +359,9 @@ void add_movement(std::vector<Operator>& t) {
     t.push_back({"Flatten", 1, 1, flatten, {"axis"}});
     t.push_back({"Squeeze", 1, 2, squeeze, {"axes", "lenient"}});
     t.push_back({"Unsqueeze", 1, 2, unsqueeze, {"axes"}});
+    t.push_back({"skald.Flatten", 1, 1, flatten_some, {"start", "end"}});
+    t.push_back({"skald.Unflatten", 2, 2, unflatten, {"axis"}});
+    t.push_back({"skald.RepeatInterleave", 2, 2, repeat_interleave, {"axis"}});
     t.push_back({"Transpose", 1, 1, transpose, {"perm", "swap"}});
     t.push_back({"Expand", 2, 2, expand});
     t.push_back({"Tile", 2, 2, tile});

@@ -26,6 +26,7 @@ namespace pb = skald::onnx;
 
 constexpr std::int64_t kLeastOpset = 11, kMostOpset = 23;
 constexpr int kDeepest = 16;  // functions within functions
+constexpr std::string_view kCacheBranch = "use_cache_branch";
 constexpr int kUInt4 = 21, kInt4 = 22;
 
 // What the graph's tensors point into.
@@ -37,6 +38,10 @@ struct Files final : InputFiles {
     void check() const override {
         for (const auto& [name, file] : external)
             file.check();
+    }
+    void forget() const override {
+        for (const auto& [name, file] : external)
+            file.forget();
     }
 };
 
@@ -171,6 +176,10 @@ class Reader {
         if (const auto it = scope.find(info.name());
             it != scope.end() && g_.constants.contains(it->second))
             return;
+        if (info.name() == kCacheBranch) {
+            use(scope, info.name());  // only a condition of an If, which is fixed
+            return;
+        }
         Input input;
         input.value = make(scope, info.name());
         const auto& type = info.type().tensor_type();
@@ -389,6 +398,9 @@ class Reader {
         };
         if (const auto it = g_.constants.find(condition); it != g_.constants.end())
             return of(it->second);
+        // Of optimum's two decoders in one that which reads a cache: without one it is the other.
+        if (g_.names[condition] == kCacheBranch)
+            return true;
         for (const Node& n : g_.nodes)
             if (n.op->name == "Constant" && !n.outputs.empty() && n.outputs[0] == condition)
                 if (const auto it = n.attributes.find("value"); it != n.attributes.end())

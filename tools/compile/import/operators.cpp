@@ -96,8 +96,8 @@ std::span<const Operator> operators() {
     static const std::vector<Operator> table = [] {
         std::vector<Operator> all;
         for (const auto add :
-             {add_movement, add_making, add_arithmetic, add_reductions, add_products, add_indexing,
-              add_layers, add_attention, add_quantised, add_mixtures})
+             {add_movement, add_making, add_arithmetic, add_reductions, add_products, add_einsum,
+              add_indexing, add_layers, add_attention, add_quantised, add_mixtures})
             add(all);
         return all;
     }();

@@ -71,6 +71,7 @@ void add_making(std::vector<Operator>& table);
 void add_arithmetic(std::vector<Operator>& table);
 void add_reductions(std::vector<Operator>& table);
 void add_products(std::vector<Operator>& table);
+void add_einsum(std::vector<Operator>& table);
 void add_indexing(std::vector<Operator>& table);
 void add_layers(std::vector<Operator>& table);
 void add_attention(std::vector<Operator>& table);

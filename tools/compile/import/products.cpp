@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 
 #include "error.hpp"
 #include "import/arithmetic.hpp"
@@ -159,6 +160,27 @@ Values gemm(const Call& c) {
     return {y};
 }
 
+// com.microsoft's: a product, its arguments perhaps turned round, times a factor.
+Values fused_matmul(const Call& c) {
+    for (const char* name : {"transBatchA", "transBatchB"})
+        if (c.integer(name, 0) != 0)
+            fail("{} is not supported", name);
+    Algebra* algebra = algebra_of(c);
+    const auto turned = [&](std::size_t i, const char* name) {
+        const Value& v = c.in(i);
+        if (c.integer(name, 0) == 0 || v.rank() < 2)
+            return v;
+        std::vector<std::int64_t> order(v.shape.size());
+        std::iota(order.begin(), order.end(), 0);
+        std::swap(order[order.size() - 1], order[order.size() - 2]);
+        Value out = transposed(v, order);
+        out.fixed = v.fixed;
+        return out;
+    };
+    const Value y = multiplied(algebra, turned(0, "transA"), turned(1, "transB"));
+    return {times(algebra, y, c.number("alpha", 1.0))};
+}
+
 // PyTorch's: x W^T + b.
 Values linear(const Call& c) {
     constexpr std::array<std::int64_t, 2> kSwapped{1, 0};
@@ -207,6 +229,11 @@ Values grouped(const Call& c) {
 void add_products(std::vector<Operator>& t) {
     t.push_back({"MatMul", 2, 2, matmul});
     t.push_back({"Gemm", 2, 3, gemm, {"alpha", "beta", "transA", "transB"}});
+    t.push_back({"com.microsoft.FusedMatMul",
+                 2,
+                 2,
+                 fused_matmul,
+                 {"alpha", "transA", "transB", "transBatchA", "transBatchB"}});
     t.push_back({"skald.Linear", 2, 3, linear});
     t.push_back({"skald.GroupedMatMul", 3, 3, grouped});
 }

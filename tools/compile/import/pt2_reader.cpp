@@ -9,6 +9,7 @@
 #include "import/constants.hpp"
 #include "import/import.hpp"
 #include "import/layout.hpp"
+#include "import/state_dict.hpp"
 #include "import/zip_archive.hpp"
 
 namespace skald::compiler::graphs {
@@ -16,7 +17,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// Since PyTorch 2.8, in a folder of the zip with weights as they are; before, at its root and with
+// weights as torch.save writes them.
 constexpr std::string_view kModel = "models/model.json";
+constexpr const char* kOldModel = "serialized_exported_program.json";
+constexpr int kDeepest = 16;  // graphs within graphs
 
 class Reader {
   public:
@@ -26,24 +31,32 @@ class Reader {
     }
 
     TensorGraph run() {
-        folder_ = zip_->folder_of(kModel);
-        const std::string name = folder_ + std::string(kModel);
-        const Json json = parse_json_object(where(name), zip_->get(name));
+        const ZipEntries& zip = zip_->entries();
+        const bool old = zip.find(kOldModel) != nullptr;
+        folder_ = old ? "" : zip.folder_of(kModel);
+        const std::string name = old ? kOldModel : folder_ + std::string(kModel);
+        const Json json = parse_json_object(where(name), zip.get(name));
         const JsonObject model(where(name), "", json);
-        constexpr std::uint64_t kSchema = 8;
-        if (const auto version = model.object("schema_version").uint("major"); version != kSchema)
-            fail("{}: is of schema {}, {} is supported", g_.file, version, kSchema);
+        constexpr std::uint64_t kLeastSchema = 7, kMostSchema = 8;
+        if (const auto version = model.object("schema_version").uint("major");
+            version < kLeastSchema || version > kMostSchema)
+            fail("{}: is of schema {}, {} and {} are supported", g_.file, version, kLeastSchema,
+                 kMostSchema);
         g_.producer = "torch " + model.maybe_string("torch_version").value_or("");
         g_.opset = 17;
         const JsonObject module = model.object("graph_module");
         const JsonObject graph = module.object("graph");
-        read_weights("data/weights/model_weights_config.json");
-        read_weights("data/constants/model_constants_config.json");
+        if (old) {
+            read_pickled("serialized_state_dict.pt");
+            read_pickled("serialized_constants.pt");
+        } else {
+            read_weights("data/weights/model_weights_config.json");
+            read_weights("data/constants/model_constants_config.json");
+        }
         const JsonObject signature = module.object("signature");
         for (const JsonObject& spec : signature.objects("input_specs"))
             add_input(spec, graph);
-        for (const JsonObject& node : graph.objects("nodes"))
-            add_node(node);
+        add_nodes(graph);
         for (const JsonObject& spec : signature.objects("output_specs"))
             add_output(spec);
         if (g_.outputs.empty())
@@ -57,7 +70,7 @@ class Reader {
     // Names of weights and buffers, and where each lies.
     void read_weights(std::string_view config) {
         const std::string name = folder_ + std::string(config);
-        const auto* bytes = zip_->find(name);
+        const auto* bytes = zip_->entries().find(name);
         if (bytes == nullptr)
             return;
         const Json json = parse_json_object(where(name), *bytes);
@@ -73,25 +86,41 @@ class Reader {
         if (entry.maybe_bool("use_pickle").value_or(false))
             fail("{}: is pickled, which is not read", place);
         const JsonObject meta = entry.object("tensor_meta");
-        Tensor& t = g_.tensors.emplace_back();
-        t.name = name;
+        StoredTensor t;
         t.type = torch_type(static_cast<std::int64_t>(meta.uint("dtype")), place);
         t.shape = numbers(meta, "sizes", place);
-        const std::vector<std::uint64_t> strides = numbers(meta, "strides", place);
-        const bool swapped = is_transposed(t.shape, strides);
+        t.strides = numbers(meta, "strides", place);
+        t.offset = meta.has("storage_offset") ? number(*meta.find("storage_offset"), place) : 0;
+        t.data = zip_->entries().get(folder + entry.string("path_name"));
+        return stored(name, t, place);
+    }
+
+    // What torch.save wrote.
+    void read_pickled(const std::string& entry) {
+        const auto* bytes = zip_->entries().find(entry);
+        if (bytes == nullptr)
+            return;
+        for (const auto& [name, t] : read_state_dict(where(entry), *bytes))
+            weights_.emplace(name, stored(name, t, fmt::format("{}: tensor {}", g_.file, name)));
+    }
+
+    Value stored(const std::string& name, const StoredTensor& from, const std::string& place) {
+        Tensor& t = g_.tensors.emplace_back();
+        t.name = name;
+        t.type = from.type;
+        t.shape = from.shape;
+        const bool swapped = is_transposed(t.shape, from.strides);
         if (swapped)
             std::swap(t.shape[0], t.shape[1]);
-        else if (!is_contiguous(t.shape, strides))
+        else if (!is_contiguous(t.shape, from.strides))
             fail("{}: its elements are neither in order nor transposed", place);
         const auto bytes = tensor_bytes(t.type, t.shape);
-        const std::uint64_t offset =
-            meta.has("storage_offset") ? number(*meta.find("storage_offset"), place) : 0;
-        const auto data = zip_->get(folder + entry.string("path_name"));
         const std::uint64_t size = info_of(t.type).block_bytes;
-        if (!bytes || offset > data.size() / size || *bytes > data.size() - offset * size)
-            fail("{}: has {} bytes from element {} on, fewer than {} needs", place, data.size(),
-                 offset, compiler::to_string(t.shape));
-        t.data = data.subspan(offset * size, *bytes);
+        if (!bytes || from.offset > from.data.size() / size ||
+            *bytes > from.data.size() - from.offset * size)
+            fail("{}: has {} bytes from element {} on, fewer than {} needs", place,
+                 from.data.size(), from.offset, compiler::to_string(t.shape));
+        t.data = from.data.subspan(from.offset * size, *bytes);
         Value v = constant_of(t);
         if (!swapped)
             return v;
@@ -203,11 +232,18 @@ class Reader {
         return fmt::format("{}{}{}", path, path.empty() ? "" : "/", name ? *name : target);
     }
 
+    void add_nodes(const JsonObject& graph) {
+        for (const JsonObject& node : graph.objects("nodes"))
+            add_node(node);
+    }
+
     void add_node(const JsonObject& node) {
         const std::string target = node.string("target");
         if (is_assertion(target))
             return;
         const std::string path = path_of(node, target);
+        if (target.starts_with("torch.ops.higher_order.wrap_with_"))
+            return add_wrapped(node, path);
         const auto* lower = lowering_of(target);
         if (lower == nullptr)
             fail("{}: {}: the operator {} is not supported", g_.file, path, target);
@@ -227,6 +263,58 @@ class Reader {
             g_.names[n.results[i]] = names[i];
         }
         replace_in_place(node, target, n);
+    }
+
+    // A graph that computes under some setting, as without gradients: it is put in place. It sees
+    // its own names only.
+    void add_wrapped(const JsonObject& node, const std::string& path) {
+        if (depth_ == kDeepest)
+            fail("{}: {}: graphs are in each other too deep", g_.file, path);
+        std::optional<JsonObject> graph;
+        std::vector<Id> given;
+        for (const JsonObject& input : node.objects("inputs")) {
+            const JsonObject argument = input.object("arg");
+            if (const auto own = argument.maybe_object("as_graph"))
+                graph.emplace(own->object("graph"));
+            else if (graph)
+                given.push_back(find(name_of(argument, path)));
+        }
+        if (!graph)
+            fail("{}: {}: has no graph", g_.file, path);
+        std::map<std::string, Id> inside;
+        const auto inputs = graph->objects("inputs");
+        if (inputs.size() != given.size())
+            fail("{}: {}: its graph takes {} values, {} are given", g_.file, path, inputs.size(),
+                 given.size());
+        for (std::size_t i = 0; i < given.size(); ++i)
+            inside[name_of(inputs[i], path)] = given[i];
+        inside.swap(names_);
+        ++depth_;
+        add_nodes(*graph);
+        std::vector<Id> results;
+        for (const JsonObject& output : graph->objects("outputs"))
+            results.push_back(find(name_of(output, path)));
+        --depth_;
+        inside.swap(names_);
+        std::vector<std::string> names;
+        for (const JsonObject& output : node.objects("outputs"))
+            output_names(output, names);
+        if (names.size() > results.size())
+            fail("{}: {}: has {} outputs, {} were expected", g_.file, path, names.size(),
+                 results.size());
+        for (std::size_t i = 0; i < names.size(); ++i)
+            if (!names[i].empty() && !names_.emplace(names[i], results[i]).second)
+                fail("{}: the name {} is used twice", g_.file, names[i]);
+    }
+
+    // Of a tensor, or a number that depends on lengths.
+    std::string name_of(const JsonObject& argument, const std::string& path) const {
+        if (const auto tensor = argument.maybe_object("as_tensor"))
+            return tensor->string("name");
+        for (const char* kind : {"as_sym_int", "as_sym_float", "as_sym_bool"})
+            if (const auto symbol = argument.maybe_object(kind))
+                return symbol->string("as_name");
+        fail("{}: {}: takes what is neither a tensor nor a number", g_.file, path);
     }
 
     static void output_names(const JsonObject& output, std::vector<std::string>& names) {
@@ -266,6 +354,7 @@ class Reader {
     std::string folder_;
     std::map<std::string, Value> weights_;
     std::map<std::string, Id> names_;
+    int depth_ = 0;
 };
 
 }  // namespace

@@ -21,7 +21,8 @@ struct Directory {
 
 class Parser {
   public:
-    explicit Parser(const MappedFile& file) : file_(file), bytes_(file.bytes()) {}
+    Parser(const std::string& name, std::span<const std::byte> bytes)
+        : name_(name), bytes_(bytes) {}
 
     template <typename F>
     void each(const F& f) const {
@@ -38,7 +39,7 @@ class Parser {
 
   private:
     ByteReader from(std::uint64_t offset) const {
-        ByteReader r(file_.name(), bytes_);
+        ByteReader r(name_, bytes_);
         r.take(offset, "what the zip's directory points to");
         return r;
     }
@@ -60,7 +61,7 @@ class Parser {
                     return *large;
             return d;
         }
-        fail("{}: is no zip file, or not all of it", file_.name());
+        fail("{}: is no zip file, or not all of it", name_);
     }
 
     std::optional<Directory> directory64(std::size_t locator) const {
@@ -100,10 +101,9 @@ class Parser {
         read_extra(r.take(extra, "an extra field"), size, packed, offset);
         r.take(comment, "a comment");
         if (flags & 1)
-            fail("{}: entry {} is encrypted", file_.name(), e.name);
+            fail("{}: entry {} is encrypted", name_, e.name);
         if (method != 0 || packed != size)
-            fail("{}: entry {} is compressed; PyTorch stores entries as they are", file_.name(),
-                 e.name);
+            fail("{}: entry {} is compressed; PyTorch stores entries as they are", name_, e.name);
         ByteReader local = from(offset);
         if (local.get<std::uint32_t>("an entry") != kLocal)
             local.reject("no entry of a zip begins here");
@@ -117,10 +117,10 @@ class Parser {
 
     void read_extra(std::span<const std::byte> bytes, std::uint64_t& size, std::uint64_t& packed,
                     std::uint64_t& offset) const {
-        ByteReader r(file_.name(), bytes);
+        ByteReader r(name_, bytes);
         while (r.left() >= 4) {
             const auto id = r.get<std::uint16_t>("a kind");
-            ByteReader field(file_.name(), r.take(r.get<std::uint16_t>("a length"), "a field"));
+            ByteReader field(name_, r.take(r.get<std::uint16_t>("a length"), "a field"));
             if (id != 1)
                 continue;
             for (std::uint64_t* value : {&size, &packed, &offset})
@@ -129,32 +129,33 @@ class Parser {
         }
     }
 
-    const MappedFile& file_;
+    const std::string& name_;
     std::span<const std::byte> bytes_;
 };
 
 }  // namespace
 
-ZipArchive::ZipArchive(const std::filesystem::path& path) : file_(path) {
-    Parser(file_).each([&](const Parser::Entry& e) { entries_.emplace(e.name, e.data); });
+ZipEntries::ZipEntries(std::string name, std::span<const std::byte> bytes)
+    : name_(std::move(name)) {
+    Parser(name_, bytes).each([&](const Parser::Entry& e) { entries_.emplace(e.name, e.data); });
 }
 
-const std::span<const std::byte>* ZipArchive::find(const std::string& entry) const {
+const std::span<const std::byte>* ZipEntries::find(const std::string& entry) const {
     const auto it = entries_.find(entry);
     return it == entries_.end() ? nullptr : &it->second;
 }
 
-std::span<const std::byte> ZipArchive::get(const std::string& entry) const {
+std::span<const std::byte> ZipEntries::get(const std::string& entry) const {
     if (const auto* bytes = find(entry))
         return *bytes;
-    fail("{}: has no entry {}", file_.name(), entry);
+    fail("{}: has no entry {}", name_, entry);
 }
 
-std::string ZipArchive::folder_of(std::string_view suffix) const {
+std::string ZipEntries::folder_of(std::string_view suffix) const {
     for (const auto& [name, bytes] : entries_)
         if (name.ends_with(suffix))
             return name.substr(0, name.size() - suffix.size());
-    fail("{}: has no entry that ends in {}", file_.name(), suffix);
+    fail("{}: has no entry that ends in {}", name_, suffix);
 }
 
 }  // namespace skald::compiler::graphs

@@ -115,6 +115,11 @@ void Gguf::check() const {
         part.file.check();
 }
 
+void Gguf::forget() const {
+    for (const GgufPart& part : parts_)
+        part.file.forget();
+}
+
 std::string Gguf::name() const {
     const std::string last = fs::path(file()).filename().string();
     const std::string suffix = part_suffix(0, parts_.size());

@@ -57,6 +57,7 @@ class Gguf : public InputFiles {
     std::string name() const;  // of the file, without the ending and the number of a part
     const std::string& file() const { return parts_.front().file.name(); }
     void check() const override;
+    void forget() const override;
 
   private:
     struct Place {

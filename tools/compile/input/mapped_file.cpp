@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "input/mapped_file.hpp"
 
+#include <sys/mman.h>
+
 #include "error.hpp"
 #include "input/lfs_pointer.hpp"
 
@@ -30,6 +32,12 @@ void MappedFile::check() const {
     } catch (const rt::FileError& error) {
         fail("{}", error.what());
     }
+}
+
+// Of a mapping that is shared and only read nothing can be lost, and a failure is one of an offer.
+void MappedFile::forget() const {
+    if (!bytes().empty())
+        ::madvise(const_cast<std::byte*>(bytes().data()), bytes().size(), MADV_DONTNEED);
 }
 
 }  // namespace skald::compiler

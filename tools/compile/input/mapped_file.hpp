@@ -23,6 +23,8 @@ class MappedFile {
     const std::string& name() const { return file_.name(); }
     // Throws CompileError if something could not be read so far.
     void check() const;
+    // Its pages need not stay in this process. They are still there for whoever reads on.
+    void forget() const;
 
   private:
     rt::MappedFile file_;

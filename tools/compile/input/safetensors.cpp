@@ -158,6 +158,11 @@ void SafeTensors::check() const {
         file.check();
 }
 
+void SafeTensors::forget() const {
+    for (const MappedFile& file : files_)
+        file.forget();
+}
+
 const Tensor* SafeTensors::find(const std::string& name) const {
     const auto it = tensors_.find(name);
     if (it == tensors_.end())

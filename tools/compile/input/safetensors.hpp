@@ -33,6 +33,7 @@ class SafeTensors {
 
     // Throws if something in a file could not be read so far.
     void check() const;
+    void forget() const;
 
   private:
     struct Entry {

@@ -28,6 +28,7 @@ class Adapter {
 
     // Throws CompileError if something in its files could not be read so far.
     void check() const { tensors_.check(); }
+    void forget() const { tensors_.forget(); }
 
   private:
     double scale_of(const std::string& module, std::uint64_t rank) const;

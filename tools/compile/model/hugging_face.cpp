@@ -42,6 +42,11 @@ struct Files : InputFiles {
         if (adapter != nullptr)
             adapter->check();
     }
+    void forget() const override {
+        tensors.forget();
+        if (adapter != nullptr)
+            adapter->forget();
+    }
 
     SafeTensors tensors;
     std::unique_ptr<Adapter> adapter;  // null: there is none

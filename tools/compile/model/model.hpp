@@ -27,6 +27,11 @@ struct Model {
         if (files)
             files->check();
     }
+    // What was read of the files need not stay in memory.
+    void forget() const {
+        if (files)
+            files->forget();
+    }
 };
 
 // A Hugging Face folder (or Mistral's own) or a GGUF file, told apart by what is there. `lora`, if

@@ -97,6 +97,7 @@ class RandomTensors : public InputFiles {
 
     const std::vector<const Tensor*>& order() const { return order_; }
     void check() const override {}
+    void forget() const override {}
 
   private:
     std::uint64_t seed_;

@@ -76,6 +76,10 @@ struct Imported final : InputFiles {
         if (graph.files)
             graph.files->check();
     }
+    void forget() const override {
+        if (graph.files)
+            graph.files->forget();
+    }
 
     graphs::TensorGraph graph;
 };
