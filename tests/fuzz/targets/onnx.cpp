@@ -72,6 +72,12 @@ std::string embedding(test::GraphWriter& g, const std::string& ids,
         {{"block_size", kWidth}, {"quantize_axis", Int{1}}});
 }
 
+Bytes seed(const test::TinyShape& shape, const test::OnnxOptions& how) {
+    const std::string file = test::onnx_llama(shape, test::random_weights(shape), how).bytes();
+    const auto bytes = bytes_of(file);
+    return {bytes.begin(), bytes.end()};
+}
+
 }  // namespace
 
 void run(std::span<const std::byte> input) {
@@ -86,9 +92,7 @@ std::vector<Bytes> seeds() {
          {test::OnnxOptions{}, test::OnnxOptions{.opset = 21, .cache = true},
           test::OnnxOptions{.operators = Operators::kGroupQuery, .cache = true},
           test::OnnxOptions{.opset = 23, .operators = Operators::kOnnx23}}) {
-        const auto path = small_model() / "seed.onnx";
-        test::onnx_llama(kSmall, test::random_weights(kSmall), how).write(path);
-        all.push_back(test::read_file(path));
+        all.push_back(seed(kSmall, how));
     }
     // Experts and integers need rows of 32.
     test::OnnxOptions integers{.opset = 21, .operators = Operators::kGroupQuery, .sinks = true};
@@ -99,9 +103,7 @@ std::vector<Bytes> seeds() {
         return experts(g, x);
     };
     for (const test::OnnxOptions& how : {integers, with_experts}) {
-        const auto path = small_model() / "seed.onnx";
-        test::onnx_llama(kWide, test::random_weights(kWide), how).write(path);
-        all.push_back(test::read_file(path));
+        all.push_back(seed(kWide, how));
     }
     return all;
 }

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "graphs/pt2_llama.hpp"
+#include "graphs/stored_zip.hpp"
 #include "import/import.hpp"
 #include "raise/raise.hpp"
 #include "support/files.hpp"
@@ -14,40 +15,17 @@
 namespace skald::fuzz {
 namespace {
 
-struct Entry {
-    std::string name;
-    std::span<const std::byte> data;
-};
+std::string_view text_of(std::span<const std::byte> bytes) {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
 
-// Stored, as PyTorch writes them.
-Bytes archive(std::initializer_list<Entry> entries) {
-    Sink file, directory;
-    unsigned count = 0;
-    for (const Entry& e : entries) {
-        const auto offset = static_cast<std::uint32_t>(file.bytes().size());
-        const auto size = static_cast<std::uint32_t>(e.data.size());
-        const auto length = static_cast<unsigned>(e.name.size());
-        const auto head = [&](Sink& out) {
-            out.put(std::uint64_t{0})
-                .put(std::uint32_t{0})
-                .put(size)
-                .put(size)
-                .half(length)
-                .half(0);
-        };
-        file.put(std::uint32_t{0x04034b50}).half(20);
-        head(file);
-        file.put(bytes_of(e.name)).put(e.data);
-        directory.put(std::uint32_t{0x02014b50}).put(std::uint32_t{20});
-        head(directory);
-        directory.put(std::uint64_t{0}).half(0).put(offset).put(bytes_of(e.name));
-        ++count;
-    }
-    const auto begin = static_cast<std::uint32_t>(file.bytes().size());
-    const auto size = static_cast<std::uint32_t>(directory.bytes().size());
-    file.put(directory.bytes()).put(std::uint32_t{0x06054b50}).put(std::uint32_t{0});
-    file.half(count).half(count).put(size).put(begin).half(0);
-    return file.bytes();
+// The file of a graph, its weights' places and a weight.
+std::string archive(std::string_view graph, std::string_view weights, std::string_view data) {
+    return test::StoredZip()
+        .add("m/models/model.json", graph)
+        .add("m/data/weights/model_weights_config.json", weights)
+        .add("m/data/weights/weight_0", data)
+        .bytes();
 }
 
 constexpr std::string_view kGraph = R"({"schema_version":{"major":8,"minor":20},"graph_module":{
@@ -76,17 +54,15 @@ constexpr std::string_view kWeights = R"({"config":{"w":{"path_name":"weight_0",
 void run(std::span<const std::byte> input) {
     static const test::TemporaryFolder folder;
     Source source(input);
-    Bytes made;
+    std::string made;
     std::span<const std::byte> file;
     if (source.byte() % 2 == 0) {
         file = source.rest();
     } else {
         const auto weights = source.bytes(source.take<std::uint16_t>());
         const auto data = source.bytes(source.take<std::uint16_t>());
-        made = archive({{"m/models/model.json", source.rest()},
-                        {"m/data/weights/model_weights_config.json", weights},
-                        {"m/data/weights/weight_0", data}});
-        file = made;
+        made = archive(text_of(source.rest()), text_of(weights), text_of(data));
+        file = bytes_of(made);
     }
     write_file(folder / "model.pt2", file);
     may_refuse(
@@ -95,9 +71,7 @@ void run(std::span<const std::byte> input) {
 
 std::vector<Bytes> seeds() {
     const Bytes data(32);
-    const Bytes whole = archive({{"m/models/model.json", bytes_of(kGraph)},
-                                 {"m/data/weights/model_weights_config.json", bytes_of(kWeights)},
-                                 {"m/data/weights/weight_0", data}});
+    const std::string whole = archive(kGraph, kWeights, text_of(data));
     // A model whose weights are integers.
     constexpr test::TinyShape kTiny{.layers = 1,
                                     .hidden = 32,
@@ -113,7 +87,11 @@ std::vector<Bytes> seeds() {
         const std::string model = test::pt2_llama(kTiny, test::random_weights(kTiny), how);
         all.push_back(Sink().byte(0).put(bytes_of(model)).bytes());
     }
-    all.push_back(Sink().byte(0).put(whole).bytes());
+    // Weights as before PyTorch 2.8.
+    const std::string old = test::pt2_llama(kTiny, test::random_weights(kTiny),
+                                            test::Pt2Weights::kFloats, {.old = true});
+    all.push_back(Sink().byte(0).put(bytes_of(old)).bytes());
+    all.push_back(Sink().byte(0).put(bytes_of(whole)).bytes());
     all.push_back(Sink()
                       .byte(1)
                       .half(static_cast<unsigned>(kWeights.size()))

@@ -14,6 +14,8 @@ namespace {
 
 constexpr double kMasked = -1e4;  // what is added where nothing is seen
 constexpr double kTolerance = 2e-6;
+constexpr double kRough = 0.02;     // what 16 bits may change
+constexpr double kRounding = 5e-7;  // of a product of two numbers of 32 bits
 
 bool near(double a, double b) {
     return std::abs(a - b) <= kTolerance * std::max({1.0, std::abs(a), std::abs(b)});
@@ -38,6 +40,10 @@ class AttentionPattern {
             return {};
         note_cached(h.v_dim);
         h.scale = capped_.scale * q_factor_ * k_factor_;
+        // Its roots may have been rounded, where half of it went to queries and half to keys.
+        if (const double usual = 1 / std::sqrt(static_cast<double>(h.k_dim));
+            std::abs(h.scale / usual - 1) < kRounding)
+            h.scale = usual;
         h.soft_cap = capped_.cap;
         h.sinks = std::move(sinks_);
         if (const auto it = r_.masks().find(scores_id_); it != r_.masks().end())
@@ -190,8 +196,11 @@ class AttentionPattern {
         auto keys = std::make_shared<Symbols>(), values = std::make_shared<Symbols>();
         for (std::uint32_t g = 0; g < kv_heads_; ++g)
             for (std::uint32_t s = 0; s < scores_.m; ++s) {
-                for (std::uint32_t i = 0; i < scores_.k; ++i)
-                    keys->copy(k(), k_at(g * each_, s, i));
+                for (std::uint32_t i = 0; i < scores_.k; ++i) {
+                    for (const Term& t : k().terms(k_at(g * each_, s, i)))
+                        keys->term({t.base, t.index, t.factor / past_factor_});
+                    keys->end();
+                }
                 for (std::uint32_t i = 0; i < v_dim; ++i)
                     values->copy(v_.symbols(),
                                  (std::size_t{g * each_} * scores_.m + s) * v_dim + i);
@@ -219,7 +228,7 @@ class AttentionPattern {
         for (std::uint32_t g = 0; g < kv_heads_; ++g)
             for (std::uint32_t s = 0; s < past_; ++s)
                 for (std::uint32_t i = 0; i < dim; ++i)
-                    if (!is_past(v, (std::size_t{g * each_} * m + s) * dim + i, g, s, i, dim))
+                    if (!is_past(v, (std::size_t{g * each_} * m + s) * dim + i, g, s, i, dim, 1))
                         return false;
         const auto found = r_.rows_of({rows.get(), std::size_t{kv_heads_} * dim});
         if (!found || !found->rows.empty() || found->factor != 1)
@@ -230,11 +239,11 @@ class AttentionPattern {
 
     // Element (head, position, i) of a cache that came in as [1, heads, past, dim].
     bool is_past(const Symbols& s, std::size_t at, std::uint32_t g, std::uint32_t position,
-                 std::uint32_t i, std::uint32_t dim) {
+                 std::uint32_t i, std::uint32_t dim, double scale) {
         const auto t = s.terms(at);
         // Keys and values may lie in one, one behind the other.
         const std::uint32_t whole = kv_heads_ * past_ * dim;
-        if (t.size() != 1 || r_.as<Past>(t[0].base) == nullptr || t[0].factor != 1 ||
+        if (t.size() != 1 || r_.as<Past>(t[0].base) == nullptr || t[0].factor != scale ||
             s.constant(at) != 0 || t[0].index % whole != (g * past_ + position) * dim + i)
             return no("what is read of the cache is changed, or not all of it");
         return true;
@@ -252,10 +261,15 @@ class AttentionPattern {
             for (std::uint32_t g = 0; g < kv_heads_; ++g)
                 for (std::uint32_t i = 0; i < dim; ++i)
                     keys.copy(k(), k_at(g * each_, t, i));
+        // Part of the scale may be multiplied with keys, those of the cache and new ones alike:
+        // whether they are is seen where the cache goes out.
+        if (past_ != 0)
+            if (const auto t = k().terms(k_at(0, 0, 0)); t.size() == 1 && t[0].factor != 0)
+                past_factor_ = t[0].factor;
         for (std::uint32_t g = 0; g < kv_heads_; ++g)
             for (std::uint32_t s = 0; s < past_; ++s)
                 for (std::uint32_t i = 0; i < dim; ++i)
-                    if (!is_past(k(), k_at(g * each_, s, i), g, s, i, dim))
+                    if (!is_past(k(), k_at(g * each_, s, i), g, s, i, dim, past_factor_))
                         return false;
         // At positions behind a cache angles are looked at elsewhere.
         if (past_ != 0)
@@ -455,10 +469,16 @@ class AttentionPattern {
                 for (std::uint32_t t = 0; t < rows; ++t) {
                     const double angle = t * out.frequencies[p];
                     const double c = std::cos(angle) * a.factor, s = std::sin(angle) * a.factor;
-                    if (!near(factor(t, h, i, a.column), c) ||
-                        !near(factor(t, h, i, b.column), -s) ||
-                        !near(factor(t, h, j, b.column), c) || !near(factor(t, h, j, a.column), s))
+                    const double error = std::max({std::abs(factor(t, h, i, a.column) - c),
+                                                   std::abs(factor(t, h, i, b.column) + s),
+                                                   std::abs(factor(t, h, j, b.column) - c),
+                                                   std::abs(factor(t, h, j, a.column) - s)});
+                    if (error > kRough * std::abs(a.factor))
                         return fault("the angles of pairs do not grow with the position");
+                    if (error > kTolerance * std::max(1.0, std::abs(a.factor)))
+                        return fault(
+                            "the angles of pairs grow with the position only roughly, as if they "
+                            "were rounded to 16 bits");
                 }
             }
             for (const std::uint32_t i : rest)
@@ -499,7 +519,7 @@ class AttentionPattern {
     Capped capped_;
     std::vector<double> sinks_;
     std::uint32_t heads_ = 0, kv_heads_ = 0, each_ = 1, past_ = 0;
-    double q_factor_ = 1, k_factor_ = 1;
+    double q_factor_ = 1, k_factor_ = 1, past_factor_ = 1;  // of all keys of the cache
 };
 
 std::optional<Value> Recogniser::as_attention(const Value& probabilities, const Value& values) {

@@ -20,8 +20,14 @@ constexpr std::int64_t kPast = 3;
 bool same(const Symbols& a, const Symbols& b) {
     if (a.size() != b.size())
         return false;
+    // What attention read may have been scaled, and back.
+    constexpr double kTolerance = 1e-9;
+    const auto alike = [](const graphs::Term& x, const graphs::Term& y) {
+        return x.base == y.base && x.index == y.index &&
+               std::abs(x.factor - y.factor) <= kTolerance * std::abs(x.factor);
+    };
     for (std::size_t i = 0; i < a.size(); ++i)
-        if (!std::ranges::equal(a.terms(i), b.terms(i)) || a.constant(i) != b.constant(i))
+        if (!std::ranges::equal(a.terms(i), b.terms(i), alike) || a.constant(i) != b.constant(i))
             return false;
     return true;
 }

@@ -327,7 +327,20 @@ Value Recogniser::reduce(graphs::Reduction kind, const Value& x) {
     const auto n = static_cast<std::size_t>(x.shape.back());
     Shape shape = x.shape;
     shape.back() = 1;
-    if (kind == graphs::Reduction::kSum) {
+    if (kind == graphs::Reduction::kSum && n > 1) {
+        // A sum of squares is so many of their means: norms know those.
+        const Formula square = formula(x.symbols(), 0);
+        if (square.variables().size() == 1 && is_square(square)) {
+            const BaseId mean = add(Reduced{graphs::Reduction::kMean, std::get<Symbolic>(x.data),
+                                            static_cast<std::uint32_t>(n)},
+                                    0, 0);
+            auto out = std::make_shared<Symbols>();
+            for (std::uint32_t i = 0; i < x.symbols().size() / n; ++i) {
+                out->term({mean, i, static_cast<double>(n)});
+                out->end();
+            }
+            return symbolic(shape, std::move(out));
+        }
         // A sum of few is a sum of terms.
         constexpr std::size_t kFew = 64, kExperts = 512;
         const auto first = first_base(x.symbols());

@@ -30,8 +30,11 @@ Roles::Roles(const graphs::TensorGraph& graph) : g_(graph) {
             role = Role::kCache;
         else if (contains(name, "attention_mask"))
             role = Role::kMask;
-        else if (contains(name, "position_ids"))
+        else if (contains(name, "position_ids") || contains(name, "cache_position") ||
+                 contains(name, "input_pos"))
             role = Role::kPositions;
+        else if (contains(name, "logits_to_keep"))
+            role = Role::kLogits;
         else if (contains(name, "seqlens_k"))
             role = Role::kLengths;
         else if (contains(name, "total_seq"))
@@ -109,6 +112,8 @@ Value Roles::known(const Of& of, Lengths n) const {
             return shaped({total - 1});
         case Role::kTotal:
             return shaped({total});
+        case Role::kLogits:  // 0: of all positions
+            return shaped({0});
         default:
             return shaped({n.past});
     }

@@ -38,7 +38,8 @@ class Roles {
         kCache,
         kLengths,
         kTotal,
-        kPastLengths
+        kPastLengths,
+        kLogits,
     };
     struct Of {
         Role role;

@@ -4,7 +4,6 @@
 
 #include <fstream>
 #include <random>
-#include <sstream>
 
 #include "error.hpp"
 #include "import/import.hpp"
@@ -24,12 +23,8 @@ constexpr test::TinyShape kShape{.layers = 1,
                                  .vocabulary = 12,
                                  .context = 8};
 
-std::string good(const test::TemporaryFolder& folder, const test::OnnxOptions& how) {
-    test::onnx_llama(kShape, test::random_weights(kShape), how).write(folder / "good.onnx");
-    std::ifstream file(folder / "good.onnx", std::ios::binary);
-    std::stringstream all;
-    all << file.rdbuf();
-    return all.str();
+std::string good(const test::OnnxOptions& how) {
+    return test::onnx_llama(kShape, test::random_weights(kShape), how).bytes();
 }
 
 // Whether it was accepted.
@@ -47,7 +42,7 @@ bool read(const test::TemporaryFolder& folder, const std::string& bytes) {
 
 TEST(DamagedOnnx, CutAnywhereItIsRefused) {
     const test::TemporaryFolder folder;
-    const std::string bytes = good(folder, {});
+    const std::string bytes = good({});
     ASSERT_TRUE(read(folder, bytes));
     for (std::size_t n = 0; n < bytes.size(); n += 97)
         EXPECT_FALSE(read(folder, bytes.substr(0, n))) << n << " of " << bytes.size();
@@ -60,7 +55,7 @@ TEST(DamagedOnnx, WithBytesChangedItIsAnErrorOrAModel) {
          {test::OnnxOptions{}, test::OnnxOptions{.cache = true},
           test::OnnxOptions{.operators = test::OnnxOptions::Operators::kGroupQuery,
                             .cache = true}}) {
-        const std::string bytes = good(folder, how);
+        const std::string bytes = good(how);
         for (int i = 0; i < 150; ++i) {
             std::string damaged = bytes;
             for (int n = 0; n <= i % 4; ++n)

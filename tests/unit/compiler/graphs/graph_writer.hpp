@@ -51,6 +51,8 @@ class GraphWriter {
     onnx::ModelProto& model() { return model_; }
     onnx::GraphProto& graph() { return *model_.mutable_graph(); }
 
+    // Of the file, with all that there is in it.
+    std::string bytes() const { return model_.SerializeAsString(); }
     // Initialisers of more than `bytes` bytes lie in a file beside it.
     void write(const std::filesystem::path& path, std::size_t external_from = SIZE_MAX);
 

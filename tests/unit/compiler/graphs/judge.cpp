@@ -46,7 +46,7 @@ std::string bound(const graphs::TensorGraph& g, const graphs::Input& input,
     std::vector<std::uint32_t> positions;
     for (std::uint32_t i = 0; i < n; ++i)
         positions.push_back(i);
-    return fmt::format("{},int64,1x{},{}", name, n,
+    return fmt::format("{},int64,{}{},{}", name, input.shape.size() == 1 ? "" : "1x", n,
                        has("position") ? fmt::format("{}", fmt::join(positions, ":"))
                                        : fmt::format("{}", fmt::join(ids, ":")));
 }

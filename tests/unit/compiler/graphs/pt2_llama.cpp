@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "stored_zip.hpp"
+
 namespace skald::test {
 namespace {
 
@@ -19,50 +21,11 @@ void put(std::string& out, std::uint64_t value, int bytes) {
         out.push_back(static_cast<char>(value));
 }
 
-// Stored, as PyTorch writes it.
-class Archive {
-  public:
-    void add(const std::string& name, const std::string& data) {
-        const std::size_t offset = file_.size();
-        put(file_, 0x04034b50, 4);
-        put(file_, 20, 2);
-        head(file_, name, data);
-        file_ += name + data;
-        put(directory_, 0x02014b50, 4);
-        put(directory_, 20, 4);
-        head(directory_, name, data);
-        put(directory_, 0, 10);
-        put(directory_, offset, 4);
-        directory_ += name;
-        ++entries_;
-    }
-    std::string bytes() const {
-        std::string out = file_ + directory_;
-        put(out, 0x06054b50, 4);
-        put(out, 0, 4);
-        put(out, entries_, 2);
-        put(out, entries_, 2);
-        put(out, directory_.size(), 4);
-        put(out, file_.size(), 4);
-        put(out, 0, 2);
-        return out;
-    }
-
-  private:
-    static void head(std::string& out, const std::string& name, const std::string& data) {
-        put(out, 0, 12);
-        put(out, data.size(), 4);
-        put(out, data.size(), 4);
-        put(out, name.size(), 2);
-        put(out, 0, 2);
-    }
-
-    std::string file_, directory_;
-    unsigned entries_ = 0;
-};
-
 Json tensor(const Name& name) {
     return {{"as_tensor", {{"name", name}}}};
+}
+Json symbol(const Name& name) {
+    return {{"as_sym_int", {{"as_name", name}}}};
 }
 Json integer(std::int64_t x) {
     return {{"as_int", x}};
@@ -86,13 +49,16 @@ float step_of(Pt2Weights how) {
 
 class Writer {
   public:
-    Writer(const TinyShape& shape, const TinyWeights& weights, Pt2Weights how)
-        : z_(shape), w_(weights), how_(how) {}
+    Writer(const TinyShape& shape, const TinyWeights& weights, Pt2Weights how, const Pt2Form& form)
+        : z_(shape), w_(weights), how_(how), form_(form) {}
 
     std::string run() {
         inputs_.push_back({{"user_input", {{"arg", tensor("ids")}}}});
         node("sym_size.int", {{"self", tensor("ids")}, {"dim", integer(1)}}, "as_sym_int", "s0");
-        angles();
+        if (form_.wrapped)
+            wrapped_angles();
+        else
+            angles(frequencies(), "s0");
         Name x = node("embedding.default", {{"weight", tensor(weight("model.embed_tokens.weight"))},
                                             {"indices", tensor("ids")}});
         for (std::uint32_t l = 0; l < z_.layers; ++l)
@@ -223,14 +189,17 @@ class Writer {
         return two("mul.Tensor", weight(gain), two("mul.Tensor", x, root));
     }
 
-    // [1, tokens, head_dim]
-    void angles() {
+    Name frequencies() {
         std::vector<float> f;
         for (std::uint32_t i = 0; i < z_.head_dim / 2; ++i)
             f.push_back(static_cast<float>(
                 std::pow(z_.rope_theta, -2.0 * static_cast<double>(i) / z_.head_dim)));
-        const Name frequencies = parameter("frequencies", {1, f.size()}, f);
-        const Name at = node("arange.default", {{"end", {{"as_sym_int", {{"as_name", "s0"}}}}}});
+        return parameter("frequencies", {1, f.size()}, f);
+    }
+
+    // [1, tokens, head_dim]
+    void angles(const Name& frequencies, const Name& tokens) {
+        const Name at = node("arange.default", {{"end", symbol(tokens)}});
         const Name column = node("unsqueeze.default", {{"self", tensor(at)}, {"dim", integer(1)}});
         const Name half = two("mul.Tensor", column, frequencies);
         const Name both = node("cat.default",
@@ -238,6 +207,27 @@ class Writer {
                                 {"dim", integer(-1)}});
         cos_ = node("cos.default", {{"self", tensor(both)}});
         sin_ = node("sin.default", {{"self", tensor(both)}});
+    }
+
+    // As torch.no_grad() and torch.autocast() leave what is computed under them.
+    void wrapped_angles() {
+        const Name f = frequencies();
+        Json outside = std::exchange(nodes_, Json::array());
+        angles("inner_frequencies", "inner_tokens");
+        Json graph;
+        graph["nodes"] = std::exchange(nodes_, std::move(outside));
+        graph["inputs"] = Json::array({symbol("inner_tokens"), tensor("inner_frequencies")});
+        graph["outputs"] = Json::array({tensor(cos_), tensor(sin_)});
+        const auto argument = [](const Json& of) { return Json{{"name", ""}, {"arg", of}}; };
+        const Json inputs = Json::array(
+            {argument(flag(false)), argument({{"as_graph", {{"name", "g"}, {"graph", graph}}}}),
+             argument(symbol("s0")), argument(tensor(f))});
+        cos_ = "outer_cosines";
+        sin_ = "outer_sines";
+        nodes_.push_back({{"target", "torch.ops.higher_order.wrap_with_set_grad_enabled"},
+                          {"inputs", inputs},
+                          {"outputs", Json::array({tensor(cos_), tensor(sin_)})},
+                          {"name", "wrapped"}});
     }
 
     Name heads(const Name& x, std::int64_t n) {
@@ -271,10 +261,10 @@ class Writer {
         const Name q = turned(heads(linear(h, at + "self_attn.q_proj"), z_.heads));
         const Name k = turned(heads(linear(h, at + "self_attn.k_proj"), z_.kv_heads));
         const Name v = heads(linear(h, at + "self_attn.v_proj"), z_.kv_heads);
-        const Name y = node("scaled_dot_product_attention.default", {{"query", tensor(q)},
-                                                                     {"key", tensor(k)},
-                                                                     {"value", tensor(v)},
-                                                                     {"is_causal", flag(true)}});
+        const Name y = node(form_.attention, {{"query", tensor(q)},
+                                              {"key", tensor(k)},
+                                              {"value", tensor(v)},
+                                              {"is_causal", flag(true)}});
         const Name joined =
             node("reshape.default",
                  {{"self", tensor(swapped(y))},
@@ -298,7 +288,15 @@ class Writer {
         module["signature"]["input_specs"] = inputs_;
         module["signature"]["output_specs"] = Json::array();
         module["signature"]["output_specs"].push_back({{"user_output", {{"arg", tensor(logits)}}}});
-        Archive archive;
+        StoredZip archive;
+        if (form_.old) {
+            model["schema_version"] = {{"major", 7}, {"minor", 3}};
+            archive.add("serialized_exported_program.json", model.dump());
+            archive.add("serialized_state_dict.pt", state_dict());
+            archive.add("serialized_constants.pt", "");
+            archive.add("version", "7.3");
+            return archive.bytes();
+        }
         archive.add("m/models/model.json", model.dump());
         archive.add("m/data/weights/model_weights_config.json", Json{{"config", config_}}.dump());
         for (const auto& [name, bytes] : data_)
@@ -306,9 +304,57 @@ class Writer {
         return archive.bytes();
     }
 
+    // As torch.save writes a dictionary of parameters.
+    std::string state_dict() const {
+        std::string pickle = "\x80\x02}(";
+        const auto text = [&](const std::string& s) {
+            pickle += 'X';
+            put(pickle, s.size(), 4);
+            pickle += s;
+        };
+        const auto whole = [&](std::uint64_t x) {
+            pickle += 'J';
+            put(pickle, x, 4);
+        };
+        const auto hooks = [&] { pickle += "ccollections\nOrderedDict\n)R"; };
+        StoredZip archive;
+        for (const auto& [name, entry] : config_.items()) {
+            const std::string place = entry["path_name"];
+            const auto data =
+                std::ranges::find(data_, place, [](const auto& d) { return d.first; });
+            const Json& meta = entry["tensor_meta"];
+            const bool floats = meta["dtype"] == 7;
+            text(name);
+            pickle += "ctorch._utils\n_rebuild_parameter\n(ctorch._utils\n_rebuild_tensor_v2\n((";
+            text("storage");
+            pickle += floats ? "ctorch\nFloatStorage\n" : "ctorch\nCharStorage\n";
+            text(place);
+            text("cpu");
+            whole(data->second.size() / (floats ? 4 : 1));
+            pickle += "tQK";
+            pickle += '\0';
+            for (const char* key : {"sizes", "strides"}) {
+                pickle += '(';
+                for (const Json& d : meta[key])
+                    whole(d["as_int"]);
+                pickle += 't';
+            }
+            pickle += '\x89';
+            hooks();
+            pickle += "tR\x88";
+            hooks();
+            pickle += "tR";
+            archive.add("archive/data/" + place, data->second);
+        }
+        archive.add("archive/data.pkl", pickle + "u.");
+        archive.add("archive/byteorder", "little");
+        return archive.bytes();
+    }
+
     const TinyShape& z_;
     const TinyWeights& w_;
     const Pt2Weights how_;
+    const Pt2Form form_;
     Json nodes_ = Json::array(), inputs_ = Json::array(), config_ = Json::object();
     std::vector<std::pair<std::string, std::string>> data_;
     std::map<std::string, Name> weights_;
@@ -318,8 +364,9 @@ class Writer {
 
 }  // namespace
 
-std::string pt2_llama(const TinyShape& shape, const TinyWeights& weights, Pt2Weights how) {
-    return Writer(shape, weights, how).run();
+std::string pt2_llama(const TinyShape& shape, const TinyWeights& weights, Pt2Weights how,
+                      const Pt2Form& form) {
+    return Writer(shape, weights, how, form).run();
 }
 
 void round_to_integers(TinyWeights& weights, Pt2Weights how) {

@@ -21,9 +21,17 @@ enum class Pt2Weights : std::uint8_t {
     kInt4Product,  // _weight_int4pack_mm, packed for some processor
 };
 
+// How the file is put together.
+struct Pt2Form {
+    bool old = false;      // as before PyTorch 2.8: weights by torch.save
+    bool wrapped = false;  // angles in a graph of their own, under a setting
+    // The operator of attention.
+    const char* attention = "scaled_dot_product_attention.default";
+};
+
 // Bytes of the file. Weights are tied, heads share keys, positions are those of the input's length.
 std::string pt2_llama(const TinyShape& shape, const TinyWeights& weights,
-                      Pt2Weights how = Pt2Weights::kFloats);
+                      Pt2Weights how = Pt2Weights::kFloats, const Pt2Form& form = {});
 
 // Weights that those integers hold exactly.
 void round_to_integers(TinyWeights& weights, Pt2Weights how);

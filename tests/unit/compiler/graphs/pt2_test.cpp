@@ -43,8 +43,12 @@ class Pt2 : public testing::Test {
     const std::string good_ = test::pt2_llama(kShape, test::random_weights(kShape));
 };
 
-TEST_F(Pt2, IsTheFoldersProgramAndItsWeights) {
-    Model graph = loaded(good_), folder = load_model(temporary_ / "model");
+class Pt2Forms : public Pt2, public testing::WithParamInterface<test::Pt2Form> {};
+
+TEST_P(Pt2Forms, IsTheFoldersProgramAndItsWeights) {
+    Model graph = loaded(test::pt2_llama(kShape, test::random_weights(kShape),
+                                         test::Pt2Weights::kFloats, GetParam()));
+    Model folder = load_model(temporary_ / "model");
     CompileOptions options;
     options.weights = WeightChoice::kF32;
     EXPECT_EQ(disassemble(plan(graph, options).program),
@@ -58,6 +62,18 @@ TEST_F(Pt2, IsTheFoldersProgramAndItsWeights) {
     EXPECT_EQ(a, b);
     EXPECT_EQ(graph.spec.rotary, folder.spec.rotary);
 }
+
+INSTANTIATE_TEST_SUITE_P(
+    Pt2, Pt2Forms,
+    testing::Values(test::Pt2Form{}, test::Pt2Form{.old = true}, test::Pt2Form{.wrapped = true},
+                    test::Pt2Form{
+                        .attention = "_scaled_dot_product_flash_attention_for_cpu.default"}),
+    [](const auto& of) {
+        return of.param.old       ? "WithPickledWeights"
+               : of.param.wrapped ? "WithAnglesUnderASetting"
+               : of.index == 0    ? "Plain"
+                                  : "WithDecomposedAttention";
+    });
 
 // ---- integers ----
 
@@ -108,6 +124,20 @@ TEST_F(Pt2, WeightsPackedForAProcessorAreNamed) {
                                    test::Pt2Weights::kInt4Product));
         },
         {"model.pt2", "_weight_int4pack_mm", "packed for one kind of processor"});
+}
+
+TEST_F(Pt2, DamagedPicklesAreAnErrorOrAModel) {
+    const std::string good = test::pt2_llama(kShape, test::random_weights(kShape),
+                                             test::Pt2Weights::kFloats, {.old = true});
+    const std::size_t pickle = good.find("_rebuild_parameter");
+    ASSERT_NE(pickle, std::string::npos);
+    std::mt19937 random(2);
+    for (int i = 0; i < 300; ++i) {
+        std::string damaged = good;
+        for (int n = 0; n <= i % 4; ++n)
+            damaged[pickle + random() % 3000] = static_cast<char>(random());
+        read(damaged);
+    }
 }
 
 TEST_F(Pt2, CutAnywhereItIsRefused) {

@@ -260,6 +260,15 @@ TEST(GraphRefusals, AnIfOnAConstantIsTheBranchThatItTakes) {
     expect_error([&] { graphs::import_graph(folder / "other.onnx"); }, {"/Sqrt_", "Hardmax"});
 }
 
+TEST(GraphRefusals, OfTwoDecodersInOneThatWithACacheIsTaken) {
+    const test::TemporaryFolder folder;
+    test::GraphWriter g = test::onnx_llama(kShape, test::random_weights(kShape), {.cache = true});
+    g.input("use_cache_branch", 9, {1});
+    put_into_an_if(g, "use_cache_branch");
+    g.write(folder / "model.onnx");
+    EXPECT_EQ(raising::raise(graphs::import_graph(folder / "model.onnx")).spec.layers.size(), 1u);
+}
+
 TEST(GraphRefusals, AFileThatIsNoProtobufIsRefused) {
     const test::TemporaryFolder folder;
     std::ofstream(folder / "model.onnx") << "<html>not found</html>";
