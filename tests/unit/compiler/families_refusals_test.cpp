@@ -94,6 +94,22 @@ TEST_P(FamilyRefusals, NameATensorOfAnotherShape) {
         }
 }
 
+TEST_P(FamilyRefusals, NameAHiddenSizeOfNothing) {
+    Json changed = config();
+    Json& model = test::language_model(changed);
+    const char* key = model.contains("n_embd") ? "n_embd" : "hidden_size";
+    model[key] = 0;
+    expect_error([&] { test::random_model(changed); }, {"config.json", key, "must not be 0"});
+}
+
+TEST(FamilyRefusalsOfLfm2, NameAModelThatAttendsNowhere) {
+    Json changed = test::family_config("lfm2");
+    for (Json& type : test::language_model(changed)["layer_types"])
+        type = "conv";
+    expect_error([&] { test::random_model(changed); },
+                 {"config.json", "none of its layers attends"});
+}
+
 INSTANTIATE_TEST_SUITE_P(All, FamilyRefusals, ::testing::ValuesIn(test::family_fixtures()),
                          [](const auto& instance) { return test::test_name(instance.param); });
 

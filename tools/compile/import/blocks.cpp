@@ -127,6 +127,34 @@ struct Reader {
     double shift = 0;
 };
 
+// The same integers where no such layout holds them: decoded row by row, each time they are read.
+class Unpacked final : public Expression {
+  public:
+    Unpacked(const Blocks& b, const std::string& key)
+        : Expression(static_cast<std::uint64_t>(b.rows), static_cast<std::uint64_t>(b.columns),
+                     key),
+          b_(b) {
+        tensor_.name = b.name;
+        tensor_.type = b.is_signed ? DType::kI8 : DType::kU8;
+        tensor_.shape = {rows(), columns()};
+    }
+
+    void read(std::uint64_t first, std::span<float> out) const override {
+        Reader r(b_);
+        for (std::size_t i = 0; i < out.size(); ++i) {
+            const auto row = static_cast<std::int64_t>(first + i / columns());
+            const auto c = static_cast<std::int64_t>(i % columns());
+            out[i] = static_cast<float>((r.integer(row, c) - r.zero(row, c)) * r.scale(row, c));
+        }
+    }
+    // What they were, for reports and patterns; its numbers mean nothing by themselves.
+    void each_tensor(const std::function<void(const Tensor&)>& f) const override { f(tensor_); }
+
+  private:
+    Blocks b_;
+    Tensor tensor_;
+};
+
 bool is_half(double x) {
     return static_cast<double>(f16_to_f32(f32_to_f16(static_cast<float>(x)))) == x;
 }
@@ -212,18 +240,7 @@ Expr weights_of(const Blocks& b) {
         b.zeros ? identity(*b.zeros) : fmt::to_string(b.middle), b.first_zero);
     if (auto e = repacked(b, key))
         return e;
-    const auto decode = [b](std::span<const Tensor* const>, std::uint64_t first,
-                            std::span<float> out) {
-        Reader r(b);
-        for (std::size_t i = 0; i < out.size(); ++i) {
-            const auto row =
-                static_cast<std::int64_t>(first + i / static_cast<std::size_t>(b.columns));
-            const auto c = static_cast<std::int64_t>(i % static_cast<std::size_t>(b.columns));
-            out[i] = static_cast<float>((r.integer(row, c) - r.zero(row, c)) * r.scale(row, c));
-        }
-    };
-    return expr::decoded(key, {}, static_cast<std::uint64_t>(b.rows),
-                         static_cast<std::uint64_t>(b.columns), decode);
+    return std::make_shared<const Unpacked>(b, key);
 }
 
 }  // namespace skald::compiler::graphs

@@ -13,6 +13,8 @@ Pieces::Pieces(Source& source, DecoderSpec& spec, NormStyle norms,
     : s_(source), spec_(spec), norms_(norms) {
     z_.layers = s_.u32(keys::kLayers);
     z_.hidden = s_.u32(keys::kHidden);
+    if (z_.hidden == 0)
+        s_.reject(keys::kHidden, "must not be 0");
     z_.heads = s_.u32(keys::kHeads);
     if (z_.heads == 0)
         s_.reject(keys::kHeads, "must not be 0");

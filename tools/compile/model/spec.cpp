@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "model/spec.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "error.hpp"
@@ -81,6 +82,11 @@ class Checker {
         bound("the hidden size", s.hidden, isa::kMaxK);
         bound("the vocabulary size", s.vocabulary, isa::kMaxN);
         bound("the context length", s.longest, 1u << 24);
+        if (std::ranges::none_of(s.layers, [](const Layer& l) {
+                return std::holds_alternative<Attention>(l.mixer);
+            }))
+            fail("{}: none of its layers attends to other positions; the card needs one that does",
+                 source_);
         norm(s.embedding_norm);
         norm(s.output_norm);
         positive("the logit scale", s.logit_scale);
