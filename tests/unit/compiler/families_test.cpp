@@ -41,6 +41,18 @@ TEST(FamilyFixtures, AreThereForEveryModelTypeThatCompiles) {
         }
 }
 
+// transformers' and DeepSeek's own code have -inf there. A bias makes choices that 0 would beat.
+TEST(DeepSeekV3, NeverChoosesAnExpertOfAGroupThatIsNotKept) {
+    const DecoderSpec d = test::random_model(test::family_config("deepseek-v3")).spec;
+    const Experts* experts = nullptr;
+    for (const Layer& layer : d.layers)
+        if (const auto* e = std::get_if<Experts>(&layer.ffn))
+            experts = e;
+    ASSERT_NE(experts, nullptr);
+    EXPECT_TRUE(experts->group_sum2);
+    EXPECT_TRUE(experts->mask_out);
+}
+
 class Families : public ::testing::TestWithParam<std::string> {
   protected:
     checking::Report checked(WeightChoice weights) {
