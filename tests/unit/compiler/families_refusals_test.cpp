@@ -53,7 +53,7 @@ TEST_P(FamilyRefusals, NameAKeyOfTheRotaryParameters) {
     };
     for (const Json& value : kSaying)
         expect_error([&] { test::random_model(with_switch(value)); }, {"config.json", "rope_"});
-    if (GetParam() == "gpt2")  // turns nothing, and knows none of them
+    if (GetParam().starts_with("gpt2"))  // turns nothing, and knows none of them
         return;
     for (const Json& value : kSaying)
         expect_error([&] { test::random_model(with_switch(value)); }, {"some_new_switch"});

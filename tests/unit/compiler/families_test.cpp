@@ -41,6 +41,27 @@ TEST(FamilyFixtures, AreThereForEveryModelTypeThatCompiles) {
         }
 }
 
+// transformers' and DeepSeek's own code have -inf there. A bias makes choices that 0 would beat.
+TEST(DeepSeekV3, NeverChoosesAnExpertOfAGroupThatIsNotKept) {
+    const DecoderSpec d = test::random_model(test::family_config("deepseek-v3")).spec;
+    const Experts* experts = nullptr;
+    for (const Layer& layer : d.layers)
+        if (const auto* e = std::get_if<Experts>(&layer.ffn))
+            experts = e;
+    ASSERT_NE(experts, nullptr);
+    EXPECT_TRUE(experts->group_sum2);
+    EXPECT_TRUE(experts->mask_out);
+}
+
+TEST(Gpt2, DividesScoresByTheNumberOfTheLayerWhereItIsTold) {
+    Json config = test::family_config("gpt2");
+    config["scale_attn_by_inverse_layer_idx"] = true;
+    const DecoderSpec d = test::random_model(config).spec;
+    const float first = std::get<Attention>(d.layers.at(0).mixer).scale;
+    for (std::size_t l = 1; l < d.layers.size(); ++l)
+        EXPECT_EQ(std::get<Attention>(d.layers[l].mixer).scale, first / static_cast<float>(l + 1));
+}
+
 class Families : public ::testing::TestWithParam<std::string> {
   protected:
     checking::Report checked(WeightChoice weights) {

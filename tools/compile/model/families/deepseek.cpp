@@ -153,6 +153,8 @@ Experts experts(Source& s, Pieces& p, Function f, const Choice& c, std::uint32_t
     e.groups = c.groups;
     e.groups_kept = c.kept;
     e.group_sum2 = c.groups != 0 && c.sum2;
+    // With a bias a choice may be below 0, and 0 of another group must not win then.
+    e.mask_out = e.group_sum2;
     if (c.bias) {
         const std::uint64_t shape[] = {e.count};
         e.choice_bias = s.plain("choice_bias", shape, p.layer());

@@ -23,8 +23,8 @@ void describe(Source& s, DecoderSpec& d) {
     p.embedding();
     d.positions = {{s.matrix("positions", z.context, z.hidden)}, Matrix::Use::kVocabulary};
     const Function f = p.activation("gelu_new", {"activation_function", ""});
-    s.only({"scale_attn_weights", ""}, true);
-    s.only({"scale_attn_by_inverse_layer_idx", ""}, false);
+    const bool scaled = s.maybe_flag({"scale_attn_weights", ""}).value_or(true);
+    const bool by_layer = s.maybe_flag({"scale_attn_by_inverse_layer_idx", ""}).value_or(false);
     s.skip({"reorder_and_upcast_attn", "n_ctx"});
     for (std::uint32_t i = 0; i < z.layers; ++i) {
         Layer& l = p.new_layer();
@@ -34,7 +34,9 @@ void describe(Source& s, DecoderSpec& d) {
         Attention a;
         a.heads = a.kv_heads = z.heads;
         a.k_dim = a.v_dim = z.head_dim;
-        a.scale = 1 / std::sqrt(static_cast<float>(z.head_dim));
+        a.scale = scaled ? 1 / std::sqrt(static_cast<float>(z.head_dim)) : 1;
+        if (by_layer)
+            a.scale /= static_cast<float>(i + 1);
         a.q = Pieces::rows_of(qkv, 0, h);
         a.k = Pieces::rows_of(qkv, h, h);
         a.v = Pieces::rows_of(qkv, 2 * std::uint64_t{h}, h);

@@ -10,8 +10,9 @@ void describe_phi(Source& s, DecoderSpec& d) {
     Pieces p(s, d, {.kind = Norm::Kind::kLayer, .eps = s.f32(keys::kLayerEps), .bias = true});
     p.embedding();
     const Function f = p.activation("gelu_new");
-    s.only({"qk_layernorm", ""}, false);
     AttentionStyle style{.qkv_bias = Bias::kYes, .o_bias = Bias::kYes};
+    if (s.maybe_flag({"qk_layernorm", ""}).value_or(false))
+        style.qk_norm = QkNorm::kHead;
     style.rotary = p.rotary({.partial = 0.5});
     for (std::uint32_t i = 0; i < p.sizes().layers; ++i) {
         Layer& l = p.new_layer();
@@ -52,6 +53,8 @@ Family phi() {
             .examples = "Phi-1, 1.5, 2",
             .names = {{"output_norm", "model.final_layernorm", "output_norm"},
                       {"o", "model.layers.{}.self_attn.dense", "blk.{}.attn_output"},
+                      {"q_norm", "model.layers.{}.self_attn.q_layernorm", ""},
+                      {"k_norm", "model.layers.{}.self_attn.k_layernorm", ""},
                       {"up", "model.layers.{}.mlp.fc1", "blk.{}.ffn_up"},
                       {"down", "model.layers.{}.mlp.fc2", "blk.{}.ffn_down"}},
             .describe = describe_phi};
