@@ -457,6 +457,43 @@ void sort(AtenNode& n) {
         {{"axis", n.integer("dim", -1)}, {"descending", Int{n.flag("descending", false)}}});
 }
 
+// The largest along a dimension, and where the first of them is.
+void largest(AtenNode& n, std::string_view op, bool max) {
+    const Int dim = n.integer("dim"), keep = n.flag("keepdim", false);
+    const Id x = n.value("self");
+    const Id place =
+        n.make_many(2, "TopK", {x, n.constants({1})}, {{"axis", dim}, {"largest", Int{max}}})[1];
+    n.results = {n.make(op, {x}, {{"axes", Ints{dim}}, {"keepdims", keep}}),
+                 keep != 0 ? place : n.make("Squeeze", {place}, {{"axes", Ints{dim}}})};
+}
+
+// Each element less the one before, along a dimension.
+void difference(AtenNode& n) {
+    const Int dim = n.integer("dim", -1);
+    std::vector<Id> parts;
+    for (const char* name : {"prepend", "self", "append"})
+        if (n.has(name))
+            parts.push_back(n.value(name));
+    Id x = parts.size() == 1 ? parts.front() : n.make("Concat", std::move(parts), {{"axis", dim}});
+    const Int times = n.integer("n", 1);
+    if (times < 0 || times > 8)
+        n.refuse(fmt::format("differences of order {} are not supported", times));
+    const auto part = [&](Int from, Int to) {
+        return n.make("Slice", {x, n.constants({from}), n.constants({to}), n.constants({dim})});
+    };
+    for (Int i = 0; i < times; ++i)
+        x = n.make("Sub", {part(1, std::numeric_limits<Int>::max()), part(0, -1)});
+    n.results = {x};
+}
+
+void divide(AtenNode& n) {
+    const std::string mode = n.text("rounding_mode", "none");
+    if (mode != "none" && mode != "floor")
+        n.refuse(fmt::format("division with rounding_mode {} is not supported", mode));
+    n.results = {n.make(mode == "floor" ? "skald.FloorDivide" : "skald.TrueDivide",
+                        {n.value("self"), n.value("other")})};
+}
+
 void clamp(AtenNode& n) {
     n.results = {n.make("Clip", {n.value("self"), n.has("min") ? n.value("min") : kAbsent,
                                  n.has("max") ? n.value("max") : kAbsent})};
@@ -599,6 +636,7 @@ void add_makers(Table& t) {
     t["ones_like.default"] = filled_with("", 1);
     t["zeros_like.default"] = filled_with("", 0);
     t["empty_like.default"] = filled_with("", 0);
+    t["empty_permuted.default"] = t["empty.memory_format"] = filled_with("size", 0);
     t["full.default"] =
         t["new_full.default"] = [](AtenNode& n) { filled(n, "size", n.value("fill_value")); };
     t["full_like.default"] = [](AtenNode& n) { filled(n, "", n.value("fill_value")); };
@@ -613,6 +651,7 @@ void add_arithmetic_of(Table& t) {
         t["sub." + k] = scaled("Sub");
         t["mul." + k] = two("Mul");
         t["div." + k] = two("skald.TrueDivide");
+        t["div." + k + "_mode"] = divide;
         t["le." + k] = two("LessOrEqual");
         t["lt." + k] = two("Less");
         t["ge." + k] = two("GreaterOrEqual");
@@ -719,6 +758,9 @@ void add_others(Table& t) {
         if (n.has("dtype"))
             n.results = {n.make("Cast", n.results, {{"to", n.type("dtype")}})};
     };
+    t["max.dim"] = [](AtenNode& n) { largest(n, "ReduceMax", true); };
+    t["min.dim"] = [](AtenNode& n) { largest(n, "ReduceMin", false); };
+    t["diff.default"] = difference;
     t["topk.default"] = topk;
     t["sort.default"] = t["sort.stable"] = sort;
     t["histc.default"] = histc;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "error.hpp"
+#include "import/guarded_softmax.hpp"
 #include "import/operators.hpp"
 
 namespace skald::compiler::graphs {
@@ -32,6 +33,7 @@ TensorGraph import_graph(const std::filesystem::path& path) {
     for (auto& [id, value] : g.constants)
         value.fixed = true;
     verify(g);
+    drop_softmax_guards(g);
     return g;
 }
 

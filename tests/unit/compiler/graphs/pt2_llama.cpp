@@ -256,15 +256,83 @@ class Writer {
         return two("add.Tensor", two("mul.Tensor", x, cos_), two("mul.Tensor", other, sin_));
     }
 
+    // ---- attention, taken apart ----
+
+    Name constant_like(const Name& x, const Json& number) {
+        return node("full_like.default", {{"self", tensor(x)}, {"fill_value", number}});
+    }
+    Name unsqueezed(const Name& x, std::int64_t dim) {
+        return node("unsqueeze.default", {{"self", tensor(x)}, {"dim", integer(dim)}});
+    }
+    Name inverted(const Name& x) { return node("logical_not.default", {{"self", tensor(x)}}); }
+    Name chosen(const Name& where, const Name& yes, const Name& no) {
+        return node("where.self",
+                    {{"condition", tensor(where)}, {"self", tensor(yes)}, {"other", tensor(no)}});
+    }
+
+    // [queries, keys]: what belongs to the same sequence and is not later.
+    Name mask() {
+        const Name at = node("arange.default", {{"end", symbol("s0")}});
+        const Name row = unsqueezed(at, 0);
+        const Name before =
+            node("sub.Tensor", {{"self", tensor(node("slice.Tensor", {{"self", tensor(row)},
+                                                                      {"dim", integer(1)},
+                                                                      {"start", integer(0)},
+                                                                      {"end", integer(1)}}))},
+                                {"other", integer(1)}});
+        const Name steps =
+            node("diff.default",
+                 {{"self", tensor(row)}, {"prepend", tensor(before)}, {"dim", integer(-1)}});
+        const Name breaks = node("ne.Scalar", {{"self", tensor(steps)}, {"other", integer(1)}});
+        const Name sequence =
+            node("cumsum.default", {{"self", tensor(breaks)}, {"dim", integer(-1)}});
+        const Name own = node("squeeze.dim", {{"self", tensor(sequence)}, {"dim", integer(0)}});
+        const Name same = two("eq.Tensor", unsqueezed(own, 1), unsqueezed(own, 0));
+        const Name seen =
+            two("bitwise_and.Tensor", same, two("le.Tensor", unsqueezed(at, 0), unsqueezed(at, 1)));
+        return chosen(seen, node("scalar_tensor.default", {{"s", number(0)}}),
+                      node("scalar_tensor.default", {{"s", Json{{"as_float", "-Infinity"}}}}));
+    }
+
+    Name attention(const Name& q, const Name& k, const Name& v) {
+        const Name keys = node("transpose.int",
+                               {{"self", tensor(k)}, {"dim0", integer(2)}, {"dim1", integer(3)}});
+        const Name products = two("matmul.default", q, keys);
+        const Name scaled =
+            node("mul.Scalar", {{"self", tensor(products)},
+                                {"other", number(1 / std::sqrt(static_cast<float>(z_.head_dim)))}});
+        const Name scores = two("add.Tensor", scaled, mask());
+        Name x = scores;
+        if (form_.softmax == Pt2Softmax::kLifted) {
+            const Name largest = "largest" + x, place = "place" + x;
+            node("max.dim", {{"self", tensor(x)}, {"dim", integer(-1)}, {"keepdim", flag(true)}},
+                 "as_tensor", largest);
+            nodes_.back()["outputs"].push_back(tensor(place));
+            x = two("sub.Tensor", x, largest);
+        }
+        Name p = node("_softmax.default", {{"self", tensor(x)}, {"dim", integer(-1)}});
+        if (form_.softmax == Pt2Softmax::kGuarded) {
+            const Name out = node("eq.Scalar", {{"self", tensor(scores)},
+                                                {"other", Json{{"as_float", "-Infinity"}}}});
+            const Name any = node(
+                "any.dim",
+                {{"self", tensor(inverted(out))}, {"dim", integer(-1)}, {"keepdim", flag(true)}});
+            p = chosen(inverted(any), constant_like(p, integer(0)), p);
+        }
+        return two("matmul.default", p, v);
+    }
+
     Name layer(const std::string& at, const Name& x) {
         const Name h = norm(x, at + "input_layernorm.weight");
         const Name q = turned(heads(linear(h, at + "self_attn.q_proj"), z_.heads));
         const Name k = turned(heads(linear(h, at + "self_attn.k_proj"), z_.kv_heads));
         const Name v = heads(linear(h, at + "self_attn.v_proj"), z_.kv_heads);
-        const Name y = node(form_.attention, {{"query", tensor(q)},
-                                              {"key", tensor(k)},
-                                              {"value", tensor(v)},
-                                              {"is_causal", flag(true)}});
+        const Name y = form_.softmax == Pt2Softmax::kNone
+                           ? node(form_.attention, {{"query", tensor(q)},
+                                                    {"key", tensor(k)},
+                                                    {"value", tensor(v)},
+                                                    {"is_causal", flag(true)}})
+                           : attention(q, k, v);
         const Name joined =
             node("reshape.default",
                  {{"self", tensor(swapped(y))},

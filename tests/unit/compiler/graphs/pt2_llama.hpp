@@ -21,12 +21,19 @@ enum class Pt2Weights : std::uint8_t {
     kInt4Product,  // _weight_int4pack_mm, packed for some processor
 };
 
+// What stands around the softmax of attention that is taken apart: one operator does it all;
+// zeros where a row sees nothing, as of PyTorch's decomposition; the largest score taken from all
+// before, as models with sinks have it.
+enum class Pt2Softmax : std::uint8_t { kNone, kGuarded, kLifted };
+
 // How the file is put together.
 struct Pt2Form {
     bool old = false;      // as before PyTorch 2.8: weights by torch.save
     bool wrapped = false;  // angles in a graph of their own, under a setting
     // The operator of attention.
     const char* attention = "scaled_dot_product_attention.default";
+    // If there is one: masks tell sequences apart by steps of their positions, too.
+    Pt2Softmax softmax = Pt2Softmax::kNone;
 };
 
 // Bytes of the file. Weights are tied, heads share keys, positions are those of the input's length.

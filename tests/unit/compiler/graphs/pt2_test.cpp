@@ -67,12 +67,17 @@ INSTANTIATE_TEST_SUITE_P(
     Pt2, Pt2Forms,
     testing::Values(test::Pt2Form{}, test::Pt2Form{.old = true}, test::Pt2Form{.wrapped = true},
                     test::Pt2Form{
-                        .attention = "_scaled_dot_product_flash_attention_for_cpu.default"}),
+                        .attention = "_scaled_dot_product_flash_attention_for_cpu.default"},
+                    test::Pt2Form{.softmax = test::Pt2Softmax::kGuarded},
+                    test::Pt2Form{.softmax = test::Pt2Softmax::kLifted}),
     [](const auto& of) {
-        return of.param.old       ? "WithPickledWeights"
-               : of.param.wrapped ? "WithAnglesUnderASetting"
-               : of.index == 0    ? "Plain"
-                                  : "WithDecomposedAttention";
+        using test::Pt2Softmax;
+        return of.param.softmax == Pt2Softmax::kGuarded  ? "WithRowsThatMaySeeNothing"
+               : of.param.softmax == Pt2Softmax::kLifted ? "WithScoresLessTheLargest"
+               : of.param.old                            ? "WithPickledWeights"
+               : of.param.wrapped                        ? "WithAnglesUnderASetting"
+               : of.index == 0                           ? "Plain"
+                                                         : "WithDecomposedAttention";
     });
 
 // ---- integers ----
