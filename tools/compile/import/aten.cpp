@@ -782,6 +782,12 @@ void add_others(Table& t) {
         n.results = {n.make("ScatterElements", {n.value("self"), n.value("index"), n.value("src")},
                             {{"axis", n.integer("dim")}})};
     };
+    t["scatter.value"] = [](AtenNode& n) {
+        const Id places = n.value("index");
+        const Id filled = n.make("skald.Filled", {places, n.value("value")}, {{"like", Int{1}}});
+        n.results = {n.make("ScatterElements", {n.value("self"), places, filled},
+                            {{"axis", n.integer("dim")}})};
+    };
     t["index.Tensor"] = index;
     t["index_put.default"] = index_put;
     t["index_add.default"] = index_add;

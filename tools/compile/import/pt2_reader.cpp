@@ -246,7 +246,10 @@ class Reader {
             return add_wrapped(node, path);
         const auto* lower = lowering_of(target);
         if (lower == nullptr)
-            fail("{}: {}: the operator {} is not supported", g_.file, path, target);
+            fail("{}: {}: the operator {} is not supported{}", g_.file, path, target,
+                 target.starts_with("torch._functorch.")
+                     ? "; save what run_decompositions() of the exported program gives"
+                     : "");
         AtenNode n(g_, node, path, [&](const std::string& name) { return find(name); });
         (*lower)(n);
         std::vector<std::string> names;
