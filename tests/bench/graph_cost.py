@@ -126,9 +126,9 @@ def tensors(config: dict) -> "list[tuple[str, list[int]]]":
         at = f"model.layers.{layer}."
         all_of += [(at + "input_layernorm.weight", [hidden]), (at + "self_attn.q_proj.weight", [hidden, hidden]),
                    (at + "self_attn.k_proj.weight", [kv, hidden]), (at + "self_attn.v_proj.weight", [kv, hidden]),
-                   (at + "self_attn.o_proj.weight", [hidden, hidden]), (at + "post_attention_layernorm.weight", [hidden]),
-                   (at + "mlp.gate_proj.weight", [ffn, hidden]), (at + "mlp.up_proj.weight", [ffn, hidden]),
-                   (at + "mlp.down_proj.weight", [hidden, ffn])]
+                   (at + "self_attn.o_proj.weight", [hidden, hidden]),
+                   (at + "post_attention_layernorm.weight", [hidden]), (at + "mlp.gate_proj.weight", [ffn, hidden]),
+                   (at + "mlp.up_proj.weight", [ffn, hidden]), (at + "mlp.down_proj.weight", [hidden, ffn])]
     return all_of + [("model.norm.weight", [hidden]), ("lm_head.weight", [config["vocab_size"], hidden])]
 
 

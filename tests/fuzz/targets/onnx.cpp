@@ -6,6 +6,7 @@
 #include "support/files.hpp"
 #include "support/readers.hpp"
 #include "support/small_model.hpp"
+#include "support/source.hpp"
 
 namespace skald::fuzz {
 

@@ -15,10 +15,6 @@
 namespace skald::fuzz {
 namespace {
 
-std::string_view text_of(std::span<const std::byte> bytes) {
-    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
 // The file of a graph, its weights' places and a weight.
 std::string archive(std::string_view graph, std::string_view weights, std::string_view data) {
     return test::StoredZip()

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <numbers>
 #include <optional>
 
 #include "input/half.hpp"
@@ -13,7 +14,7 @@ namespace skald::compiler::graphs {
 namespace {
 
 constexpr std::int64_t kFewest = 16;  // positions: fewer do not show a base
-constexpr std::int64_t kLooked = 1024;
+constexpr std::int64_t kLooked = 1024, kFar = 64;
 
 // What rounding to 16 bits may change, and single precision the largest angles.
 struct Rounding {
@@ -25,16 +26,17 @@ std::optional<Rounding> rounding_of(const std::vector<double>& x) {
         return std::ranges::all_of(
             x, [&](double v) { return rounded(static_cast<float>(v)) == static_cast<float>(v); });
     };
-    if (all([](float v) { return f16_to_f32(f32_to_f16(v)); }))
-        return Rounding{.error = 0x1p-11};
+    // Those of bf16 first: but for the smallest f16 holds them all.
     if (all([](float v) {
             return std::bit_cast<float>(std::bit_cast<std::uint32_t>(v) & 0xffff0000u);
         }))
         return Rounding{.error = 0x1p-8};
+    if (all([](float v) { return f16_to_f32(f32_to_f16(v)); }))
+        return Rounding{.error = 0x1p-11};
     return {};
 }
 
-// Frequencies of the roundest base that those of position 1 allow.
+// Frequencies of the roundest base that these allow, each of which is off by an error at most.
 std::optional<std::vector<double>> frequencies_near(const std::vector<double>& rough,
                                                     double error) {
     // log f = -i / n * log base, by least squares: an angle's own error is the same for all.
@@ -61,7 +63,7 @@ std::optional<std::vector<double>> frequencies_near(const std::vector<double>& r
 }  // namespace
 
 std::pair<Value, Value> before_rounding(const Value& cosines, const Value& sines) {
-    const auto given = std::pair(cosines, sines);
+    std::pair<Value, Value> given(cosines, sines);
     if (cosines.rank() != 2 || cosines.shape != sines.shape || cosines.shape[0] < kFewest ||
         cosines.shape[1] < 2 || !cosines.known() || !sines.known())
         return given;
@@ -70,10 +72,24 @@ std::pair<Value, Value> before_rounding(const Value& cosines, const Value& sines
     if (!rounding || !rounding_of(*s))
         return given;
     const auto pairs = static_cast<std::size_t>(cosines.shape[1]);
+    // Angles at positions that are twice as far each time: what rounding did to them stays what it
+    // was, and the turn that they are in follows from those before.
+    std::int64_t far = 1;
     std::vector<double> rough;
+    const auto angle_at = [&](std::int64_t p, std::size_t i) {
+        const std::size_t at = static_cast<std::size_t>(p) * pairs + i;
+        return std::atan2((*s)[at], (*c)[at]);
+    };
     for (std::size_t i = 0; i < pairs; ++i)
-        rough.push_back(std::atan2((*s)[pairs + i], (*c)[pairs + i]));
-    const auto frequencies = frequencies_near(rough, rounding->error);
+        rough.push_back(angle_at(1, i));
+    for (; 2 * far <= kFar && 2 * far < cosines.shape[0]; far *= 2)
+        for (std::size_t i = 0; i < pairs; ++i) {
+            const double here = angle_at(2 * far, i), turn = 2 * std::numbers::pi;
+            rough[i] = here + turn * std::round((2 * rough[i] - here) / turn);
+        }
+    for (double& f : rough)
+        f /= static_cast<double>(far);
+    const auto frequencies = frequencies_near(rough, rounding->error / static_cast<double>(far));
     if (!frequencies)
         return given;
     // The first positions one by one, of those behind some.

@@ -159,7 +159,8 @@ class Transposed final : public Expression {
         const std::uint64_t count = out.size() / columns();
         const bool few = is_plain(0) && count < e_->columns();
         const std::uint64_t wide = few ? count : e_->columns(), skipped = few ? 0 : first;
-        const std::uint64_t panel = std::max<std::uint64_t>(1, (few ? kFew : kPanel) / wide);
+        const std::uint64_t panel =
+            few ? std::max(kLine, kFew / wide) : std::max<std::uint64_t>(1, kPanel / wide);
         std::vector<float> rows(std::min(panel, e_->rows()) * wide);
         for (std::uint64_t begin = 0; begin < e_->rows(); begin += panel) {
             const std::uint64_t n = std::min(panel, e_->rows() - begin);
@@ -210,6 +211,7 @@ class Transposed final : public Expression {
 
     static constexpr std::uint64_t kPanel = 1u << 18;  // numbers
     static constexpr std::uint64_t kFew = 1u << 12;    // that stay near while they are turned
+    static constexpr std::uint64_t kLine = 16;         // that lie together where they are put
     Expr e_;
 };
 

@@ -327,10 +327,13 @@ Value Recogniser::reduce(graphs::Reduction kind, const Value& x) {
     const auto n = static_cast<std::size_t>(x.shape.back());
     Shape shape = x.shape;
     shape.back() = 1;
-    if (kind == graphs::Reduction::kSum && n > 1) {
+    if (kind == graphs::Reduction::kSum) {
         // A sum of squares is so many of their means: norms know those.
-        const Formula square = formula(x.symbols(), 0);
-        if (square.variables().size() == 1 && is_square(square)) {
+        const auto of_squares = [&] {
+            const Formula f = formula(x.symbols(), 0);
+            return f.variables().size() == 1 && is_square(f);
+        };
+        if (n > 1 && x.symbols().size() != 0 && of_squares()) {
             const BaseId mean = add(Reduced{graphs::Reduction::kMean, std::get<Symbolic>(x.data),
                                             static_cast<std::uint32_t>(n)},
                                     0, 0);

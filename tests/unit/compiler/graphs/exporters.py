@@ -59,6 +59,7 @@ EXPORTERS: "dict[str, dict[str, str | int]]" = {
     "genai_f32": {"opset": 21, "attention": "gqa", "norm": "simplified", "cache": "past", "logits": "last"},
     "genai_f16": {"opset": 21, "attention": "gqa_packed", "norm": "simplified", "cache": "past", "dtype": "f16_graph",
                   "qkv": "split"},
+    "genai_bf16": {"opset": 21, "attention": "gqa", "norm": "simplified", "cache": "past", "dtype": "bf16_graph"},
     "genai_turned_apart": {"opset": 14, "attention": "gqa_apart", "norm": "simplified", "cache": "past",
                            "positions": "input"},
 }
@@ -96,8 +97,9 @@ class Tensor:
 
 
 def bf16(values: "list[float]") -> bytes:
-    halves = array.array("H", struct.pack(f"<{len(values)}f", *values))
-    return halves[1::2].tobytes()
+    """Rounded to the nearest, ties to even."""
+    words = array.array("I", struct.pack(f"<{len(values)}f", *values))
+    return array.array("H", ((w + 0x7fff + (w >> 16 & 1)) >> 16 & 0xffff for w in words)).tobytes()
 
 
 def read_weights(folder: Path) -> "dict[str, Tensor]":
@@ -283,8 +285,7 @@ class Llama:
         number = {"f16_graph": HALF, "bf16_graph": BFLOAT}.get(str(self.s["dtype"]), FLOAT)
         self.kind = number
         if self.cached:
-            if not self.is_("attention", "onnx23"):
-                g.input("attention_mask", INT64, ["batch", "total"])
+            g.input("attention_mask", INT64, ["batch", "total"])
             for layer in range(self.layers):
                 if self.is_("cache", "merged"):
                     g.input(f"past_key_values.{layer}", number, [2, "batch", self.kv, "past", self.dim])
@@ -435,7 +436,7 @@ class Llama:
             self.seen = seen
             self.added = self.to_graph(self.n("Where", [seen, zero, low]))
             return
-        if self.cached and not self.is_("attention", "onnx23"):
+        if self.cached:
             given = g.unsqueeze("attention_mask", 1, 2)
             if how == "less":
                 inverted = self.n("Sub", [g.number(1.0), self.cast(given, FLOAT)])
@@ -729,4 +730,5 @@ def main() -> None:
         (out / f"{name}.onnx").write_bytes(Llama(config, weights, all_of[name]).run())
 
 
-main()
+if __name__ == "__main__":
+    main()

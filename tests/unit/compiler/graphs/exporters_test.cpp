@@ -47,7 +47,7 @@ std::vector<std::string> styles() {
 // more than so many tokens.
 const std::set<std::string> kOtherwise = {"scale_weights",   "dtype_f16",        "dtype_bf16",
                                           "dtype_f16_graph", "dtype_bf16_graph", "genai_f16",
-                                          "ids_fixed"};
+                                          "genai_bf16",      "ids_fixed"};
 
 std::vector<float> logits_of(const Model& model, std::span<const std::uint32_t> ids) {
     const ir::Graph graph = ir::build(model.spec, {model.spec.longest, isa::KvFormat::F16});
@@ -126,6 +126,7 @@ TEST_F(Exported, WithNumbersOf16BitsHasNearlyTheFoldersLogits) {
                                        {"genai_f16", 0.01},
                                        {"dtype_bf16", 0.08},
                                        {"dtype_bf16_graph", 0.08},
+                                       {"genai_bf16", 0.08},
                                        {"scale_weights", 1e-4},
                                        {"ids_fixed", 1e-4}})
         EXPECT_LT(worst(logits_of(loaded(style), ids), expected), error) << style;
@@ -138,7 +139,7 @@ TEST_F(Exported, IsUnderstoodAsOnnxRuntimeDoes) {
     for (const char* style :
          {"default", "mask_triangle", "mask_less", "mask_scatter", "mask_gathernd", "scale_shape",
           "rope_table", "rope_power", "repeat_five", "attention_bmm", "attention_einsum",
-          "positions_counted", "torch27_dynamo", "genai_f32"}) {
+          "positions_counted", "torch27_dynamo", "torch29_dynamo"}) {
         const std::vector<float> own = logits_of(loaded(style), ids);
         const std::vector<float> judged =
             test::judged(*folder_ / (std::string(style) + ".onnx"), ids);
