@@ -16,10 +16,10 @@ export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
 export UBSAN_OPTIONS=print_stacktrace=1
 export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
 
-# The suite's own stages; how long they took goes into the summary.
+# The suite's own stages; how long they took goes into the summary, and of what costs something each stage by its name.
 make_stages() {
     local started=$SECONDS status=0
-    make -C "$SKALD_ROOT" --no-print-directory -j "$SKALD_JOBS" "$@" || status=$?
+    SKALD_COSTS=$RESULTS/$SUITE.stages make -C "$SKALD_ROOT" --no-print-directory -j "$SKALD_JOBS" "$@" || status=$?
     echo $((SECONDS - started)) >"$RESULTS/$SUITE.building"
     return $status
 }
@@ -49,8 +49,16 @@ suite_vm() {
     make_stages "${stages[@]}" && env -u SKALD_FIRMWARE "$SKALD_ROOT/tests/run" "$RESULTS"
 }
 
+# Seconds of processors that all we waited for has taken, in CPU: a subshell would only be asked about itself.
+read_cpu() {
+    times >"$RESULTS/times"
+    CPU=$(awk '{ for (i = 1; i <= 2; i++) { split($i, part, /[ms]/); cpu += part[1] * 60 + part[2] } }
+        END { printf "%.0f", cpu }' "$RESULTS/times")
+    rm "$RESULTS/times"
+}
+
 main() {
-    local SUITE started status
+    local SUITE CPU started status before
     local suites=("$@")
     ((${#suites[@]})) || suites=("${ALL[@]}")
     for SUITE in "${suites[@]}"; do
@@ -61,6 +69,8 @@ main() {
     "$SKALD_ROOT/tools/setup/packages.sh"
     for SUITE in "${suites[@]}"; do
         started=$SECONDS status=0
+        read_cpu
+        before=$CPU
         say "suite $SUITE"
         if [[ ${V:-0} != 0 ]]; then
             "suite_$SUITE" 2>&1 | tee "$RESULTS/$SUITE.log" || status=$?
@@ -69,6 +79,8 @@ main() {
             "suite_$SUITE" >"$RESULTS/$SUITE.log" || status=$?
         fi
         echo $((SECONDS - started)) >"$RESULTS/$SUITE.seconds"
+        read_cpu
+        echo $((CPU - before)) >"$RESULTS/$SUITE.cpu"
         echo "$status" >"$RESULTS/$SUITE.status"
     done
     python3 "$SKALD_ROOT/tests/summary.py" "$RESULTS"
