@@ -29,6 +29,7 @@ MOST = 12
 MAIN_FILE = re.compile(r"^\s*(using\s+(?!namespace\b)[\w:]+;|namespace\s+\w+\s*=)", re.MULTILINE)
 PRIVATE = re.compile(r"^namespace \{$(.*?)^\}  // namespace$", re.MULTILINE | re.DOTALL)
 TYPE_NAME = re.compile(r"\b(?:struct|class|enum|union)\s+(?:class\s+)?(\w+)")
+PROSE = re.compile(r'//.*|"(?:[^"\\\n]|\\.)*"')
 NAME = re.compile(r"(\w+)(?:\[[^]]*\])*\s*(?:[({=;]|$)")
 
 
@@ -97,24 +98,34 @@ def private_names(text: str) -> set[str]:
     return names
 
 
+@dataclasses.dataclass
+class Company:
+    sources: list[Source] = dataclasses.field(default_factory=list)
+    private: set[str] = dataclasses.field(default_factory=set)
+    words: set[str] = dataclasses.field(default_factory=set)
+
+
 def companies(sources: list[Source], most: int = MOST) -> list[list[Source]]:
     """What is looked at together; what is in no company is a list of one."""
     result = []
-    kinds: dict[tuple, list[tuple[list[Source], set[str]]]] = {}
+    kinds: dict[tuple, list[Company]] = {}
     for source in sources:
         text = Path(source.path).read_text(encoding="utf-8")
         if source.checks or not source.path.endswith(".cpp") or MAIN_FILE.search(text):
             result.append([source])
             continue
-        names = private_names(text)
-        open_ones = kinds.setdefault(tuple(source.options), [])
-        place = next((place for place in open_ones if len(place[0]) < most and not place[1] & names), None)
-        if place is None:
-            place = ([], set())
-            open_ones.append(place)
-            result.append(place[0])
-        place[0].append(source)
-        place[1].update(names)
+        # A private name of one may be a public one of a header that another uses.
+        private, words = private_names(text), set(re.findall(r"\w+", PROSE.sub("", text)))
+        of_kind = kinds.setdefault(tuple(source.options), [])
+        company = next((company for company in of_kind if len(company.sources) < most
+                        and not company.private & words and not company.words & private), None)
+        if company is None:
+            company = Company()
+            of_kind.append(company)
+            result.append(company.sources)
+        company.sources.append(source)
+        company.private |= private
+        company.words |= words
     # What takes longest first.
     return sorted(result, key=len, reverse=True)
 

@@ -70,6 +70,12 @@ class Companies(Fixture):
         a, b = self.source("a.cpp", "static int same() {\n"), self.source("b.cpp", "static int same() {\n")
         self.assertEqual(len(self.names(a, b)), 2)
 
+    def test_a_private_name_does_not_meet_one_that_others_use(self):
+        a = self.source("a.cpp", "namespace {\n\nconstexpr int kMost = 1;\n\n}  // namespace\n")
+        b, c = self.source("b.cpp", "int b = kMost;\n"), self.source("c.cpp", 'auto c = "kMost";  // kMost\n')
+        self.assertEqual(self.names(a, b, c), [["a.cpp", "c.cpp"], ["b.cpp"]])
+        self.assertEqual(self.names(b, a, c), [["b.cpp", "c.cpp"], ["a.cpp"]])
+
     def test_options_are_those_of_the_command_without_its_files(self):
         command = {"file": "/s/a.cpp",
                    "command": "/usr/bin/ccache /usr/bin/c++ -DX -I/s -O2 -MD -MF a.d -MT a.o -o a.cpp.o -c /s/a.cpp"}
