@@ -12,8 +12,9 @@ MORE=(threads)
 
 export SKALD_QEMU=$SKALD_BUILD/qemu/qemu-system-x86_64
 export SKALD_FIRMWARE=$SKALD_BUILD/firmware/skald_fw.bin
-export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
-export UBSAN_OPTIONS=print_stacktrace=1
+# Debian's clang comes without its own symbolizer; binutils are there.
+export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:allow_addr2line=1
+export UBSAN_OPTIONS=print_stacktrace=1:allow_addr2line=1
 export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
 
 # The suite's own stages; how long they took goes into the summary, and of what costs something each stage by its name.
@@ -37,7 +38,11 @@ suite_lint() {
     return $status
 }
 suite_host() { make_stages stage-host stage-firmware && host_tests host host; }
-suite_sanitized() { make_stages stage-sanitized stage-firmware && host_tests host-sanitized sanitized; }
+suite_sanitized() {
+    local tree=host-sanitized
+    [[ ${SANITIZER:-} != clang ]] || tree=host-clang
+    make_stages stage-sanitized stage-firmware && host_tests "$tree" sanitized
+}
 suite_fuzz() { make_stages stage-fuzz && "$SKALD_ROOT/tests/fuzz/run" --build "$SKALD_BUILD" --check --results "$RESULTS/fuzz.xml"; }
 suite_threads() { make_stages stage-threads stage-firmware && host_tests host-threads threads; }
 suite_qtest() {
