@@ -15,6 +15,12 @@ set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1")
 
 # SKALD_SANITIZE=address,undefined or thread
 set(SKALD_SANITIZE "" CACHE STRING "sanitizers for every host target, as for -fsanitize=")
+# Needs clang, and SKALD_SANITIZE beside it. A target made where SKALD_COUNTED is on counts its branches for libFuzzer.
+set(SKALD_FUZZ OFF CACHE STRING "the fuzz targets: OFF, ON beside the tests, or ONLY")
+define_property(TARGET PROPERTY SKALD_COUNTED BRIEF_DOCS "counts its branches" INITIALIZE_FROM_VARIABLE SKALD_COUNTED)
+if(SKALD_FUZZ)
+  set(SKALD_COUNTED ON)
+endif()
 
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM)
@@ -27,18 +33,25 @@ target_compile_options(skald_flags INTERFACE -Wall -Wextra -Werror -Wshadow $<$<
                        -fno-strict-aliasing)
 if(SKALD_SANITIZE)
   # -O1: checks make code so long that optimising it takes longer than running it. Instrumented standard headers make g++ see
-  # uninitialised members that are not.
+  # uninitialised members that are not; the warnings that must not be are those of g++ in the host tree.
   set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O1 -g1")
-  target_compile_options(skald_flags INTERFACE -fsanitize=${SKALD_SANITIZE} -fno-sanitize-recover=all
-                         -fno-omit-frame-pointer $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
+  set(SKALD_SANITIZER_OPTIONS -fno-strict-aliasing -fsanitize=${SKALD_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_compile_options(skald_flags INTERFACE ${SKALD_SANITIZER_OPTIONS}
+                         $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized> $<$<CXX_COMPILER_ID:Clang>:-w>)
+  # -fsanitize=fuzzer-no-link in so many words: by that name it would not go with a precompiled header that tests share.
+  set(counted -fsanitize-coverage=inline-8bit-counters,indirect-calls,trace-cmp,pc-table,stack-depth)
+  foreach(function bcmp memcmp strncmp strcmp strncasecmp strcasecmp strstr strcasestr memmem)
+    list(APPEND counted -fno-builtin-${function})
+  endforeach()
+  target_compile_options(skald_flags INTERFACE "$<$<BOOL:$<TARGET_PROPERTY:SKALD_COUNTED>>:${counted}>")
   target_link_options(skald_flags INTERFACE -fsanitize=${SKALD_SANITIZE})
-endif()
-
-# Everything counts its branches for libFuzzer, which tests/fuzz links; needs clang, and SKALD_SANITIZE beside it. The warnings
-# that must not be are those of g++, which everything else is built with.
-option(SKALD_FUZZ "the fuzz targets instead of the tests" OFF)
-if(SKALD_FUZZ)
-  target_compile_options(skald_flags INTERFACE -fsanitize=fuzzer-no-link -w)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    if(CCACHE_PROGRAM)
+      set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros CCACHE_PCH_EXTSUM=1
+          ${CCACHE_PROGRAM})
+    endif()
+    include(SkaldPrecompiled)
+  endif()
 endif()
 
 # The contracts: every layer may include them, they include nothing of ours.

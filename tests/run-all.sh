@@ -12,14 +12,15 @@ MORE=(threads)
 
 export SKALD_QEMU=$SKALD_BUILD/qemu/qemu-system-x86_64
 export SKALD_FIRMWARE=$SKALD_BUILD/firmware/skald_fw.bin
-export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
-export UBSAN_OPTIONS=print_stacktrace=1
+# Debian's clang comes without its own symbolizer; binutils are there.
+export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:allow_addr2line=1
+export UBSAN_OPTIONS=print_stacktrace=1:allow_addr2line=1
 export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
 
-# The suite's own stages; how long they took goes into the summary.
+# The suite's own stages; how long they took goes into the summary, and of what costs something each stage by its name.
 make_stages() {
     local started=$SECONDS status=0
-    make -C "$SKALD_ROOT" --no-print-directory -j "$SKALD_JOBS" "$@" || status=$?
+    SKALD_COSTS=$RESULTS/$SUITE.stages make -C "$SKALD_ROOT" --no-print-directory -j "$SKALD_JOBS" "$@" || status=$?
     echo $((SECONDS - started)) >"$RESULTS/$SUITE.building"
     return $status
 }
@@ -28,9 +29,20 @@ host_tests() {
     python3 "$SKALD_ROOT/tests/host_tests.py" --jobs "$SKALD_JOBS" "$SKALD_BUILD/$1" "$RESULTS/$2.xml"
 }
 
-suite_lint() { make_stages stage-host stage-driver stage-qemu && "$SKALD_ROOT/tests/lint/lint.sh" "$RESULTS/lint.xml"; }
+# What needs nothing built comes first: on a machine where nothing is set up the rest is an hour away.
+suite_lint() {
+    local lint=$SKALD_ROOT/tests/lint/lint.sh status=0
+    "$lint" "$RESULTS/lint.xml" clang_format shellcheck prose || status=1
+    make_stages stage-host stage-driver stage-qemu &&
+        "$lint" "$RESULTS/lint-built.xml" driver_checkpatch qemu_checkpatch driver_warnings clang_tidy || status=1
+    return $status
+}
 suite_host() { make_stages stage-host stage-firmware && host_tests host host; }
-suite_sanitized() { make_stages stage-sanitized stage-firmware && host_tests host-sanitized sanitized; }
+suite_sanitized() {
+    local tree=host-sanitized
+    [[ ${SANITIZER:-} != clang ]] || tree=host-clang
+    make_stages stage-sanitized stage-firmware && host_tests "$tree" sanitized
+}
 suite_fuzz() { make_stages stage-fuzz && "$SKALD_ROOT/tests/fuzz/run" --build "$SKALD_BUILD" --check --results "$RESULTS/fuzz.xml"; }
 suite_threads() { make_stages stage-threads stage-firmware && host_tests host-threads threads; }
 suite_qtest() {
@@ -49,8 +61,16 @@ suite_vm() {
     make_stages "${stages[@]}" && env -u SKALD_FIRMWARE "$SKALD_ROOT/tests/run" "$RESULTS"
 }
 
+# Seconds of processors that all we waited for has taken, in CPU: a subshell would only be asked about itself.
+read_cpu() {
+    times >"$RESULTS/times"
+    CPU=$(awk '{ for (i = 1; i <= 2; i++) { split($i, part, /[ms]/); cpu += part[1] * 60 + part[2] } }
+        END { printf "%.0f", cpu }' "$RESULTS/times")
+    rm "$RESULTS/times"
+}
+
 main() {
-    local SUITE started status
+    local SUITE CPU started status before
     local suites=("$@")
     ((${#suites[@]})) || suites=("${ALL[@]}")
     for SUITE in "${suites[@]}"; do
@@ -61,6 +81,8 @@ main() {
     "$SKALD_ROOT/tools/setup/packages.sh"
     for SUITE in "${suites[@]}"; do
         started=$SECONDS status=0
+        read_cpu
+        before=$CPU
         say "suite $SUITE"
         if [[ ${V:-0} != 0 ]]; then
             "suite_$SUITE" 2>&1 | tee "$RESULTS/$SUITE.log" || status=$?
@@ -69,6 +91,8 @@ main() {
             "suite_$SUITE" >"$RESULTS/$SUITE.log" || status=$?
         fi
         echo $((SECONDS - started)) >"$RESULTS/$SUITE.seconds"
+        read_cpu
+        echo $((CPU - before)) >"$RESULTS/$SUITE.cpu"
         echo "$status" >"$RESULTS/$SUITE.status"
     done
     python3 "$SKALD_ROOT/tests/summary.py" "$RESULTS"

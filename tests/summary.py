@@ -80,14 +80,31 @@ def seconds_of(file: Path) -> int:
 
 
 def show_times(directory: Path, suites: list[str], cases: list[Case]) -> None:
-    """Suite by suite, what building took of its time, then the slowest tests: seconds."""
-    print(f"{'seconds':<12}{'building':>10}{'testing':>10}{'together':>10}")
-    rows = [(suite, seconds_of(directory / f"{suite}.building"), seconds_of(directory / f"{suite}.seconds"))
+    """Suite by suite, what building took of its time and all of it of processors; then the slowest tests: seconds."""
+    print(f"{'seconds':<12}{'building':>10}{'testing':>10}{'together':>10}{'CPU':>10}")
+    rows = [(suite, *(seconds_of(directory / f"{suite}.{what}") for what in ("building", "seconds", "cpu")))
             for suite in suites]
-    for name, building, together in rows + [("all", sum(row[1] for row in rows), sum(row[2] for row in rows))]:
-        print(f"{name:<12}{building:>10}{together - building:>10}{together:>10}")
+    for name, building, together, cpu in rows + [("all", *(sum(row[i] for row in rows) for i in (1, 2, 3)))]:
+        print(f"{name:<12}{building:>10}{together - building:>10}{together:>10}{cpu:>10}")
+    show_stages(directory, suites)
     for case in sorted(cases, key=lambda case: -case.seconds)[:SLOWEST]:
         print(f"{case.seconds:10.1f} s  {case.name}")
+
+
+def show_stages(directory: Path, suites: list[str]) -> None:
+    """What was built, the dearest first. Stages run side by side: their seconds sum up to more than those of `building`."""
+    stages: dict[str, tuple[int, int]] = {}
+    for suite in suites:
+        file = directory / f"{suite}.stages"
+        for line in file.read_text().splitlines() if file.exists() else []:
+            name, seconds, cpu = line.split("\t")
+            before = stages.get(name, (0, 0))
+            stages[name] = (before[0] + int(seconds), before[1] + int(cpu))
+    shown = {name: cost for name, cost in stages.items() if cost[1] > 0}
+    if shown:
+        print(f"{'building':<44}{'seconds':>8}{'CPU':>10}")
+    for name, (seconds, cpu) in sorted(shown.items(), key=lambda item: -item[1][1]):
+        print(f"{name:<44}{seconds:>8}{cpu:>10}")
 
 
 def main() -> int:

@@ -1,11 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# [SKALD_LINT_ALL=1] lint.sh [RESULTS.xml]: style and static checks, each one a test case: the formatter, clang-tidy, the
+# [SKALD_LINT_ALL=1] lint.sh [RESULTS.xml [CHECK...]]: style and static checks, each one a test case: formatter, clang-tidy, the
 # kernel's checkpatch and sparse on the driver, QEMU's checkpatch on the PCI shell, shellcheck, the documents' lines.
 . "$(dirname "$0")/../../tools/setup/lib.sh"
 
 OUT=$SKALD_BUILD/lint
 RESULTS=${1:-$OUT/lint.xml}
+ALL=(clang_format shellcheck prose driver_checkpatch qemu_checkpatch driver_warnings clang_tidy)
 cd "$SKALD_ROOT"
 
 kernel() { sed -n "s/^$1 := //p" "$SKALD_BUILD/kernel/stock.mk"; }
@@ -60,8 +61,10 @@ escape() { sed -e 's/&/\&amp;/g; s/</\&lt;/g; s/>/\&gt;/g' | tr -d '\000-\010\01
 
 main() {
     local name cases='' count=0 failed=0 started
+    local checks=("${@:2}")
+    ((${#checks[@]})) || checks=("${ALL[@]}")
     mkdir -p "$OUT"
-    for name in clang_format shellcheck prose driver_checkpatch qemu_checkpatch driver_warnings clang_tidy; do
+    for name in "${checks[@]}"; do
         started=$SECONDS count=$((count + 1))
         # A shell of its own, so that `set -e` holds inside.
         if bash "$0" check "check_$name" >"$OUT/$name.log" 2>&1; then
@@ -77,4 +80,4 @@ main() {
     echo "<testsuite name=\"lint\" tests=\"$count\" failures=\"$failed\">$cases</testsuite>" >"$RESULTS"
     ((failed == 0))
 }
-case ${1:-} in check) "$2" ;; *) main ;; esac
+case ${1:-} in check) "$2" ;; *) main "$@" ;; esac

@@ -2,19 +2,46 @@
 # SPDX-License-Identifier: MIT
 """tidy.py BUILD CACHE [--all]: clang-tidy over the sources of the product; with --all over those of the tests as well, and with
 clang's analyzer, which takes several times as long. A source that was clean once is not looked at again until it, a header of
-ours that it includes, its command or the checks change: the cache holds their hash."""
+ours that it includes, its command or the checks change: the cache holds their hash.
+
+Most of the time goes into standard headers, so sources of one folder that are compiled alike are looked at as one. Alone go
+those for which that would not do: checks of using-declarations and of names for namespaces look at main files only, and the
+analyzer does. Where something is found in company, each is looked at again alone, and that is its result."""
 
 import concurrent.futures
+import dataclasses
 import hashlib
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 TIDY = "clang-tidy-19"
+# Sources in company: enough to share the headers, few enough that one finding does not cost much.
+MOST = 12
+
+# What checks of main files are about.
+MAIN_FILE = re.compile(r"^\s*(using\s+(?!namespace\b)[\w:]+;|namespace\s+\w+\s*=)", re.MULTILINE)
+PRIVATE = re.compile(r"^namespace \{$(.*?)^\}  // namespace$", re.MULTILINE | re.DOTALL)
+TYPE_NAME = re.compile(r"\b(?:struct|class|enum|union)\s+(?:class\s+)?(\w+)")
+PROSE = re.compile(r'//.*|"(?:[^"\\\n]|\\.)*"')
+NAME = re.compile(r"(\w+)(?:\[[^]]*\])*\s*(?:[({=;]|$)")
+
+
+@dataclasses.dataclass
+class Source:
+    path: str
+    stamp: Path
+    checks: list[str]
+    options: list[str]  # of the compiler, without the names of files
+
+    def clean(self) -> None:
+        self.stamp.touch()
 
 
 def dependencies(build: Path) -> dict[str, list[str]]:
@@ -46,10 +73,84 @@ def object_of(command: dict) -> str:
     return command.get("output") or words[words.index("-o") + 1]
 
 
-def look(build: Path, source: str, options: list[str]) -> tuple[bool, str]:
-    command = [TIDY, "-p", build, "--quiet", *options, source]
+def options_of(command: dict) -> list[str]:
+    """Of the compiler, without what is about this one source."""
+    words = shlex.split(command["command"])
+    options = words[next(i for i, word in enumerate(words) if word.startswith("-")):]
+    result = []
+    while options:
+        word = options.pop(0)
+        if word in ("-o", "-MF", "-MT", "-MQ"):
+            options.pop(0)
+        elif word not in ("-c", "-MD", command["file"]):
+            result.append(word)
+    return result
+
+
+def private_names(text: str) -> set[str]:
+    """What a source calls things that no other source sees; those of two may be the same."""
+    names: set[str] = set()
+    for part in PRIVATE.findall(text) + re.findall(r"^(?:static|#define) .*", text, re.MULTILINE):
+        for line in part.splitlines():
+            if line[:1] not in ("", " ", "}", "/"):
+                found = TYPE_NAME.search(line) or NAME.search(line)
+                names.update(found.groups() if found else ())
+    return names
+
+
+@dataclasses.dataclass
+class Company:
+    sources: list[Source] = dataclasses.field(default_factory=list)
+    private: set[str] = dataclasses.field(default_factory=set)
+    words: set[str] = dataclasses.field(default_factory=set)
+
+
+def companies(sources: list[Source], most: int = MOST) -> list[list[Source]]:
+    """What is looked at together; what is in no company is a list of one."""
+    result = []
+    kinds: dict[tuple, list[Company]] = {}
+    for source in sources:
+        text = Path(source.path).read_text(encoding="utf-8")
+        if source.checks or not source.path.endswith(".cpp") or MAIN_FILE.search(text):
+            result.append([source])
+            continue
+        # A private name of one may be a public one of a header that another uses.
+        private, words = private_names(text), set(re.findall(r"\w+", PROSE.sub("", text)))
+        of_kind = kinds.setdefault(tuple(source.options), [])
+        company = next((company for company in of_kind if len(company.sources) < most
+                        and not company.private & words and not company.words & private), None)
+        if company is None:
+            company = Company()
+            of_kind.append(company)
+            result.append(company.sources)
+        company.sources.append(source)
+        company.private |= private
+        company.words |= words
+    # What takes longest first.
+    return sorted(result, key=len, reverse=True)
+
+
+def look(build: Path, source: Source) -> tuple[bool, str]:
+    command = [TIDY, "-p", build, "--quiet", *source.checks, source.path]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     return run.returncode == 0, run.stdout
+
+
+def look_together(company: list[Source]) -> bool:
+    with tempfile.TemporaryDirectory() as scratch:
+        together = Path(scratch) / "together.cpp"
+        together.write_text("".join(f'#include "{source.path}"  // NOLINT\n' for source in company))
+        # No warnings of the compiler: private names that now hide each other are none of ours.
+        # And findings in whatever room, since what is included counts as a header.
+        command = [TIDY, f"--config-file={ROOT / '.clang-tidy'}", "--quiet", f"--header-filter=^{re.escape(str(ROOT))}/",
+                   str(together), "--", *company[0].options, "-w"]
+        return subprocess.run(command, cwd=scratch, capture_output=True, check=False).returncode == 0
+
+
+def results_of(build: Path, company: list[Source]) -> list[tuple[Source, bool, str]]:
+    if len(company) > 1 and look_together(company):
+        return [(source, True, "") for source in company]
+    return [(source, *look(build, source)) for source in company]
 
 
 def main() -> int:
@@ -59,7 +160,7 @@ def main() -> int:
     everything = "--all" in sys.argv[3:]
     checks = version + (ROOT / ".clang-tidy").read_bytes() + (ROOT / "tests/.clang-tidy").read_bytes()
     recorded = dependencies(build)
-    todo: dict[str, tuple[Path, list[str]]] = {}
+    todo: dict[str, Source] = {}
     for command in json.loads((build / "compile_commands.json").read_text()):
         if Path(command["file"]).is_relative_to(build.resolve()):
             continue  # made by a generator
@@ -70,15 +171,16 @@ def main() -> int:
         options = ["--checks=clang-analyzer-*"] if everything and not of_tests else []
         stamp = cache / key_of(command, sources, checks + " ".join(options).encode())
         if not stamp.exists():
-            todo[command["file"]] = (stamp, options)
+            todo[command["file"]] = Source(command["file"], stamp, options, options_of(command))
     bad = 0
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for source, (clean, text) in zip(todo, pool.map(lambda source: look(build, source, todo[source][1]), todo)):
-            if clean:
-                todo[source][0].touch()
-            else:
-                bad += 1
-                print(text)
+        for results in pool.map(lambda company: results_of(build, company), companies(list(todo.values()))):
+            for source, clean, text in results:
+                if clean:
+                    source.clean()
+                else:
+                    bad += 1
+                    print(text)
     print(f"{len(todo)} sources looked at, {bad} with findings")
     return 1 if bad else 0
 

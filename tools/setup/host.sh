@@ -21,6 +21,7 @@ compile() {
 
 main() {
     local name=$1 text=$2 target=$3 tree=$SKALD_BUILD/$1 log status=0
+    name_stage "$name: $target"
     shift 3
     # Two runs of make in one checkout must not meet in one tree.
     mkdir -p "$tree"

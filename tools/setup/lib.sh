@@ -52,6 +52,24 @@ step() {
     exit 1
 }
 
+# Where tests/run-all.sh asks for it, the script that make calls notes under the name STAGE what it cost, with all that it
+# started: seconds, and seconds of processors.
+note_cost() {
+    times >"$COSTS.$$"
+    awk -v name="$STAGE" -v wall="$SECONDS" '
+        { for (i = 1; i <= 2; i++) { split($i, part, /[ms]/); cpu += part[1] * 60 + part[2] } }
+        END { printf "%s\t%d\t%.0f\n", name, wall, cpu }' "$COSTS.$$" >>"$COSTS"
+    rm -f "$COSTS.$$"
+}
+name_stage() { STAGE=$1; }
+STAGE=$(basename "$0" .sh)
+[[ ${1:-} =~ ^[a-z-]+$ ]] && STAGE+=" $1"
+if [[ -n ${SKALD_COSTS:-} ]]; then
+    COSTS=$SKALD_COSTS
+    unset SKALD_COSTS # the steps of this script are part of it
+    trap note_cost EXIT
+fi
+
 # Last line of every script: without arguments its `main`, with some the function they name.
 run() {
     if (($#)); then "$@"; else main; fi

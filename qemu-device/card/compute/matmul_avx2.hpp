@@ -28,7 +28,11 @@ inline constexpr unsigned kAvx2Parts = 2;
 
 // Loops over k are unrolled, but for builds that check every access: those would take the compiler
 // ten minutes.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifndef __has_feature  // g++ says it with __SANITIZE_ADDRESS__
+#define __has_feature(x) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || \
+    __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 inline constexpr int kAvx2Unroll = 1;
 #else
 inline constexpr int kAvx2Unroll = 16;

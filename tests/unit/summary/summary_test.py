@@ -17,7 +17,7 @@ class Summary(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.results = Path(folder.name)
 
-    def suite(self, name, cases, status=0, building=None, seconds=None):
+    def suite(self, name, cases, status=0, building=None, seconds=None, cpu=None, stages=()):
         """cases: name, seconds, and what is inside of the element."""
         text = "".join(f'<testcase classname="T" name="{case}" time="{time}">{inside}</testcase>'
                        for case, time, inside in cases)
@@ -27,6 +27,10 @@ class Summary(unittest.TestCase):
             (self.results / f"{name}.building").write_text(f"{building}\n")
         if seconds is not None:
             (self.results / f"{name}.seconds").write_text(f"{seconds}\n")
+        if cpu is not None:
+            (self.results / f"{name}.cpu").write_text(f"{cpu}\n")
+        if stages:
+            (self.results / f"{name}.stages").write_text("".join("\t".join(map(str, stage)) + "\n" for stage in stages))
         (self.results / f"{name}.status").write_text(f"{status}\n")
 
     def summary(self, status):
@@ -39,12 +43,19 @@ class Summary(unittest.TestCase):
         self.assertEqual(self.summary(0)[-1], "1 passed, 0 failed, 1 skipped")
 
     def test_time_is_shown_suite_by_suite_and_sums_up(self):
-        self.suite("host", [("a", 1, "")], building=50, seconds=80)
-        self.suite("vm", [("a", 1, "")], building=7, seconds=207)
+        self.suite("host", [("a", 1, "")], building=50, seconds=80, cpu=120)
+        self.suite("vm", [("a", 1, "")], building=7, seconds=207, cpu=210)
         rows = [line.split() for line in self.summary(0)]
-        self.assertIn(["host", "50", "30", "80"], rows)
-        self.assertIn(["vm", "7", "200", "207"], rows)
-        self.assertIn(["all", "57", "230", "287"], rows)
+        self.assertIn(["host", "50", "30", "80", "120"], rows)
+        self.assertIn(["vm", "7", "200", "207", "210"], rows)
+        self.assertIn(["all", "57", "230", "287", "330"], rows)
+
+    def test_what_was_built_comes_by_its_cost_and_once(self):
+        self.suite("lint", [("a", 1, "")], stages=[("host: all", 30, 50), ("qemu", 40, 70), ("packages", 0, 0)])
+        self.suite("host", [("a", 1, "")], stages=[("host: all", 2, 25)])
+        rows = [" ".join(line.split()) for line in self.summary(0)]
+        self.assertEqual(rows[rows.index("building seconds CPU") + 1:][:2], ["host: all 32 75", "qemu 40 70"])
+        self.assertFalse([row for row in rows if row.startswith("packages")])
 
     def test_the_ten_slowest_tests_come_in_order(self):
         self.suite("host", [(f"t{i}", i, "") for i in range(20)], seconds=200)
@@ -55,7 +66,7 @@ class Summary(unittest.TestCase):
         self.suite("vm", [("a", 1, "")], status=1, building=3, seconds=9)
         lines = self.summary(1)
         self.assertIn("FAILED vm: the suite as a whole", lines)
-        self.assertIn(["vm", "3", "6", "9"], [line.split() for line in lines])
+        self.assertIn(["vm", "3", "6", "9", "0"], [line.split() for line in lines])
         self.assertEqual(lines[-1], "1 passed, 1 failed, 0 skipped")
 
 
