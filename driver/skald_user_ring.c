@@ -118,6 +118,10 @@ u64 skald_user_ring_offset(const struct skald_queue *queue)
  */
 void skald_user_ring_begin(struct skald_queue *queue)
 {
+	spin_lock(&queue->lock);
+	queue->user->begun = true;
+	spin_unlock(&queue->lock);
+
 	skald_pm_hold(queue->sdev);
 	skald_watchdog_user_began(queue->sdev);
 }

@@ -22,6 +22,9 @@ struct skald_user_ring {
 
 	/** @stand_in: a page that nobody reads, mapped once the queue has left the card */
 	struct page *stand_in;
+
+	/** @begun: the card knows the queue, or has known it; guarded by the queue's lock */
+	bool begun;
 };
 
 int skald_user_ring_init(struct skald_queue *queue);

@@ -28,6 +28,7 @@
 #include "skald_ring.h"
 #include "skald_sched.h"
 #include "skald_trace.h"
+#include "skald_user_ring.h"
 #include "skald_vm.h"
 #include "skald_watchdog.h"
 
@@ -170,13 +171,14 @@ static void skald_watchdog_queue(struct skald_queue *queue, const struct skald_s
 	}
 }
 
+/* A queue has its place among all before the firmware is told of it. */
 static bool skald_watchdog_user_is_live(struct skald_queue *queue, u64 *ended)
 {
 	bool live;
 
 	spin_lock(&queue->lock);
 	*ended = queue->seq;
-	live = queue->state == SKALD_QUEUE_LIVE;
+	live = queue->state == SKALD_QUEUE_LIVE && queue->user->begun;
 	spin_unlock(&queue->lock);
 
 	return live;

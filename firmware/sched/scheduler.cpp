@@ -23,9 +23,7 @@ void Scheduler::rung(u32 id, u32 tail) {
         return;
     }
     if (!queue.may_move_to(tail)) {
-        log_warning(
-            "queue %u: doorbell %u refused, the last was %u, %u completed, the ring holds %u", id,
-            tail, queue.tail, low(queue.completed), queue.entries());
+        refuse(id, tail);
         return;
     }
     queue.tail = tail;
@@ -37,6 +35,21 @@ void Scheduler::rung(u32 id, u32 tail) {
         return;
     }
     make_ready(id, false);
+}
+
+// User space rings as often as it likes: it must not wash everybody else's lines out of the log.
+void Scheduler::refuse(u32 id, u32 tail) {
+    ++telemetry_.refused;
+    const u64 now = hw::now_us();
+    if (telemetry_.refused > 1 && now - refusal_told_us_ < kRefusalsUs) {
+        return;
+    }
+    const Queue& queue = queues_[id];
+    log_warning(
+        "queue %u: doorbell %u refused, the last was %u, %u completed, the ring holds %u; %u "
+        "refused so far",
+        id, tail, queue.tail, low(queue.completed), queue.entries(), telemetry_.refused);
+    refusal_told_us_ = now;
 }
 
 void Scheduler::schedule() {

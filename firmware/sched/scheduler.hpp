@@ -16,6 +16,8 @@
 namespace skald::fw {
 
 inline constexpr u64 kAgeUs = 500000;
+// Of doorbells that are refused one is told in that time, with how many there were.
+inline constexpr u64 kRefusalsUs = 1000000;
 
 class Scheduler {
   public:
@@ -52,6 +54,7 @@ class Scheduler {
         u16 queue = ReadyLists::kNone;
         bool aged = false;
     };
+    void refuse(u32 queue, u32 tail);
     [[nodiscard]] Choice choose() const;
     [[nodiscard]] u16 next_of(u32 level) const;
     [[nodiscard]] bool has_waited(u32 level) const;
@@ -74,7 +77,8 @@ class Scheduler {
     Queues& queues_;
     ReadyLists ready_;
     Telemetry telemetry_{};
-    u64 slices_ = 0;  // used up, by whomever
+    u64 slices_ = 0;           // used up, by whomever
+    u64 refusal_told_us_ = 0;  // the last line about a doorbell
     // When a queue of the level last began to run, or began to wait in an empty list.
     u64 served_us_[SKALD_FW_PRIO_COUNT]{};
 

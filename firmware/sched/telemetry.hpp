@@ -11,6 +11,7 @@ struct Telemetry {
     u32 jobs = 0;  // ended, any status
     u32 faults = 0;
     u32 preemptions = 0;
+    u32 refused = 0;  // doorbells that no queue can have meant
 };
 
 }  // namespace skald::fw

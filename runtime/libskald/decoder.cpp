@@ -17,8 +17,9 @@ namespace {
 constexpr std::uint32_t kCoalesceTokens = 4096;
 constexpr std::uint32_t kCoalesceUs = 60'000;
 
-QueueOptions queue_options() {
+QueueOptions queue_options(std::uint32_t priority) {
     QueueOptions options;
+    options.priority = priority;
     options.coalesce_tokens = kCoalesceTokens;
     options.coalesce_us = kCoalesceUs;
     return options;
@@ -52,7 +53,7 @@ Decoder::Decoder(Model& model, const BatchOptions& options)
     : model_(model),
       options_(resolved(model.info(), options)),
       memory_(model, options_.positions, options_.dump_rows),
-      queue_(model.space(), queue_options()) {
+      queue_(model.space(), queue_options(options_.priority)) {
     queue_.set_program(model.program());
 }
 

@@ -21,6 +21,7 @@ struct BatchOptions {
     std::uint64_t time_budget_ns = 0;  // of a job; 0: the driver's default
     std::uint32_t dump_rows = 0;       // logits rows held at a time; needed for on_logits
     bool profile = false;
+    std::uint32_t priority = DRM_SKALD_PRIORITY_NORMAL;  // DRM_SKALD_PRIORITY_*, of all jobs
 };
 
 class Decoder {

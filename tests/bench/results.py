@@ -37,6 +37,7 @@ class Results:
         self.records: dict[tuple[Test, int, int], dict] = {}
         self.limits: dict[tuple[str, int], dict[str, float]] = defaultdict(dict)
         self.latency: dict[str, list[dict]] = defaultdict(list)
+        self.beside: dict[str, list[dict]] = defaultdict(list)
         for line in path.read_text().splitlines():
             self._add(json.loads(line))
 
@@ -47,6 +48,8 @@ class Results:
                 best[name] = max(best.get(name, 0.0), r[name] or 0.0)
         elif r["set"] == "latency":
             self.latency[r["what"]].append(r)
+        elif r["set"] == "beside":
+            self.beside[f'{Path(r["model_filename"]).stem} tg{r["n_gen"]}'].append(r)
         else:
             test = Test(r["set"], Path(r["model_filename"]).stem, r["n_prompt"], r["n_gen"], r["n_depth"],
                         r.get("n_parallel", 1))

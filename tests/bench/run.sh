@@ -3,8 +3,8 @@
 # run.sh: what `make bench` runs. Models with random weights in a guest; the machine's limits and, where LLAMA_BENCH or the
 # PATH has a llama-bench, the same weights in it, on the host, in turns with the guest. What it takes:
 #
-#   BENCH        which parts: tiny 15m 134m 1.1b (shapes), batch context (of 1.1b if it is named, else of 134m), latency, plots; plots
-#                alone are of the run before
+#   BENCH        which parts: tiny 15m 134m 1.1b (shapes), batch context (of 1.1b if it is named, else of 134m), latency, beside,
+#                plots; plots alone are of the run before
 #   REPEATS      rounds (3); every figure is a median over them
 #   LLAMA_BENCH  a llama-bench, or a command that is one; "none": no peer
 #
@@ -22,6 +22,8 @@ JOBS=5000  # of --latency
 # Name and llm-compile's options. The peer's file has each matrix in the type that holds the same numbers: q8_0, q4_0, tq2_0.
 FORMATS=("int8|--weights int8" "int4|--weights int4")
 TERNARY="ternary|--weights ternary"
+SHORT=("tiny:int8|--weights int8" "134m:int4|--weights int4")  # of beside
+LONG="1.1b:int4|--weights int4"
 KV_INT8=("int8-kv8|--weights int8 --kv int8" "int4-kv8|--weights int4 --kv int8")
 
 wants() { [[ " $BENCH " == *" $1 "* ]]; }
@@ -191,11 +193,27 @@ measure_latency() {
     record card latency <"$OUT/guest.jsonl"
 }
 
+# Short answers at high priority beside prompts of 1.1b at low priority.
+measure_beside() {
+    local entry short long
+    long=$(model_names "$LONG")
+    for entry in "${SHORT[@]}"; do
+        short=$(model_names "$entry")
+        "$BIN/skald-vm" --disk "$MODELS/$short.skald" --disk "$MODELS/$long.skald" --memory 2048 \
+            --card "memory-size=$(card_memory "$MODELS/$short.skald" "$MODELS/$long.skald")" -- \
+            sh -c "ln -s /dev/vda /tmp/$short.skald; ln -s /dev/vdb /tmp/$long.skald
+                exec llm-bench -m /tmp/$short.skald -n 64 --beside /tmp/$long.skald -p 512 -r 1 -o jsonl" \
+            >"$OUT/guest.jsonl" || die "llm-bench --beside failed in the guest, see above"
+        record card beside <"$OUT/guest.jsonl"
+    done
+}
+
 measure_round() {
     [[ -n $(shapes) ]] && measure_shapes
     wants batch && measure_batch
     wants context && measure_context
     wants latency && measure_latency
+    wants beside && measure_beside
     true
 }
 
@@ -205,8 +223,8 @@ check_arguments() {
     local part
     [[ $REPEATS =~ ^[1-9][0-9]*$ ]] || die "REPEATS '$REPEATS' is not a number of rounds"
     for part in $BENCH; do
-        [[ " tiny 15m 134m 1.1b batch context latency plots " == *" $part "* ]] ||
-            die "BENCH: there is no '$part'; there are tiny 15m 134m 1.1b batch context latency plots"
+        [[ " tiny 15m 134m 1.1b batch context latency beside plots " == *" $part "* ]] ||
+            die "BENCH: there is no '$part'; there are tiny 15m 134m 1.1b batch context latency beside plots"
     done
 }
 
@@ -214,6 +232,7 @@ wanted_models() {
     shapes
     wants batch && of_largest "${FORMATS[@]}"
     wants context && of_largest "${KV_INT8[@]}"
+    wants beside && printf '%s\n' "${SHORT[@]}" "$LONG"
     true
 }
 

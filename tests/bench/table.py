@@ -63,18 +63,31 @@ def print_latency(results: Results) -> None:
         print(f"an empty job takes {quotient:.2f} x a 4 KiB direct read of a null NVMe disk (p50)")
 
 
+def print_beside(results: Results) -> None:
+    if not results.beside:
+        return
+    print(f"\n{'beside a prompt, ms':<26}{'p50 alone':>10}{'p99 alone':>10}{'p50':>9}{'p99':>9}{'p99/p50 alone':>15}"
+          f"{'prompt, of alone':>18}")
+    for what, rounds in results.beside.items():
+        print(f"{what:<26}" + "".join(f"{statistics.median(r[key] for r in rounds) / 1e6:>{width}.1f}" for key, width in (
+            ("alone_p50_ns", 10), ("alone_p99_ns", 10), ("beside_p50_ns", 9), ("beside_p99_ns", 9)))
+              + f"{statistics.median(r['ratio'] for r in rounds):>15.2f}"
+              + f"{percent(statistics.median(r['beside_ts'] / r['beside_alone_ts'] for r in rounds)):>18}")
+
+
 def main() -> int:
     if len(sys.argv) != 2:
         print(__doc__, file=sys.stderr)
         return 2
     results = Results(Path(sys.argv[1]))
-    if not results.card and not results.latency:
+    if not results.card and not results.latency and not results.beside:
         print(f"{sys.argv[1]}: no run ended with figures", file=sys.stderr)
         return 1
     if results.card:
         print_tests(results)
     print_limits(results)
     print_latency(results)
+    print_beside(results)
     return 0
 
 

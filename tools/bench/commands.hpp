@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The three things llm-bench does. Errors are exceptions: rt::Error, UsageError.
+// The things llm-bench does. Errors are exceptions: rt::Error, UsageError.
 #pragma once
 
 #include "bench/options.hpp"
@@ -8,6 +8,7 @@ namespace skald::bench {
 
 void bench_models(const Options& options);
 void bench_latency(const Options& options);
+void bench_beside(const Options& options);
 void bench_limits(const Options& options);
 
 }  // namespace skald::bench

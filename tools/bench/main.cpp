@@ -16,6 +16,9 @@ int guarded(const Options& options) {
             case Command::kLatency:
                 bench_latency(options);
                 break;
+            case Command::kBeside:
+                bench_beside(options);
+                break;
             case Command::kLimits:
                 bench_limits(options);
                 break;

@@ -44,6 +44,7 @@ Examples:
   llm-bench -m story.skald -p 0 -n 64 -d 0,1024,4096 -b 1,8
   llm-bench -m story.skald -pg 512,128 -r 3 -o json --local --threads 2
   llm-bench -m story.skald --local --chip h100-sxm -r 1 --profile
+  llm-bench -m short.skald -n 16 --beside long.skald -p 512 -r 5
   llm-bench --latency --jobs 5000 --disk /dev/nvme0n1
   llm-bench --limits -o json
 )";
@@ -145,10 +146,21 @@ void add_other_commands(CLI::App& app, Options& options) {
         ->type_name("FILE")
         ->check(console::file_name())
         ->needs(latency);
+    auto* beside =
+        app.add_option("--beside", options.beside,
+                       "Answers (-m, -n) at high priority while this model reads prompts (-p) at "
+                       "low priority: how long they take, alone and beside; -r prompts")
+            ->type_name("FILE")
+            ->check(console::file_name())
+            ->excludes(latency);
     auto* limits = app.add_flag(
         "--limits", [&options](std::int64_t) { options.command = Command::kLimits; },
         "Instead of models: how fast this machine reads memory and multiplies");
     latency->excludes(limits);
+    beside->excludes(limits);
+    // Two clients of one card, and what the model does in one of them.
+    for (const char* of_one : {"--local", "--pg", "-d", "-b", "--profile", "--no-warmup"})
+        app.get_option(of_one)->excludes(beside);
     // What only a test of a model has.
     for (const char* of_models :
          {"-m", "-p", "-n", "--pg", "-d", "-b", "--chunk", "--no-warmup", "--profile"})
@@ -159,7 +171,15 @@ void add_other_commands(CLI::App& app, Options& options) {
         app.get_option(of_cards)->excludes(limits);
 }
 
+void check_beside(const Options& options) {
+    if (options.models.size() != 1 || options.answers.size() != 1 || options.prompts.size() != 1 ||
+        options.answers.front() == 0 || options.prompts.front() == 0)
+        throw UsageError("--beside takes one -m, one -n and one -p, neither of them 0");
+}
+
 void check(const Options& options) {
+    if (options.command == Command::kBeside)
+        check_beside(options);
     if (options.command == Command::kModels && options.models.empty())
         throw UsageError("no model: give one with -m");
     if (options.profile && options.card.chip == "off")
@@ -202,6 +222,8 @@ std::optional<Options> parse_options(int argc, char** argv, int& status) {
         app.parse(static_cast<int>(pointers.size()), pointers.data());
         options.prompts_chosen = app.count("-p") != 0;
         lists.read_into(options);
+        if (!options.beside.empty())
+            options.command = Command::kBeside;
         check(options);
     } catch (const CLI::ParseError& error) {
         if (error.get_exit_code() == 0) {

@@ -25,7 +25,7 @@ class UsageError : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-enum class Command { kModels, kLatency, kLimits };
+enum class Command { kModels, kLatency, kBeside, kLimits };
 enum class Format { kMarkdown, kJson, kJsonLines, kCsv };
 
 struct Options {
@@ -44,6 +44,9 @@ struct Options {
     std::uint32_t chunk = 0;  // rows of a prefill step; 0: as many as the model takes
     bool warm_up = true;
     bool profile = false;  // of the modelled chip
+
+    // kBeside: the model that reads prompts; models, prompts and answers have one each
+    std::string beside;
 
     // kLatency
     std::uint32_t jobs = 1000;

@@ -27,12 +27,14 @@ std::vector<rt::TokenId> RandomTokens::next(std::size_t count, bool from_the_sta
     return tokens;
 }
 
-Runner::Runner(rt::Model& model, const Case& test, std::uint32_t chunk, bool profile)
+Runner::Runner(rt::Model& model, const Case& test, std::uint32_t chunk, bool profile,
+               std::uint32_t priority)
     : test_(test), tokens_(model.info()), model_(model), batch_(model, [&] {
           rt::BatchOptions options;
           options.positions.assign(test.parallel, static_cast<std::uint32_t>(test.positions()));
           options.chunk = chunk;
           options.profile = profile;
+          options.priority = priority;
           return options;
       }()) {
     const Prompts prompts = make_prompts(test.depth);

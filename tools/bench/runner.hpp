@@ -34,7 +34,9 @@ class Runner {
   public:
     // Reads `test.depth` tokens. chunk: as Options has it. The model outlives the runner. Throws
     // rt::Error, as repeat() does. profile: modelled() tells of micro-ops, which costs time.
-    Runner(rt::Model& model, const Case& test, std::uint32_t chunk, bool profile = false);
+    // priority: DRM_SKALD_PRIORITY_*, of all its jobs.
+    Runner(rt::Model& model, const Case& test, std::uint32_t chunk, bool profile = false,
+           std::uint32_t priority = DRM_SKALD_PRIORITY_NORMAL);
 
     // Nanoseconds from the request to the last token of a repetition.
     [[nodiscard]] std::int64_t repeat();

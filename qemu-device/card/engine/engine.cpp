@@ -27,7 +27,8 @@ Engine::Engine(const EngineEnv& env, const compute::Kernels& kernels)
     : env_(env),
       seat_(WorkerPool::shared(), env.options.threads),
       machine_(kernels, env.memory, env.host, env.interrupts, env.clock, attention_.stop,
-               attention_.freeze, progress_, seat_, env.options.host_memory / 2),
+               attention_.freeze, attention_.preempt, progress_, seat_,
+               env.options.host_memory / 2),
       scratch_memory_(env.options.host_memory / 2),
       sequencer_(machine_, attention_, retired_, telemetry_,
                  {.invalidate = [this] { drop_translations(); },
@@ -117,6 +118,7 @@ void Engine::begin(std::uint32_t queue, Command command) {
         if (!resetting_) {
             attention_.bits.store(pausing_ ? Attention::kPause : 0);
             attention_.stop.store(false);
+            attention_.preempt.store(false);
         }
         queue_ = queue;
         command_ = command;
@@ -129,6 +131,8 @@ void Engine::begin(std::uint32_t queue, Command command) {
 // With mutex_ held.
 void Engine::request(std::uint32_t bits) {
     attention_.bits.fetch_or(bits, std::memory_order_release);
+    if ((bits & Attention::kPreempt) != 0)
+        attention_.preempt.store(true);
     if ((bits & Attention::kCancel) != 0) {
         attention_.stop.store(true);
         thaw();

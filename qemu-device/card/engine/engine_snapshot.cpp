@@ -28,6 +28,8 @@ void save(snapshot::Writer& to, const JobState& job) {
     to.put(job.run_ns);
     to.put(job.gather_sent);
     to.put(job.gather_parts);
+    to.put(job.unfinished);
+    to.put(job.left);
 }
 
 JobState load_job(snapshot::Reader& from, std::uint32_t queue) {
@@ -47,6 +49,8 @@ JobState load_job(snapshot::Reader& from, std::uint32_t queue) {
     job.run_ns = from.get<std::uint64_t>();
     job.gather_sent = from.get_bool();
     job.gather_parts = from.get<std::uint32_t>();
+    job.unfinished = from.get<Unfinished>();
+    job.left = from.get<std::uint64_t>();
     if (job.desc.program_ops > SKALD_PROGRAM_OPS_MAX || job.reg[isa::kRegZero] != 0)
         from.refuse("a job has a field out of range");
     return job;
@@ -139,7 +143,7 @@ std::unique_ptr<Queue> load_queue(snapshot::Reader& from, std::uint32_t id, cons
 void Engine::save(snapshot::Writer& to) {
     const std::lock_guard lock(mutex_);
     const bool in_run = running_ && command_ == Command::kNone;
-    to.section("engine", 4);
+    to.section("engine", 5);
     to.put(isa::kVersion);
     put_chip(to, env_.options.chip.get());
     to.put(progress_.load());
@@ -166,7 +170,7 @@ void Engine::save(snapshot::Writer& to) {
 }
 
 snapshot::Apply Engine::load(snapshot::Reader& from, const EngineSetup& setup) {
-    from.section("engine", 4);
+    from.section("engine", 5);
     if (const auto version = from.get<std::uint32_t>(); version != isa::kVersion)
         throw snapshot::Error(
             "the snapshot is of a card with ISA " + std::to_string(version >> 16) + "." +
@@ -214,6 +218,7 @@ snapshot::Apply Engine::load(snapshot::Reader& from, const EngineSetup& setup) {
         queue_ = running_ ? image->queue : 0;
         attention_.bits.store(image->bits | Attention::kPause);
         attention_.stop.store((image->bits & Attention::kCancel) != 0);
+        attention_.preempt.store((image->bits & Attention::kPreempt) != 0);
         invalidations_ = image->invalidations;
         began_ns_ = image->began_ns;
         for (std::size_t id = 0; id < contexts_.size(); ++id) {

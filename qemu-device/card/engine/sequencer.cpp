@@ -176,7 +176,8 @@ JobResult Sequencer::slice() {
     result.reason = end.fault.reason;
     result.address = VirtAddr(end.fault.address);
     result.op_index = job.pc;
-    result.micro_ops = job.micro_ops;
+    // One that was preempted in a long micro-op has got on, though it may have retired nothing.
+    result.micro_ops = job.micro_ops + (end.status == SKALD_CORE_PREEMPTED ? job.left : 0);
     result.cycles = job.cost.cycles;
     result.bytes = job.cost.bytes;
     result.energy_pj = job.cost.energy / kFjPerPj;
@@ -198,7 +199,8 @@ Sequencer::End Sequencer::execute() {
         if (const Fault fault = fetch(slot))
             return {SKALD_JOB_FAULT, fault};
         unsigned slowness = 1;
-        if (faults_.armed(kFaultsOfMicroOps) && waits == 0) [[unlikely]] {
+        const bool goes_on = !queue_->job.unfinished.from_the_start();
+        if (faults_.armed(kFaultsOfMicroOps) && waits == 0 && !goes_on) [[unlikely]] {
             if (const Fault fault = suffer(*slot, slowness))
                 return {SKALD_JOB_FAULT, fault};
             if (m_.stopped())
@@ -215,12 +217,17 @@ Sequencer::End Sequencer::execute() {
             callbacks_.wait(waits++);
             continue;
         }
+        if (m_.step == Step::kUnfinished) {
+            job.unfinished.host_ns += profiled ? host_now_ns() - began : 0;
+            continue;  // attend() ends the slice
+        }
         waits = 0;
         if (slowness != 1) [[unlikely]]
             callbacks_.pass_time((slowness - 1) * (host_now_ns() - began));
         retire(*slot);
         if (profiled)
-            record(host_now_ns() - began);
+            record(job.unfinished.host_ns + host_now_ns() - began);
+        job.unfinished = {};
         if (m_.step == Step::kEnd) {
             queue_->run_goes_on = m_.end_status == SKALD_JOB_CONTINUE;
             return {m_.end_status, {}};

@@ -25,8 +25,9 @@ struct Attention {
     static constexpr std::uint32_t kReset = 16;  // with kCancel: nobody will see how the job ended
 
     std::atomic<std::uint32_t> bits{0};
-    std::atomic<bool> stop{false};    // with kCancel: what long micro-ops poll
-    std::atomic<bool> freeze{false};  // during a pause that did not wait for them: likewise
+    std::atomic<bool> preempt{false};  // with kPreempt: what long micro-ops look at
+    std::atomic<bool> stop{false};     // with kCancel: what long micro-ops poll
+    std::atomic<bool> freeze{false};   // during a pause that did not wait for them: likewise
 };
 
 class Sequencer {

@@ -26,7 +26,8 @@
 namespace skald::card {
 
 // How a micro-op leaves the job.
-enum class Step { kNext, kJump, kEnd, kRepeat };
+// kUnfinished: preempted in its middle, queue->job.unfinished says where.
+enum class Step { kNext, kJump, kEnd, kRepeat, kUnfinished };
 
 // A message, and where it goes.
 struct Outgoing {
@@ -39,7 +40,8 @@ struct Machine {
     // limit: bytes that a micro-op may need of the host.
     Machine(const compute::Kernels& k, std::span<std::byte> card, HostMemory& h, InterruptSink& i,
             const Clock& c, const std::atomic<bool>& stop, const std::atomic<bool>& freeze,
-            std::atomic<std::uint64_t>& progress, WorkerPool::Seat& s, std::uint64_t limit)
+            const std::atomic<bool>& preempt, std::atomic<std::uint64_t>& progress,
+            WorkerPool::Seat& s, std::uint64_t limit)
         : kernels(k),
           host(h),
           interrupts(i),
@@ -50,6 +52,7 @@ struct Machine {
           kept_(limit / 4),
           stop_(stop),
           freeze_(freeze),
+          preempt_(preempt),
           progress_(progress) {
         while (extents.size() < isa::kOperands)
             extents.emplace_back(&memory);
@@ -115,7 +118,8 @@ struct Machine {
         if (plan.count != 0)
             if (const Fault fault = resolve(plan, op, 0, held))
                 return fault;
-        return held == rows ? plan.execute(*this, op, rows) : in_parts(plan, op, rows, held);
+        whole_ = held == rows;
+        return whole_ ? plan.execute(*this, op, rows) : in_parts(plan, op, rows, held);
     }
     // Reads operand i, a Row table that has been resolved, into row_table.
     void read_rows(unsigned i, std::uint64_t rows);
@@ -134,6 +138,26 @@ struct Machine {
         progress_.store(progress_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     }
     [[nodiscard]] bool stopped() const { return stop_.load(std::memory_order_relaxed); }
+
+    // Somebody more important waits: a micro-op that can be left in its middle should be. A job
+    // that is resumed gets some of it done first, however often it is preempted.
+    [[nodiscard]] bool preempted() const {
+        return whole_ && preempt_.load(std::memory_order_relaxed);
+    }
+    // Where a micro-op of so many rows goes on. What a guest has changed under it since may make
+    // its results meaningless, but no more.
+    [[nodiscard]] Unfinished unfinished(std::uint64_t rows) const {
+        const Unfinished& u = queue->job.unfinished;
+        const bool fits = whole_ && u.row <= rows && u.rows <= rows - u.row;
+        return fits ? u : Unfinished{};
+    }
+    void leave_unfinished(const Unfinished& where) {
+        const std::uint64_t host_ns = queue->job.unfinished.host_ns;
+        queue->job.unfinished = where;
+        queue->job.unfinished.host_ns = host_ns;
+        ++queue->job.left;
+        step = Step::kUnfinished;
+    }
 
     // Whether so many items, each item_ns of arithmetic on the fastest path, are worth helpers.
     [[nodiscard]] bool shares(std::uint64_t items, std::uint64_t item_ns) const {
@@ -170,6 +194,34 @@ struct Machine {
         seat.run(self, isa::ceil_div(items, together), body);
     }
 
+    // The same, but for items that are left when the micro-op is preempted: returns how many are
+    // done, the first ones. One at least is.
+    template <class F>
+    [[nodiscard]] std::uint64_t parallel_until_preempted(std::uint64_t items, std::uint64_t item_ns,
+                                                         F&& f) {
+        const bool shared = shares(items, item_ns);
+        const std::uint64_t together = shared ? bundle(items, item_ns) : 1;
+        std::atomic<std::uint64_t> next{0};
+        // What is taken is done: so those done are the first ones.
+        auto body = [&](Worker& worker, std::uint64_t) {
+            if (preempted() && next.load(std::memory_order_relaxed) != 0)
+                return;
+            const std::uint64_t first = next.fetch_add(together, std::memory_order_relaxed);
+            for (std::uint64_t i = first; i < std::min(items, first + together); ++i) {
+                if (poll(worker))
+                    return;
+                f(worker, i);
+            }
+        };
+        const std::uint64_t bundles = isa::ceil_div(items, together);
+        if (shared)
+            seat.run(self, bundles, body);
+        else
+            for (std::uint64_t i = 0; i < bundles && !stopped(); ++i)
+                body(self, i);
+        return std::min(items, next.load());
+    }
+
   private:
     // Less work than this is done sooner alone: a sleeping helper takes microseconds to wake, one
     // that still looks out for work (in a prefill of a small model, say) less than one. And an item
@@ -202,6 +254,8 @@ struct Machine {
     const std::uint64_t kept_;  // bytes
     const std::atomic<bool>& stop_;
     const std::atomic<bool>& freeze_;
+    const std::atomic<bool>& preempt_;
+    bool whole_ = false;  // the micro-op runs in one part, and so may be left unfinished
     std::atomic<std::uint64_t>& progress_;
 };
 

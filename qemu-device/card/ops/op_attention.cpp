@@ -14,6 +14,8 @@ namespace {
 
 // KV blocks found before their rows are computed; one row has at most 65,535 * 4.
 constexpr std::size_t kBatchBlocks = 1u << 18;
+// Products of a batch, for each thread: a millisecond or two, after which it may be preempted.
+constexpr std::uint64_t kBatchMacs = 1u << 25;
 // Pieces that those of several rows may lie in.
 constexpr std::size_t kBatchPieces = 1u << 17;
 
@@ -32,6 +34,10 @@ class Attend {
     Fault plan(std::uint64_t row, std::uint64_t& end);
     Fault plan_sequence(std::uint64_t row, std::uint64_t end, bool& fits);
     [[nodiscard]] RowGroup group(std::uint64_t row, std::uint64_t count, std::size_t block) const;
+    [[nodiscard]] std::uint64_t macs_of(std::uint64_t row) const {
+        return work_.attended(m_.row_table[row].position) * std::uint64_t{work_.heads} *
+               (work_.dims.k + work_.dims.v);
+    }
     Fault compute_batch();
 
     Machine& m_;
@@ -56,7 +62,12 @@ Fault Attend::run(const isa::MicroOp& op) {
     }
     m_.counts.positions = m_.positions.attended();
     m_.counts.shared = m_.positions.shared();
-    for (std::uint64_t row = 0; row < rows_;) {
+    const std::uint64_t begin = m_.unfinished(rows_).row;
+    for (std::uint64_t row = begin; row < rows_;) {
+        if (row != begin && m_.preempted()) {
+            m_.leave_unfinished({.row = row});
+            return {};
+        }
         std::uint64_t end = row;
         if (const Fault f = plan(row, end))
             return f;
@@ -76,11 +87,14 @@ Fault Attend::plan(std::uint64_t row, std::uint64_t& end) {
     work_.blocks.clear();
     batch_positions_ = 0;
     end = row;
-    while (end < rows_ && (end == row || work_.refs.size() < kBatchBlocks / 2)) {
+    std::uint64_t macs = 0;
+    const std::uint64_t most = kBatchMacs * m_.seat.threads();
+    while (end < rows_ && (end == row || (work_.refs.size() < kBatchBlocks / 2 && macs < most))) {
         const std::uint64_t first = end;
         const std::uint32_t sequence = m_.row_table[first].sequence;
-        while (end < rows_ && m_.row_table[end].sequence == sequence)
-            ++end;
+        while (end < rows_ && m_.row_table[end].sequence == sequence &&
+               (macs < most || (end - first) % rows_together_ != 0))
+            macs += macs_of(end++);
         for (bool fits = false;; end = first + (end - first) / 2) {
             if (const Fault fault = plan_sequence(first, end, fits))
                 return fault;

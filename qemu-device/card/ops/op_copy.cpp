@@ -7,7 +7,7 @@
 namespace skald::card::ops {
 namespace {
 
-// At most this much between two polls of the cancel flag.
+// At most this much between two polls of the cancel flag, and at least before a preemption.
 constexpr std::uint64_t kStride = 256u << 10;
 
 struct Side {
@@ -53,11 +53,18 @@ Fault copy(Machine& m, const isa::MicroOp& op, std::uint64_t rows) {
     const View& src = m.operand[1];
     m.counts.host_in = find(src, 0, 0).host();
     m.counts.host_out = find(dst, 0, 0).host();
-    for (std::uint64_t time = 0; time < rows * repeat; ++time) {
+    const Unfinished at = m.unfinished(rows * repeat);
+    bool moved = false;
+    for (std::uint64_t time = at.row; time < rows * repeat; ++time) {
         const std::uint64_t row = time / repeat;
-        for (std::uint64_t done = 0; done < row_bytes;) {
+        for (std::uint64_t done = time == at.row ? at.part : 0; done < row_bytes;) {
             if (m.poll(m.self))
                 return {};
+            if (moved && m.preempted()) {
+                m.leave_unfinished({.row = time, .part = done});
+                return {};
+            }
+            moved = true;
             const Side to = find(dst, row, time % repeat * step + done);
             const Side from = find(src, row, done);
             const std::uint64_t n = std::min({row_bytes - done, to.left(), from.left(), kStride});

@@ -63,6 +63,7 @@ class Product {
           row_bytes_(isa::row_tile_bytes(info_.format, op.dim[1])),
           accumulate_((op.flags & isa::kFlagAccumulate) != 0),
           has_bias_((op.flags & isa::kFlagBias) != 0),
+          grouped_((op.flags & isa::kFlagGrouped) != 0),
           x_(m, op, experts),
           w_(experts.weights()),
           y_(m.operand[2]),
@@ -89,14 +90,16 @@ class Product {
         std::uint64_t rows;   // row tiles of each, the last may have fewer
     };
 
+    void begin();
+    [[nodiscard]] bool can_be_left() const;
     bool next_chunk();
-    void multiply();
+    [[nodiscard]] std::uint64_t multiply();
     std::uint64_t cut(const ColumnRun& run, std::uint64_t first);
     [[nodiscard]] std::size_t cut_of(std::uint64_t item) const;
     [[nodiscard]] Item item(std::uint64_t number) const {
         const std::size_t i = cuts_.size() == 1 ? 0 : cut_of(number);
         const Cut& cut = cuts_[i];
-        const std::uint64_t row_tile = (number - cut.first) * cut.rows;
+        const std::uint64_t row_tile = first_tile_ + (number - cut.first) * cut.rows;
         return {runs_[i], row_tile,
                 static_cast<unsigned>(std::min(cut.rows, row_tiles_ - row_tile))};
     }
@@ -133,7 +136,7 @@ class Product {
     std::uint64_t chunks_;     // of 64 k in a tile
     std::uint64_t row_tiles_;  // along n, of an expert
     std::uint64_t row_bytes_;  // of a row tile
-    bool accumulate_, has_bias_;
+    bool accumulate_, has_bias_, grouped_;
     Activations x_;
     const View& w_;
     const View& y_;
@@ -141,6 +144,9 @@ class Product {
     // Which rows of y are done: experts before this one, and of it so many.
     std::size_t expert_ = 0;
     std::uint64_t done_ = 0;
+    // Up to this row an earlier slice has done the row tiles before this one.
+    std::uint64_t begun_ = 0;
+    std::uint64_t first_tile_ = 0;
     ArenaList<ColumnRun> runs_;  // the chunk
     ArenaList<Cut> cuts_;        // of each
     FirstFault bad_;
@@ -150,33 +156,53 @@ class Product {
 };
 
 Fault Product::run() {
+    begin();
     while (next_chunk() && !m_.stopped()) {
         if (const Fault f = x_.prepare(runs_.span()))
             return exponents_before(f);
         if (m_.stopped())
             break;
-        multiply();
+        const std::uint64_t row_tile = multiply();
         if (bad_.fault())
             return bad_.fault();
+        if (row_tile != row_tiles_) {
+            const ColumnRun& run = runs_.span().front();
+            m_.leave_unfinished({.row = run.first, .rows = run.count, .part = row_tile});
+            return {};
+        }
     }
     return {};
+}
+
+// Where an earlier slice has left it: of one expert's rows, in the middle of a chunk.
+void Product::begin() {
+    if (grouped_)
+        return;
+    const Unfinished at = m_.unfinished(experts_.rows());
+    if (at.part >= row_tiles_)
+        return;
+    done_ = at.row;
+    begun_ = at.row + at.rows;
+    first_tile_ = at.part;
 }
 
 // As many columns as a chunk holds. An expert's come together, so that its weights are read once,
 // unless they alone are too many.
 bool Product::next_chunk() {
     runs_.clear();
+    if (done_ >= begun_)
+        first_tile_ = 0;
     std::uint64_t room = x_.most();
     while (expert_ < experts_.used().size()) {
         const Experts::Used& used = experts_.used()[expert_];
-        const std::uint64_t left = used.count - done_;
+        const std::uint64_t left = (done_ < begun_ ? begun_ : used.count) - done_;
         if (left > room && !runs_.empty())
             break;
         const std::uint64_t count = x_.part_of(left);
         runs_.push_back({.expert = used.expert, .first = used.first + done_, .count = count});
         room -= count;
         done_ += count;
-        if (count != left)
+        if (done_ != used.count)
             break;
         ++expert_;
         done_ = 0;
@@ -184,7 +210,8 @@ bool Product::next_chunk() {
     return !runs_.empty();
 }
 
-void Product::multiply() {
+// Returns how many row tiles are done: all, or fewer if the micro-op is to be left.
+std::uint64_t Product::multiply() {
     cuts_.clear();
     items_ = 0;
     std::uint64_t ns = 0;
@@ -194,10 +221,25 @@ void Product::multiply() {
     // Workers that take items one by one take turns, more or less.
     const bool one_by_one = m_.shares(items_, ns) && m_.bundle(items_, ns) == 1;
     stride_ = one_by_one ? m_.seat.threads() : 1;
-    m_.parallel(items_, ns, [&](Worker& worker, std::uint64_t number) {
+    const auto work = [&](Worker& worker, std::uint64_t number) {
         if (by_tiles(worker, number) && info_.scale == isa::ScaleKind::Exponent)
             check_exponents(worker, item(number));
-    });
+    };
+    if (!can_be_left()) {
+        m_.parallel(items_, ns, work);
+        return row_tiles_;
+    }
+    const std::uint64_t done = m_.parallel_until_preempted(items_, ns, work);
+    return std::min(row_tiles_, first_tile_ + done * cuts_.span().front().rows);
+}
+
+// What has been begun is finished first, in one chunk or, on a host whose chunks are shorter, in
+// several.
+bool Product::can_be_left() const {
+    if (grouped_)
+        return false;
+    const ColumnRun& run = runs_.span().front();
+    return first_tile_ == 0 || run.first + run.count == begun_;
 }
 
 // Into items from number `first` on; returns about how long they take, in ns.
@@ -208,15 +250,16 @@ std::uint64_t Product::cut(const ColumnRun& run, std::uint64_t first) {
                                : run.count == 1                   ? IntegerCall::kStreams
                                : m_.kernels.simd == Simd::kScalar ? 1
                                                                   : kRowTiles;
-    const std::uint64_t all = row_tiles_ * runs_.size();
+    const std::uint64_t row_tiles = row_tiles_ - first_tile_;
+    const std::uint64_t all = row_tiles * runs_.size();
     const std::uint64_t rows = std::min(most, isa::ceil_div(all, 4 * m_.seat.threads()));
     const std::uint64_t macs_per_ns = !info_.integer   ? 16
                                       : run.count < 4  ? 32
                                       : run.count < 24 ? 128
                                                        : 256;
     cuts_.push_back({first, rows});
-    items_ = first + isa::ceil_div(row_tiles_, rows);
-    return row_tiles_ * isa::kTileRows * tiles_ * info_.tile_k * run.count / macs_per_ns;
+    items_ = first + isa::ceil_div(row_tiles, rows);
+    return row_tiles * isa::kTileRows * tiles_ * info_.tile_k * run.count / macs_per_ns;
 }
 
 std::size_t Product::cut_of(std::uint64_t item) const {

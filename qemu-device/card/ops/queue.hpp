@@ -18,6 +18,20 @@ namespace model {
 class Timeline;
 }
 
+// How far a long micro-op has come that was preempted in its middle, in numbers that mean the same
+// on every host. All rows before `row` are done, and of the `rows` from there on a part: of MATMUL
+// so many row tiles, of COPY, whose rows come one by one and again for each repetition, so many
+// bytes.
+struct Unfinished {
+    std::uint64_t row = 0;
+    std::uint64_t rows = 0;
+    std::uint64_t part = 0;
+    std::uint64_t host_ns = 0;  // that it has taken so far, where the job is profiled
+
+    // Nothing of it is kept.
+    [[nodiscard]] bool from_the_start() const { return row == 0 && part == 0; }
+};
+
 // A job as far as it has come.
 struct JobState {
     JobDesc desc;
@@ -30,6 +44,8 @@ struct JobState {
     // Of an ALL_GATHER that is under way: its part has been sent, parts of so many ranks are there.
     bool gather_sent = false;
     std::uint32_t gather_parts = 0;
+    Unfinished unfinished;   // of the micro-op at pc
+    std::uint64_t left = 0;  // times that one was left in its middle
 };
 
 // Tokens put out but not announced yet, and when the last interrupt was.

@@ -131,5 +131,26 @@ TEST(BenchOptions, MistakesAreOneLineAndTheUsageStatus) {
     }
 }
 
+TEST(BenchOptions, BesideTakesOneModelOneAnswerAndOnePrompt) {
+    const auto parsed = parse({"-m", "a.skald", "-n", "16", "--beside", "b.skald", "-r", "3"});
+    ASSERT_TRUE(parsed.options) << parsed.errors;
+    EXPECT_EQ(parsed.options->command, Command::kBeside);
+    EXPECT_EQ(parsed.options->beside, "b.skald");
+    EXPECT_EQ(parsed.options->prompts, Numbers({512}));
+    EXPECT_EQ(parsed.options->repetitions, 3u);
+    using Words = std::vector<std::string>;
+    for (const Words& wrong :
+         {Words{}, Words{"-m", "a,b"}, Words{"-m", "a", "-n", "1,2"}, Words{"-m", "a", "-n", "0"},
+          Words{"-m", "a", "-p", "0"}, Words{"-m", "a", "--local"}, Words{"-m", "a", "-d", "1"},
+          Words{"-m", "a", "-b", "2"}, Words{"--limits"}}) {
+        Words words = wrong;
+        words.insert(words.end(), {"--beside", "b.skald"});
+        const auto refused = parse(words);
+        EXPECT_FALSE(refused.options);
+        EXPECT_EQ(refused.status, kExitUsage);
+        EXPECT_NE(refused.errors.find("--beside"), std::string::npos) << refused.errors;
+    }
+}
+
 }  // namespace
 }  // namespace skald::bench

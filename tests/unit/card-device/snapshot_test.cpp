@@ -275,7 +275,7 @@ constexpr Section kSections[] = {{"time", 1, 8},
                                  {"device", 1, 87402},
                                  {"sram", 1, 294920},
                                  {"hart", 1, 223},
-                                 {"engine", 4, 748}};
+                                 {"engine", 5, 748}};
 
 TEST_F(Snapshot, OneOfAnotherVersionOrCardIsRefusedWithASentence) {
     const auto snapshot = busy_card();

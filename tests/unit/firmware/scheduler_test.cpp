@@ -313,6 +313,7 @@ TEST_F(SchedulerTest, ATailNeitherMovesBackNorPastTheRing) {
     };
     for (const u32 bad : {2u, 1u, 0u, ~0u, 34u, 0x80000001u}) {
         hw.log.clear();
+        hw.now += kRefusalsUs;
         EXPECT_EQ(ring(bad), 3u) << bad;
         EXPECT_NE(hw.log.find("doorbell " + std::to_string(bad) +
                               " refused, the last was 3, 1 completed, the ring holds 32"),
@@ -353,6 +354,37 @@ TEST_F(SchedulerTest, HeartbeatComesAtLeastFourTimesASecond) {
     }
     EXPECT_EQ(hw.heartbeat, before + 10);
     EXPECT_LE(hw.now, 1000u + 10 * 250000);
+}
+
+TEST_F(SchedulerTest, DoorbellsThatAreRefusedAreToldOnceASecondWithHowManyThereWere) {
+    const auto ring_wrongly = [this](u32 times) {
+        for (u32 n = 0; n < times; ++n) {
+            hw.tails[1] = 1000 + n;
+            hw.doorbells[0] |= 1u << 1;
+            hw.pending |= SKALD_CORE_IRQ_DOORBELL;
+            firmware.turn();
+        }
+    };
+    const auto lines = [this] {
+        unsigned count = 0;
+        for (size_t at = hw.log.find("refused,"); at != std::string::npos;
+             at = hw.log.find("refused,", at + 1)) {
+            ++count;
+        }
+        return count;
+    };
+    ring_wrongly(1);
+    EXPECT_EQ(lines(), 1u) << hw.log;
+    ring_wrongly(5000);
+    EXPECT_EQ(lines(), 1u) << "whoever rings as often as he likes";
+    hw.now += kRefusalsUs;
+    ring_wrongly(2);
+    EXPECT_EQ(lines(), 2u);
+    EXPECT_NE(hw.log.find("5002 refused so far"), std::string::npos) << hw.log;
+    EXPECT_TRUE(hw.engine.empty());
+    hw.tails[1] = 0;
+    submit(1);
+    EXPECT_EQ(hw.engine.back(), "launch 1") << "and the queue works as before";
 }
 
 }  // namespace

@@ -14,6 +14,9 @@ std::vector<T> elements(const drm_skald_array& array) {
     return {first, first + array.count};
 }
 
+// Where user-mode queues are mapped.
+constexpr std::uint64_t kUserQueues = 1ull << 50;
+
 int erase(std::set<std::uint32_t>& set, std::uint32_t id) {
     return set.erase(id) == 1 ? 0 : -ENOENT;
 }
@@ -89,6 +92,7 @@ int FakeOs::answer(unsigned long request, void* argument) {
         case DRM_IOCTL_VERSION: {
             auto& args = *static_cast<drm_version*>(argument);
             args.version_major = driver_major;
+            args.version_minor = driver_minor;
             std::memcpy(args.name, driver.c_str(), driver.size() + 1);
             return 0;
         }
@@ -150,6 +154,8 @@ int FakeOs::answer(unsigned long request, void* argument) {
             if (!vms.contains(args.vm_id))
                 return -ENOENT;
             queues.insert(args.queue_id = ++last_handle_);
+            if ((args.flags & DRM_SKALD_QUEUE_USER_MODE) != 0)
+                args.mmap_offset = kUserQueues;
             return 0;
         }
         case DRM_IOCTL_SKALD_QUEUE_DESTROY:
@@ -176,6 +182,9 @@ int FakeOs::answer(unsigned long request, void* argument) {
         case DRM_IOCTL_SKALD_WAIT_PROGRESS: {
             auto& args = *static_cast<drm_skald_wait_progress*>(argument);
             last_wait = args;
+            ++waits;
+            if (complete_at_once && doorbell != nullptr)
+                std::memcpy(&completed, doorbell, sizeof(std::uint32_t));
             const bool news = args.seen != progress || args.seen_completed != completed;
             args.progress = progress;
             args.completed = completed;
@@ -189,15 +198,23 @@ int FakeOs::answer(unsigned long request, void* argument) {
 int FakeOs::mmap(std::size_t bytes, int, int, int fd, std::uint64_t offset, void** address) {
     if (const int code = failure("mmap"))
         return code;
-    if (!files.contains(fd) || !buffers.contains(static_cast<std::uint32_t>(offset >> 32)))
+    const bool of_queue = offset >= kUserQueues && bytes == 4096 && !queues.empty();
+    if (!files.contains(fd) ||
+        (!of_queue && !buffers.contains(static_cast<std::uint32_t>(offset >> 32))))
         return -EINVAL;
     auto memory = std::make_unique<std::byte[]>(bytes);
     *address = memory.get();
+    if (of_queue)
+        (offset == kUserQueues + DRM_SKALD_QUEUE_MMAP_RING ? ring : doorbell) = memory.get();
     mappings[*address] = std::move(memory);
     return 0;
 }
 
 int FakeOs::munmap(void* address, std::size_t) {
+    if (address == doorbell)
+        doorbell = nullptr;
+    if (address == ring)
+        ring = nullptr;
     return mappings.erase(address) == 1 ? 0 : -EINVAL;
 }
 

@@ -49,7 +49,7 @@ class FakeOs final : public rt::Os {
     bool driver_loaded = true;
     std::string unreadable;  // not empty: too many open files to look at that
     std::string driver = "skald";
-    int driver_major = SKALD_DRIVER_MAJOR;
+    int driver_major = SKALD_DRIVER_MAJOR, driver_minor = SKALD_DRIVER_MINOR;
     drm_skald_query_device device{};
     drm_skald_query_usage usage{};
     std::optional<drm_skald_query_model> model;  // none: it models no chip
@@ -68,11 +68,15 @@ class FakeOs final : public rt::Os {
     std::vector<drm_skald_sync> syncs;  // of the last bind or submission
     drm_skald_queue_create last_queue{};
     drm_skald_wait_progress last_wait{};
+    unsigned waits = 0;
+    // Pages of the last user-mode queue, while they are mapped.
+    std::byte *doorbell = nullptr, *ring = nullptr;
 
     // Answers.
     std::uint64_t progress = 0, completed = 0;
     std::uint32_t last_status = 1;  // of QUEUE_QUERY: DONE
-    bool complete_at_once = true;   // jobs end as they are submitted
+    bool complete_at_once = true;   // jobs end as they are submitted, or waited for if user space
+                                    // has rung
     int wait_result = 0;            // of WAIT_PROGRESS, when there is nothing new
     drm_skald_vm_query fault{};
 

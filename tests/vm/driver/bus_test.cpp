@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "context.hpp"
+#include "user_queue.hpp"
 
 namespace skald::test {
 namespace {
@@ -152,6 +153,31 @@ TEST(Suspend, AJobThatDoesNotEndLosesItsContextAlone) {
     EXPECT_EQ(spinning.submit(write_word(0, 1)), ENOTRECOVERABLE);
     EXPECT_EQ(idle.run(write_word(0, 0x600d)), 0);
     EXPECT_EQ(idle.data(0), 0x600du);
+}
+
+TEST(Suspend, AUserModeQueueIsLostWithItsSpaceAndNobodyElse) {
+    const Device device;
+    const Context context(device);
+    Context other(device);
+    const UserQueue idle(context);
+    UserQueue running(context);
+    ASSERT_EQ(running.run(context.load(write_word(1, 1))), 0);
+    running.submit(context.load(announce_and(spin())));
+    ASSERT_TRUE(wait_word(context, 0, 1));
+    sleep_and_wake();
+    // Its mappings stay, and nobody hears what is written there.
+    for (const UserQueue* queue : {&idle, static_cast<const UserQueue*>(&running)}) {
+        queue->ring(3);
+        EXPECT_EQ(queue->doorbell().at<std::uint32_t>(0), 3u);
+        EXPECT_EQ(queue->wait(3, 1000), ENOTRECOVERABLE);
+    }
+    EXPECT_EQ(other.run(write_word(0, 7)), 0);
+    EXPECT_EQ(other.data(0), 7u);
+    EXPECT_EQ(running.destroy(), 0);
+    const Context fresh(device);
+    UserQueue again(fresh);
+    EXPECT_EQ(again.run(fresh.load(write_word(0, 3))), 0);
+    EXPECT_EQ(fresh.data(0), 3u);
 }
 
 TEST(Suspend, ADeadCardIsWholeOrDeadAfterwards) {

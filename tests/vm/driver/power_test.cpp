@@ -9,6 +9,7 @@
 
 #include "context.hpp"
 #include "skald/fault.h"
+#include "user_queue.hpp"
 
 namespace skald::test {
 namespace {
@@ -137,6 +138,24 @@ TEST_F(Idle, AJobThatRunsOrWaitsKeepsTheCardAwake) {
     blocker.data(9) = 1;
     EXPECT_EQ(device_->syncobj_wait(done, 20000), 0);
     EXPECT_EQ(context.data(0), 5u);
+    EXPECT_TRUE(sleeps());
+}
+
+TEST_F(Idle, AUserModeQueueKeepsTheCardAwakeForItsDoorbell) {
+    const Device device;
+    const Context context(device);
+    {
+        UserQueue queue(context);
+        ::usleep(500000);
+        EXPECT_EQ(read_file(power("runtime_status")), "active\n");
+        for (std::uint64_t round = 1; round <= 3; ++round) {
+            EXPECT_EQ(queue.run(context.load(write_word(0, round))), 0);
+            EXPECT_EQ(context.data(0), round);
+        }
+        ::usleep(500000);
+        EXPECT_EQ(read_file(power("runtime_status")), "active\n");
+        EXPECT_EQ(queue.destroy(), 0);
+    }
     EXPECT_TRUE(sleeps());
 }
 

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -456,6 +457,40 @@ TEST(Watchdog, FindsAHangingUserModeJobBesideABusyOne) {
               static_cast<std::uint32_t>(SKALD_FAULT_WATCHDOG));
     EXPECT_EQ(busy_device.vm_query(busy.vm()).banned, 0u);
     EXPECT_EQ(busy_device.queue_destroy(busy.queue()), 0);
+}
+
+// The watchdog looks at all queues, each second, as long as there is one that user space rings.
+TEST(Watchdog, UserModeQueuesThatComeAndGoAreNotTakenForLost) {
+    const Device device;
+    const Context context(device);
+    UserQueue old(context);
+    std::atomic<bool> stop{false};
+    std::atomic<unsigned> made{0};
+    std::vector<std::thread> makers;
+    for (int i = 0; i < 3; ++i)
+        makers.emplace_back([&] {
+            const Device own;
+            const Context space(own);
+            while (!stop) {
+                drm_skald_queue_create args{};
+                args.vm_id = space.vm();
+                args.priority = DRM_SKALD_PRIORITY_NORMAL;
+                args.eventfd = -1;
+                args.flags = DRM_SKALD_QUEUE_USER_MODE;
+                if (const int error = own.call(DRM_IOCTL_SKALD_QUEUE_CREATE, &args)) {
+                    ADD_FAILURE() << std::strerror(error);
+                    return;
+                }
+                ++made;
+                EXPECT_EQ(own.queue_destroy(args.queue_id), 0);
+            }
+        });
+    ::sleep(6);  // some looks of the watchdog
+    stop = true;
+    for (std::thread& maker : makers)
+        maker.join();
+    EXPECT_GT(made, 10u);
+    EXPECT_EQ(old.run(context.load(write_word(0, 1))), 0) << "the card was reset";
 }
 
 TEST(Reset, AUserModeQueueIsLostAndItsMappingsStay) {

@@ -10,17 +10,22 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 
 #include "client.hpp"
 #include "context.hpp"
+#include "skald/regs.h"
+#include "skald/ring.h"
 
 namespace skald::test {
 namespace {
 
 constexpr std::int64_t kMostWait = 3000000;  // ns
-constexpr std::size_t kMostMappings = 12, kMostFiles = 16;
+constexpr std::size_t kMostMappings = 12, kMostFiles = 16, kMostRings = 4;
+// Where the driver has put mappings of queues so far; no promise of it.
+constexpr std::uint64_t kQueueMappings = 1ull << 42;
 
 // A moment that is over, or nearly.
 std::int64_t soon(Choices& choose) {
@@ -224,6 +229,100 @@ void vm_query(Client& client) {
     client.ioctl("VM_QUERY", DRM_IOCTL_SKALD_VM_QUERY, &args);
 }
 
+Mapping map_of_queue(Client& client, std::uint64_t offset) {
+    void* const at = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, client.device.fd(),
+                            static_cast<off_t>(offset));
+    client.count("mmap of a queue", at == MAP_FAILED ? errno : 0);
+    return at == MAP_FAILED ? Mapping() : Mapping(at, 4096);
+}
+
+void map_user_ring(Client& client, std::uint64_t offset) {
+    UserRing ring{map_of_queue(client, offset + DRM_SKALD_QUEUE_MMAP_DOORBELL),
+                  map_of_queue(client, offset + DRM_SKALD_QUEUE_MMAP_RING)};
+    if (!ring.doorbell || !ring.entries)
+        return;
+    if (client.rings.size() >= kMostRings)
+        client.rings.erase(client.rings.begin() +
+                           static_cast<std::ptrdiff_t>(client.choose.below(kMostRings)));
+    client.rings.push_back(std::move(ring));
+}
+
+// Where queues may be mapped, in a way that may be wrong; of whomever.
+void map_any_queue(Client& client) {
+    Choices& choose = client.choose;
+    const std::uint64_t offset =
+        kQueueMappings + choose.below(SKALD_MAX_QUEUES + 1) * DRM_SKALD_QUEUE_MMAP_BYTES +
+        choose.of<std::uint64_t>({DRM_SKALD_QUEUE_MMAP_DOORBELL, DRM_SKALD_QUEUE_MMAP_RING,
+                                  DRM_SKALD_QUEUE_MMAP_BYTES - 4096});
+    const std::size_t bytes = choose.one_in(3) ? 4096 * (1 + choose.below(8)) : 4096;
+    const int protection = choose.of(
+        {PROT_READ, PROT_READ | PROT_WRITE, PROT_WRITE, PROT_NONE, PROT_READ | PROT_EXEC});
+    void* const at = ::mmap(nullptr, bytes, protection, choose.one_in(6) ? MAP_PRIVATE : MAP_SHARED,
+                            client.device.fd(), static_cast<off_t>(offset));
+    client.count("mmap of any queue", at == MAP_FAILED ? errno : 0);
+    if (at != MAP_FAILED && protection != PROT_NONE)
+        client.mappings.emplace_back(at, bytes);
+    else if (at != MAP_FAILED)
+        ::munmap(at, bytes);
+}
+
+// An entry that is right, or nearly, or anything.
+skald_ring_entry some_entry(Choices& choose, std::uint64_t seq) {
+    skald_ring_entry entry{};
+    entry.seq = seq;
+    entry.program_va = kBase;
+    entry.args_va = kBase + kArgs;
+    entry.program_ops = 8;
+    entry.loop_budget = choose.one_in(8) ? choose.any() : 1000;
+    entry.time_budget = choose.one_in(4) ? choose.any() : 1000;
+    if (!choose.one_in(6))
+        return entry;
+    std::array<std::uint64_t, sizeof(entry) / 8> words;
+    std::memcpy(words.data(), &entry, sizeof(entry));
+    for (std::uint64_t& word : words)
+        if (choose.one_in(3))
+            word = choose.one_in(2) ? choose.any() : choose.va();
+    std::memcpy(&entry, words.data(), sizeof(entry));
+    return entry;
+}
+
+// Plain stores: a signal for one of them would end the process, and so the test.
+void scribble(Client& client) {
+    Choices& choose = client.choose;
+    if (client.rings.empty())
+        return;
+    UserRing& ring = client.rings[choose.below(client.rings.size())];
+    const std::uint64_t jobs = choose.one_in(12) ? choose.below(300) : choose.below(4);
+    for (std::uint64_t seq = ring.tail + 1; seq <= ring.tail + jobs; ++seq) {
+        const skald_ring_entry entry = some_entry(choose, seq);
+        std::memcpy(
+            ring.entries.bytes().data() + (seq - 1) % SKALD_COMPLETION_SLOTS * sizeof(entry),
+            &entry, sizeof(entry));
+    }
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    switch (choose.below(8)) {
+        case 0:
+            for (int i = 0; i < 16; ++i)
+                ring.doorbell.at<std::uint32_t>(0) = static_cast<std::uint32_t>(choose.any());
+            break;
+        case 1:
+            ring.doorbell.at<std::uint64_t>(8 * choose.below(512)) = choose.any();
+            break;
+        case 2:
+            ring.doorbell.at<std::uint8_t>(choose.below(4096)) =
+                static_cast<std::uint8_t>(choose.any());
+            break;
+        case 3:
+            ring.entries.at<std::uint64_t>(8 * choose.below(512)) = choose.any();
+            break;
+        default:
+            ring.tail += jobs;
+            ring.doorbell.at<std::uint32_t>(0) = static_cast<std::uint32_t>(ring.tail);
+            break;
+    }
+    client.count("scribble in a ring", 0);
+}
+
 void queue_create(Client& client) {
     Choices& choose = client.choose;
     drm_skald_queue_create args{};
@@ -234,13 +333,19 @@ void queue_create(Client& client) {
     args.coalesce_tokens = choose.one_in(4) ? static_cast<std::uint32_t>(choose.any()) : 0;
     args.coalesce_us = choose.one_in(4) ? static_cast<std::uint32_t>(choose.any()) : 0;
     args.eventfd = choose.one_in(2) ? -1 : some_file(client);
-    args.flags = choose.flags(DRM_SKALD_QUEUE_KEEP_STAMPS);
+    args.flags =
+        choose.one_in(3)
+            ? choose.flags(DRM_SKALD_QUEUE_KEEP_STAMPS | DRM_SKALD_QUEUE_USER_MODE)
+            : choose.of<std::uint32_t>({0, DRM_SKALD_QUEUE_KEEP_STAMPS, DRM_SKALD_QUEUE_USER_MODE});
     args.queue_id = choose.pad();
     args.max_job_ms = choose.one_in(4) ? static_cast<std::uint32_t>(choose.any())
                                        : static_cast<std::uint32_t>(1 + choose.below(50));
     args.pad = choose.pad();
-    if (client.ioctl("QUEUE_CREATE", DRM_IOCTL_SKALD_QUEUE_CREATE, &args) == 0)
-        client.queues.push_back(args.queue_id);
+    if (client.ioctl("QUEUE_CREATE", DRM_IOCTL_SKALD_QUEUE_CREATE, &args) != 0)
+        return;
+    client.queues.push_back(args.queue_id);
+    if ((args.flags & DRM_SKALD_QUEUE_USER_MODE) != 0)
+        map_user_ring(client, args.mmap_offset);
 }
 
 void queue_destroy(Client& client) {
@@ -374,6 +479,42 @@ void syncobj_wait(Client& client) {
     client.ioctl("SYNCOBJ_TIMELINE_WAIT", DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT, &args);
 }
 
+template <typename T>
+std::uint64_t placed(Client& client, const std::vector<T>& items) {
+    return client.arena.place(client.choose, {reinterpret_cast<const std::uint8_t*>(items.data()),
+                                              items.size() * sizeof(T)});
+}
+
+// Reset, signal, query; with counts that the core takes without a warning.
+void syncobj_arrays(Client& client) {
+    Choices& choose = client.choose;
+    std::vector<std::uint32_t> handles(1 + choose.below(4));
+    for (std::uint32_t& handle : handles)
+        handle = choose.handle(client.syncobjs);
+    const std::vector<std::uint64_t> points(handles.size(), choose.one_in(3) ? choose.any() : 1);
+    drm_syncobj_timeline_array args{};
+    args.handles = placed(client, handles);
+    args.points = placed(client, points);
+    args.count_handles = choose.one_in(8) ? choose.of<std::uint32_t>({0, 1024, 65537})
+                                          : static_cast<std::uint32_t>(handles.size());
+    args.flags = choose.flags(1);
+    drm_syncobj_array plain{args.handles, args.count_handles, choose.pad()};
+    switch (choose.below(4)) {
+        case 0:
+            client.ioctl("SYNCOBJ_RESET", DRM_IOCTL_SYNCOBJ_RESET, &plain);
+            break;
+        case 1:
+            client.ioctl("SYNCOBJ_SIGNAL", DRM_IOCTL_SYNCOBJ_SIGNAL, &plain);
+            break;
+        case 2:
+            client.ioctl("SYNCOBJ_QUERY", DRM_IOCTL_SYNCOBJ_QUERY, &args);
+            break;
+        default:
+            client.ioctl("SYNCOBJ_TIMELINE_SIGNAL", DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL, &args);
+            break;
+    }
+}
+
 void syncobj_files(Client& client) {
     Choices& choose = client.choose;
     drm_syncobj_handle args{};
@@ -422,8 +563,10 @@ void any_ioctl(Client& client) {
     Choices& choose = client.choose;
     const std::uint64_t number =
         choose.one_in(2) ? choose.below(256) : DRM_COMMAND_BASE + choose.below(20);
-    // What changes the machine, or waits for what nobody does, is left out.
-    constexpr std::array<unsigned, 4> kNotThese = {0xc3, 0xca, 0xcb, 0xcf};
+    // What changes the machine, or waits for what nobody does, is left out. So are calls with
+    // arrays of syncobjs: the core allocates what their count says, and warns where that is too
+    // much.
+    constexpr std::array<unsigned, 7> kNotThese = {0xc3, 0xc4, 0xc5, 0xca, 0xcb, 0xcd, 0xcf};
     if (std::ranges::find(kNotThese, number) != kNotThese.end() ||
         number == DRM_COMMAND_BASE + DRM_SKALD_WAIT_PROGRESS)
         return;
@@ -450,7 +593,8 @@ constexpr std::array kCalls = {
     Call{syncobj_destroy, 2}, Call{syncobj_wait, 6},
     Call{syncobj_files, 6},   Call{prime, 8},
     Call{event_file, 2},      Call{poll_and_read, 1},
-    Call{any_ioctl, 6},
+    Call{any_ioctl, 6},       Call{map_any_queue, 2},
+    Call{scribble, 15},       Call{syncobj_arrays, 4},
 };
 
 }  // namespace

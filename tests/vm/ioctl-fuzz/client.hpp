@@ -17,6 +17,12 @@ namespace skald::test {
 // How often a call ended how.
 using Outcomes = std::map<std::pair<std::string_view, int>, std::uint64_t>;
 
+// Doorbell and ring of a user-mode queue, mapped.
+struct UserRing {
+    Mapping doorbell, entries;
+    std::uint64_t tail = 0;  // jobs rung so far, where the rules were kept
+};
+
 class Client {
   public:
     Client(Choices& choices, Arena& memory, Outcomes& outcomes)
@@ -42,7 +48,8 @@ class Client {
     std::vector<std::uint32_t> buffers, spaces, queues, syncobjs;
     std::map<std::uint32_t, std::uint64_t> sizes;  // of buffers
     std::vector<Mapping> mappings;
-    std::vector<Fd> files;  // events, dma-bufs, sync files
+    std::vector<UserRing> rings;  // of this process alone: a child has no part in them
+    std::vector<Fd> files;        // events, dma-bufs, sync files
 
   private:
     Outcomes& outcomes_;

@@ -68,6 +68,7 @@ Outcomes random_calls(std::uint64_t seed) {
         if (twin == 0) {
             ::prctl(PR_SET_PDEATHSIG, SIGKILL);
             choose = Choices(choose.any() ^ 1);
+            client.rings.clear();
         }
         for (std::uint64_t i = 0; i < kLife; ++i, ++done) {
             client.call();
