@@ -63,6 +63,8 @@ Footprint make_footprint(const isa::OpInfo& info, const isa::MicroOp& op) {
             row_bytes = operand->row_bytes(op);
         }
         footprint.counted |= touch.counted;
+        if (touch.read)
+            footprint.read |= static_cast<std::uint8_t>(1u << (footprint.count - 1));
         if (touch.write)
             footprint.written |= static_cast<std::uint8_t>(1u << (footprint.count - 1));
     }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 
 namespace skald::card::model {
 namespace {
@@ -10,7 +11,7 @@ namespace {
 constexpr std::uint64_t kMostRows = 1u << 20;
 
 // Of all scoreboards, so that no number is ever taken for one of another.
-std::uint64_t next_generation() {
+std::uint64_t next_number() {
     static std::atomic<std::uint64_t> last{0};
     return ++last;
 }
@@ -24,11 +25,54 @@ void Scoreboard::clear() {
     free_.clear();
     resident_ = {};
     busy_ = {};
+    newest_ = {};
+    notes_.clear();
     held_ = 0;
     uses_ = 0;
     words_ = 0;
     slots_.fill(kNobody);
-    generation_ = next_generation();
+    generation_ = version_ = next_number();
+}
+
+// What is known of uses does not hold any more.
+void Scoreboard::change() {
+    catch_up();
+    version_ = next_number();
+}
+
+// As if each use had been noted when it was.
+void Scoreboard::catch_up() {
+    for (const Note& note : notes_) {
+        std::uint64_t use = note.last - note.count;
+        const auto used = [&](std::size_t id) {
+            entries_[id].used = std::max(entries_[id].used, use);
+        };
+        for (unsigned left = note.uses.reads; left != 0; left &= left - 1) {
+            const Id id = note.uses.id[static_cast<std::size_t>(std::countr_zero(left))];
+            ++use;
+            used(id);
+            for (std::size_t word = 0; entries_[id].object == 0 && word < words_; ++word)
+                for (std::uint64_t there = relations_[id].meets[word] & resident_[word]; there != 0;
+                     there &= there - 1)
+                    used(word * 64 + static_cast<std::size_t>(std::countr_zero(there)));
+        }
+        for (unsigned left = note.uses.writes; left != 0; left &= left - 1) {
+            const Id id = note.uses.id[static_cast<std::size_t>(std::countr_zero(left))];
+            ++use;
+            used(id);
+            if (const std::size_t other = holder(id); other != kNobody)
+                used(other);
+        }
+    }
+    notes_.clear();
+}
+
+// Of those on the chip that have all of its bytes, the one that is looked at first.
+std::size_t Scoreboard::holder(Id id) const {
+    for (std::size_t word = 0; entries_[id].object == 0 && word < words_; ++word)
+        if (const std::uint64_t holds = relations_[id].outer[word] & resident_[word]; holds != 0)
+            return word * 64 + static_cast<std::size_t>(std::countr_zero(holds));
+    return kNobody;
 }
 
 // Where a range is or would be.
@@ -77,6 +121,7 @@ Scoreboard::Id Scoreboard::intern(const Range& range, bool object, Ps floor, std
     const std::size_t at = slot(range, object);
     if (slots_[at] != kNobody)
         return slots_[at];
+    change();
     if (entries_.size() == kMost && free_.empty())
         moved += make_room(floor);
     Id id = 0;
@@ -96,6 +141,20 @@ Scoreboard::Id Scoreboard::intern(const Range& range, bool object, Ps floor, std
     compare(id);
     index(id);
     return id;
+}
+
+Scoreboard::Near Scoreboard::near(const Uses& uses) const {
+    Near near;
+    for (std::size_t i = 0; (uses.reads | uses.writes) >> i != 0; ++i) {
+        if (((uses.reads | uses.writes) >> i & 1) == 0)
+            continue;
+        const Set& meets = relations_[uses.id[i]].meets;
+        for (std::size_t word = 0; word < words_; ++word) {
+            near.any[word] |= meets[word];
+            near.written[word] |= (uses.writes >> i & 1) != 0 ? meets[word] : 0;
+        }
+    }
+    return near;
 }
 
 Ps Scoreboard::written(const Range& range) const {
@@ -132,7 +191,27 @@ std::uint64_t Scoreboard::make_room(Ps floor) {
     for (Id id = 0; id < all; ++id)
         if (entries_[id].range.rows != 0)
             index(id);
-    generation_ = next_generation();
+    newest_ = {};
+    generation_ = version_ = next_number();
+    return moved;
+}
+
+// If nothing changes by it, nothing will the next time.
+std::uint64_t Scoreboard::use_anew(const Uses& uses, Steady& steady, bool again) {
+    if (notes_.size() == kNotes)
+        change();
+    const std::uint64_t version = version_;
+    const std::uint64_t before = uses_;
+    std::uint64_t moved = 0;
+    for (unsigned left = uses.reads; left != 0; left &= left - 1)
+        moved += fetch(uses.id[static_cast<std::size_t>(std::countr_zero(left))]);
+    for (unsigned left = uses.writes; left != 0; left &= left - 1)
+        moved += keep(uses.id[static_cast<std::size_t>(std::countr_zero(left))]);
+    steady.version = 0;
+    if (again && version == version_) {
+        steady = {version, moved, static_cast<std::uint32_t>(notes_.size())};
+        notes_.push_back({uses, static_cast<std::uint32_t>(uses_ - before), uses_});
+    }
     return moved;
 }
 
@@ -180,6 +259,7 @@ std::uint64_t Scoreboard::admit(Id id, bool dirty) {
     const std::uint64_t bytes = entry.range.bytes();
     if (bytes > capacity_)
         return dirty ? bytes : 0;
+    change();
     std::uint64_t moved = 0;
     while (held_ + bytes > capacity_) {
         Id oldest = kNobody;
@@ -207,6 +287,7 @@ void Scoreboard::leave(Id id) {
     Entry& entry = entries_[id];
     if (entry.resident == 0)
         return;
+    change();
     held_ -= entry.range.bytes();
     entry.resident = entry.dirty = 0;
     remove(resident_, id);
@@ -221,10 +302,12 @@ std::uint64_t Scoreboard::dirty_bytes() const {
 }
 
 void Scoreboard::save(snapshot::Writer& to) const {
+    Scoreboard now = *this;
+    now.catch_up();
     to.put(uses_);
     to.put(static_cast<std::uint32_t>(entries_.size()));
     for (std::size_t id = 0; id < entries_.size(); ++id) {
-        to.put(entries_[id]);
+        to.put(now.entries_[id]);
         to.put(times_[id]);
     }
 }

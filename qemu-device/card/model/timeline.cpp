@@ -16,6 +16,14 @@ constexpr Scoreboard::Id kNobody = 0xffff;
 // Micro-ops between looks for what of the channels nobody will ask for any more.
 constexpr std::uint64_t kSettleEvery = 8;
 
+// of * part / whole, rounded down, where part is at most whole.
+Ps part_of(Ps of, std::uint64_t part, std::uint64_t whole) {
+    Ps product = 0;
+    if (!__builtin_mul_overflow(of, part, &product))
+        return product / whole;
+    return static_cast<Ps>(static_cast<unsigned __int128>(of) * part / whole);
+}
+
 }  // namespace
 
 std::string_view name(Bound bound) {
@@ -106,8 +114,8 @@ void Timeline::locate(const Footprint& footprint, const isa::MicroOp& op,
         if (va == track.va[i] && !resized)
             continue;
         track.va[i] = va;
-        track.id[i] = kNobody;
-        track.unnumbered = true;
+        track.uses.id[i] = kNobody;
+        track.steady.version = 0;
     }
 }
 
@@ -116,20 +124,21 @@ std::uint64_t Timeline::identify(const Footprint& footprint, const isa::MicroOp&
     std::uint64_t moved = 0;
     const auto number = [&](std::size_t i) {
         const Touch& touch = footprint.touch[i];
-        track.id[i] =
+        track.uses.id[i] =
             scoreboard_.intern(range_of(footprint, i, op, track.va[i], track.rows, track.counted),
                                touch.object, sequencer_, moved);
     };
     const bool stale = track.generation != scoreboard_.generation();
     for (std::size_t i = 0; i < footprint.count; ++i)
-        if (stale || track.id[i] == kNobody)
+        if (stale || track.uses.id[i] == kNobody)
             number(i);
     if (track.generation != scoreboard_.generation()) {  // it forgot some, maybe of these
         for (std::size_t i = 0; i < footprint.count; ++i)
             number(i);
         track.generation = scoreboard_.generation();
     }
-    track.unnumbered = false;
+    track.uses.reads = footprint.read;
+    track.uses.writes = footprint.written;
     return moved;
 }
 
@@ -139,35 +148,32 @@ Timing Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, con
         sequencer_ += rates_->boundary;
         between_steps_ = false;
     }
-    wait_for(footprint.reads);
+    if ((footprint.reads & unknown_) != 0)
+        wait_for(footprint.reads);
     const std::uint64_t window = rates_->issue_window;
     const std::size_t place =
         (window & (window - 1)) == 0 ? retired_ & (window - 1) : retired_ % window;
     sequencer_ = std::max(sequencer_, ends_[place]) + rates_->issue;
     const Ps issued = sequencer_;
-    if (retired_ % kSettleEvery == 0) {  // changes nothing but what is kept
-        dram_.settle(sequencer_);
-        sram_.settle(sequencer_);
-        host_.settle(sequencer_);
-        link_.settle(sequencer_);
-    }
+    if (retired_ % kSettleEvery == 0)
+        settle();
 
-    std::uint64_t spilled = track.unnumbered || track.generation != scoreboard_.generation()
-                                ? identify(footprint, op, track)
-                                : 0;
+    std::uint64_t spilled = 0;
+    bool again = true;  // with these ranges
+    if (track.steady.version != scoreboard_.version()) {
+        const std::span ids(track.uses.id.data(), footprint.count);
+        again = std::ranges::find(ids, kNobody) == ids.end();
+        if (!again || track.generation != scoreboard_.generation())
+            spilled = identify(footprint, op, track);
+        track.near = scoreboard_.near(track.uses);
+    }
 
     const std::size_t engine = engine_of(info);
     Ps start = std::max(sequencer_, free_[engine]);
     if (start < makespan_)  // else nothing is under way that it could wait for
-        start = std::max(start, scoreboard_.ready({track.id.data(), footprint.count},
-                                                  footprint.written, sequencer_));
+        start = std::max(start, scoreboard_.ready(track.near, sequencer_, makespan_));
     start += rates_->launch;
-    for (std::size_t i = 0; i < footprint.count; ++i)
-        if (footprint.touch[i].read)
-            spilled += scoreboard_.fetch(track.id[i]);
-    for (std::size_t i = 0; i < footprint.count; ++i)
-        if (footprint.touch[i].write)
-            spilled += scoreboard_.keep(track.id[i]);
+    spilled += scoreboard_.use(track.uses, track.steady, again);
 
     Ps begin = start;
     Ps end = start;
@@ -181,7 +187,7 @@ Timing Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, con
         }
     };
     const std::uint64_t beside =  // at the time when it is needed
-        demand.cache + rates_->activations_width.of(spilled);
+        demand.cache + (spilled != 0 ? rates_->activations_width.of(spilled) : 0);
     if (beside != 0)
         not_before(dram_.reserve(start, rates_->dram.of(beside)).end + rates_->dram_latency,
                    Bound::kDram);
@@ -207,23 +213,16 @@ Timing Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, con
         end += demand.unpack;
     }
 
-    if (demand.stream != 0) {
-        streamed_ += demand.stream;
-        drop_consumed();
-        consumed_.push_back({streamed_, demand.stream, {begin, end}});
-    }
-    for (std::size_t i = 0; i < footprint.count; ++i) {
-        if (footprint.touch[i].write)
-            scoreboard_.note_written(track.id[i], end);
-        if (footprint.touch[i].read)
-            scoreboard_.note_read(track.id[i], end);
-    }
-    learn(footprint.writes, end);
+    if (demand.stream != 0)
+        consume(demand.stream, {begin, end});
+    const Ps moved = advance(end);
+    scoreboard_.ended(track.uses, end, moved != 0);
+    if (footprint.writes != 0)
+        learn(footprint.writes, end);
     free_[engine] = end;
     ends_[place] = end;
     ++retired_;
 
-    const Ps moved = advance(end);
     const Fj spill = beside != 0 ? rates_->dram_energy.of(beside) : 0;
     Timing timing{.issued = issued,
                   .begin = begin,
@@ -240,6 +239,12 @@ Timing Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, con
     return timing;
 }
 
+// Changes nothing but what is kept.
+void Timeline::settle() {
+    for (Channel* channel : {&dram_, &sram_, &host_, &link_})
+        channel->settle(sequencer_);
+}
+
 // Weights that begin to be used at `start`: as far ahead as there is room, which those before them
 // leave when they are used up.
 Span Timeline::stream(const Demand& demand, Ps start) {
@@ -251,7 +256,10 @@ Span Timeline::stream(const Demand& demand, Ps start) {
     const Ps time = ahead == bytes ? demand.stream_time : rates_->dram.of(ahead);
     const std::uint64_t wanted = streamed_ + ahead;
     Ps earliest = sequencer_;
-    if (wanted > room) {  // the last of them has room then
+    // All weights before the oldest that matter were used up before anyone asks.
+    const std::uint64_t gone =
+        oldest_ < consumed_.size() ? consumed_[oldest_].end - consumed_[oldest_].bytes : streamed_;
+    if (wanted > room + gone) {  // the last of them has room then
         const Ps last = consumed_at(wanted - room);
         earliest = std::max(earliest, last > time ? last - time : 0);
         if (streamed_ > room)
@@ -272,14 +280,13 @@ Ps Timeline::consumed_at(std::uint64_t byte) const {
         const std::uint64_t before = one.end - one.bytes;
         if (byte <= before)
             return 0;  // longer ago than anyone cares
-        const auto part = static_cast<unsigned __int128>(one.time.end - one.time.begin) *
-                          (byte - before) / one.bytes;
-        return one.time.begin + static_cast<Ps>(part);
+        return one.time.begin + part_of(one.time.end - one.time.begin, byte - before, one.bytes);
     }
     return 0;
 }
 
-void Timeline::drop_consumed() {
+void Timeline::consume(std::uint64_t bytes, Span time) {
+    streamed_ += bytes;
     while (oldest_ < consumed_.size() && consumed_[oldest_].time.end <= sequencer_)
         ++oldest_;
     if (oldest_ == consumed_.size() || oldest_ > 64) {
@@ -287,6 +294,7 @@ void Timeline::drop_consumed() {
                         consumed_.begin() + static_cast<std::ptrdiff_t>(oldest_));
         oldest_ = 0;
     }
+    consumed_.push_back({streamed_, bytes, time});
 }
 
 void Timeline::save(snapshot::Writer& to) const {

@@ -46,12 +46,13 @@ struct Timing {
 
 // What is kept of a micro-op from one time that it runs to the next.
 struct alignas(64) Track {
-    std::uint64_t generation = 0;  // of the ids; 0: there are none
-    std::uint32_t rows = 0;        // T, and R[ra] where that counts: as long as these and its
-    std::uint32_t counted = 0;     // address are the same, so is a range
-    std::array<Scoreboard::Id, isa::kOperands> id{};
-    bool unnumbered = true;  // some range of it has no id yet
+    Scoreboard::Steady steady;  // of uses; no more once a range is another one
+    Scoreboard::Uses uses;
+    std::uint32_t rows = 0;     // T, and R[ra] where that counts: as long as these and its
+    std::uint32_t counted = 0;  // address are the same, so is a range
     std::array<std::uint64_t, isa::kOperands> va{};
+    std::uint64_t generation = 0;  // of the ids; 0: there are none
+    Scoreboard::Near near;
 };
 
 class Timeline {
@@ -103,9 +104,10 @@ class Timeline {
     [[nodiscard]] Ps advance(Ps end);
     [[nodiscard]] std::uint64_t identify(const Footprint& footprint, const isa::MicroOp& op,
                                          Track& track);
+    void settle();
     [[nodiscard]] Span stream(const Demand& demand, Ps start);
     [[nodiscard]] Ps consumed_at(std::uint64_t byte) const;
-    void drop_consumed();
+    void consume(std::uint64_t bytes, Span time);
 
     const Rates* rates_;
     bool with_parts_ = false;
