@@ -63,10 +63,10 @@ Footprint make_footprint(const isa::OpInfo& info, const isa::MicroOp& op) {
             row_bytes = operand->row_bytes(op);
         }
         footprint.counted |= touch.counted;
-        if (touch.read)
-            footprint.read |= static_cast<std::uint8_t>(1u << (footprint.count - 1));
-        if (touch.write)
-            footprint.written |= static_cast<std::uint8_t>(1u << (footprint.count - 1));
+        const auto mask = static_cast<std::uint8_t>(1u << (footprint.count - 1));
+        footprint.read |= touch.read ? mask : 0;
+        footprint.written |= touch.write ? mask : 0;
+        footprint.objects |= touch.object ? mask : 0;
     }
     return footprint;
 }

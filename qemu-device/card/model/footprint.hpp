@@ -34,6 +34,7 @@ struct alignas(64) Footprint {
     std::uint8_t count = 0;
     std::uint8_t read = 0;     // which of them are, a bit each
     std::uint8_t written = 0;  // likewise
+    std::uint8_t objects = 0;  // likewise
     bool counted = false;      // one of them has R[ra] rows
     std::array<Touch, isa::kOperands> touch;
     std::array<std::uint64_t, isa::kOperands> row_bytes{};  // of each

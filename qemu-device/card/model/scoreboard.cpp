@@ -40,6 +40,17 @@ void Scoreboard::change() {
     version_ = next_number();
 }
 
+// Which have a note each time, since another one of them may be used the next time.
+void Scoreboard::use_objects(const Uses& uses) {
+    std::uint64_t use = uses_;
+    for (const std::uint8_t which : {uses.reads, uses.writes})
+        for (unsigned left = which; left != 0; left &= left - 1) {
+            ++use;
+            if ((uses.objects & left & -left) != 0)
+                entries_[uses.id[static_cast<std::size_t>(std::countr_zero(left))]].used = use;
+        }
+}
+
 // As if each use had been noted when it was.
 void Scoreboard::catch_up() {
     for (const Note& note : notes_) {
@@ -50,8 +61,10 @@ void Scoreboard::catch_up() {
         for (unsigned left = note.uses.reads; left != 0; left &= left - 1) {
             const Id id = note.uses.id[static_cast<std::size_t>(std::countr_zero(left))];
             ++use;
+            if ((note.uses.objects & left & -left) != 0)
+                continue;
             used(id);
-            for (std::size_t word = 0; entries_[id].object == 0 && word < words_; ++word)
+            for (std::size_t word = 0; word < words_; ++word)
                 for (std::uint64_t there = relations_[id].meets[word] & resident_[word]; there != 0;
                      there &= there - 1)
                     used(word * 64 + static_cast<std::size_t>(std::countr_zero(there)));
@@ -59,6 +72,8 @@ void Scoreboard::catch_up() {
         for (unsigned left = note.uses.writes; left != 0; left &= left - 1) {
             const Id id = note.uses.id[static_cast<std::size_t>(std::countr_zero(left))];
             ++use;
+            if ((note.uses.objects & left & -left) != 0)
+                continue;
             used(id);
             if (const std::size_t other = holder(id); other != kNobody)
                 used(other);
@@ -69,7 +84,7 @@ void Scoreboard::catch_up() {
 
 // Of those on the chip that have all of its bytes, the one that is looked at first.
 std::size_t Scoreboard::holder(Id id) const {
-    for (std::size_t word = 0; entries_[id].object == 0 && word < words_; ++word)
+    for (std::size_t word = 0; word < words_; ++word)
         if (const std::uint64_t holds = relations_[id].outer[word] & resident_[word]; holds != 0)
             return word * 64 + static_cast<std::size_t>(std::countr_zero(holds));
     return kNobody;
@@ -197,7 +212,7 @@ std::uint64_t Scoreboard::make_room(Ps floor) {
 }
 
 // If nothing changes by it, nothing will the next time.
-std::uint64_t Scoreboard::use_anew(const Uses& uses, Steady& steady, bool again) {
+std::uint64_t Scoreboard::use_anew(const Uses& uses, Steady& steady) {
     if (notes_.size() == kNotes)
         change();
     const std::uint64_t version = version_;
@@ -208,7 +223,7 @@ std::uint64_t Scoreboard::use_anew(const Uses& uses, Steady& steady, bool again)
     for (unsigned left = uses.writes; left != 0; left &= left - 1)
         moved += keep(uses.id[static_cast<std::size_t>(std::countr_zero(left))]);
     steady.version = 0;
-    if (again && version == version_) {
+    if (version == version_) {
         steady = {version, moved, static_cast<std::uint32_t>(notes_.size())};
         notes_.push_back({uses, static_cast<std::uint32_t>(uses_ - before), uses_});
     }

@@ -31,14 +31,15 @@ class Scoreboard {
         std::array<Id, isa::kOperands> id{};
         std::uint8_t reads = 0;
         std::uint8_t writes = 0;
+        std::uint8_t objects = 0;  // which of them are
     };
-    // What is known of these as long as version() is the same: whatever has bytes in common with
-    // them, or with those that are written.
+    // Whatever has bytes in common with these, or with those that are written, as long as version()
+    // is the same.
     struct Near {
         Set any{};
         Set written{};
     };
-    // And that to use them moves nothing but so many bytes, and changes nothing here.
+    // As long, to use those that are no objects moves so many bytes and changes nothing here.
     struct Steady {
         std::uint64_t version = 0;  // 0: this is not known
         std::uint64_t moved = 0;
@@ -81,11 +82,12 @@ class Scoreboard {
     // When the last write to any byte of a range ends that is not numbered.
     [[nodiscard]] Ps written(const Range& range) const;
 
-    // A micro-op begins to use its ranges: bytes that come from DRAM or go to it. `again`: it
-    // likely does with the same ranges.
-    [[nodiscard]] std::uint64_t use(const Uses& uses, Steady& steady, bool again) {
+    // A micro-op begins to use its ranges: bytes that come from DRAM or go to it.
+    [[nodiscard]] std::uint64_t use(const Uses& uses, Steady& steady) {
         if (steady.version != version_)
-            return use_anew(uses, steady, again);
+            return use_anew(uses, steady);
+        if (uses.objects != 0) [[unlikely]]
+            use_objects(uses);
         uses_ += notes_[steady.note].count;
         notes_[steady.note].last = uses_;
         return steady.moved;
@@ -146,7 +148,8 @@ class Scoreboard {
     void index(Id id);
     void compare(Id id);
     void relate(Id id, Id other, bool inside, bool outside);
-    [[nodiscard]] std::uint64_t use_anew(const Uses& uses, Steady& steady, bool again);
+    void use_objects(const Uses& uses);
+    [[nodiscard]] std::uint64_t use_anew(const Uses& uses, Steady& steady);
     [[nodiscard]] std::uint64_t fetch(Id id);
     [[nodiscard]] std::uint64_t keep(Id id);
     [[nodiscard]] std::size_t holder(Id id) const;

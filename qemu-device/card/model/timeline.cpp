@@ -71,11 +71,13 @@ Ps Timeline::advance(Ps end) {
     return moved;
 }
 
-Timing Timeline::control(const isa::OpInfo& info, const Footprint& footprint,
-                         const isa::MicroOp& op,
-                         std::span<const std::uint64_t, isa::kRegisters> reg) {
-    if (between_steps_)
-        return {.issued = sequencer_, .begin = sequencer_, .end = sequencer_};
+void Timeline::control(const isa::OpInfo& info, const Footprint& footprint, const isa::MicroOp& op,
+                       std::span<const std::uint64_t, isa::kRegisters> reg, Timing* timing) {
+    if (between_steps_) {
+        if (timing != nullptr)
+            *timing = {.issued = sequencer_, .begin = sequencer_, .end = sequencer_};
+        return;
+    }
     wait_for(footprint.reads | footprint.writes);
     const Ps begin = sequencer_;
     sequencer_ += rates_->issue;
@@ -97,7 +99,9 @@ Timing Timeline::control(const isa::OpInfo& info, const Footprint& footprint,
             sequencer_ = std::max(sequencer_, makespan_);
             break;
     }
-    return {.issued = begin, .begin = begin, .end = sequencer_, .moved = advance(sequencer_)};
+    const Ps moved = advance(sequencer_);
+    if (timing != nullptr)
+        *timing = {.issued = begin, .begin = begin, .end = sequencer_, .moved = moved};
 }
 
 void Timeline::locate(const Footprint& footprint, const isa::MicroOp& op,
@@ -111,11 +115,13 @@ void Timeline::locate(const Footprint& footprint, const isa::MicroOp& op,
     track.counted = counted;
     for (std::size_t i = 0; i < footprint.count; ++i) {
         const std::uint64_t va = address_of(footprint.touch[i], op, reg);
-        if (va == track.va[i] && !resized)
+        if (va == track.va[i] && !resized) [[likely]]
             continue;
         track.va[i] = va;
         track.uses.id[i] = kNobody;
-        track.steady.version = 0;
+        track.version = 0;
+        if (!footprint.touch[i].object)
+            track.steady.version = 0;
     }
 }
 
@@ -139,11 +145,12 @@ std::uint64_t Timeline::identify(const Footprint& footprint, const isa::MicroOp&
     }
     track.uses.reads = footprint.read;
     track.uses.writes = footprint.written;
+    track.uses.objects = footprint.objects;
     return moved;
 }
 
-Timing Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, const isa::MicroOp& op,
-                        const Demand& demand, Track& track, Ps sent) {
+Ps Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, const isa::MicroOp& op,
+                    const Demand& demand, Track& track, Ps sent, Timing* timing) {
     if (between_steps_) {
         sequencer_ += rates_->boundary;
         between_steps_ = false;
@@ -159,13 +166,10 @@ Timing Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, con
         settle();
 
     std::uint64_t spilled = 0;
-    bool again = true;  // with these ranges
-    if (track.steady.version != scoreboard_.version()) {
-        const std::span ids(track.uses.id.data(), footprint.count);
-        again = std::ranges::find(ids, kNobody) == ids.end();
-        if (!again || track.generation != scoreboard_.generation())
-            spilled = identify(footprint, op, track);
+    if (track.version != scoreboard_.version()) {
+        spilled = identify(footprint, op, track);
         track.near = scoreboard_.near(track.uses);
+        track.version = scoreboard_.version();
     }
 
     const std::size_t engine = engine_of(info);
@@ -173,7 +177,7 @@ Timing Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, con
     if (start < makespan_)  // else nothing is under way that it could wait for
         start = std::max(start, scoreboard_.ready(track.near, sequencer_, makespan_));
     start += rates_->launch;
-    spilled += scoreboard_.use(track.uses, track.steady, again);
+    spilled += scoreboard_.use(track.uses, track.steady);
 
     Ps begin = start;
     Ps end = start;
@@ -224,19 +228,22 @@ Timing Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, con
     ++retired_;
 
     const Fj spill = beside != 0 ? rates_->dram_energy.of(beside) : 0;
-    Timing timing{.issued = issued,
-                  .begin = begin,
-                  .end = end,
-                  .moved = moved,
-                  .launch = launched ? std::min(moved, rates_->launch) : 0,
-                  .bound = bound,
-                  .dram_bytes = demand.stream + beside,
-                  .dynamic = demand.energy + spill};
-    if (with_parts_)
-        timing.energy = {demand.mac_energy,  demand.vector_energy,
-                         demand.sram_energy, demand.stream_energy + spill,
-                         demand.host_energy, demand.link_energy};
-    return timing;
+    totals_.dynamic += demand.energy + spill;
+    totals_.dram_bytes += demand.stream + beside;
+    totals_.busy[engine] += end - begin;
+    if (timing != nullptr)
+        *timing = {
+            .issued = issued,
+            .begin = begin,
+            .end = end,
+            .moved = moved,
+            .launch = launched ? std::min(moved, rates_->launch) : 0,
+            .bound = bound,
+            .dram_bytes = demand.stream + beside,
+            .dynamic = demand.energy + spill,
+            .energy = {demand.mac_energy, demand.vector_energy, demand.sram_energy,
+                       demand.stream_energy + spill, demand.host_energy, demand.link_energy}};
+    return end;
 }
 
 // Changes nothing but what is kept.

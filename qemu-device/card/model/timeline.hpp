@@ -41,7 +41,7 @@ struct Timing {
     Bound bound = Bound::kSequencer;
     std::uint64_t dram_bytes = 0;
     Fj dynamic = 0;                   // all that the work draws
-    std::array<Fj, kParts> energy{};  // of it each part, where that was asked for
+    std::array<Fj, kParts> energy{};  // of it each part
 };
 
 // What is kept of a micro-op from one time that it runs to the next.
@@ -52,6 +52,7 @@ struct alignas(64) Track {
     std::uint32_t counted = 0;  // address are the same, so is a range
     std::array<std::uint64_t, isa::kOperands> va{};
     std::uint64_t generation = 0;  // of the ids; 0: there are none
+    std::uint64_t version = 0;     // of what is near
     Scoreboard::Near near;
 };
 
@@ -63,21 +64,25 @@ class Timeline {
     // A job begins: the next one of a run, or of nothing that was before. Control micro-ops until
     // the first with work are the boundary's.
     void begin_job(bool goes_on);
-    // Of a micro-op without work, executed now.
-    Timing control(const isa::OpInfo& info, const Footprint& footprint, const isa::MicroOp& op,
-                   std::span<const std::uint64_t, isa::kRegisters> reg);
+    // Of a micro-op without work, executed now. timing: for who wants to know more than totals().
+    void control(const isa::OpInfo& info, const Footprint& footprint, const isa::MicroOp& op,
+                 std::span<const std::uint64_t, isa::kRegisters> reg, Timing* timing = nullptr);
     // Where a micro-op's operands lie, before it runs.
     static void locate(const Footprint& footprint, const isa::MicroOp& op,
                        std::span<const std::uint64_t, isa::kRegisters> reg, std::uint64_t rows,
                        Track& track);
-    // It has run. sent: when what it received had left the other chip; 0: nobody says, and it left
-    // when this one was ready for it.
-    Timing retire(const isa::OpInfo& info, const Footprint& footprint, const isa::MicroOp& op,
-                  const Demand& demand, Track& track, Ps sent = 0);
+    // It has run: when it ends. sent: when what it received had left the other chip; 0: nobody
+    // says, and it left when this one was ready for it.
+    Ps retire(const isa::OpInfo& info, const Footprint& footprint, const isa::MicroOp& op,
+              const Demand& demand, Track& track, Ps sent = 0, Timing* timing = nullptr);
 
-    // Whether energy is wanted part by part from here on.
-    void tell_parts(bool on) { with_parts_ = on; }
-
+    // Of all that has run, since the timeline began or was loaded.
+    struct Totals {
+        Fj dynamic = 0;
+        std::uint64_t dram_bytes = 0;
+        std::array<Ps, kEngines> busy{};
+    };
+    [[nodiscard]] const Totals& totals() const { return totals_; }
     [[nodiscard]] Ps makespan() const { return makespan_; }
     // Control micro-ops take no time of their own now.
     [[nodiscard]] bool between_steps() const { return between_steps_; }
@@ -110,7 +115,7 @@ class Timeline {
     void consume(std::uint64_t bytes, Span time);
 
     const Rates* rates_;
-    bool with_parts_ = false;
+    Totals totals_;
     Scoreboard scoreboard_;
     Channel dram_, sram_, host_, link_;
     Ps sequencer_ = 0;
