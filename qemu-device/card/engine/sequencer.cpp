@@ -390,9 +390,12 @@ void Sequencer::retire(Slot& slot) {
 // nothing else.
 void Sequencer::update_demand(Slot& slot) const {
     const isa::Counts& counts = m_.counts;
-    const bool plain = counts == isa::Counts{.rows = counts.rows};
-    if (slot.demanded && slot.plain == plain &&
-        (plain ? slot.rows == counts.rows : slot.modelled.counts == counts))
+    const bool plain = (counts.positions | counts.shared | (counts.experts ^ 1) | counts.inputs |
+                        counts.tokens | static_cast<std::uint64_t>(counts.host_in) |
+                        static_cast<std::uint64_t>(counts.host_out)) == 0;
+    if (plain && slot.demanded && slot.plain && slot.rows == counts.rows)
+        return;
+    if (!plain && slot.demanded && !slot.plain && slot.modelled.counts == counts)
         return;
     slot.modelled.counts = counts;
     slot.modelled.demand = model::demand_of(slot.plan.info->work(slot.op, counts), chip_->rates);
@@ -423,7 +426,7 @@ void Sequencer::retire_modelled(Slot& slot) {
     } else {
         update_demand(slot);
         const model::Ps end =
-            timeline.retire(info, modelled.footprint, slot.op, modelled.demand, modelled.track,
+            timeline.retire(modelled.footprint, slot.op, modelled.demand, modelled.track,
                             m_.arrived_ps.value_or(0), detailed_ ? &timing : nullptr);
         if (m_.outgoing)
             m_.outgoing->message.sent_ps = end;

@@ -45,16 +45,10 @@ Span Channel::fill_gaps(Ps earliest, Ps time) {
     return whole;
 }
 
-void Channel::drop(Ps floor) {
-    while (first_ < taken_.size() && taken_[first_].end <= floor)
-        ++first_;
-    if (first_ == taken_.size()) {
-        taken_.clear();
-        first_ = 0;
-    } else if (first_ > 32) {
-        taken_.erase(taken_.begin(), taken_.begin() + static_cast<std::ptrdiff_t>(first_));
-        first_ = 0;
-    }
+// But for one, where the next may be put.
+void Channel::drop() {
+    taken_.erase(taken_.begin(), taken_.begin() + static_cast<std::ptrdiff_t>(first_ - 1));
+    first_ = 1;
 }
 
 }  // namespace skald::card::model

@@ -29,6 +29,7 @@ std::uint64_t bit(unsigned reg) {
 
 Footprint make_footprint(const isa::OpInfo& info, const isa::MicroOp& op) {
     Footprint footprint;
+    footprint.engine = static_cast<std::uint8_t>(engine_of(info));
     const unsigned used = isa::registers_of(info, op);
     if ((used & isa::kUseRows) != 0)
         footprint.reads |= bit(op.rows);

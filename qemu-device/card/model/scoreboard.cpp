@@ -134,8 +134,11 @@ void Scoreboard::compare(Id id) {
 
 Scoreboard::Id Scoreboard::intern(const Range& range, bool object, Ps floor, std::uint64_t& moved) {
     const std::size_t at = slot(range, object);
-    if (slots_[at] != kNobody)
+    if (slots_[at] != kNobody) {
+        if (object)
+            objects_[object_slot(range.va)] = slots_[at];
         return slots_[at];
+    }
     change();
     if (entries_.size() == kMost && free_.empty())
         moved += make_room(floor);
@@ -155,29 +158,35 @@ Scoreboard::Id Scoreboard::intern(const Range& range, bool object, Ps floor, std
     remove(busy_, id);
     compare(id);
     index(id);
+    if (object)
+        objects_[object_slot(range.va)] = id;
     return id;
 }
 
-Scoreboard::Near Scoreboard::near(const Uses& uses) const {
-    Near near;
-    for (std::size_t i = 0; (uses.reads | uses.writes) >> i != 0; ++i) {
-        if (((uses.reads | uses.writes) >> i & 1) == 0)
-            continue;
-        const Set& meets = relations_[uses.id[i]].meets;
+void Scoreboard::look_around(const Uses& uses, Near& near) const {
+    near = {};
+    for (unsigned left = uses.reads | uses.writes; left != 0; left &= left - 1) {
+        const Id id = uses.id[static_cast<std::size_t>(std::countr_zero(left))];
+        const std::uint64_t wrote = (uses.writes & left & -left) != 0 ? ~0ull : 0;
+        const Set& meets = relations_[id].meets;
         for (std::size_t word = 0; word < words_; ++word) {
-            near.any[word] |= meets[word];
-            near.written[word] |= (uses.writes >> i & 1) != 0 ? meets[word] : 0;
+            near.word[word].any |= meets[word];
+            near.word[word].written |= meets[word] & wrote;
         }
+        near.word[id / 64].touched |= 1ull << id % 64;
+        near.word[id / 64].wrote |= 1ull << id % 64 & wrote;
     }
-    return near;
 }
 
-Ps Scoreboard::written(const Range& range) const {
-    Ps at = 0;
-    for (std::size_t id = 0; id < entries_.size(); ++id)
-        if (times_[id].written > at && entries_[id].object == 0 &&
-            overlap(entries_[id].range, range))
-            at = times_[id].written;
+Ps Scoreboard::written(const Range& range, Ps floor) const {
+    Ps at = floor;
+    for (std::size_t word = 0; word < words_; ++word)
+        for (std::uint64_t left = busy_[word]; left != 0; left &= left - 1) {
+            const std::size_t id = word * 64 + static_cast<std::size_t>(std::countr_zero(left));
+            if (times_[id].written > at && entries_[id].object == 0 &&
+                overlap(entries_[id].range, range))
+                at = times_[id].written;
+        }
     return at;
 }
 

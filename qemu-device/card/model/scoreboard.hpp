@@ -10,7 +10,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <span>
+#include <optional>
 #include <vector>
 
 #include "card/model/range.hpp"
@@ -33,11 +33,16 @@ class Scoreboard {
         std::uint8_t writes = 0;
         std::uint8_t objects = 0;  // which of them are
     };
-    // Whatever has bytes in common with these, or with those that are written, as long as version()
-    // is the same.
+    // Of each word of sets: whatever has bytes in common with these, or with those that are
+    // written, as long as version() is the same; and these themselves.
     struct Near {
-        Set any{};
-        Set written{};
+        struct Word {
+            std::uint64_t any = 0;
+            std::uint64_t written = 0;
+            std::uint64_t touched = 0;
+            std::uint64_t wrote = 0;
+        };
+        std::array<Word, kMost / 64> word{};
     };
     // As long, to use those that are no objects moves so many bytes and changes nothing here.
     struct Steady {
@@ -58,29 +63,37 @@ class Scoreboard {
     // Bytes that had to leave the chip for it are added to `moved`.
     [[nodiscard]] Id intern(const Range& range, bool object, Ps floor, std::uint64_t& moved);
 
-    [[nodiscard]] Near near(const Uses& uses) const;
+    void look_around(const Uses& uses, Near& near) const;
+    // An object's number, if it is found at once.
+    [[nodiscard]] std::optional<Id> object_at(std::uint64_t va) const {
+        const Id id = objects_[object_slot(va)];
+        if (id < entries_.size() && entries_[id].object != 0 && entries_[id].range.va == va)
+            return id;
+        return {};
+    }
 
     // When a micro-op may begin that touches what is near; `floor` at the earliest, and at the
     // latest when everything has ended.
     [[nodiscard]] Ps ready(const Near& near, Ps floor, Ps everything) {
         for (std::size_t word = 0; word < words_; ++word)
-            if ((near.any[word] & newest_[word]) != 0)
+            if ((near.word[word].any & newest_[word]) != 0)
                 return everything;
         Ps at = floor;
         for (std::size_t word = 0; word < words_; ++word) {
-            for (std::uint64_t left = near.any[word] & busy_[word]; left != 0; left &= left - 1) {
+            for (std::uint64_t left = near.word[word].any & busy_[word]; left != 0;
+                 left &= left - 1) {
                 const std::uint64_t bit = left & -left;
                 const Times& other = times_[word * 64 + std::countr_zero(left)];
                 at = std::max(at, other.written);
-                at = std::max(at, (near.written[word] & bit) != 0 ? other.read : 0);
+                at = std::max(at, (near.word[word].written & bit) != 0 ? other.read : 0);
                 if (other.written <= floor && other.read <= floor)
                     busy_[word] ^= bit;
             }
         }
         return at;
     }
-    // When the last write to any byte of a range ends that is not numbered.
-    [[nodiscard]] Ps written(const Range& range) const;
+    // When the last write to any byte of a range ends that is not numbered; `floor` if before it.
+    [[nodiscard]] Ps written(const Range& range, Ps floor) const;
 
     // A micro-op begins to use its ranges: bytes that come from DRAM or go to it.
     [[nodiscard]] std::uint64_t use(const Uses& uses, Steady& steady) {
@@ -93,20 +106,18 @@ class Scoreboard {
         return steady.moved;
     }
     // And has ended, later than all before it if it is the last.
-    void ended(const Uses& uses, Ps end, bool last) {
-        if (last)
-            newest_ = {};
+    void ended(const Uses& uses, const Near& near, Ps end, bool last) {
+        for (std::size_t word = 0; word < words_; ++word) {
+            busy_[word] |= near.word[word].touched;
+            newest_[word] = last ? near.word[word].wrote : newest_[word];
+        }
         for (unsigned left = uses.reads; left != 0; left &= left - 1) {
             const Id id = uses.id[static_cast<std::size_t>(std::countr_zero(left))];
             times_[id].read = std::max(times_[id].read, end);
-            add(busy_, id);
         }
         for (unsigned left = uses.writes; left != 0; left &= left - 1) {
             const Id id = uses.id[static_cast<std::size_t>(std::countr_zero(left))];
             times_[id].written = end;
-            add(busy_, id);
-            if (last)
-                add(newest_, id);
         }
     }
 
@@ -144,6 +155,7 @@ class Scoreboard {
     static bool has(const Set& set, Id id) { return (set[id / 64] >> id % 64 & 1) != 0; }
     static void add(Set& set, Id id) { set[id / 64] |= 1ull << id % 64; }
     static void remove(Set& set, Id id) { set[id / 64] &= ~(1ull << id % 64); }
+    static std::size_t object_slot(std::uint64_t va) { return va * 0x9e3779b97f4a7c15 >> 58; }
     [[nodiscard]] std::size_t slot(const Range& range, bool object) const;
     void index(Id id);
     void compare(Id id);
@@ -182,6 +194,7 @@ class Scoreboard {
     Set newest_{};  // those written by what ends later than all else
     std::vector<Id> free_;
     std::array<Id, kSlots> slots_{};  // by a hash of the range
+    std::array<Id, 64> objects_{};    // by a hash of the address, the last of each; a hint
 };
 
 }  // namespace skald::card::model

@@ -86,9 +86,9 @@ void Timeline::control(const isa::OpInfo& info, const Footprint& footprint, cons
             break;
         case isa::Order::Load: {
             const Touch& touch = footprint.touch[0];
-            const Ps written =
-                scoreboard_.written(range_of(footprint, 0, op, address_of(touch, op, reg), 1));
-            learn(footprint.writes, std::max(sequencer_, written) + rates_->dram_latency);
+            const Ps written = scoreboard_.written(
+                range_of(footprint, 0, op, address_of(touch, op, reg), 1), sequencer_);
+            learn(footprint.writes, written + rates_->dram_latency);
             break;
         }
         case isa::Order::Boundary:
@@ -130,6 +130,12 @@ std::uint64_t Timeline::identify(const Footprint& footprint, const isa::MicroOp&
     std::uint64_t moved = 0;
     const auto number = [&](std::size_t i) {
         const Touch& touch = footprint.touch[i];
+        if (touch.object) {
+            if (const auto id = scoreboard_.object_at(track.va[i])) {
+                track.uses.id[i] = *id;
+                return;
+            }
+        }
         track.uses.id[i] =
             scoreboard_.intern(range_of(footprint, i, op, track.va[i], track.rows, track.counted),
                                touch.object, sequencer_, moved);
@@ -149,8 +155,9 @@ std::uint64_t Timeline::identify(const Footprint& footprint, const isa::MicroOp&
     return moved;
 }
 
-Ps Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, const isa::MicroOp& op,
-                    const Demand& demand, Track& track, Ps sent, Timing* timing) {
+template <bool kTold>
+Ps Timeline::run(const Footprint& footprint, const isa::MicroOp& op, const Demand& demand,
+                 Track& track, Ps sent, Timing* timing) {
     if (between_steps_) {
         sequencer_ += rates_->boundary;
         between_steps_ = false;
@@ -162,17 +169,18 @@ Ps Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, const i
         (window & (window - 1)) == 0 ? retired_ & (window - 1) : retired_ % window;
     sequencer_ = std::max(sequencer_, ends_[place]) + rates_->issue;
     const Ps issued = sequencer_;
+    dram_.settle(sequencer_);
     if (retired_ % kSettleEvery == 0)
         settle();
 
     std::uint64_t spilled = 0;
     if (track.version != scoreboard_.version()) {
         spilled = identify(footprint, op, track);
-        track.near = scoreboard_.near(track.uses);
+        scoreboard_.look_around(track.uses, track.near);
         track.version = scoreboard_.version();
     }
 
-    const std::size_t engine = engine_of(info);
+    const std::size_t engine = footprint.engine;
     Ps start = std::max(sequencer_, free_[engine]);
     if (start < makespan_)  // else nothing is under way that it could wait for
         start = std::max(start, scoreboard_.ready(track.near, sequencer_, makespan_));
@@ -184,11 +192,11 @@ Ps Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, const i
     Bound bound = Bound::kSequencer;
     bool launched = true;  // what decides has waited for the launch
     const auto not_before = [&](Ps when, Bound by, bool after_launch = true) {
-        if (when > end) {
-            end = when;
+        if (kTold && when > end) {
             bound = by;
             launched = after_launch;
         }
+        end = std::max(end, when);
     };
     const std::uint64_t beside =  // at the time when it is needed
         demand.cache + (spilled != 0 ? rates_->activations_width.of(spilled) : 0);
@@ -202,16 +210,16 @@ Ps Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, const i
                    demand.stream > rates_->prefetch_bytes);
     }
     not_before(sram_.reserve(begin, demand.sram_time).end, Bound::kSram);
-    if (demand.to_host)
+    if (demand.seldom && demand.to_host)
         not_before(host_.reserve(begin, demand.host_time).end + rates_->host_latency, Bound::kHost);
-    if (demand.sends)
+    if (demand.seldom && demand.sends)
         not_before(link_.reserve(begin, demand.link_time).end, Bound::kLink);
-    if (demand.receives)
+    if (demand.seldom && demand.receives)
         not_before(
             (sent != 0 ? sent : begin + demand.link_time) + rates_->link_latency + rates_->sync,
             Bound::kLink, false);
     not_before(begin + demand.compute, demand.array_bound ? Bound::kArray : Bound::kVector);
-    if (demand.unpack != 0) {
+    if (demand.seldom && demand.unpack != 0) {
         if (demand.unpack > end - start)
             bound = Bound::kVector;
         end += demand.unpack;
@@ -220,7 +228,7 @@ Ps Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, const i
     if (demand.stream != 0)
         consume(demand.stream, {begin, end});
     const Ps moved = advance(end);
-    scoreboard_.ended(track.uses, end, moved != 0);
+    scoreboard_.ended(track.uses, track.near, end, moved != 0);
     if (footprint.writes != 0)
         learn(footprint.writes, end);
     free_[engine] = end;
@@ -231,7 +239,7 @@ Ps Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, const i
     totals_.dynamic += demand.energy + spill;
     totals_.dram_bytes += demand.stream + beside;
     totals_.busy[engine] += end - begin;
-    if (timing != nullptr)
+    if constexpr (kTold)
         *timing = {
             .issued = issued,
             .begin = begin,
@@ -246,9 +254,14 @@ Ps Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, const i
     return end;
 }
 
+template Ps Timeline::run<true>(const Footprint&, const isa::MicroOp&, const Demand&, Track&, Ps,
+                                Timing*);
+template Ps Timeline::run<false>(const Footprint&, const isa::MicroOp&, const Demand&, Track&, Ps,
+                                 Timing*);
+
 // Changes nothing but what is kept.
 void Timeline::settle() {
-    for (Channel* channel : {&dram_, &sram_, &host_, &link_})
+    for (Channel* channel : {&sram_, &host_, &link_})
         channel->settle(sequencer_);
 }
 
@@ -296,7 +309,10 @@ void Timeline::consume(std::uint64_t bytes, Span time) {
     streamed_ += bytes;
     while (oldest_ < consumed_.size() && consumed_[oldest_].time.end <= sequencer_)
         ++oldest_;
-    if (oldest_ == consumed_.size() || oldest_ > 64) {
+    if (oldest_ == consumed_.size()) {
+        consumed_.clear();
+        oldest_ = 0;
+    } else if (oldest_ > 64) {
         consumed_.erase(consumed_.begin(),
                         consumed_.begin() + static_cast<std::ptrdiff_t>(oldest_));
         oldest_ = 0;

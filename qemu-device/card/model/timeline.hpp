@@ -25,12 +25,6 @@ enum class Part : std::uint8_t { kMac, kVector, kSram, kDram, kHost, kLink };
 inline constexpr std::size_t kParts = 6;
 [[nodiscard]] std::string_view name(Part part);
 
-// Where a micro-op runs: quantising is the vector unit's.
-[[nodiscard]] inline std::size_t engine_of(const isa::OpInfo& info) {
-    return static_cast<std::size_t>(info.engine == isa::Engine::Quantise ? isa::Engine::Vector
-                                                                         : info.engine);
-}
-
 // Of one micro-op.
 struct Timing {
     Ps issued = 0;
@@ -73,8 +67,11 @@ class Timeline {
                        Track& track);
     // It has run: when it ends. sent: when what it received had left the other chip; 0: nobody
     // says, and it left when this one was ready for it.
-    Ps retire(const isa::OpInfo& info, const Footprint& footprint, const isa::MicroOp& op,
-              const Demand& demand, Track& track, Ps sent = 0, Timing* timing = nullptr);
+    Ps retire(const Footprint& footprint, const isa::MicroOp& op, const Demand& demand,
+              Track& track, Ps sent = 0, Timing* timing = nullptr) {
+        return timing != nullptr ? run<true>(footprint, op, demand, track, sent, timing)
+                                 : run<false>(footprint, op, demand, track, sent, timing);
+    }
 
     // Of all that has run, since the timeline began or was loaded.
     struct Totals {
@@ -104,6 +101,9 @@ class Timeline {
         Span time;
     };
 
+    template <bool kTold>
+    Ps run(const Footprint& footprint, const isa::MicroOp& op, const Demand& demand, Track& track,
+           Ps sent, Timing* timing);
     void wait_for(std::uint64_t registers);
     void learn(std::uint64_t registers, Ps when);
     [[nodiscard]] Ps advance(Ps end);

@@ -90,9 +90,8 @@ class Paper {
         reg[1] = counts.rows;
         model::Track track;
         model::Timeline::locate(footprint, op, reg, counts.rows, track);
-        timeline_->retire(info, footprint, op,
-                          model::demand_of(info.work(op, counts), chip_->rates), track, sent,
-                          &timing);
+        timeline_->retire(footprint, op, model::demand_of(info.work(op, counts), chip_->rates),
+                          track, sent, &timing);
         return timing;
     }
 
