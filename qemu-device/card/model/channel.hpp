@@ -35,6 +35,12 @@ class Channel {
         }
         if (first_ != 0 && earliest + time < taken_[first_].begin)  // in front of all of them,
             return taken_[--first_] = {earliest, earliest + time};  // where others were
+        if (taken_[first_].begin <= earliest && taken_[first_].end >= earliest &&
+            taken_[first_].end + time < taken_[first_ + 1].begin) {  // behind the first of them
+            const Span span{taken_[first_].end, taken_[first_].end + time};
+            taken_[first_].end = span.end;
+            return span;
+        }
         return fill_gaps(earliest, time);
     }
     // Nobody will ask for time before this any more.

@@ -165,7 +165,8 @@ Scoreboard::Id Scoreboard::intern(const Range& range, bool object, Ps floor, std
 
 void Scoreboard::look_around(const Uses& uses, Near& near) const {
     near = {};
-    for (unsigned left = uses.reads | uses.writes; left != 0; left &= left - 1) {
+    for (unsigned left = (uses.reads | uses.writes) & ~unsigned{uses.objects}; left != 0;
+         left &= left - 1) {
         const Id id = uses.id[static_cast<std::size_t>(std::countr_zero(left))];
         const std::uint64_t wrote = (uses.writes & left & -left) != 0 ? ~0ull : 0;
         const Set& meets = relations_[id].meets;

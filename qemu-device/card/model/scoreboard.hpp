@@ -34,7 +34,8 @@ class Scoreboard {
         std::uint8_t objects = 0;  // which of them are
     };
     // Of each word of sets: whatever has bytes in common with these, or with those that are
-    // written, as long as version() is the same; and these themselves.
+    // written, as long as version() is the same; and these themselves. Objects are not among them:
+    // an object has something in common with itself alone.
     struct Near {
         struct Word {
             std::uint64_t any = 0;
@@ -74,7 +75,7 @@ class Scoreboard {
 
     // When a micro-op may begin that touches what is near; `floor` at the earliest, and at the
     // latest when everything has ended.
-    [[nodiscard]] Ps ready(const Near& near, Ps floor, Ps everything) {
+    [[nodiscard]] Ps ready(const Uses& uses, const Near& near, Ps floor, Ps everything) {
         for (std::size_t word = 0; word < words_; ++word)
             if ((near.word[word].any & newest_[word]) != 0)
                 return everything;
@@ -89,6 +90,11 @@ class Scoreboard {
                 if (other.written <= floor && other.read <= floor)
                     busy_[word] ^= bit;
             }
+        }
+        for (unsigned left = uses.objects; left != 0; left &= left - 1) {
+            const Times& own = times_[uses.id[static_cast<std::size_t>(std::countr_zero(left))]];
+            at = std::max(at, own.written);
+            at = std::max(at, (uses.writes & left & -left) != 0 ? own.read : 0);
         }
         return at;
     }

@@ -64,13 +64,6 @@ void Timeline::learn(std::uint64_t registers, Ps when) {
     unknown_ |= registers;
 }
 
-// All of it ends at `end` or later: by how much that is later than before.
-Ps Timeline::advance(Ps end) {
-    const Ps moved = end > makespan_ ? end - makespan_ : 0;
-    makespan_ += moved;
-    return moved;
-}
-
 void Timeline::control(const isa::OpInfo& info, const Footprint& footprint, const isa::MicroOp& op,
                        std::span<const std::uint64_t, isa::kRegisters> reg, Timing* timing) {
     if (between_steps_) {
@@ -119,10 +112,22 @@ void Timeline::locate(const Footprint& footprint, const isa::MicroOp& op,
             continue;
         track.va[i] = va;
         track.uses.id[i] = kNobody;
-        track.version = 0;
-        if (!footprint.touch[i].object)
-            track.steady.version = 0;
+        if (footprint.touch[i].object)
+            track.moved = true;
+        else
+            track.version = track.steady.version = 0;
     }
+}
+
+// Has their numbers, or none and has to be identified.
+void Timeline::find_objects(const Footprint& footprint, Track& track) {
+    for (unsigned left = footprint.objects; left != 0; left &= left - 1) {
+        const auto i = static_cast<std::size_t>(std::countr_zero(left));
+        const auto id = scoreboard_.object_at(track.va[i]);
+        track.uses.id[i] = id.value_or(kNobody);
+        track.version = id ? track.version : 0;
+    }
+    track.moved = false;
 }
 
 // Has a number for each of its ranges: bytes that had to leave the chip for that.
@@ -130,12 +135,6 @@ std::uint64_t Timeline::identify(const Footprint& footprint, const isa::MicroOp&
     std::uint64_t moved = 0;
     const auto number = [&](std::size_t i) {
         const Touch& touch = footprint.touch[i];
-        if (touch.object) {
-            if (const auto id = scoreboard_.object_at(track.va[i])) {
-                track.uses.id[i] = *id;
-                return;
-            }
-        }
         track.uses.id[i] =
             scoreboard_.intern(range_of(footprint, i, op, track.va[i], track.rows, track.counted),
                                touch.object, sequencer_, moved);
@@ -149,6 +148,7 @@ std::uint64_t Timeline::identify(const Footprint& footprint, const isa::MicroOp&
             number(i);
         track.generation = scoreboard_.generation();
     }
+    track.moved = false;
     track.uses.reads = footprint.read;
     track.uses.writes = footprint.written;
     track.uses.objects = footprint.objects;
@@ -174,6 +174,8 @@ Ps Timeline::run(const Footprint& footprint, const isa::MicroOp& op, const Deman
         settle();
 
     std::uint64_t spilled = 0;
+    if (track.moved && track.version == scoreboard_.version())
+        find_objects(footprint, track);
     if (track.version != scoreboard_.version()) {
         spilled = identify(footprint, op, track);
         scoreboard_.look_around(track.uses, track.near);
@@ -183,7 +185,7 @@ Ps Timeline::run(const Footprint& footprint, const isa::MicroOp& op, const Deman
     const std::size_t engine = footprint.engine;
     Ps start = std::max(sequencer_, free_[engine]);
     if (start < makespan_)  // else nothing is under way that it could wait for
-        start = std::max(start, scoreboard_.ready(track.near, sequencer_, makespan_));
+        start = std::max(start, scoreboard_.ready(track.uses, track.near, sequencer_, makespan_));
     start += rates_->launch;
     spilled += scoreboard_.use(track.uses, track.steady);
 
@@ -277,8 +279,9 @@ Span Timeline::stream(const Demand& demand, Ps start) {
     const std::uint64_t wanted = streamed_ + ahead;
     Ps earliest = sequencer_;
     // All weights before the oldest that matter were used up before anyone asks.
-    const std::uint64_t gone =
-        oldest_ < consumed_.size() ? consumed_[oldest_].end - consumed_[oldest_].bytes : streamed_;
+    const std::uint64_t gone = oldest_ != consumptions_
+                                   ? consumption(oldest_).end - consumption(oldest_).bytes
+                                   : streamed_;
     if (wanted > room + gone) {  // the last of them has room then
         const Ps last = consumed_at(wanted - room);
         earliest = std::max(earliest, last > time ? last - time : 0);
@@ -293,8 +296,8 @@ Span Timeline::stream(const Demand& demand, Ps start) {
 
 // When so many bytes of weights, which have been asked for, are used up.
 Ps Timeline::consumed_at(std::uint64_t byte) const {
-    for (std::size_t i = oldest_; i < consumed_.size(); ++i) {
-        const Consumed& one = consumed_[i];
+    for (std::uint64_t i = oldest_; i != consumptions_; ++i) {
+        const Consumed& one = consumption(i);
         if (byte > one.end)
             continue;
         const std::uint64_t before = one.end - one.bytes;
@@ -303,21 +306,6 @@ Ps Timeline::consumed_at(std::uint64_t byte) const {
         return one.time.begin + part_of(one.time.end - one.time.begin, byte - before, one.bytes);
     }
     return 0;
-}
-
-void Timeline::consume(std::uint64_t bytes, Span time) {
-    streamed_ += bytes;
-    while (oldest_ < consumed_.size() && consumed_[oldest_].time.end <= sequencer_)
-        ++oldest_;
-    if (oldest_ == consumed_.size()) {
-        consumed_.clear();
-        oldest_ = 0;
-    } else if (oldest_ > 64) {
-        consumed_.erase(consumed_.begin(),
-                        consumed_.begin() + static_cast<std::ptrdiff_t>(oldest_));
-        oldest_ = 0;
-    }
-    consumed_.push_back({streamed_, bytes, time});
 }
 
 void Timeline::save(snapshot::Writer& to) const {
@@ -336,9 +324,9 @@ void Timeline::save(snapshot::Writer& to) const {
     to.put(ends_);
     to.put(retired_);
     to.put(streamed_);
-    to.put(static_cast<std::uint32_t>(consumed_.size() - oldest_));
-    for (std::size_t i = oldest_; i < consumed_.size(); ++i)
-        to.put(consumed_[i]);
+    to.put(static_cast<std::uint32_t>(consumptions_ - oldest_));
+    for (std::uint64_t i = oldest_; i != consumptions_; ++i)
+        to.put(consumption(i));
 }
 
 void Timeline::load(snapshot::Reader& from) {
@@ -371,11 +359,13 @@ void Timeline::load(snapshot::Reader& from) {
     ends_ = from.get<decltype(ends_)>();
     retired_ = from.get<std::uint64_t>();
     streamed_ = from.get<std::uint64_t>();
-    consumed_.clear();
-    oldest_ = 0;
-    for (std::uint32_t n = count(); n != 0; --n) {
-        consumed_.push_back(from.get<Consumed>());
-        const Consumed& one = consumed_.back();
+    oldest_ = consumptions_ = 0;
+    const std::uint32_t under_way = count();
+    if (under_way > consumed_.size())
+        from.refuse("a timeline has more weights under way than micro-ops");
+    for (std::uint32_t n = under_way; n != 0; --n) {
+        Consumed& one = consumed_[consumptions_++];
+        one = from.get<Consumed>();
         if (one.bytes == 0 || one.bytes > one.end || one.time.end < one.time.begin)
             from.refuse("a timeline's weights are not in order");
     }

@@ -47,6 +47,7 @@ struct alignas(64) Track {
     std::array<std::uint64_t, isa::kOperands> va{};
     std::uint64_t generation = 0;  // of the ids; 0: there are none
     std::uint64_t version = 0;     // of what is near
+    bool moved = false;            // some object is another one
     Scoreboard::Near near;
 };
 
@@ -106,13 +107,27 @@ class Timeline {
            Ps sent, Timing* timing);
     void wait_for(std::uint64_t registers);
     void learn(std::uint64_t registers, Ps when);
-    [[nodiscard]] Ps advance(Ps end);
+    // All of it ends at `end` or later: by how much that is later than before.
+    [[nodiscard]] Ps advance(Ps end) {
+        const Ps moved = end > makespan_ ? end - makespan_ : 0;
+        makespan_ += moved;
+        return moved;
+    }
     [[nodiscard]] std::uint64_t identify(const Footprint& footprint, const isa::MicroOp& op,
                                          Track& track);
+    void find_objects(const Footprint& footprint, Track& track);
     void settle();
     [[nodiscard]] Span stream(const Demand& demand, Ps start);
     [[nodiscard]] Ps consumed_at(std::uint64_t byte) const;
-    void consume(std::uint64_t bytes, Span time);
+    void consume(std::uint64_t bytes, Span time) {
+        streamed_ += bytes;
+        while (oldest_ != consumptions_ && consumption(oldest_).time.end <= sequencer_)
+            ++oldest_;
+        consumed_[consumptions_++ % consumed_.size()] = {streamed_, bytes, time};
+    }
+    [[nodiscard]] const Consumed& consumption(std::uint64_t i) const {
+        return consumed_[i % consumed_.size()];
+    }
 
     const Rates* rates_;
     Totals totals_;
@@ -124,11 +139,13 @@ class Timeline {
     bool between_steps_ = true;
     std::uint64_t unknown_ = 0;  // registers whose value comes at a time of
     std::array<Ps, isa::kRegisters> known_{};
-    std::array<Ps, 32> ends_{};  // of the last micro-ops, as many as may be under way
+    std::array<Ps, 32> ends_{};  // of the last micro-ops, as many as may be under way at most
     std::uint64_t retired_ = 0;
     std::uint64_t streamed_ = 0;  // bytes of weights
-    std::vector<Consumed> consumed_;
-    std::size_t oldest_ = 0;  // of consumed_ that still matters
+    // Only of micro-ops under way, and so of as many as a window, it matters when they end.
+    std::array<Consumed, 32> consumed_{};  // a ring
+    std::uint64_t oldest_ = 0;             // that matters, and
+    std::uint64_t consumptions_ = 0;       // the next, both counted from the first there was
 };
 
 }  // namespace skald::card::model
