@@ -388,7 +388,7 @@ void Sequencer::retire(Slot& slot) {
 
 // Work is the same for the same counts, and so is what it demands. Most have rows to count and
 // nothing else.
-void Sequencer::update_demand(Slot& slot) const {
+inline void Sequencer::update_demand(Slot& slot) const {
     const isa::Counts& counts = m_.counts;
     const bool plain = (counts.positions | counts.shared | (counts.experts ^ 1) | counts.inputs |
                         counts.tokens | static_cast<std::uint64_t>(counts.host_in) |
@@ -397,9 +397,14 @@ void Sequencer::update_demand(Slot& slot) const {
         return;
     if (!plain && slot.demanded && !slot.plain && slot.modelled.counts == counts)
         return;
+    slot.plain = plain;
+    demand(slot);
+}
+
+void Sequencer::demand(Slot& slot) const {
+    const isa::Counts& counts = m_.counts;
     slot.modelled.counts = counts;
     slot.modelled.demand = model::demand_of(slot.plan.info->work(slot.op, counts), chip_->rates);
-    slot.plain = plain;
     slot.rows = static_cast<std::uint32_t>(counts.rows);  // 65,536 at most
     slot.demanded = true;
 }
@@ -410,34 +415,33 @@ void Sequencer::retire_modelled(Slot& slot) {
     Modelled& modelled = slot.modelled;
     model::Timeline& timeline = *queue_->timeline;
     const bool works = info.costs && m_.counts.rows != 0;
-    model::Timing timing;
+    model::Timing* const timing = detailed_ ? &timing_ : nullptr;
     if (!works) {
         if (timeline.between_steps()) {  // nothing counts until there is work again
             cost_ = {};
             blame_ = {};
             return;
         }
-        timeline.control(info, modelled.footprint, slot.op, registers(),
-                         detailed_ ? &timing : nullptr);
+        timeline.control(info, modelled.footprint, slot.op, registers(), timing);
         if (info.order == isa::Order::Boundary) {
             account();
             publish();
         }
     } else {
         update_demand(slot);
-        const model::Ps end =
-            timeline.retire(modelled.footprint, slot.op, modelled.demand, modelled.track,
-                            m_.arrived_ps.value_or(0), detailed_ ? &timing : nullptr);
+        const model::Ps end = timeline.retire(modelled.footprint, slot.op, modelled.demand,
+                                              modelled.track, m_.arrived_ps.value_or(0), timing);
         if (m_.outgoing)
             m_.outgoing->message.sent_ps = end;
     }
     if (detailed_)
-        tell(slot, timing);
+        tell(slot);
 }
 
 // Who wants to know of each micro-op.
-void Sequencer::tell(const Slot& slot, const model::Timing& timing) {
+void Sequencer::tell(const Slot& slot) {
     const model::Timeline& timeline = *queue_->timeline;
+    const model::Timing& timing = timing_;
     cost_ = cost_of(timing, timeline);
     blame_ = {timing.bound, timing.moved - timing.launch, timing.launch};
     if (chip_->observer)

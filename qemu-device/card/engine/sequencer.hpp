@@ -120,10 +120,11 @@ class Sequencer {
     [[nodiscard]] Fault advance();
     void retire(Slot& slot);
     void retire_modelled(Slot& slot);
-    void tell(const Slot& slot, const model::Timing& timing);
+    void tell(const Slot& slot);
     void account();
     void recall();
     void update_demand(Slot& slot) const;
+    void demand(Slot& slot) const;
     void count_apart(std::uint32_t status);
     void publish();
     void record(std::uint64_t host_ns);
@@ -150,7 +151,8 @@ class Sequencer {
     Queue* queue_ = nullptr;
     bool detailed_ = false;   // somebody wants to know of each micro-op
     Counted counted_;         // of the queue's timeline
-    Cost cost_;               // of the micro-op that was retired last, if so
+    model::Timing timing_;    // of the micro-op that was retired last, if so
+    Cost cost_;               // likewise
     Blame blame_;             // likewise
     Mapping code_;            // of the program, around the micro-op last fetched
     isa::MicroOp scattered_;  // one that lies in two pieces

@@ -78,8 +78,10 @@ class Paper {
         return op;
     }
 
-    // sent: when what it receives had left the other chip.
-    model::Timing run(const isa::MicroOp& op, isa::Counts counts = {}, model::Ps sent = 0) {
+    // sent: when what it receives had left the other chip. track: what was kept of the micro-op;
+    // null: nothing.
+    model::Timing run(const isa::MicroOp& op, isa::Counts counts = {}, model::Ps sent = 0,
+                      model::Track* track = nullptr) {
         const isa::OpInfo& info = *isa::find_op(op.opcode);
         const model::Footprint footprint = model::make_footprint(info, op);
         model::Timing timing;
@@ -88,10 +90,11 @@ class Paper {
             return timing;
         }
         reg[1] = counts.rows;
-        model::Track track;
-        model::Timeline::locate(footprint, op, reg, counts.rows, track);
+        model::Track unknown;
+        model::Track& kept = track != nullptr ? *track : unknown;
+        model::Timeline::locate(footprint, op, reg, counts.rows, kept);
         timeline_->retire(footprint, op, model::demand_of(info.work(op, counts), chip_->rates),
-                          track, sent, &timing);
+                          kept, sent, &timing);
         return timing;
     }
 
