@@ -10,6 +10,7 @@
 #include "chip/stages.hpp"
 #include "chip/widths.hpp"
 #include "libskald/error.hpp"
+#include "skald/isa.hpp"
 
 namespace skald::chip {
 namespace {
@@ -67,11 +68,24 @@ struct Batches {
     std::uint32_t in_flight, size = 0;
 };
 
+std::uint32_t layers_of(std::span<const TimedModel> stages) {
+    std::uint32_t layers = 0;
+    for (const TimedModel& stage : stages)
+        layers += stage.info().layers;
+    return layers;
+}
+
+// What is read of the cache where heads that share keys and values do not share reading them.
+double reads_of_cache(const Task& task, const container::ModelInfo& model) {
+    return task.cache_by_query ? static_cast<double>(model.heads) / model.kv_heads : 1;
+}
+
 // Of so many tokens in the middle.
 struct Step {
     Step(const StageSums& one, const StageSums& more, std::uint32_t tokens)
         : before(one.together()),
           after(more.together()),
+          rest(more.beyond(one).together()),
           count(tokens),
           stage_s(static_cast<double>(more.busiest(one)) / kSecond / tokens) {}
 
@@ -80,12 +94,11 @@ struct Step {
         return (joules(after, static_w) - joules(before, static_w)) / count;
     }
     [[nodiscard]] double share(std::size_t bound) const {
-        return (static_cast<double>(after.moved[bound]) -
-                static_cast<double>(before.moved[bound])) /
-               static_cast<double>(after.time - before.time);
+        return static_cast<double>(rest.moved[bound]) / static_cast<double>(rest.time);
     }
 
     Sums before, after;
+    Sums rest;  // of each stage what is between them, together
     double count;
     double stage_s;
 };
@@ -102,6 +115,7 @@ Measured measured_of(const StageSums& prompt, const Step& step, const Batches& b
     measured.stage_first_s =
         alone ? measured.first_s : static_cast<double>(prompt.busiest()) / kSecond;
     measured.stage_token_s = alone ? measured.token_s : step.stage_s;
+    measured.chips = group.chips();
     measured.boundary = chip.figure("boundary").text;
     for (std::size_t i = 0; i < measured.share.size(); ++i)
         measured.share[i] = step.share(i);
@@ -117,6 +131,25 @@ Measured measured_of(const StageSums& prompt, const Step& step, const Batches& b
 }
 
 }  // namespace
+
+void Measured::delay(double stage_step_s, double step_s, std::uint32_t steps) {
+    constexpr std::size_t kSequencer = 0;
+    if (mean_w)  // what work draws is the same
+        mean_w = static_w / chips +
+                 (*mean_w - static_w / chips) * interval_s() /
+                     std::max(stage_token_s + stage_step_s, (token_s + step_s) / batches);
+    if (token_j)
+        *token_j += static_w * step_s / batch;
+    if (first_j)
+        *first_j += static_w * step_s * steps;
+    for (double& part : share)
+        part *= token_s / (token_s + step_s);
+    share[kSequencer] += step_s / (token_s + step_s);
+    first_s += step_s * steps;
+    token_s += step_s;
+    stage_first_s += stage_step_s * steps;
+    stage_token_s += stage_step_s;
+}
 
 std::optional<double> Measured::throughput_j(std::uint32_t generated) const {
     if (!first_j || !token_j)
@@ -145,6 +178,7 @@ Measured measure(const Task& task) {
     setting.chip = task.chip;
     setting.changes = task.changes;
     setting.widths = widths;
+    setting.widths.kv *= reads_of_cache(task, models.front().info());
     setting.batch = batches.size;
     setting.positions = positions_of(task);
     Stages stages(models, task.group, setting);
@@ -153,7 +187,17 @@ Measured measure(const Task& task) {
     stages.advance(middle.position);
     const StageSums one = stages.tokens(1);
     const StageSums more = stages.tokens(1 + middle.samples);
-    return measured_of(first, Step(one, more, middle.samples), batches, chip, task.group);
+    Measured measured =
+        measured_of(first, Step(one, more, middle.samples), batches, chip, task.group);
+    if (task.more_kernels != 0) {
+        constexpr double kNs = 1e-9;
+        const double kernel_s = chip.figure("launch_ns").value.value_or(0) * kNs;
+        const std::uint32_t layers = layers_of(models);
+        const double each = kernel_s * task.more_kernels;
+        measured.delay(each * isa::ceil_div(layers, task.group.pipeline), each * layers,
+                       isa::ceil_div(batches.size * task.prompt, stages.chunk()));
+    }
+    return measured;
 }
 
 }  // namespace skald::chip

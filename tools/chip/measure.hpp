@@ -26,6 +26,8 @@ struct Task {
     std::string widths;
     std::optional<std::uint32_t> batch = 1;  // none: what memory holds, of each batch in flight
     bool queued = false;                     // of a batch, what memory has no room for waits
+    bool cache_by_query = false;             // each query head reads keys and values for itself
+    std::uint32_t more_kernels = 0;          // of a layer, than the program has
     std::uint32_t step = 0;                  // rows of a step of prompts; 0: as llm-compile chooses
     std::uint32_t prompt = 0, generated = 0;
 };
@@ -40,8 +42,13 @@ struct Measured {
     std::optional<double> first_j, token_j;  // of all chips; token_j of a token of one sequence
     std::optional<double> mean_w;            // while tokens follow, of one chip
     double static_w = 0;                     // of all chips, part of the joules
+    std::uint32_t chips = 1;
     std::array<double, local::ModelLog::kBounds> share{};  // of token_s, by what decided
     std::string boundary;                                  // what the power is of
+
+    // By what a step of a stage and one of all stages take more, all of it waiting for launches;
+    // so many steps are in the first token.
+    void delay(double stage_step_s, double step_s, std::uint32_t steps);
 
     [[nodiscard]] double user_rate() const { return 1 / token_s; }
     [[nodiscard]] double total_rate() const { return batch / token_s; }

@@ -71,6 +71,11 @@ Row parse_row(const json& from) {
     }
     task.queued = row.quantity == Quantity::kThroughput || row.quantity == Quantity::kEnergy;
     task.step = from.value("step", 0u);
+    const std::string reader = from.value("cache_read_by", "group");
+    if (reader != "group" && reader != "query")
+        throw rt::Error("cache_read_by is \"group\" or \"query\"", EINVAL);
+    task.cache_by_query = reader == "query";
+    task.more_kernels = from.value("more_kernels", 0u);
     row.replicas = from.value("replicas", 1u);
     if (row.replicas == 0)
         throw rt::Error("there is a group at least", EINVAL);

@@ -16,6 +16,9 @@
 #include "check/check.hpp"
 #include "check/print.hpp"
 #include "check/scratch_folder.hpp"
+#include "chip/report.hpp"
+#include "chip/run.hpp"
+#include "chip/runnable.hpp"
 #include "compile.hpp"
 #include "console/arguments.hpp"
 #include "console/standard_streams.hpp"
@@ -37,6 +40,7 @@ struct Arguments {
     std::filesystem::path model, out, random, shape, calibrate, lora, chat_template, tokenizer,
         explain;
     std::optional<std::string> check;  // a text, or @FILE
+    std::string chip;                  // that the compiled model is timed on; empty: none
     std::uint64_t seed = 1;
     std::vector<std::string> gguf;  // file, then perhaps a type
     std::filesystem::path onnx;
@@ -212,11 +216,32 @@ checking::Report check_with_bar(Model& model, CompileOptions options,
     return checking::check(model, p, compiled, text, how);
 }
 
+chip::Group group_of(const Split& split) {
+    return {split.tensor, split.pipeline, split.sums};
+}
+
+// As llm-chip run has it, of one request of the usual lengths, or as long as a sequence may be.
+chip::Outcome on_chip(const Arguments& args, const std::filesystem::path& compiled,
+                      std::uint32_t context) {
+    chip::RunOptions run;
+    run.chip = args.chip;
+    run.model = compiled.string();
+    run.group = group_of(args.split);
+    const std::uint32_t most = std::min(context, run.prompt + run.generated);
+    run.generated = std::min(run.generated, std::max(most / 4, 1u));
+    run.prompt = std::max(most - run.generated, 1u);
+    return chip::run(run);
+}
+
 void print_result(const Arguments& args, const CompileReport& report,
-                  const std::optional<checking::Report>& checked) {
-    if (args.json && checked) {
+                  const std::optional<checking::Report>& checked,
+                  const std::optional<chip::Outcome>& timed) {
+    if (args.json && (checked || timed)) {
         Json j = Json::parse(to_json(report));
-        j["check"] = checking::to_json(*checked);
+        if (checked)
+            j["check"] = checking::to_json(*checked);
+        if (timed)
+            j["modelled"] = Json::parse(chip::report(*timed, chip::Format::kJson));
         fmt::print("{}\n", j.dump(1));
     } else if (args.json) {
         fmt::print("{}", to_json(report));
@@ -225,6 +250,8 @@ void print_result(const Arguments& args, const CompileReport& report,
             print_report(report);
         if (checked)
             fmt::print("{}", checking::table(*checked));
+        if (timed)
+            fmt::print("{}", chip::report(*timed, chip::Format::kText));
     }
 }
 
@@ -234,6 +261,8 @@ void compile_and_print(const Arguments& args, Model& model, CompileOptions& opti
     const std::filesystem::path out =
         args.out.empty() ? scratch.emplace().path() / "checked.skald" : args.out;
     const std::string text = args.check ? check_text(*args.check) : "";
+    if (!args.chip.empty())  // before anything is written
+        (void)chip::runnable_chip(args.chip, {}, group_of(args.split));
     const CompileReport report = compile_with_bar(model, options, out);
     say_context(args, report.context);
     std::optional<checking::Report> checked;
@@ -245,7 +274,10 @@ void compile_and_print(const Arguments& args, Model& model, CompileOptions& opti
             "llm-compile: --check: the text is longer than {} tokens, the rest of it is "
             "not used\n",
             checked->tokens);
-    print_result(args, report, checked);
+    std::optional<chip::Outcome> timed;
+    if (!args.chip.empty())
+        timed = on_chip(args, out, report.context);
+    print_result(args, report, checked, timed);
     if (args.disasm)
         fmt::print("{}",
                    disassemble(
@@ -485,6 +517,8 @@ void check_results(const Arguments& args) {
         throw CLI::ValidationError("--json", "cannot go with --disasm or --dump, which print text");
     if (!args.out.empty() || args.check)
         return;
+    if (!args.chip.empty())
+        throw CLI::ValidationError("--chip", "needs -o: the compiled model is what is timed");
     if (args.report || args.json)
         throw CLI::ValidationError(args.report ? "--report" : "--json",
                                    "needs -o: errors are known once the weights are written");
@@ -604,6 +638,11 @@ Arguments parse(CLI::App& app, int argc, char** argv) {
                "compiled model is a temporary file",
                checking::kMostTokens))
         ->check(console::not_empty("the text"));
+    app.add_option("--chip", args.chip,
+                   "print what a request would take on a modelled chip, milliseconds and joules "
+                   "of a token: a name that llm-chip list gives, or a file")
+        ->type_name("CHIP")
+        ->check(console::not_empty("the chip"));
     app.add_flag("--disasm", args.disasm, "print the program");
     app.add_flag("--report", args.report, "print what became of each tensor, with the error");
     app.add_flag("--json", args.json, "the report as JSON, and nothing else");

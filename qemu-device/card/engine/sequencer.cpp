@@ -41,11 +41,15 @@ Fault within_memory(F&& f) {
 
 constexpr std::uint64_t kFjPerPj = 1000;
 
+std::uint64_t cycles_of(model::Ps time) {
+    constexpr model::Ps kCycle = 1000;
+    return time / kCycle;
+}
+
 // Of a micro-op after which all ends at `makespan`. Whole cycles of many add up to those of all.
 Cost cost_of(const model::Timing& timing, const model::Timeline& timeline) {
-    constexpr model::Ps kCycle = 1000;
     const model::Ps makespan = timeline.makespan();
-    return {.cycles = makespan / kCycle - (makespan - timing.moved) / kCycle,
+    return {.cycles = cycles_of(makespan) - cycles_of(makespan - timing.moved),
             .bytes = timing.dram_bytes,
             .energy = timing.dynamic + timeline.static_energy(timing.moved)};
 }
@@ -125,9 +129,16 @@ void Sequencer::begin_timeline() {
     const bool goes_on = std::exchange(queue_->run_goes_on, false);
     if (chip_ == nullptr)
         return;
+    recall();
+    queue_->timeline->begin_job(goes_on);
+}
+
+// What was told of the queue's timeline; a job that a snapshot brought may have none, where no chip
+// was modelled.
+void Sequencer::recall() {
     if (!queue_->timeline)
         queue_->timeline = std::make_unique<model::Timeline>(chip_->rates);
-    queue_->timeline->begin_job(goes_on);
+    counted_ = Counted(*queue_->timeline);
 }
 
 // Registers from the argument block; the profile buffer must be there.
@@ -161,11 +172,16 @@ JobResult Sequencer::slice() {
     m_.reg = job.reg.data();
     m_.slice_start_ns = m_.clock.now_ns();
     code_ = Mapping{};
-    if (chip_ != nullptr)
-        queue_->timeline->tell_parts(chip_->observer != nullptr);
-    const End end = execute();
-    if (chip_ != nullptr)
+    const bool profiled = profile_of(job.desc).va != 0;
+    if (chip_ != nullptr) {
+        detailed_ = profiled || chip_->observer != nullptr;
+        recall();
+    }
+    const End end = execute(profiled);
+    if (chip_ != nullptr) {
+        account();
         count_apart(end.status);
+    }
     job.run_ns += m_.clock.now_ns() - m_.slice_start_ns;
     if ((attention_.bits.load() & Attention::kReset) == 0)
         flush_progress(*queue_, true, m_.interrupts, m_.clock);
@@ -184,9 +200,8 @@ JobResult Sequencer::slice() {
     return result;
 }
 
-Sequencer::End Sequencer::execute() {
+Sequencer::End Sequencer::execute(bool profiled) {
     JobState& job = queue_->job;
-    const bool profiled = profile_of(job.desc).va != 0;
     unsigned waits = 0;
     bool begun = false;
     for (;;) {
@@ -266,7 +281,11 @@ bool Sequencer::attend(bool begun, End& end) {
 // The job's state is complete before and after it: a snapshot may be taken of it, or replace it.
 void Sequencer::pause() {
     queue_->job.run_ns += m_.clock.now_ns() - m_.slice_start_ns;
+    if (chip_ != nullptr)
+        account();
     callbacks_.pause();
+    if (chip_ != nullptr)
+        recall();
     code_ = Mapping{};
     m_.slice_start_ns = m_.clock.now_ns();
 }
@@ -365,10 +384,8 @@ Fault Sequencer::count(const Slot& slot, std::uint64_t rows) {
 
 void Sequencer::retire(Slot& slot) {
     JobState& job = queue_->job;
-    if (chip_ != nullptr) {
+    if (chip_ != nullptr)
         retire_modelled(slot);
-        job.cost += cost_;
-    }
     if (m_.outgoing)
         m_.links->send(m_.outgoing->to, m_.outgoing->channel, std::move(m_.outgoing->message));
     ++job.micro_ops;
@@ -378,15 +395,23 @@ void Sequencer::retire(Slot& slot) {
 
 // Work is the same for the same counts, and so is what it demands. Most have rows to count and
 // nothing else.
-void Sequencer::update_demand(Slot& slot) const {
+inline void Sequencer::update_demand(Slot& slot) const {
     const isa::Counts& counts = m_.counts;
-    const bool plain = counts == isa::Counts{.rows = counts.rows};
-    if (slot.demanded && slot.plain == plain &&
-        (plain ? slot.rows == counts.rows : slot.modelled.counts == counts))
+    const bool plain = (counts.positions | counts.shared | (counts.experts ^ 1) | counts.inputs |
+                        counts.tokens | static_cast<std::uint64_t>(counts.host_in) |
+                        static_cast<std::uint64_t>(counts.host_out)) == 0;
+    if (plain && slot.demanded && slot.plain && slot.rows == counts.rows)
         return;
+    if (!plain && slot.demanded && !slot.plain && slot.modelled.counts == counts)
+        return;
+    slot.plain = plain;
+    demand(slot);
+}
+
+void Sequencer::demand(Slot& slot) const {
+    const isa::Counts& counts = m_.counts;
     slot.modelled.counts = counts;
     slot.modelled.demand = model::demand_of(slot.plan.info->work(slot.op, counts), chip_->rates);
-    slot.plain = plain;
     slot.rows = static_cast<std::uint32_t>(counts.rows);  // 65,536 at most
     slot.demanded = true;
 }
@@ -397,28 +422,35 @@ void Sequencer::retire_modelled(Slot& slot) {
     Modelled& modelled = slot.modelled;
     model::Timeline& timeline = *queue_->timeline;
     const bool works = info.costs && m_.counts.rows != 0;
-    if (!works && timeline.between_steps()) {  // nothing counts until there is work again
-        cost_ = {};
-        blame_ = {};
-        return;
-    }
-    if (works)
+    model::Timing* const timing = detailed_ ? &timing_ : nullptr;
+    if (!works) {
+        if (timeline.between_steps()) {  // nothing counts until there is work again
+            cost_ = {};
+            blame_ = {};
+            return;
+        }
+        timeline.control(info, modelled.footprint, slot.op, registers(), timing);
+        if (info.order == isa::Order::Boundary) {
+            account();
+            publish();
+        }
+    } else {
         update_demand(slot);
-    const model::Timing timing =
-        works ? timeline.retire(info, modelled.footprint, slot.op, modelled.demand, modelled.track,
-                                m_.arrived_ps.value_or(0))
-              : timeline.control(info, modelled.footprint, slot.op, registers());
+        const model::Ps end = timeline.retire(modelled.footprint, slot.op, modelled.demand,
+                                              modelled.track, m_.arrived_ps.value_or(0), timing);
+        if (m_.outgoing)
+            m_.outgoing->message.sent_ps = end;
+    }
+    if (detailed_)
+        tell(slot);
+}
+
+// Who wants to know of each micro-op.
+void Sequencer::tell(const Slot& slot) {
+    const model::Timeline& timeline = *queue_->timeline;
+    const model::Timing& timing = timing_;
     cost_ = cost_of(timing, timeline);
     blame_ = {timing.bound, timing.moved - timing.launch, timing.launch};
-    if (m_.outgoing)
-        m_.outgoing->message.sent_ps = timing.end;
-    telemetry_.time += timing.moved;
-    telemetry_.dram_bytes += timing.dram_bytes;
-    telemetry_.energy += cost_.energy;
-    if (works)
-        telemetry_.busy[model::engine_of(info)] += timing.end - timing.begin;
-    else if (info.order == isa::Order::Boundary)
-        publish();
     if (chip_->observer)
         chip_->observer->retired({.queue = queue_->job.desc.queue,
                                   .op_index = queue_->job.pc,
@@ -426,6 +458,25 @@ void Sequencer::retire_modelled(Slot& slot) {
                                   .counts = m_.counts,
                                   .timing = timing,
                                   .makespan = timeline.makespan()});
+}
+
+// What the timeline has come to since the last time, for the job and the telemetry.
+void Sequencer::account() {
+    const model::Timeline& timeline = *queue_->timeline;
+    const Counted now(timeline);
+    const model::Ps moved = now.makespan - counted_.makespan;
+    const std::uint64_t bytes = now.totals.dram_bytes - counted_.totals.dram_bytes;
+    const model::Fj energy =
+        now.totals.dynamic - counted_.totals.dynamic + timeline.static_energy(moved);
+    queue_->job.cost += Cost{.cycles = cycles_of(now.makespan) - cycles_of(counted_.makespan),
+                             .bytes = bytes,
+                             .energy = energy};
+    telemetry_.time += moved;
+    telemetry_.dram_bytes += bytes;
+    telemetry_.energy += energy;
+    for (std::size_t i = 0; i < telemetry_.busy.size(); ++i)
+        telemetry_.busy[i] += now.totals.busy[i] - counted_.totals.busy[i];
+    counted_ = now;
 }
 
 // What is not of the timeline, since where a slice ends is the host's affair.

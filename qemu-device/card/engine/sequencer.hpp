@@ -92,6 +92,14 @@ class Sequencer {
         model::Ps moved = 0;
         model::Ps launch = 0;  // besides, the sequencer's
     };
+    // What a timeline had come to when the job and the telemetry were told.
+    struct Counted {
+        Counted() = default;
+        explicit Counted(const model::Timeline& timeline)
+            : makespan(timeline.makespan()), totals(timeline.totals()) {}
+        model::Ps makespan = 0;
+        model::Timeline::Totals totals = {};
+    };
     struct End {
         std::uint32_t status;
         Fault fault;
@@ -99,7 +107,7 @@ class Sequencer {
     static constexpr std::size_t kSlots = 2048;
 
     JobResult slice();
-    End execute();
+    End execute(bool profiled);
     void begin_timeline();
     [[nodiscard]] Fault prepare();
     [[nodiscard]] Fault fetch(Slot*& slot);
@@ -113,7 +121,11 @@ class Sequencer {
     [[nodiscard]] Fault advance();
     void retire(Slot& slot);
     void retire_modelled(Slot& slot);
+    void tell(const Slot& slot);
+    void account();
+    void recall();
     void update_demand(Slot& slot) const;
+    void demand(Slot& slot) const;
     void count_apart(std::uint32_t status);
     void publish();
     void record(std::uint64_t host_ns);
@@ -138,7 +150,10 @@ class Sequencer {
     model::SharedTelemetry& shared_telemetry_;
     std::vector<Slot> slots_;  // checked micro-ops by index; a hit compares all 128 bytes
     Queue* queue_ = nullptr;
-    Cost cost_;               // of the micro-op that was retired last
+    bool detailed_ = false;   // somebody wants to know of each micro-op
+    Counted counted_;         // of the queue's timeline
+    model::Timing timing_;    // of the micro-op that was retired last, if so
+    Cost cost_;               // likewise
     Blame blame_;             // likewise
     Mapping code_;            // of the program, around the micro-op last fetched
     isa::MicroOp scattered_;  // one that lies in two pieces

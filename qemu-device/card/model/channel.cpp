@@ -6,9 +6,19 @@
 namespace skald::card::model {
 
 Span Channel::fill_gaps(Ps earliest, Ps time) {
-    std::size_t i = first_;
-    while (i < taken_.size() && taken_[i].end < earliest)
-        ++i;
+    std::size_t i = taken_.size();  // who asks does so for times near the end
+    while (i != first_ && taken_[i - 1].end >= earliest)
+        --i;
+    // Most often the first gap has room to spare, in front of a piece or behind one.
+    if (i < taken_.size() && earliest + time < taken_[i].begin)
+        return *taken_.insert(taken_.begin() + static_cast<std::ptrdiff_t>(i),
+                              {earliest, earliest + time});
+    if (i + 1 < taken_.size() && taken_[i].begin <= earliest &&
+        taken_[i].end + time < taken_[i + 1].begin) {
+        const Span span{taken_[i].end, taken_[i].end + time};
+        taken_[i].end = span.end;
+        return span;
+    }
     Span whole{~0ull, 0};
     Ps at = earliest;
     // Fills gap after gap; what is filled grows into one piece with its neighbours.
@@ -35,16 +45,10 @@ Span Channel::fill_gaps(Ps earliest, Ps time) {
     return whole;
 }
 
-void Channel::drop(Ps floor) {
-    while (first_ < taken_.size() && taken_[first_].end <= floor)
-        ++first_;
-    if (first_ == taken_.size()) {
-        taken_.clear();
-        first_ = 0;
-    } else if (first_ > 32) {
-        taken_.erase(taken_.begin(), taken_.begin() + static_cast<std::ptrdiff_t>(first_));
-        first_ = 0;
-    }
+// But for one, where the next may be put.
+void Channel::drop() {
+    taken_.erase(taken_.begin(), taken_.begin() + static_cast<std::ptrdiff_t>(first_ - 1));
+    first_ = 1;
 }
 
 }  // namespace skald::card::model

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "card/model/units.hpp"
@@ -32,12 +33,22 @@ class Channel {
             taken_.back().end = span.end;
             return span;
         }
+        if (first_ != 0 && earliest + time < taken_[first_].begin)  // in front of all of them,
+            return taken_[--first_] = {earliest, earliest + time};  // where others were
+        if (taken_[first_].begin <= earliest && taken_[first_].end >= earliest &&
+            taken_[first_].end + time < taken_[first_ + 1].begin) {  // behind the first of them
+            const Span span{taken_[first_].end, taken_[first_].end + time};
+            taken_[first_].end = span.end;
+            return span;
+        }
         return fill_gaps(earliest, time);
     }
     // Nobody will ask for time before this any more.
     void settle(Ps floor) {
-        if (first_ < taken_.size() && taken_[first_].end <= floor)
-            drop(floor);
+        while (first_ < taken_.size() && taken_[first_].end <= floor)
+            ++first_;
+        if (first_ > kMostDropped)
+            drop();
     }
     void clear() {
         taken_.clear();
@@ -45,7 +56,7 @@ class Channel {
     }
     [[nodiscard]] Ps end() const { return first_ == taken_.size() ? 0 : taken_.back().end; }
 
-    [[nodiscard]] const std::vector<Span>& taken() const { return taken_; }
+    [[nodiscard]] std::span<const Span> taken() const { return std::span(taken_).subspan(first_); }
     void set_taken(std::vector<Span> taken) {
         taken_ = std::move(taken);
         first_ = 0;
@@ -53,7 +64,9 @@ class Channel {
 
   private:
     Span fill_gaps(Ps earliest, Ps time);
-    void drop(Ps floor);
+    void drop();
+
+    static constexpr std::size_t kMostDropped = 64;
 
     std::vector<Span> taken_;  // ascending, with gaps between, from first_ on
     std::size_t first_ = 0;

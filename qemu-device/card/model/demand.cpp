@@ -125,6 +125,7 @@ Demand demand_of(const isa::Work& work, const Rates& rates) {
     const std::uint64_t sent = rates.activations_width.of(work.sent);
     demand.sends = work.sent != 0;
     demand.receives = work.received != 0;
+    demand.seldom = demand.to_host || demand.sends || demand.receives || demand.unpack != 0;
     demand.link_time = rates.link.of(std::max(sent, rates.activations_width.of(work.received)));
     demand.link_energy = rates.link_energy.of(sent);
     demand.energy = demand.mac_energy + demand.vector_energy + demand.stream_energy +

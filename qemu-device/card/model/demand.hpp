@@ -58,7 +58,8 @@ struct alignas(64) Demand {
     bool to_host = false;
     bool sends = false;  // to other chips
     bool receives = false;
-    Ps link_time = 0;  // of what it sends, receives, or both
+    bool seldom = false;  // one of the last three, or unpacks
+    Ps link_time = 0;     // of what it sends, receives, or both
     Fj mac_energy = 0;
     Fj vector_energy = 0;
     Fj stream_energy = 0;

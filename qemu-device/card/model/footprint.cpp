@@ -29,6 +29,7 @@ std::uint64_t bit(unsigned reg) {
 
 Footprint make_footprint(const isa::OpInfo& info, const isa::MicroOp& op) {
     Footprint footprint;
+    footprint.engine = static_cast<std::uint8_t>(engine_of(info));
     const unsigned used = isa::registers_of(info, op);
     if ((used & isa::kUseRows) != 0)
         footprint.reads |= bit(op.rows);
@@ -63,8 +64,10 @@ Footprint make_footprint(const isa::OpInfo& info, const isa::MicroOp& op) {
             row_bytes = operand->row_bytes(op);
         }
         footprint.counted |= touch.counted;
-        if (touch.write)
-            footprint.written |= static_cast<std::uint8_t>(1u << (footprint.count - 1));
+        const auto mask = static_cast<std::uint8_t>(1u << (footprint.count - 1));
+        footprint.read |= touch.read ? mask : 0;
+        footprint.written |= touch.write ? mask : 0;
+        footprint.objects |= touch.object ? mask : 0;
     }
     return footprint;
 }

@@ -13,6 +13,12 @@
 
 namespace skald::card::model {
 
+// Where a micro-op runs: quantising is the vector unit's.
+[[nodiscard]] inline std::size_t engine_of(const isa::OpInfo& info) {
+    return static_cast<std::size_t>(info.engine == isa::Engine::Quantise ? isa::Engine::Vector
+                                                                         : info.engine);
+}
+
 struct Touch {
     std::uint32_t length = 0;  // rows; 0: T
     std::uint8_t at = 0;       // of the micro-op's operands
@@ -32,7 +38,10 @@ struct alignas(64) Footprint {
     std::uint64_t reads = 0;   // registers, a bit each
     std::uint64_t writes = 0;  // likewise
     std::uint8_t count = 0;
-    std::uint8_t written = 0;  // which of them are, a bit each
+    std::uint8_t read = 0;     // which of them are, a bit each
+    std::uint8_t written = 0;  // likewise
+    std::uint8_t objects = 0;  // likewise
+    std::uint8_t engine = 0;   // where the micro-op runs
     bool counted = false;      // one of them has R[ra] rows
     std::array<Touch, isa::kOperands> touch;
     std::array<std::uint64_t, isa::kOperands> row_bytes{};  // of each

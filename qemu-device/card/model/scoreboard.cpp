@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 
 namespace skald::card::model {
 namespace {
@@ -10,7 +11,7 @@ namespace {
 constexpr std::uint64_t kMostRows = 1u << 20;
 
 // Of all scoreboards, so that no number is ever taken for one of another.
-std::uint64_t next_generation() {
+std::uint64_t next_number() {
     static std::atomic<std::uint64_t> last{0};
     return ++last;
 }
@@ -24,11 +25,69 @@ void Scoreboard::clear() {
     free_.clear();
     resident_ = {};
     busy_ = {};
+    newest_ = {};
+    notes_.clear();
     held_ = 0;
     uses_ = 0;
     words_ = 0;
     slots_.fill(kNobody);
-    generation_ = next_generation();
+    generation_ = version_ = next_number();
+}
+
+// What is known of uses does not hold any more.
+void Scoreboard::change() {
+    catch_up();
+    version_ = next_number();
+}
+
+// Which have a note each time, since another one of them may be used the next time.
+void Scoreboard::use_objects(const Uses& uses) {
+    std::uint64_t use = uses_;
+    for (const std::uint8_t which : {uses.reads, uses.writes})
+        for (unsigned left = which; left != 0; left &= left - 1) {
+            ++use;
+            if ((uses.objects & left & -left) != 0)
+                entries_[uses.id[static_cast<std::size_t>(std::countr_zero(left))]].used = use;
+        }
+}
+
+// As if each use had been noted when it was.
+void Scoreboard::catch_up() {
+    for (const Note& note : notes_) {
+        std::uint64_t use = note.last - note.count;
+        const auto used = [&](std::size_t id) {
+            entries_[id].used = std::max(entries_[id].used, use);
+        };
+        for (unsigned left = note.uses.reads; left != 0; left &= left - 1) {
+            const Id id = note.uses.id[static_cast<std::size_t>(std::countr_zero(left))];
+            ++use;
+            if ((note.uses.objects & left & -left) != 0)
+                continue;
+            used(id);
+            for (std::size_t word = 0; word < words_; ++word)
+                for (std::uint64_t there = relations_[id].meets[word] & resident_[word]; there != 0;
+                     there &= there - 1)
+                    used(word * 64 + static_cast<std::size_t>(std::countr_zero(there)));
+        }
+        for (unsigned left = note.uses.writes; left != 0; left &= left - 1) {
+            const Id id = note.uses.id[static_cast<std::size_t>(std::countr_zero(left))];
+            ++use;
+            if ((note.uses.objects & left & -left) != 0)
+                continue;
+            used(id);
+            if (const std::size_t other = holder(id); other != kNobody)
+                used(other);
+        }
+    }
+    notes_.clear();
+}
+
+// Of those on the chip that have all of its bytes, the one that is looked at first.
+std::size_t Scoreboard::holder(Id id) const {
+    for (std::size_t word = 0; word < words_; ++word)
+        if (const std::uint64_t holds = relations_[id].outer[word] & resident_[word]; holds != 0)
+            return word * 64 + static_cast<std::size_t>(std::countr_zero(holds));
+    return kNobody;
 }
 
 // Where a range is or would be.
@@ -75,8 +134,12 @@ void Scoreboard::compare(Id id) {
 
 Scoreboard::Id Scoreboard::intern(const Range& range, bool object, Ps floor, std::uint64_t& moved) {
     const std::size_t at = slot(range, object);
-    if (slots_[at] != kNobody)
+    if (slots_[at] != kNobody) {
+        if (object)
+            objects_[object_slot(range.va)] = slots_[at];
         return slots_[at];
+    }
+    change();
     if (entries_.size() == kMost && free_.empty())
         moved += make_room(floor);
     Id id = 0;
@@ -95,15 +158,36 @@ Scoreboard::Id Scoreboard::intern(const Range& range, bool object, Ps floor, std
     remove(busy_, id);
     compare(id);
     index(id);
+    if (object)
+        objects_[object_slot(range.va)] = id;
     return id;
 }
 
-Ps Scoreboard::written(const Range& range) const {
-    Ps at = 0;
-    for (std::size_t id = 0; id < entries_.size(); ++id)
-        if (times_[id].written > at && entries_[id].object == 0 &&
-            overlap(entries_[id].range, range))
-            at = times_[id].written;
+void Scoreboard::look_around(const Uses& uses, Near& near) const {
+    near = {};
+    for (unsigned left = (uses.reads | uses.writes) & ~unsigned{uses.objects}; left != 0;
+         left &= left - 1) {
+        const Id id = uses.id[static_cast<std::size_t>(std::countr_zero(left))];
+        const std::uint64_t wrote = (uses.writes & left & -left) != 0 ? ~0ull : 0;
+        const Set& meets = relations_[id].meets;
+        for (std::size_t word = 0; word < words_; ++word) {
+            near.word[word].any |= meets[word];
+            near.word[word].written |= meets[word] & wrote;
+        }
+        near.word[id / 64].touched |= 1ull << id % 64;
+        near.word[id / 64].wrote |= 1ull << id % 64 & wrote;
+    }
+}
+
+Ps Scoreboard::written(const Range& range, Ps floor) const {
+    Ps at = floor;
+    for (std::size_t word = 0; word < words_; ++word)
+        for (std::uint64_t left = busy_[word]; left != 0; left &= left - 1) {
+            const std::size_t id = word * 64 + static_cast<std::size_t>(std::countr_zero(left));
+            if (times_[id].written > at && entries_[id].object == 0 &&
+                overlap(entries_[id].range, range))
+                at = times_[id].written;
+        }
     return at;
 }
 
@@ -132,7 +216,27 @@ std::uint64_t Scoreboard::make_room(Ps floor) {
     for (Id id = 0; id < all; ++id)
         if (entries_[id].range.rows != 0)
             index(id);
-    generation_ = next_generation();
+    newest_ = {};
+    generation_ = version_ = next_number();
+    return moved;
+}
+
+// If nothing changes by it, nothing will the next time.
+std::uint64_t Scoreboard::use_anew(const Uses& uses, Steady& steady) {
+    if (notes_.size() == kNotes)
+        change();
+    const std::uint64_t version = version_;
+    const std::uint64_t before = uses_;
+    std::uint64_t moved = 0;
+    for (unsigned left = uses.reads; left != 0; left &= left - 1)
+        moved += fetch(uses.id[static_cast<std::size_t>(std::countr_zero(left))]);
+    for (unsigned left = uses.writes; left != 0; left &= left - 1)
+        moved += keep(uses.id[static_cast<std::size_t>(std::countr_zero(left))]);
+    steady.version = 0;
+    if (version == version_) {
+        steady = {version, moved, static_cast<std::uint32_t>(notes_.size())};
+        notes_.push_back({uses, static_cast<std::uint32_t>(uses_ - before), uses_});
+    }
     return moved;
 }
 
@@ -180,6 +284,7 @@ std::uint64_t Scoreboard::admit(Id id, bool dirty) {
     const std::uint64_t bytes = entry.range.bytes();
     if (bytes > capacity_)
         return dirty ? bytes : 0;
+    change();
     std::uint64_t moved = 0;
     while (held_ + bytes > capacity_) {
         Id oldest = kNobody;
@@ -207,6 +312,7 @@ void Scoreboard::leave(Id id) {
     Entry& entry = entries_[id];
     if (entry.resident == 0)
         return;
+    change();
     held_ -= entry.range.bytes();
     entry.resident = entry.dirty = 0;
     remove(resident_, id);
@@ -221,10 +327,12 @@ std::uint64_t Scoreboard::dirty_bytes() const {
 }
 
 void Scoreboard::save(snapshot::Writer& to) const {
+    Scoreboard now = *this;
+    now.catch_up();
     to.put(uses_);
     to.put(static_cast<std::uint32_t>(entries_.size()));
     for (std::size_t id = 0; id < entries_.size(); ++id) {
-        to.put(entries_[id]);
+        to.put(now.entries_[id]);
         to.put(times_[id]);
     }
 }

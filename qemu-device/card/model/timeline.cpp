@@ -16,6 +16,14 @@ constexpr Scoreboard::Id kNobody = 0xffff;
 // Micro-ops between looks for what of the channels nobody will ask for any more.
 constexpr std::uint64_t kSettleEvery = 8;
 
+// of * part / whole, rounded down, where part is at most whole.
+Ps part_of(Ps of, std::uint64_t part, std::uint64_t whole) {
+    Ps product = 0;
+    if (!__builtin_mul_overflow(of, part, &product))
+        return product / whole;
+    return static_cast<Ps>(static_cast<unsigned __int128>(of) * part / whole);
+}
+
 }  // namespace
 
 std::string_view name(Bound bound) {
@@ -56,18 +64,13 @@ void Timeline::learn(std::uint64_t registers, Ps when) {
     unknown_ |= registers;
 }
 
-// All of it ends at `end` or later: by how much that is later than before.
-Ps Timeline::advance(Ps end) {
-    const Ps moved = end > makespan_ ? end - makespan_ : 0;
-    makespan_ += moved;
-    return moved;
-}
-
-Timing Timeline::control(const isa::OpInfo& info, const Footprint& footprint,
-                         const isa::MicroOp& op,
-                         std::span<const std::uint64_t, isa::kRegisters> reg) {
-    if (between_steps_)
-        return {.issued = sequencer_, .begin = sequencer_, .end = sequencer_};
+void Timeline::control(const isa::OpInfo& info, const Footprint& footprint, const isa::MicroOp& op,
+                       std::span<const std::uint64_t, isa::kRegisters> reg, Timing* timing) {
+    if (between_steps_) {
+        if (timing != nullptr)
+            *timing = {.issued = sequencer_, .begin = sequencer_, .end = sequencer_};
+        return;
+    }
     wait_for(footprint.reads | footprint.writes);
     const Ps begin = sequencer_;
     sequencer_ += rates_->issue;
@@ -76,9 +79,9 @@ Timing Timeline::control(const isa::OpInfo& info, const Footprint& footprint,
             break;
         case isa::Order::Load: {
             const Touch& touch = footprint.touch[0];
-            const Ps written =
-                scoreboard_.written(range_of(footprint, 0, op, address_of(touch, op, reg), 1));
-            learn(footprint.writes, std::max(sequencer_, written) + rates_->dram_latency);
+            const Ps written = scoreboard_.written(
+                range_of(footprint, 0, op, address_of(touch, op, reg), 1), sequencer_);
+            learn(footprint.writes, written + rates_->dram_latency);
             break;
         }
         case isa::Order::Boundary:
@@ -89,7 +92,9 @@ Timing Timeline::control(const isa::OpInfo& info, const Footprint& footprint,
             sequencer_ = std::max(sequencer_, makespan_);
             break;
     }
-    return {.issued = begin, .begin = begin, .end = sequencer_, .moved = advance(sequencer_)};
+    const Ps moved = advance(sequencer_);
+    if (timing != nullptr)
+        *timing = {.issued = begin, .begin = begin, .end = sequencer_, .moved = moved};
 }
 
 void Timeline::locate(const Footprint& footprint, const isa::MicroOp& op,
@@ -103,12 +108,26 @@ void Timeline::locate(const Footprint& footprint, const isa::MicroOp& op,
     track.counted = counted;
     for (std::size_t i = 0; i < footprint.count; ++i) {
         const std::uint64_t va = address_of(footprint.touch[i], op, reg);
-        if (va == track.va[i] && !resized)
+        if (va == track.va[i] && !resized) [[likely]]
             continue;
         track.va[i] = va;
-        track.id[i] = kNobody;
-        track.unnumbered = true;
+        track.uses.id[i] = kNobody;
+        if (footprint.touch[i].object)
+            track.moved = true;
+        else
+            track.version = track.steady.version = 0;
     }
+}
+
+// Has their numbers, or none and has to be identified.
+void Timeline::find_objects(const Footprint& footprint, Track& track) {
+    for (unsigned left = footprint.objects; left != 0; left &= left - 1) {
+        const auto i = static_cast<std::size_t>(std::countr_zero(left));
+        const auto id = scoreboard_.object_at(track.va[i]);
+        track.uses.id[i] = id.value_or(kNobody);
+        track.version = id ? track.version : 0;
+    }
+    track.moved = false;
 }
 
 // Has a number for each of its ranges: bytes that had to leave the chip for that.
@@ -116,72 +135,73 @@ std::uint64_t Timeline::identify(const Footprint& footprint, const isa::MicroOp&
     std::uint64_t moved = 0;
     const auto number = [&](std::size_t i) {
         const Touch& touch = footprint.touch[i];
-        track.id[i] =
+        track.uses.id[i] =
             scoreboard_.intern(range_of(footprint, i, op, track.va[i], track.rows, track.counted),
                                touch.object, sequencer_, moved);
     };
     const bool stale = track.generation != scoreboard_.generation();
     for (std::size_t i = 0; i < footprint.count; ++i)
-        if (stale || track.id[i] == kNobody)
+        if (stale || track.uses.id[i] == kNobody)
             number(i);
     if (track.generation != scoreboard_.generation()) {  // it forgot some, maybe of these
         for (std::size_t i = 0; i < footprint.count; ++i)
             number(i);
         track.generation = scoreboard_.generation();
     }
-    track.unnumbered = false;
+    track.moved = false;
+    track.uses.reads = footprint.read;
+    track.uses.writes = footprint.written;
+    track.uses.objects = footprint.objects;
     return moved;
 }
 
-Timing Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, const isa::MicroOp& op,
-                        const Demand& demand, Track& track, Ps sent) {
+template <bool kTold>
+Ps Timeline::run(const Footprint& footprint, const isa::MicroOp& op, const Demand& demand,
+                 Track& track, Ps sent, Timing* timing) {
     if (between_steps_) {
         sequencer_ += rates_->boundary;
         between_steps_ = false;
     }
-    wait_for(footprint.reads);
+    if ((footprint.reads & unknown_) != 0)
+        wait_for(footprint.reads);
     const std::uint64_t window = rates_->issue_window;
     const std::size_t place =
         (window & (window - 1)) == 0 ? retired_ & (window - 1) : retired_ % window;
     sequencer_ = std::max(sequencer_, ends_[place]) + rates_->issue;
     const Ps issued = sequencer_;
-    if (retired_ % kSettleEvery == 0) {  // changes nothing but what is kept
-        dram_.settle(sequencer_);
-        sram_.settle(sequencer_);
-        host_.settle(sequencer_);
-        link_.settle(sequencer_);
+    dram_.settle(sequencer_);
+    if (retired_ % kSettleEvery == 0)
+        settle();
+
+    std::uint64_t spilled = 0;
+    if (track.moved && track.version == scoreboard_.version())
+        find_objects(footprint, track);
+    if (track.version != scoreboard_.version()) {
+        spilled = identify(footprint, op, track);
+        scoreboard_.look_around(track.uses, track.near);
+        track.version = scoreboard_.version();
     }
 
-    std::uint64_t spilled = track.unnumbered || track.generation != scoreboard_.generation()
-                                ? identify(footprint, op, track)
-                                : 0;
-
-    const std::size_t engine = engine_of(info);
+    const std::size_t engine = footprint.engine;
     Ps start = std::max(sequencer_, free_[engine]);
     if (start < makespan_)  // else nothing is under way that it could wait for
-        start = std::max(start, scoreboard_.ready({track.id.data(), footprint.count},
-                                                  footprint.written, sequencer_));
+        start = std::max(start, scoreboard_.ready(track.uses, track.near, sequencer_, makespan_));
     start += rates_->launch;
-    for (std::size_t i = 0; i < footprint.count; ++i)
-        if (footprint.touch[i].read)
-            spilled += scoreboard_.fetch(track.id[i]);
-    for (std::size_t i = 0; i < footprint.count; ++i)
-        if (footprint.touch[i].write)
-            spilled += scoreboard_.keep(track.id[i]);
+    spilled += scoreboard_.use(track.uses, track.steady);
 
     Ps begin = start;
     Ps end = start;
     Bound bound = Bound::kSequencer;
     bool launched = true;  // what decides has waited for the launch
     const auto not_before = [&](Ps when, Bound by, bool after_launch = true) {
-        if (when > end) {
-            end = when;
+        if (kTold && when > end) {
             bound = by;
             launched = after_launch;
         }
+        end = std::max(end, when);
     };
     const std::uint64_t beside =  // at the time when it is needed
-        demand.cache + rates_->activations_width.of(spilled);
+        demand.cache + (spilled != 0 ? rates_->activations_width.of(spilled) : 0);
     if (beside != 0)
         not_before(dram_.reserve(start, rates_->dram.of(beside)).end + rates_->dram_latency,
                    Bound::kDram);
@@ -192,52 +212,59 @@ Timing Timeline::retire(const isa::OpInfo& info, const Footprint& footprint, con
                    demand.stream > rates_->prefetch_bytes);
     }
     not_before(sram_.reserve(begin, demand.sram_time).end, Bound::kSram);
-    if (demand.to_host)
+    if (demand.seldom && demand.to_host)
         not_before(host_.reserve(begin, demand.host_time).end + rates_->host_latency, Bound::kHost);
-    if (demand.sends)
+    if (demand.seldom && demand.sends)
         not_before(link_.reserve(begin, demand.link_time).end, Bound::kLink);
-    if (demand.receives)
+    if (demand.seldom && demand.receives)
         not_before(
             (sent != 0 ? sent : begin + demand.link_time) + rates_->link_latency + rates_->sync,
             Bound::kLink, false);
     not_before(begin + demand.compute, demand.array_bound ? Bound::kArray : Bound::kVector);
-    if (demand.unpack != 0) {
+    if (demand.seldom && demand.unpack != 0) {
         if (demand.unpack > end - start)
             bound = Bound::kVector;
         end += demand.unpack;
     }
 
-    if (demand.stream != 0) {
-        streamed_ += demand.stream;
-        drop_consumed();
-        consumed_.push_back({streamed_, demand.stream, {begin, end}});
-    }
-    for (std::size_t i = 0; i < footprint.count; ++i) {
-        if (footprint.touch[i].write)
-            scoreboard_.note_written(track.id[i], end);
-        if (footprint.touch[i].read)
-            scoreboard_.note_read(track.id[i], end);
-    }
-    learn(footprint.writes, end);
+    if (demand.stream != 0)
+        consume(demand.stream, {begin, end});
+    const Ps moved = advance(end);
+    scoreboard_.ended(track.uses, track.near, end, moved != 0);
+    if (footprint.writes != 0)
+        learn(footprint.writes, end);
     free_[engine] = end;
     ends_[place] = end;
     ++retired_;
 
-    const Ps moved = advance(end);
     const Fj spill = beside != 0 ? rates_->dram_energy.of(beside) : 0;
-    Timing timing{.issued = issued,
-                  .begin = begin,
-                  .end = end,
-                  .moved = moved,
-                  .launch = launched ? std::min(moved, rates_->launch) : 0,
-                  .bound = bound,
-                  .dram_bytes = demand.stream + beside,
-                  .dynamic = demand.energy + spill};
-    if (with_parts_)
-        timing.energy = {demand.mac_energy,  demand.vector_energy,
-                         demand.sram_energy, demand.stream_energy + spill,
-                         demand.host_energy, demand.link_energy};
-    return timing;
+    totals_.dynamic += demand.energy + spill;
+    totals_.dram_bytes += demand.stream + beside;
+    totals_.busy[engine] += end - begin;
+    if constexpr (kTold)
+        *timing = {
+            .issued = issued,
+            .begin = begin,
+            .end = end,
+            .moved = moved,
+            .launch = launched ? std::min(moved, rates_->launch) : 0,
+            .bound = bound,
+            .dram_bytes = demand.stream + beside,
+            .dynamic = demand.energy + spill,
+            .energy = {demand.mac_energy, demand.vector_energy, demand.sram_energy,
+                       demand.stream_energy + spill, demand.host_energy, demand.link_energy}};
+    return end;
+}
+
+template Ps Timeline::run<true>(const Footprint&, const isa::MicroOp&, const Demand&, Track&, Ps,
+                                Timing*);
+template Ps Timeline::run<false>(const Footprint&, const isa::MicroOp&, const Demand&, Track&, Ps,
+                                 Timing*);
+
+// Changes nothing but what is kept.
+void Timeline::settle() {
+    for (Channel* channel : {&sram_, &host_, &link_})
+        channel->settle(sequencer_);
 }
 
 // Weights that begin to be used at `start`: as far ahead as there is room, which those before them
@@ -251,7 +278,11 @@ Span Timeline::stream(const Demand& demand, Ps start) {
     const Ps time = ahead == bytes ? demand.stream_time : rates_->dram.of(ahead);
     const std::uint64_t wanted = streamed_ + ahead;
     Ps earliest = sequencer_;
-    if (wanted > room) {  // the last of them has room then
+    // All weights before the oldest that matter were used up before anyone asks.
+    const std::uint64_t gone = oldest_ != consumptions_
+                                   ? consumption(oldest_).end - consumption(oldest_).bytes
+                                   : streamed_;
+    if (wanted > room + gone) {  // the last of them has room then
         const Ps last = consumed_at(wanted - room);
         earliest = std::max(earliest, last > time ? last - time : 0);
         if (streamed_ > room)
@@ -265,28 +296,16 @@ Span Timeline::stream(const Demand& demand, Ps start) {
 
 // When so many bytes of weights, which have been asked for, are used up.
 Ps Timeline::consumed_at(std::uint64_t byte) const {
-    for (std::size_t i = oldest_; i < consumed_.size(); ++i) {
-        const Consumed& one = consumed_[i];
+    for (std::uint64_t i = oldest_; i != consumptions_; ++i) {
+        const Consumed& one = consumption(i);
         if (byte > one.end)
             continue;
         const std::uint64_t before = one.end - one.bytes;
         if (byte <= before)
             return 0;  // longer ago than anyone cares
-        const auto part = static_cast<unsigned __int128>(one.time.end - one.time.begin) *
-                          (byte - before) / one.bytes;
-        return one.time.begin + static_cast<Ps>(part);
+        return one.time.begin + part_of(one.time.end - one.time.begin, byte - before, one.bytes);
     }
     return 0;
-}
-
-void Timeline::drop_consumed() {
-    while (oldest_ < consumed_.size() && consumed_[oldest_].time.end <= sequencer_)
-        ++oldest_;
-    if (oldest_ == consumed_.size() || oldest_ > 64) {
-        consumed_.erase(consumed_.begin(),
-                        consumed_.begin() + static_cast<std::ptrdiff_t>(oldest_));
-        oldest_ = 0;
-    }
 }
 
 void Timeline::save(snapshot::Writer& to) const {
@@ -305,9 +324,9 @@ void Timeline::save(snapshot::Writer& to) const {
     to.put(ends_);
     to.put(retired_);
     to.put(streamed_);
-    to.put(static_cast<std::uint32_t>(consumed_.size() - oldest_));
-    for (std::size_t i = oldest_; i < consumed_.size(); ++i)
-        to.put(consumed_[i]);
+    to.put(static_cast<std::uint32_t>(consumptions_ - oldest_));
+    for (std::uint64_t i = oldest_; i != consumptions_; ++i)
+        to.put(consumption(i));
 }
 
 void Timeline::load(snapshot::Reader& from) {
@@ -340,11 +359,13 @@ void Timeline::load(snapshot::Reader& from) {
     ends_ = from.get<decltype(ends_)>();
     retired_ = from.get<std::uint64_t>();
     streamed_ = from.get<std::uint64_t>();
-    consumed_.clear();
-    oldest_ = 0;
-    for (std::uint32_t n = count(); n != 0; --n) {
-        consumed_.push_back(from.get<Consumed>());
-        const Consumed& one = consumed_.back();
+    oldest_ = consumptions_ = 0;
+    const std::uint32_t under_way = count();
+    if (under_way > consumed_.size())
+        from.refuse("a timeline has more weights under way than micro-ops");
+    for (std::uint32_t n = under_way; n != 0; --n) {
+        Consumed& one = consumed_[consumptions_++];
+        one = from.get<Consumed>();
         if (one.bytes == 0 || one.bytes > one.end || one.time.end < one.time.begin)
             from.refuse("a timeline's weights are not in order");
     }

@@ -25,12 +25,6 @@ enum class Part : std::uint8_t { kMac, kVector, kSram, kDram, kHost, kLink };
 inline constexpr std::size_t kParts = 6;
 [[nodiscard]] std::string_view name(Part part);
 
-// Where a micro-op runs: quantising is the vector unit's.
-[[nodiscard]] inline std::size_t engine_of(const isa::OpInfo& info) {
-    return static_cast<std::size_t>(info.engine == isa::Engine::Quantise ? isa::Engine::Vector
-                                                                         : info.engine);
-}
-
 // Of one micro-op.
 struct Timing {
     Ps issued = 0;
@@ -41,17 +35,20 @@ struct Timing {
     Bound bound = Bound::kSequencer;
     std::uint64_t dram_bytes = 0;
     Fj dynamic = 0;                   // all that the work draws
-    std::array<Fj, kParts> energy{};  // of it each part, where that was asked for
+    std::array<Fj, kParts> energy{};  // of it each part
 };
 
 // What is kept of a micro-op from one time that it runs to the next.
 struct alignas(64) Track {
-    std::uint64_t generation = 0;  // of the ids; 0: there are none
-    std::uint32_t rows = 0;        // T, and R[ra] where that counts: as long as these and its
-    std::uint32_t counted = 0;     // address are the same, so is a range
-    std::array<Scoreboard::Id, isa::kOperands> id{};
-    bool unnumbered = true;  // some range of it has no id yet
+    Scoreboard::Steady steady;  // of uses; no more once a range is another one
+    Scoreboard::Uses uses;
+    std::uint32_t rows = 0;     // T, and R[ra] where that counts: as long as these and its
+    std::uint32_t counted = 0;  // address are the same, so is a range
     std::array<std::uint64_t, isa::kOperands> va{};
+    std::uint64_t generation = 0;  // of the ids; 0: there are none
+    std::uint64_t version = 0;     // of what is near
+    bool moved = false;            // some object is another one
+    Scoreboard::Near near;
 };
 
 class Timeline {
@@ -62,21 +59,28 @@ class Timeline {
     // A job begins: the next one of a run, or of nothing that was before. Control micro-ops until
     // the first with work are the boundary's.
     void begin_job(bool goes_on);
-    // Of a micro-op without work, executed now.
-    Timing control(const isa::OpInfo& info, const Footprint& footprint, const isa::MicroOp& op,
-                   std::span<const std::uint64_t, isa::kRegisters> reg);
+    // Of a micro-op without work, executed now. timing: for who wants to know more than totals().
+    void control(const isa::OpInfo& info, const Footprint& footprint, const isa::MicroOp& op,
+                 std::span<const std::uint64_t, isa::kRegisters> reg, Timing* timing = nullptr);
     // Where a micro-op's operands lie, before it runs.
     static void locate(const Footprint& footprint, const isa::MicroOp& op,
                        std::span<const std::uint64_t, isa::kRegisters> reg, std::uint64_t rows,
                        Track& track);
-    // It has run. sent: when what it received had left the other chip; 0: nobody says, and it left
-    // when this one was ready for it.
-    Timing retire(const isa::OpInfo& info, const Footprint& footprint, const isa::MicroOp& op,
-                  const Demand& demand, Track& track, Ps sent = 0);
+    // It has run: when it ends. sent: when what it received had left the other chip; 0: nobody
+    // says, and it left when this one was ready for it.
+    Ps retire(const Footprint& footprint, const isa::MicroOp& op, const Demand& demand,
+              Track& track, Ps sent = 0, Timing* timing = nullptr) {
+        return timing != nullptr ? run<true>(footprint, op, demand, track, sent, timing)
+                                 : run<false>(footprint, op, demand, track, sent, timing);
+    }
 
-    // Whether energy is wanted part by part from here on.
-    void tell_parts(bool on) { with_parts_ = on; }
-
+    // Of all that has run, since the timeline began or was loaded.
+    struct Totals {
+        Fj dynamic = 0;
+        std::uint64_t dram_bytes = 0;
+        std::array<Ps, kEngines> busy{};
+    };
+    [[nodiscard]] const Totals& totals() const { return totals_; }
     [[nodiscard]] Ps makespan() const { return makespan_; }
     // Control micro-ops take no time of their own now.
     [[nodiscard]] bool between_steps() const { return between_steps_; }
@@ -98,17 +102,35 @@ class Timeline {
         Span time;
     };
 
+    template <bool kTold>
+    Ps run(const Footprint& footprint, const isa::MicroOp& op, const Demand& demand, Track& track,
+           Ps sent, Timing* timing);
     void wait_for(std::uint64_t registers);
     void learn(std::uint64_t registers, Ps when);
-    [[nodiscard]] Ps advance(Ps end);
+    // All of it ends at `end` or later: by how much that is later than before.
+    [[nodiscard]] Ps advance(Ps end) {
+        const Ps moved = end > makespan_ ? end - makespan_ : 0;
+        makespan_ += moved;
+        return moved;
+    }
     [[nodiscard]] std::uint64_t identify(const Footprint& footprint, const isa::MicroOp& op,
                                          Track& track);
+    void find_objects(const Footprint& footprint, Track& track);
+    void settle();
     [[nodiscard]] Span stream(const Demand& demand, Ps start);
     [[nodiscard]] Ps consumed_at(std::uint64_t byte) const;
-    void drop_consumed();
+    void consume(std::uint64_t bytes, Span time) {
+        streamed_ += bytes;
+        while (oldest_ != consumptions_ && consumption(oldest_).time.end <= sequencer_)
+            ++oldest_;
+        consumed_[consumptions_++ % consumed_.size()] = {streamed_, bytes, time};
+    }
+    [[nodiscard]] const Consumed& consumption(std::uint64_t i) const {
+        return consumed_[i % consumed_.size()];
+    }
 
     const Rates* rates_;
-    bool with_parts_ = false;
+    Totals totals_;
     Scoreboard scoreboard_;
     Channel dram_, sram_, host_, link_;
     Ps sequencer_ = 0;
@@ -117,11 +139,13 @@ class Timeline {
     bool between_steps_ = true;
     std::uint64_t unknown_ = 0;  // registers whose value comes at a time of
     std::array<Ps, isa::kRegisters> known_{};
-    std::array<Ps, 32> ends_{};  // of the last micro-ops, as many as may be under way
+    std::array<Ps, 32> ends_{};  // of the last micro-ops, as many as may be under way at most
     std::uint64_t retired_ = 0;
     std::uint64_t streamed_ = 0;  // bytes of weights
-    std::vector<Consumed> consumed_;
-    std::size_t oldest_ = 0;  // of consumed_ that still matters
+    // Only of micro-ops under way, and so of as many as a window, it matters when they end.
+    std::array<Consumed, 32> consumed_{};  // a ring
+    std::uint64_t oldest_ = 0;             // that matters, and
+    std::uint64_t consumptions_ = 0;       // the next, both counted from the first there was
 };
 
 }  // namespace skald::card::model

@@ -118,6 +118,43 @@ TEST(Measure, OfAQueueWhatMemoryHasNoRoomForWaits) {
     EXPECT_THROW((void)measure(task), rt::Error);
 }
 
+// Four query heads to one of keys and values: as if the cache were four times as wide.
+TEST(Measure, QueryHeadsThatReadForThemselvesReadAGroupsCacheOnceEach) {
+    Task task = small_task();
+    task.model = "llama-3.2-1b";  // 32 heads, 8 of keys and values
+    task.prompt = 4000;
+    task.batch = 4;
+    task.widths = "kv=int8";
+    const Measured shared = measure(task);
+    task.cache_by_query = true;
+    const Measured apart = measure(task);
+    EXPECT_GT(apart.token_s, shared.token_s);
+    EXPECT_EQ(apart.batch, shared.batch) << "memory holds it once";
+    task.cache_by_query = false;
+    task.widths = "kv=fp32";
+    EXPECT_DOUBLE_EQ(apart.token_s, measure(task).token_s);
+}
+
+TEST(Measure, MoreKernelsTakeTheirLaunchesInEachLayer) {
+    Task task = small_task();
+    task.chip = "h100-sxm";
+    task.changes = {{"launch_ns", 5000}};
+    task.prompt = 1000;
+    task.step = 600;  // two of the prompt
+    const Measured plain = measure(task);
+    task.more_kernels = 3;
+    const Measured more = measure(task);
+    const double each = 3 * 3 * 5000e-9;  // three layers
+    EXPECT_NEAR(more.token_s - plain.token_s, each, 1e-12);
+    EXPECT_NEAR(more.first_s - plain.first_s, 2 * each, 1e-12);
+    EXPECT_NEAR(*more.token_j - *plain.token_j, plain.static_w * each, 1e-9);
+    EXPECT_NEAR(*more.mean_w * more.token_s, *more.token_j, 1e-9);
+    double all = 0;
+    for (const double part : more.share)
+        all += part;
+    EXPECT_NEAR(all, 1, 1e-9);
+}
+
 TEST(Measure, APromptInOneStepIsLaunchedOnce) {
     Task task = small_task();
     task.prompt = 1000;

@@ -117,7 +117,11 @@ TEST(Fits, RefuseRowsThatAreHeldOut) {
 
 TEST(Rows, WhatCannotBeReadIsRefusedWithItsRow) {
     for (const char* text :
-         {R"([{"id": "X", "class": "guess"}])", R"([{"class": "fit"}])", "[1]", "{"})
+         {R"([{"id": "X", "class": "guess"}])", R"([{"class": "fit"}])", "[1]", "{",
+          R"([{"id": "X", "class": "fit", "quantity": "decode", "system": "s", "source": "s",
+               "published": 1, "chip": null, "tensor": 1, "pipeline": 1, "model": "m",
+               "weights": "int8", "widths": "", "batch": 1, "in": 1, "out": 1,
+               "cache_read_by": "nobody"}])"})
         try {
             (void)parse_rows(text, "mine.json");
             ADD_FAILURE() << text;

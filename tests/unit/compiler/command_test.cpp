@@ -307,6 +307,27 @@ TEST_F(Command, ChecksWithATextOrAFileAndPrintsATable) {
     expect_failure("out.skald --check text", 2, "--check");
 }
 
+TEST_F(Command, SaysWhatARequestTakesOnAModelledChip) {
+    const Outcome json = run("model -o out.skald --chip h100-sxm --json");
+    ASSERT_EQ(json.status, 0) << json.error;
+    EXPECT_EQ(json.error, "");
+    const test::Json timed = test::Json::parse(json.out).at("modelled");
+    EXPECT_EQ(timed["chip"], "h100-sxm");
+    EXPECT_EQ(timed["n_prompt"].get<int>() + timed["n_gen"].get<int>(), 64) << "the context";
+    EXPECT_GT(timed["token_s"], 0);
+    EXPECT_GT(timed["token_j"], 0);
+    const Outcome text = run("model -o out.skald --chip h100-sxm");
+    EXPECT_EQ(text.out.rfind("modelled chip h100-sxm: out.skald, ", 0), 0u) << text.out;
+    const Outcome shape = run("--shape model/config.json --weights int8 -o s.skald --chip sk1");
+    EXPECT_NE(shape.out.find(" ms a token"), std::string::npos) << shape.error;
+    const Outcome split = run("model -o g.skald --split pipeline=2 --chip h100-sxm");
+    EXPECT_NE(split.out.find("2 chips"), std::string::npos) << split.error;
+    expect_failure("model -o new.skald --chip mine", 1, "mine");
+    expect_failure("model -o new.skald --chip rain", 1, "lacks");
+    expect_failure("model --disasm --chip sk1", 2, "--chip: needs -o");
+    EXPECT_FALSE(std::filesystem::exists(file("new.skald"))) << "it is looked at first";
+}
+
 TEST_F(Command, SaysWhatAContextIsRoundedTo) {
     const Outcome o = run("model -o out.skald --context 30 --report");
     EXPECT_EQ(o.status, 0);

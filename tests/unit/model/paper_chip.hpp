@@ -44,7 +44,6 @@ class Paper {
             profile.set(key, value, model::Provenance::kAssumed, "a test");
         chip_ = std::make_unique<model::Chip>(std::move(profile), widths);
         timeline_ = std::make_unique<model::Timeline>(chip_->rates);
-        timeline_->tell_parts(true);
     }
 
     static isa::MicroOp make(isa::Opcode opcode, std::array<std::uint32_t, 4> dims = {}) {
@@ -79,18 +78,24 @@ class Paper {
         return op;
     }
 
-    // sent: when what it receives had left the other chip.
-    model::Timing run(const isa::MicroOp& op, isa::Counts counts = {}, model::Ps sent = 0) {
+    // sent: when what it receives had left the other chip. track: what was kept of the micro-op;
+    // null: nothing.
+    model::Timing run(const isa::MicroOp& op, isa::Counts counts = {}, model::Ps sent = 0,
+                      model::Track* track = nullptr) {
         const isa::OpInfo& info = *isa::find_op(op.opcode);
         const model::Footprint footprint = model::make_footprint(info, op);
-        if (!info.costs)
-            return timeline_->control(info, footprint, op, reg);
+        model::Timing timing;
+        if (!info.costs) {
+            timeline_->control(info, footprint, op, reg, &timing);
+            return timing;
+        }
         reg[1] = counts.rows;
-        model::Track track;
-        model::Timeline::locate(footprint, op, reg, counts.rows, track);
-        return timeline_->retire(info, footprint, op,
-                                 model::demand_of(info.work(op, counts), chip_->rates), track,
-                                 sent);
+        model::Track unknown;
+        model::Track& kept = track != nullptr ? *track : unknown;
+        model::Timeline::locate(footprint, op, reg, counts.rows, kept);
+        timeline_->retire(footprint, op, model::demand_of(info.work(op, counts), chip_->rates),
+                          kept, sent, &timing);
+        return timing;
     }
 
     [[nodiscard]] model::Timeline& timeline() { return *timeline_; }
