@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Buffer objects. Nothing is ever evicted: a buffer is where it is until its last handle and
- * binding are gone, so jobs need no reservation of the buffers they use, and fences between users
- * are explicit only.
+ * Buffer objects. Those in card memory (skald_card.c) may have to make room for others; all others
+ * are where they are until their last handle and binding are gone. Fences between users are
+ * explicit only.
  */
 #include <linux/dma-buf.h>
 #include <linux/dma-resv.h>
 #include <linux/mm.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include <drm/drm_drv.h>
@@ -95,12 +96,14 @@ struct dma_buf *skald_bo_refuse_export(struct drm_gem_object *obj, int flags)
  * skald_bo_status() - &drm_gem_object_funcs.status
  * @obj: buffer
  *
- * Return: whether it has pages.
+ * Return: whether it is where it belongs, on the card or in memory.
  */
 enum drm_gem_object_status skald_bo_status(struct drm_gem_object *obj)
 {
 	struct skald_bo *bo = to_skald_bo(obj);
 
+	if (bo->kind == SKALD_BO_CARD && !READ_ONCE(bo->card.in))
+		return 0;
 	if (bo->kind == SKALD_BO_SYSTEM && !bo->shmem.pages && !drm_gem_is_imported(obj))
 		return 0;
 
@@ -108,17 +111,13 @@ enum drm_gem_object_status skald_bo_status(struct drm_gem_object *obj)
 }
 
 /**
- * skald_bo_alloc() - a buffer object that is not shmem
- * @sdev: device
+ * skald_bo_alloc() - a buffer object that is not shmem's
  * @kind: not SKALD_BO_SYSTEM
- * @size: bytes
  * @funcs: of the GEM object
  *
- * Return: object without memory, not tracked; free with drm_gem_object_release() and kfree()
- * until it is.
+ * Return: object whose GEM object is still to be initialised; kfree() it until then.
  */
-struct skald_bo *skald_bo_alloc(struct skald_device *sdev, enum skald_bo_kind kind, u64 size,
-				const struct drm_gem_object_funcs *funcs)
+struct skald_bo *skald_bo_alloc(enum skald_bo_kind kind, const struct drm_gem_object_funcs *funcs)
 {
 	struct skald_bo *bo;
 
@@ -130,7 +129,6 @@ struct skald_bo *skald_bo_alloc(struct skald_device *sdev, enum skald_bo_kind ki
 	INIT_LIST_HEAD(&bo->dma_node);
 	INIT_LIST_HEAD(&bo->card.blocks);
 	bo->shmem.base.funcs = funcs;
-	drm_gem_private_object_init(&sdev->base, &bo->shmem.base, size);
 	return bo;
 }
 
@@ -349,5 +347,7 @@ void skald_gem_show_fdinfo(struct drm_printer *p, struct drm_file *file)
 	spin_unlock(&file->table_lock);
 
 	drm_print_memory_stats(p, &card, DRM_GEM_OBJECT_RESIDENT, "card");
+	drm_printf(p, "skald-evicted-card:\t%llu KiB\n",
+		   (card.private + card.shared - card.resident) / SZ_1K);
 	drm_print_memory_stats(p, &system, DRM_GEM_OBJECT_RESIDENT, "system");
 }
