@@ -29,6 +29,7 @@
  * is idle; page tables and rings.
  */
 #include <linux/dma-resv.h>
+#include <linux/sched/signal.h>
 
 #include <drm/drm_drv.h>
 #include <drm/drm_exec.h>
@@ -402,6 +403,9 @@ static int skald_evict_validate(struct skald_eviction *ev, struct drm_gpuvm_bo *
 		ret = skald_card_move_in(bo);
 		if (ret == -ENOSPC)
 			ret = skald_eviction_run(ev, bo->shmem.base.size);
+		/* Others may take what was made room for, again and again. */
+		if (!ret && fatal_signal_pending(current))
+			ret = -ERESTARTSYS;
 		if (ret)
 			return ret;
 	}
