@@ -11,11 +11,14 @@
 #include <linux/slab.h>
 
 #include <drm/drm_drv.h>
+#include <drm/drm_exec.h>
 #include <drm/drm_gem.h>
 
 #include "skald_bind.h"
+#include "skald_card.h"
 #include "skald_compat.h"
 #include "skald_device.h"
+#include "skald_evict.h"
 #include "skald_fence.h"
 #include "skald_gem.h"
 #include "skald_pm.h"
@@ -36,6 +39,8 @@
 struct skald_bind_op {
 	/** @obj: MAP: buffer, with a reference; UNMAP: NULL */
 	struct drm_gem_object *obj;
+	/** @vm_bo: the buffer and the address space, if it is in card memory; with a reference */
+	struct drm_gpuvm_bo *vm_bo;
 	/** @sgt: DMA mapping of the buffer, if it is in system memory */
 	struct sg_table *sgt;
 	/** @va: address */
@@ -95,13 +100,31 @@ static struct skald_vma *to_skald_vma(struct drm_gpuva *va)
 
 /* ---- Where the fence is owed -------------------------------------------------------------- */
 
-static struct skald_vma *skald_bind_take_vma(struct skald_bind *bind, u64 pte_flags)
+/* A mapping of a buffer, which it is given a reference of. */
+static struct skald_vma *skald_bind_take_vma(struct skald_bind *bind, struct drm_gem_object *obj,
+					     struct drm_gpuvm_bo *vm_bo, u64 pte_flags)
 {
 	struct skald_vma *vma = list_first_entry(&bind->vmas, struct skald_vma, node);
 
 	list_del_init(&vma->node);
 	vma->pte_flags = pte_flags;
+	if (vm_bo)
+		vma->vm_bo = drm_gpuvm_bo_get(vm_bo);
+	else
+		drm_gem_object_get(obj);
 	return vma;
+}
+
+static struct skald_vma *skald_bind_take_rest(struct skald_bind *bind, struct skald_vma *old)
+{
+	return skald_bind_take_vma(bind, old->base.gem.obj, old->vm_bo, old->pte_flags);
+}
+
+static const u64 *skald_bind_chunks(const struct skald_bind_op *op)
+{
+	const u64 *chunks = skald_card_chunks(to_skald_bo(op->obj));
+
+	return chunks ? chunks + op->offset / SKALD_BIG_PAGE_SIZE : NULL;
 }
 
 static void skald_bind_retire(struct skald_bind *bind, struct drm_gpuva *va)
@@ -120,17 +143,14 @@ int skald_bind_step_map(struct drm_gpuva_op *op, void *priv)
 {
 	struct skald_bind *bind = priv;
 	struct skald_bind_op *cur = bind->current_op;
-	struct skald_vma *vma = skald_bind_take_vma(bind, cur->pte_flags);
-	struct skald_bo *bo = to_skald_bo(cur->obj);
+	struct skald_vma *vma = skald_bind_take_vma(bind, cur->obj, cur->vm_bo, cur->pte_flags);
 	struct skald_vm *vm = bind->vm;
 
 	drm_gpuva_map(&vm->base, &vma->base, &op->map);
-	drm_gem_object_get(cur->obj);
 
-	if (bo->kind == SKALD_BO_CARD)
+	if (cur->vm_bo)
 		skald_mmu_map_card(&vm->mmu, &bind->change, cur->va, cur->range,
-				   bo->card.chunk + cur->offset / SKALD_BIG_PAGE_SIZE,
-				   cur->pte_flags);
+				   skald_bind_chunks(cur), cur->pte_flags);
 	else
 		skald_mmu_map_host(&vm->mmu, &bind->change, cur->va, cur->range, cur->sgt,
 				   cur->offset, cur->pte_flags);
@@ -147,7 +167,6 @@ int skald_bind_step_map(struct drm_gpuva_op *op, void *priv)
 int skald_bind_step_remap(struct drm_gpuva_op *op, void *priv)
 {
 	struct drm_gpuva *old = op->remap.unmap->va;
-	u64 pte_flags = to_skald_vma(old)->pte_flags;
 	struct skald_vma *prev = NULL, *next = NULL;
 	struct skald_bind *bind = priv;
 	u64 start, range;
@@ -155,14 +174,10 @@ int skald_bind_step_remap(struct drm_gpuva_op *op, void *priv)
 	drm_gpuva_op_remap_to_unmap_range(&op->remap, &start, &range);
 	skald_mmu_unmap(&bind->vm->mmu, &bind->change, start, range);
 
-	if (op->remap.prev) {
-		prev = skald_bind_take_vma(bind, pte_flags);
-		drm_gem_object_get(old->gem.obj);
-	}
-	if (op->remap.next) {
-		next = skald_bind_take_vma(bind, pte_flags);
-		drm_gem_object_get(old->gem.obj);
-	}
+	if (op->remap.prev)
+		prev = skald_bind_take_rest(bind, to_skald_vma(old));
+	if (op->remap.next)
+		next = skald_bind_take_rest(bind, to_skald_vma(old));
 
 	drm_gpuva_remap(prev ? &prev->base : NULL, next ? &next->base : NULL, &op->remap);
 	skald_bind_retire(bind, old);
@@ -284,9 +299,12 @@ static void skald_bind_free(struct skald_bind *bind)
 	skald_mmu_change_fini(sdev, &bind->change);
 	skald_bind_free_vmas(sdev, &bind->vmas);
 	skald_bind_free_vmas(sdev, &bind->retired);
-	for (u32 i = 0; i < bind->num_ops; i++)
+	for (u32 i = 0; i < bind->num_ops; i++) {
+		if (bind->ops[i].vm_bo)
+			skald_evict_detach(bind->ops[i].vm_bo);
 		if (bind->ops[i].obj)
 			drm_gem_object_put(bind->ops[i].obj);
+	}
 
 	skald_object_sub(sdev, SKALD_OBJECT_BIND, 1);
 	skald_pm_put(sdev);
@@ -346,8 +364,25 @@ static int skald_bind_check_range(const struct drm_skald_bind_op *args)
 	return 0;
 }
 
-static int skald_bind_prepare_map(struct skald_bind_op *op, struct drm_file *file,
-				  const struct drm_skald_bind_op *args)
+/* Like the operation before, maybe: that spares the locks. */
+static int skald_bind_attach(struct skald_bind *bind, struct skald_bind_op *op)
+{
+	const struct skald_bind_op *before = op > bind->ops ? op - 1 : NULL;
+	struct drm_gpuvm_bo *vm_bo;
+
+	if (before && before->vm_bo && before->obj == op->obj)
+		vm_bo = drm_gpuvm_bo_get(before->vm_bo);
+	else
+		vm_bo = skald_evict_attach(bind->vm, op->obj);
+	if (IS_ERR(vm_bo))
+		return PTR_ERR(vm_bo);
+
+	op->vm_bo = vm_bo;
+	return 0;
+}
+
+static int skald_bind_prepare_map(struct skald_bind *bind, struct skald_bind_op *op,
+				  struct drm_file *file, const struct drm_skald_bind_op *args)
 {
 	struct skald_bo *bo;
 
@@ -366,7 +401,7 @@ static int skald_bind_prepare_map(struct skald_bind_op *op, struct drm_file *fil
 	op->offset = args->offset;
 	op->pte_flags = args->flags & DRM_SKALD_BIND_READONLY ? 0 : SKALD_PTE_WRITE;
 	if (bo->kind == SKALD_BO_CARD)
-		return 0;
+		return skald_bind_attach(bind, op);
 
 	op->sgt = skald_bo_map_dma(bo);
 	return PTR_ERR_OR_ZERO(op->sgt);
@@ -406,7 +441,7 @@ static int skald_bind_prepare_op(struct skald_bind *bind, struct skald_bind_op *
 
 	switch (args->flags & DRM_SKALD_BIND_TYPE_MASK) {
 	case DRM_SKALD_BIND_MAP:
-		ret = skald_bind_prepare_map(op, file, args);
+		ret = skald_bind_prepare_map(bind, op, file, args);
 		break;
 	case DRM_SKALD_BIND_UNMAP:
 		ret = args->flags != DRM_SKALD_BIND_UNMAP || args->handle || args->offset ?
@@ -452,6 +487,7 @@ static struct dma_fence *skald_bind_submit(struct skald_bind *bind, struct drm_f
 {
 	struct skald_vm *vm = bind->vm;
 	struct dma_fence *fence;
+	struct drm_exec exec;
 	int ret;
 
 	ret = drm_sched_job_init(&bind->base, &vm->scheduler->entity, 1, NULL, file->client_id);
@@ -459,17 +495,18 @@ static struct dma_fence *skald_bind_submit(struct skald_bind *bind, struct drm_f
 		return ERR_PTR(ret);
 
 	ret = skald_syncs_add_waits(syncs, &bind->base);
+	if (!ret)
+		ret = skald_evict_lock(vm, &exec);
 	if (ret) {
 		drm_sched_job_cleanup(&bind->base);
 		return ERR_PTR(ret);
 	}
 
-	mutex_lock(&vm->bind_lock);
 	drm_sched_job_arm(&bind->base);
 	fence = dma_fence_get(&bind->base.s_fence->finished);
 	drm_sched_entity_push_job(&bind->base);
 	skald_syncs_signal(syncs, fence);
-	mutex_unlock(&vm->bind_lock);
+	skald_evict_unlock(vm, &exec, fence);
 
 	return fence;
 }

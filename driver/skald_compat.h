@@ -84,6 +84,15 @@ static inline int skald_compat_sm_map(struct drm_gpuvm *gpuvm, void *priv,
 #define drm_gpuvm_sm_map skald_compat_sm_map
 #endif
 
+#ifndef SKALD_HAVE_BO_OBTAIN_LOCKED
+#define drm_gpuvm_bo_obtain_locked drm_gpuvm_bo_obtain
+#endif
+
+#ifndef SKALD_DRIVER_GEM_GPUVA
+/* Where there is no such feature every driver has it. */
+#define SKALD_DRIVER_GEM_GPUVA 0
+#endif
+
 #ifndef SKALD_HAVE_GPU_BUDDY
 #include <drm/drm_buddy.h>
 

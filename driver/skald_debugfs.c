@@ -12,6 +12,7 @@
 #include <drm/drm_debugfs.h>
 #include <drm/drm_drv.h>
 
+#include "skald_card.h"
 #include "skald_debugfs.h"
 #include "skald_device.h"
 #include "skald_fw.h"
@@ -67,6 +68,20 @@ static int skald_debugfs_objects(struct seq_file *m, void *unused)
 	for (unsigned int i = 0; i < SKALD_OBJECT_COUNT; i++)
 		seq_printf(m, "%s: %ld\n", skald_object_name(i),
 			   atomic_long_read(&sdev->objects[i]));
+	return 0;
+}
+
+static int skald_debugfs_memory(struct seq_file *m, void *unused)
+{
+	struct skald_device *sdev = skald_debugfs_device(m);
+	struct skald_cards *cards = sdev->cards;
+
+	seq_printf(m, "used: %llu\n", skald_mem_used(sdev));
+	seq_printf(m, "tables, rings and firmware: %llu\n", skald_mem_fixed(sdev));
+	seq_printf(m, "room for buffers: %llu\n", skald_mem_capacity(sdev));
+	seq_printf(m, "buffers outside: %lld\n", atomic64_read(&cards->bytes_out));
+	seq_printf(m, "moved out: %lld\n", atomic64_read(&cards->moved_out));
+	seq_printf(m, "moved in: %lld\n", atomic64_read(&cards->moved_in));
 	return 0;
 }
 
@@ -168,6 +183,7 @@ static const struct file_operations skald_debugfs_log_level = {
 static const struct drm_debugfs_info skald_debugfs_files[] = {
 	{ "firmware_log", skald_debugfs_firmware_log, 0, NULL },
 	{ "objects", skald_debugfs_objects, 0, NULL },
+	{ "memory", skald_debugfs_memory, 0, NULL },
 	{ "interrupts", skald_debugfs_interrupts, 0, NULL },
 	{ "status", skald_debugfs_status, 0, NULL },
 	{ "model", skald_debugfs_model, 0, NULL },

@@ -16,6 +16,7 @@
 #include <drm/drm_drv.h>
 #include <drm/drm_managed.h>
 
+#include "skald_card.h"
 #include "skald_coredump.h"
 #include "skald_debugfs.h"
 #include "skald_device.h"
@@ -243,6 +244,10 @@ static int skald_device_init_sw(struct skald_device *sdev)
 		return ret;
 
 	ret = skald_queues_init(sdev);
+	if (ret)
+		return ret;
+
+	ret = skald_cards_init(sdev);
 	if (ret)
 		return ret;
 

@@ -22,6 +22,7 @@
 #include <skald/page_table.h>
 #include <skald/regs.h>
 
+struct skald_cards;
 struct skald_coredump;
 struct skald_fw;
 struct skald_irq;
@@ -118,6 +119,9 @@ struct skald_device {
 	/** @mem: allocator of card memory */
 	struct skald_mem *mem;
 
+	/** @cards: buffers in card memory */
+	struct skald_cards *cards;
+
 	/** @fw: firmware and mailbox */
 	struct skald_fw *fw;
 
@@ -191,6 +195,9 @@ struct skald_file {
 
 	/** @num_vms: VMs in @vms, or about to be, see DRM_SKALD_FILE_VMS_MAX */
 	atomic_t num_vms;
+
+	/** @card_bytes: of buffers in card memory that the file has handles of */
+	atomic64_t card_bytes;
 
 	/** @num_queues: queues in @queues; under @lock */
 	unsigned int num_queues;

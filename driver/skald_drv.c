@@ -432,7 +432,7 @@ static const struct file_operations skald_fops = {
 
 static const struct drm_driver skald_driver = {
 	.driver_features = DRIVER_GEM | DRIVER_COMPUTE_ACCEL | DRIVER_SYNCOBJ |
-			   DRIVER_SYNCOBJ_TIMELINE,
+			   DRIVER_SYNCOBJ_TIMELINE | SKALD_DRIVER_GEM_GPUVA,
 	.open = skald_open,
 	.postclose = skald_postclose,
 	.show_fdinfo = skald_show_fdinfo,

@@ -458,7 +458,7 @@ static void skald_fw_free(struct drm_device *ddev, void *data)
 
 	kvfree(fw->image);
 	if (!list_empty(&fw->blocks))
-		skald_mem_free_blocks(to_skald_device(ddev), &fw->blocks);
+		skald_mem_free_fixed(to_skald_device(ddev), &fw->blocks);
 }
 
 /**
@@ -510,7 +510,7 @@ int skald_fw_init(struct skald_device *sdev)
 		goto out_release;
 	}
 
-	ret = skald_mem_alloc_blocks(sdev, SKALD_BIG_PAGE_SIZE, &fw->blocks);
+	ret = skald_mem_alloc_fixed(sdev, SKALD_BIG_PAGE_SIZE, &fw->blocks);
 	if (ret)
 		drm_err(&sdev->base, "no card memory for the firmware (%d)\n", ret);
 

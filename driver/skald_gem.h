@@ -15,6 +15,7 @@ struct dma_buf;
 struct dma_buf_attachment;
 struct drm_file;
 struct drm_printer;
+struct mem_cgroup;
 struct skald_device;
 struct user_struct;
 
@@ -33,9 +34,9 @@ enum skald_bo_kind {
 /**
  * struct skald_bo - a buffer object
  *
- * What its kind says does not change. All but the list node is constant once the handle is out,
- * and the DMA mapping of system memory, which is made when first needed and stays until the
- * buffer, or the card, is gone.
+ * What its kind says does not change: card memory that had to make room is still SKALD_BO_CARD. Of
+ * the others all but the list node is constant once the handle is out, and the DMA mapping of
+ * system memory, which is made when first needed and stays until the buffer, or the card, is gone.
  */
 struct skald_bo {
 	/** @shmem: the GEM object; the shmem part is used by SKALD_BO_SYSTEM. Must be first. */
@@ -47,12 +48,22 @@ struct skald_bo {
 	/** @dma_node: in skald_device.dma_bos, unless SKALD_BO_CARD */
 	struct list_head dma_node;
 
-	/** @card: of SKALD_BO_CARD */
+	/** @card: of SKALD_BO_CARD; under the lock of the buffer, the GEM object's dma_resv */
 	struct {
+		/** @card.node: in skald_cards.list */
+		struct list_head node;
+		/** @card.in: it has its memory on the card; else what it holds is in its file */
+		bool in;
+		/** @card.filled: its file holds anything; else all of it is zero */
+		bool filled;
 		/** @card.blocks: memory, as the allocator wants it back */
 		struct list_head blocks;
 		/** @card.chunk: card memory offset of each 2 MiB */
 		u64 *chunk;
+		/** @card.pages: of its file, while they are mapped or copied */
+		struct page **pages;
+		/** @card.memcg: who is charged for them */
+		struct mem_cgroup *memcg;
 	} card;
 
 	/** @user: of SKALD_BO_USERPTR */
@@ -92,8 +103,7 @@ struct drm_gem_object *
 skald_gem_prime_import_sg_table(struct drm_device *ddev, struct dma_buf_attachment *attach,
 				struct sg_table *sgt);
 
-struct skald_bo *skald_bo_alloc(struct skald_device *sdev, enum skald_bo_kind kind, u64 size,
-				const struct drm_gem_object_funcs *funcs);
+struct skald_bo *skald_bo_alloc(enum skald_bo_kind kind, const struct drm_gem_object_funcs *funcs);
 void skald_bo_track(struct skald_device *sdev, struct skald_bo *bo);
 void skald_bo_untrack(struct skald_device *sdev, struct skald_bo *bo);
 struct dma_buf *skald_bo_refuse_export(struct drm_gem_object *obj, int flags);

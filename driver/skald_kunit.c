@@ -273,6 +273,50 @@ static void skald_mmu_splits_a_big_page(struct kunit *test)
 	skald_mmu_fini(&mmu);
 }
 
+static void skald_mmu_moves_card_memory_out_and_in(struct kunit *test)
+{
+	const u64 flags = SKALD_PTE_VALID | SKALD_PTE_LEAF | SKALD_PTE_WRITE;
+	const u64 size = 3 * SKALD_BIG_PAGE_SIZE;
+	const u64 hole = SKALD_KUNIT_VA + SKALD_BIG_PAGE_SIZE + 7 * SKALD_PAGE_SIZE;
+	struct skald_device *sdev = test->priv;
+	struct skald_mmu mmu;
+
+	KUNIT_ASSERT_EQ(test, skald_mmu_init(&mmu, sdev), 0);
+	/* Out from the beginning. */
+	skald_kunit_map_card(test, &mmu, SKALD_KUNIT_VA, size, NULL);
+	for (u64 at = 0; at < size; at += SKALD_BIG_PAGE_SIZE)
+		KUNIT_EXPECT_EQ(test, skald_kunit_walk(sdev, &mmu, SKALD_KUNIT_VA + at), 0);
+	/* A hole in what is out. */
+	skald_kunit_unmap(test, &mmu, hole, SKALD_PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, skald_kunit_walk(sdev, &mmu, hole + SKALD_PAGE_SIZE), 0);
+
+	/* What is left on both sides of it comes in. */
+	skald_mmu_move_card(&mmu, SKALD_KUNIT_VA, hole - SKALD_KUNIT_VA, skald_kunit_chunks,
+			    SKALD_PTE_WRITE);
+	skald_mmu_move_card(&mmu, hole + SKALD_PAGE_SIZE,
+			    SKALD_KUNIT_VA + size - hole - SKALD_PAGE_SIZE, skald_kunit_chunks + 1,
+			    SKALD_PTE_WRITE);
+	KUNIT_EXPECT_EQ(test, skald_kunit_walk(sdev, &mmu, SKALD_KUNIT_VA),
+			skald_kunit_chunks[0] | flags);
+	KUNIT_EXPECT_EQ(test, skald_kunit_walk(sdev, &mmu, hole - SKALD_PAGE_SIZE),
+			(skald_kunit_chunks[1] + 6 * SKALD_PAGE_SIZE) | flags);
+	KUNIT_EXPECT_EQ(test, skald_kunit_walk(sdev, &mmu, hole), 0);
+	KUNIT_EXPECT_EQ(test, skald_kunit_walk(sdev, &mmu, hole + SKALD_PAGE_SIZE),
+			(skald_kunit_chunks[1] + 8 * SKALD_PAGE_SIZE) | flags);
+	KUNIT_EXPECT_EQ(test, skald_kunit_walk(sdev, &mmu,
+					       SKALD_KUNIT_VA + 2 * SKALD_BIG_PAGE_SIZE),
+			skald_kunit_chunks[2] | flags);
+
+	/* Out again, and all tables go with what was mapped. */
+	skald_mmu_move_card(&mmu, SKALD_KUNIT_VA, hole - SKALD_KUNIT_VA, NULL, SKALD_PTE_WRITE);
+	KUNIT_EXPECT_EQ(test, skald_kunit_walk(sdev, &mmu, hole - SKALD_PAGE_SIZE), 0);
+	skald_kunit_unmap(test, &mmu, SKALD_KUNIT_VA, hole - SKALD_KUNIT_VA);
+	skald_kunit_unmap(test, &mmu, hole + SKALD_PAGE_SIZE,
+			  SKALD_KUNIT_VA + size - hole - SKALD_PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&sdev->objects[SKALD_OBJECT_TABLE]), 1);
+	skald_mmu_fini(&mmu);
+}
+
 static void skald_mmu_maps_system_memory_page_by_page(struct kunit *test)
 {
 	const u64 flags = SKALD_PTE_VALID | SKALD_PTE_LEAF | SKALD_PTE_HOST;
@@ -335,6 +379,7 @@ static struct kunit_case skald_mmu_cases[] = {
 	KUNIT_CASE(skald_mmu_maps_card_memory),
 	KUNIT_CASE(skald_mmu_unmaps_and_frees_tables),
 	KUNIT_CASE(skald_mmu_splits_a_big_page),
+	KUNIT_CASE(skald_mmu_moves_card_memory_out_and_in),
 	KUNIT_CASE(skald_mmu_maps_system_memory_page_by_page),
 	KUNIT_CASE(skald_mmu_traces_what_the_card_walks),
 	{}

@@ -71,6 +71,58 @@ void skald_mem_free_blocks(struct skald_device *sdev, struct list_head *blocks)
 	gpu_buddy_free_list(&sdev->mem->mm, blocks, 0);
 }
 
+static u64 skald_mem_blocks_size(struct skald_mem *mem, struct list_head *blocks)
+{
+	struct gpu_buddy_block *block;
+	u64 size = 0;
+
+	list_for_each_entry(block, blocks, link)
+		size += gpu_buddy_block_size(&mem->mm, block);
+	return size;
+}
+
+static int skald_mem_alloc_fixed_locked(struct skald_mem *mem, u64 size, struct list_head *blocks)
+{
+	int ret = skald_mem_alloc_locked(mem, size, blocks);
+
+	if (!ret)
+		mem->fixed += skald_mem_blocks_size(mem, blocks);
+	return ret;
+}
+
+static void skald_mem_free_fixed_locked(struct skald_mem *mem, struct list_head *blocks)
+{
+	mem->fixed -= skald_mem_blocks_size(mem, blocks);
+	gpu_buddy_free_list(&mem->mm, blocks, 0);
+}
+
+/**
+ * skald_mem_alloc_fixed() - skald_mem_alloc_blocks() for what is not a buffer
+ * @sdev: device
+ * @size: bytes, a multiple of 2 MiB
+ * @blocks: empty list that gets the blocks
+ *
+ * Return: 0, -ENOSPC, -ENOMEM.
+ */
+int skald_mem_alloc_fixed(struct skald_device *sdev, u64 size, struct list_head *blocks)
+{
+	guard(mutex)(&sdev->mem->lock);
+
+	return skald_mem_alloc_fixed_locked(sdev->mem, size, blocks);
+}
+
+/**
+ * skald_mem_free_fixed() - give blocks back
+ * @sdev: device
+ * @blocks: list from skald_mem_alloc_fixed(); empty afterwards
+ */
+void skald_mem_free_fixed(struct skald_device *sdev, struct list_head *blocks)
+{
+	guard(mutex)(&sdev->mem->lock);
+
+	skald_mem_free_fixed_locked(sdev->mem, blocks);
+}
+
 static struct skald_chunk *skald_chunk_create(struct skald_mem *mem)
 {
 	struct skald_chunk *chunk;
@@ -81,7 +133,7 @@ static struct skald_chunk *skald_chunk_create(struct skald_mem *mem)
 		return ERR_PTR(-ENOMEM);
 
 	INIT_LIST_HEAD(&chunk->blocks);
-	ret = skald_mem_alloc_locked(mem, SKALD_BIG_PAGE_SIZE, &chunk->blocks);
+	ret = skald_mem_alloc_fixed_locked(mem, SKALD_BIG_PAGE_SIZE, &chunk->blocks);
 	if (ret) {
 		kfree(chunk);
 		return ERR_PTR(ret);
@@ -150,7 +202,7 @@ void skald_mem_free_page(struct skald_device *sdev, u64 offset)
 		drm_WARN_ON(&sdev->base, !__test_and_clear_bit(bit, chunk->used));
 		if (bitmap_empty(chunk->used, SKALD_CHUNK_PAGES)) {
 			list_del(&chunk->node);
-			gpu_buddy_free_list(&mem->mm, &chunk->blocks, 0);
+			skald_mem_free_fixed_locked(mem, &chunk->blocks);
 			kfree(chunk);
 		}
 		return;
@@ -170,6 +222,45 @@ u64 skald_mem_used(struct skald_device *sdev)
 	guard(mutex)(&sdev->mem->lock);
 
 	return sdev->mem->mm.size - sdev->mem->mm.avail;
+}
+
+/**
+ * skald_mem_free() - bytes of card memory that nobody has
+ * @sdev: device
+ *
+ * Return: bytes.
+ */
+u64 skald_mem_free(struct skald_device *sdev)
+{
+	guard(mutex)(&sdev->mem->lock);
+
+	return sdev->mem->mm.avail;
+}
+
+/**
+ * skald_mem_fixed() - bytes of card memory that are not for buffers
+ * @sdev: device
+ *
+ * Return: bytes, blocks of pages counted whole.
+ */
+u64 skald_mem_fixed(struct skald_device *sdev)
+{
+	guard(mutex)(&sdev->mem->lock);
+
+	return sdev->mem->fixed;
+}
+
+/**
+ * skald_mem_capacity() - bytes of card memory that buffers could have if they were alone
+ * @sdev: device
+ *
+ * Return: bytes.
+ */
+u64 skald_mem_capacity(struct skald_device *sdev)
+{
+	guard(mutex)(&sdev->mem->lock);
+
+	return sdev->mem->mm.size - sdev->mem->fixed;
 }
 
 static void skald_mem_fini(struct drm_device *ddev, void *data)

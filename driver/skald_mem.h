@@ -29,6 +29,9 @@ struct skald_mem {
 
 	/** @chunks: blocks that are cut into pages, struct skald_chunk */
 	struct list_head chunks;
+
+	/** @fixed: bytes that are not for buffers: @chunks, and what the firmware is booted from */
+	u64 fixed;
 };
 
 int skald_mem_init(struct skald_device *sdev);
@@ -39,6 +42,12 @@ void skald_mem_free_blocks(struct skald_device *sdev, struct list_head *blocks);
 int skald_mem_alloc_page(struct skald_device *sdev, u64 *offset);
 void skald_mem_free_page(struct skald_device *sdev, u64 offset);
 
+int skald_mem_alloc_fixed(struct skald_device *sdev, u64 size, struct list_head *blocks);
+void skald_mem_free_fixed(struct skald_device *sdev, struct list_head *blocks);
+
 u64 skald_mem_used(struct skald_device *sdev);
+u64 skald_mem_free(struct skald_device *sdev);
+u64 skald_mem_fixed(struct skald_device *sdev);
+u64 skald_mem_capacity(struct skald_device *sdev);
 
 #endif

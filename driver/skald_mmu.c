@@ -3,12 +3,13 @@
  * Page tables. The card walks them in its own memory at any time, so a table is complete before
  * an entry points to it, and taken out before it is freed. Reading card memory over the bus is
  * slow: what has to be read back is kept in system memory as well (inner tables only; of the
- * lowest level the number of valid entries is enough, because drm_gpuvm sees to it that what is
+ * lowest level the number of mapped entries is enough, because drm_gpuvm sees to it that what is
  * mapped was unmapped before).
  */
 #include <linux/slab.h>
 
 #include "skald_device.h"
+#include "skald_evict.h"
 #include "skald_mem.h"
 #include "skald_mmu.h"
 
@@ -35,7 +36,7 @@ struct skald_table {
 	/** @offset: where it is in card memory */
 	u64 offset;
 
-	/** @used: valid entries */
+	/** @used: entries of what is mapped, where the buffer is out too */
 	unsigned int used;
 
 	/** @inner: NULL for a table of level 0 */
@@ -81,7 +82,7 @@ static struct skald_table *skald_table_alloc(struct skald_device *sdev, bool inn
 			goto err_free;
 	}
 
-	ret = skald_mem_alloc_page(sdev, &table->offset);
+	ret = skald_evict_alloc_page(sdev, &table->offset);
 	if (ret)
 		goto err_free;
 
@@ -147,8 +148,10 @@ static struct skald_table *skald_mmu_walk(struct skald_mmu *mmu, struct skald_mm
  * @change: memory reserved for this range with a page size of 2 MiB
  * @va: 2 MiB aligned
  * @size: 2 MiB aligned; nothing is mapped there
- * @chunk: card memory offset of each 2 MiB
+ * @chunk: card memory offset of each 2 MiB, or NULL: only what it takes to have it mapped later
  * @flags: SKALD_PTE_WRITE or 0
+ *
+ * Without @chunk the range counts as mapped: skald_mmu_move_card() and skald_mmu_unmap() take it.
  */
 void skald_mmu_map_card(struct skald_mmu *mmu, struct skald_mmu_change *change, u64 va, u64 size,
 			const u64 *chunk, u64 flags)
@@ -158,8 +161,54 @@ void skald_mmu_map_card(struct skald_mmu *mmu, struct skald_mmu_change *change, 
 	for (u64 end = va + size; va < end; va += SKALD_BIG_PAGE_SIZE) {
 		struct skald_table *table = skald_mmu_walk(mmu, change, va, 1);
 
-		skald_table_write(mmu, table, skald_level_index(va, 1), *chunk++ | flags);
+		skald_table_write(mmu, table, skald_level_index(va, 1),
+				  chunk ? *chunk++ | flags : 0);
 		table->used++;
+	}
+}
+
+/* One chunk, or a part of one, of which other parts may have been unmapped. */
+static void skald_mmu_move_chunk(struct skald_mmu *mmu, u64 va, u64 end, u64 entry)
+{
+	struct skald_table *table = mmu->root;
+	struct skald_table *child;
+	unsigned int index;
+
+	for (unsigned int l = SKALD_ROOT_LEVEL; l > 1; l--)
+		table = table->inner->child[skald_level_index(va, l)];
+
+	index = skald_level_index(va, 1);
+	child = table->inner->child[index];
+	if (!child) {
+		skald_table_write(mmu, table, index, entry);
+		return;
+	}
+
+	for (; va < end; va += SKALD_PAGE_SIZE)
+		skald_table_write(mmu, child, skald_level_index(va, 0),
+				  entry ? entry + va % SKALD_BIG_PAGE_SIZE : 0);
+}
+
+/**
+ * skald_mmu_move_card() - map card memory that is mapped to another place, or to none
+ * @mmu: page table
+ * @va: page aligned
+ * @size: page aligned; all of it is mapped to one buffer, 2 MiB of it to 2 MiB of addresses
+ * @chunk: card memory offset of each 2 MiB, beginning with that at @va, or NULL
+ * @flags: SKALD_PTE_WRITE or 0
+ *
+ * What it was mapped to may be used by the card until the next INVALIDATE.
+ */
+void skald_mmu_move_card(struct skald_mmu *mmu, u64 va, u64 size, const u64 *chunk, u64 flags)
+{
+	u64 end = va + size;
+	u64 next;
+
+	flags |= SKALD_PTE_VALID | SKALD_PTE_LEAF;
+
+	for (; va < end; va = next) {
+		next = min(end, ALIGN_DOWN(va, SKALD_BIG_PAGE_SIZE) + SKALD_BIG_PAGE_SIZE);
+		skald_mmu_move_chunk(mmu, va, next, chunk ? *chunk++ | flags : 0);
 	}
 }
 
@@ -212,7 +261,7 @@ static struct skald_table *skald_mmu_split(struct skald_mmu *mmu, struct skald_m
 	u64 entry = table->inner->entry[index];
 
 	for (unsigned int i = 0; i < SKALD_PT_ENTRIES; i++)
-		skald_table_write(mmu, child, i, entry + i * SKALD_PAGE_SIZE);
+		skald_table_write(mmu, child, i, entry ? entry + i * SKALD_PAGE_SIZE : 0);
 
 	child->used = SKALD_PT_ENTRIES;
 	skald_table_link(mmu, table, index, child);

@@ -75,6 +75,7 @@ void skald_mmu_change_fini(struct skald_device *sdev, struct skald_mmu_change *c
 
 void skald_mmu_map_card(struct skald_mmu *mmu, struct skald_mmu_change *change, u64 va, u64 size,
 			const u64 *chunk, u64 flags);
+void skald_mmu_move_card(struct skald_mmu *mmu, u64 va, u64 size, const u64 *chunk, u64 flags);
 void skald_mmu_map_host(struct skald_mmu *mmu, struct skald_mmu_change *change, u64 va, u64 size,
 			struct sg_table *sgt, u64 offset, u64 flags);
 void skald_mmu_unmap(struct skald_mmu *mmu, struct skald_mmu_change *change, u64 va, u64 size);

@@ -12,6 +12,7 @@
 #include <skald/fault.h>
 
 #include "skald_device.h"
+#include "skald_evict.h"
 #include "skald_fence.h"
 #include "skald_fw.h"
 #include "skald_irq.h"
@@ -109,6 +110,8 @@ static void skald_queue_close(struct skald_queue *queue)
 	/* As long as it holds DMA memory an unbind has to find it. */
 	skald_ring_free(queue);
 	skald_queue_leave(queue);
+	if (queue->user)
+		skald_evict_unpin(queue->vm);
 }
 
 /* ---- All of them -------------------------------------------------------------------------- */
@@ -297,7 +300,6 @@ static void skald_queue_free(struct skald_queue *queue)
 	skald_user_ring_fini(queue);
 	skald_progress_fini(queue);
 	skald_vm_put(queue->vm);
-	mutex_destroy(&queue->submit_lock);
 	kvfree(queue->stamps);
 	kfree(queue);
 
@@ -423,7 +425,6 @@ static struct skald_queue *skald_queue_alloc(struct skald_device *sdev, struct s
 			       (NSEC_PER_MSEC / 4 * 3);
 	skald_queue_describe(queue, args);
 	kref_init(&queue->ref);
-	mutex_init(&queue->submit_lock);
 	spin_lock_init(&queue->lock);
 	INIT_LIST_HEAD(&queue->pending);
 	INIT_LIST_HEAD(&queue->irq.node);
@@ -455,13 +456,11 @@ err_progress_fini:
 err_stamps_free:
 	kvfree(queue->stamps);
 err_free:
-	mutex_destroy(&queue->submit_lock);
 	kfree(queue);
 	return ERR_PTR(ret);
 }
 
-/* Puts the queue on the card. */
-static int skald_queue_open(struct skald_queue *queue)
+static int skald_queue_put_on_card(struct skald_queue *queue)
 {
 	struct skald_device *sdev = queue->sdev;
 	int ret;
@@ -495,6 +494,24 @@ static int skald_queue_open(struct skald_queue *queue)
 	skald_queue_leave(queue);
 	/* A reset took the context. */
 	return ret == -ESTALE || ret == -ETIMEDOUT ? -ENOTRECOVERABLE : ret;
+}
+
+/* Puts the queue on the card, and what its jobs may need if nobody will know when they begin. */
+static int skald_queue_open(struct skald_queue *queue)
+{
+	int ret;
+
+	if (!queue->user)
+		return skald_queue_put_on_card(queue);
+
+	ret = skald_evict_pin(queue->vm);
+	if (ret)
+		return ret;
+
+	ret = skald_queue_put_on_card(queue);
+	if (ret)
+		skald_evict_unpin(queue->vm);
+	return ret;
 }
 
 /**

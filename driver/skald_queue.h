@@ -7,7 +7,6 @@
 
 #include <linux/kref.h>
 #include <linux/list.h>
-#include <linux/mutex.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
@@ -116,9 +115,6 @@ struct skald_queue {
 
 	/** @scheduler: hands out jobs in order, as many as the ring holds; not if there is @user */
 	struct skald_scheduler *scheduler;
-
-	/** @submit_lock: keeps arming and pushing the jobs of a call together */
-	struct mutex submit_lock;
 
 	/** @lock: protects everything below. Fence locks nest inside. */
 	spinlock_t lock;

@@ -9,6 +9,7 @@
 
 #include "skald_coredump.h"
 #include "skald_device.h"
+#include "skald_evict.h"
 #include "skald_fw.h"
 #include "skald_irq.h"
 #include "skald_mem.h"
@@ -398,7 +399,7 @@ int skald_ring_alloc(struct skald_queue *queue)
 
 	BUILD_BUG_ON(SKALD_QUEUE_JOBS * sizeof(struct skald_ring_entry) > SKALD_PAGE_SIZE);
 
-	ret = skald_mem_alloc_page(sdev, &queue->card.ring);
+	ret = skald_evict_alloc_page(sdev, &queue->card.ring);
 	if (ret)
 		return ret;
 

@@ -35,8 +35,10 @@
  * under them:
  *
  *	skald_file.lock		making and ending VMs and queues of a file
- *	skald_queue.submit_lock	arming and pushing jobs
- *	skald_vm.bind_lock	arming and pushing binds
+ *	dma_resv of skald_vm.base, and of buffers in card memory: arming and pushing jobs and
+ *				binds; where buffers are (several at a time, see skald_evict.c).
+ *				Fences are waited for under them.
+ *	skald_cards.lock	the list of these buffers
  *	skald_reset.lock *	one reset at a time
  *	skald_vm.lock *		mappings and page table; only tried by the watchdog, which a reset
  *				waits for
@@ -57,11 +59,13 @@
 #include <linux/slab.h>
 
 #include <drm/drm_drv.h>
+#include <drm/drm_exec.h>
 
 #include <skald/fault.h>
 
 #include "skald_compat.h"
 #include "skald_device.h"
+#include "skald_evict.h"
 #include "skald_pm.h"
 #include "skald_progress.h"
 #include "skald_queue.h"
@@ -256,14 +260,15 @@ static int skald_submit_count(struct skald_submit *submit, struct skald_queue *q
 	return ret;
 }
 
-/* Nothing can fail here. */
-static void skald_submit_push(struct skald_submit *submit, struct skald_queue *queue)
+/* Nothing can fail here. Returns the fence of the last job, with a reference. */
+static struct dma_fence *skald_submit_push(struct skald_submit *submit, struct skald_queue *queue)
 {
 	struct dma_fence *fence;
 
+	drm_gpuvm_resv_assert_held(&queue->vm->base);
+
 	atomic64_add(submit->num_jobs, &queue->sdev->stats.submissions);
 
-	mutex_lock(&queue->submit_lock);
 	for (u32 i = 0; i < submit->num_jobs; i++)
 		drm_sched_job_arm(&submit->jobs[i]->base);
 
@@ -275,9 +280,26 @@ static void skald_submit_push(struct skald_submit *submit, struct skald_queue *q
 	}
 
 	skald_syncs_signal(&submit->syncs, fence);
-	mutex_unlock(&queue->submit_lock);
+	return fence;
+}
 
+/* Has the buffers of the address space on the card until the jobs have ended, and pushes these. */
+static int skald_submit_run(struct skald_submit *submit, struct skald_queue *queue)
+{
+	struct dma_fence *fence = NULL;
+	struct drm_exec exec;
+	int ret;
+
+	ret = skald_evict_lock_whole(queue->vm, &exec);
+	if (ret)
+		return ret;
+
+	ret = skald_submit_count(submit, queue);
+	if (!ret)
+		fence = skald_submit_push(submit, queue);
+	skald_evict_unlock(queue->vm, &exec, fence);
 	dma_fence_put(fence);
+	return ret;
 }
 
 static void skald_submit_abort(struct skald_submit *submit)
@@ -311,11 +333,9 @@ static int skald_submit(struct skald_queue *queue, struct drm_file *file,
 
 	ret = skald_submit_prepare(submit, queue, file, &args->jobs);
 	if (!ret)
-		ret = skald_submit_count(submit, queue);
+		ret = skald_submit_run(submit, queue);
 	if (ret)
 		skald_submit_abort(submit);
-	else
-		skald_submit_push(submit, queue);
 
 	skald_syncs_put(&submit->syncs);
 out_free:

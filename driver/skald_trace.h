@@ -126,6 +126,33 @@ TRACE_EVENT(skald_watchdog,
 		      __entry->progress, __entry->stalls)
 );
 
+DECLARE_EVENT_CLASS(skald_move,
+		    TP_PROTO(struct device *dev, u64 bytes, bool copied, int ret),
+		    TP_ARGS(dev, bytes, copied, ret),
+		    TP_STRUCT__entry(__string(dev, dev_name(dev))
+				     __field(u64, bytes)
+				     __field(bool, copied)
+				     __field(int, ret)
+				     ),
+		    TP_fast_assign(__assign_str(dev);
+				   __entry->bytes = bytes;
+				   __entry->copied = copied;
+				   __entry->ret = ret;
+				   ),
+		    TP_printk("%s bytes=%llu copied=%d ret=%d", __get_str(dev),
+			      __entry->bytes, __entry->copied, __entry->ret)
+);
+
+DEFINE_EVENT(skald_move, skald_move_out,
+	     TP_PROTO(struct device *dev, u64 bytes, bool copied, int ret),
+	     TP_ARGS(dev, bytes, copied, ret)
+);
+
+DEFINE_EVENT(skald_move, skald_move_in,
+	     TP_PROTO(struct device *dev, u64 bytes, bool copied, int ret),
+	     TP_ARGS(dev, bytes, copied, ret)
+);
+
 TRACE_EVENT(skald_reset,
 	    TP_PROTO(struct device *dev, u32 gen, int ret),
 	    TP_ARGS(dev, gen, ret),

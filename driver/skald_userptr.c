@@ -115,10 +115,11 @@ int skald_bo_create_userptr(struct skald_device *sdev, struct drm_file *file, u6
 	if (num > totalram_pages())
 		return -ENOMEM;
 
-	bo = skald_bo_alloc(sdev, SKALD_BO_USERPTR, size, &skald_userptr_funcs);
+	bo = skald_bo_alloc(SKALD_BO_USERPTR, &skald_userptr_funcs);
 	if (!bo)
 		return -ENOMEM;
 
+	drm_gem_private_object_init(&sdev->base, &bo->shmem.base, size);
 	ret = skald_userptr_account(bo, num);
 	if (!ret)
 		ret = skald_userptr_pin(sdev, bo, addr, num);

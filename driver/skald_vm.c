@@ -14,6 +14,7 @@
 
 #include "skald_bind.h"
 #include "skald_device.h"
+#include "skald_evict.h"
 #include "skald_fence.h"
 #include "skald_fw.h"
 #include "skald_pm.h"
@@ -29,7 +30,9 @@
  */
 void skald_vma_free(struct skald_device *sdev, struct skald_vma *vma)
 {
-	if (vma->base.gem.obj)
+	if (vma->vm_bo)
+		skald_evict_detach(vma->vm_bo);
+	else if (vma->base.gem.obj)
 		drm_gem_object_put(vma->base.gem.obj);
 	skald_object_sub(sdev, SKALD_OBJECT_VMA, 1);
 	kfree(vma);
@@ -147,13 +150,13 @@ static void skald_vm_gpuvm_free(struct drm_gpuvm *gpuvm)
 {
 	struct skald_vm *vm = container_of(gpuvm, struct skald_vm, base);
 
-	mutex_destroy(&vm->bind_lock);
 	mutex_destroy(&vm->lock);
 	kfree(vm);
 }
 
 static const struct drm_gpuvm_ops skald_gpuvm_ops = {
 	.vm_free = skald_vm_gpuvm_free,
+	.vm_bo_free = skald_evict_detached,
 	.sm_step_map = skald_bind_step_map,
 	.sm_step_remap = skald_bind_step_remap,
 	.sm_step_unmap = skald_bind_step_unmap,
@@ -240,7 +243,7 @@ static struct skald_vm *skald_vm_alloc(struct skald_device *sdev)
 	vm->sdev = sdev;
 	kref_init(&vm->ref);
 	mutex_init(&vm->lock);
-	mutex_init(&vm->bind_lock);
+	vm->turn = atomic64_inc_return(&sdev->vms->turns);
 	spin_lock_init(&vm->fault_lock);
 	init_waitqueue_head(&vm->wait);
 	INIT_WORK(&vm->free_work, skald_vm_free_work);
@@ -267,8 +270,8 @@ static struct skald_vm *skald_vm_alloc(struct skald_device *sdev)
 		goto err_sched_fini;
 	}
 
-	drm_gpuvm_init(&vm->base, "skald-vm", 0, &sdev->base, resv, SKALD_VA_START,
-		       SKALD_VA_END - SKALD_VA_START, 0, 0, &skald_gpuvm_ops);
+	drm_gpuvm_init(&vm->base, "skald-vm", DRM_GPUVM_RESV_PROTECTED, &sdev->base, resv,
+		       SKALD_VA_START, SKALD_VA_END - SKALD_VA_START, 0, 0, &skald_gpuvm_ops);
 	drm_gem_object_put(resv);
 
 	drm_dev_get(&sdev->base);
@@ -282,7 +285,6 @@ err_mmu_fini:
 err_ctx_free:
 	xa_erase(&sdev->vms->by_ctx, vm->ctx);
 err_free:
-	mutex_destroy(&vm->bind_lock);
 	mutex_destroy(&vm->lock);
 	kfree(vm);
 	return ERR_PTR(ret);
@@ -392,8 +394,14 @@ void skald_vm_close_all(struct skald_file *sfile)
 
 /* ---- All of them -------------------------------------------------------------------------- */
 
-/* The first one from there on, with a reference. */
-static struct skald_vm *skald_vms_next(struct skald_vms *vms, unsigned long *ctx)
+/**
+ * skald_vms_next() - walk over the contexts on the card
+ * @vms: all of them
+ * @ctx: in: where to begin; out: number of the one found
+ *
+ * Return: the first address space from there on, with a reference, or NULL.
+ */
+struct skald_vm *skald_vms_next(struct skald_vms *vms, unsigned long *ctx)
 {
 	struct skald_vm *vm;
 

@@ -27,8 +27,14 @@ struct skald_scheduler;
  * struct skald_vma - a mapping
  */
 struct skald_vma {
-	/** @base: range and buffer; holds a reference of the buffer while in an address space */
+	/**
+	 * @base: range and buffer; holds a reference of the buffer, or of @vm_bo, while in an
+	 * address space
+	 */
 	struct drm_gpuva base;
+
+	/** @vm_bo: of a buffer in card memory: it and the address space */
+	struct drm_gpuvm_bo *vm_bo;
 
 	/** @node: in a list of struct skald_bind, before and after its life in the address space */
 	struct list_head node;
@@ -57,7 +63,10 @@ struct skald_fault {
  * struct skald_vm - an address space
  */
 struct skald_vm {
-	/** @base: what is mapped where; changed under @lock */
+	/**
+	 * @base: what is mapped where, changed under @lock; which buffers in card memory that are,
+	 * under its dma_resv
+	 */
 	struct drm_gpuvm base;
 
 	/** @sdev: device; a reference is held */
@@ -90,8 +99,21 @@ struct skald_vm {
 	/** @bind_ops: operations of binds that are under way, see DRM_SKALD_VM_BIND_OPS_MAX */
 	atomic_t bind_ops;
 
-	/** @bind_lock: keeps arming and pushing of a bind together */
-	struct mutex bind_lock;
+	/**
+	 * @bound: bytes of the buffers in card memory that are mapped, or about to be; written
+	 * under the dma_resv of @base, which also keeps arming and pushing of binds and jobs
+	 * together
+	 */
+	u64 bound;
+
+	/** @stale: some of them are out, or not where the page table says; under the same */
+	bool stale;
+
+	/** @pins: reasons for them to stay; one that has none gets none under the same */
+	atomic_t pins;
+
+	/** @turn: number of the last submission among those of all address spaces */
+	u64 turn;
 
 	/** @fault_lock: protects @fault and @error */
 	spinlock_t fault_lock;
@@ -122,11 +144,16 @@ struct skald_vms {
 	/** @by_ctx: struct skald_vm by number of the context, while it is on the card */
 	struct xarray by_ctx;
 
+	/** @turns: submissions */
+	atomic64_t turns;
+
 	/** @reset: takes part in resets */
 	struct skald_reset_client reset;
 };
 
 int skald_vms_init(struct skald_device *sdev);
+
+struct skald_vm *skald_vms_next(struct skald_vms *vms, unsigned long *ctx);
 
 int skald_vm_create(struct skald_file *sfile, u32 *id);
 int skald_vm_destroy(struct skald_file *sfile, u32 id);

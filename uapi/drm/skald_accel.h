@@ -191,6 +191,11 @@ struct drm_skald_query_model {
 /*
  * Card memory, 2 MiB blocks; mmap goes through BAR4, write-combined. Exported as a dma-buf it can
  * be mapped, and imported by other files of the same card, since 1.4; other devices cannot.
+ *
+ * Clients together may have more of it than there is. Where room is wanted, buffers that no jobs
+ * use move out to system memory, which is charged to the memory cgroup of who made them, and come
+ * back before the next job of an address space that uses them. What is in them stays, and mappings
+ * follow. fdinfo tells how much of a client's is out.
  */
 #define DRM_SKALD_BO_CARD (1 << 0)
 /* System memory, cached, 4 KiB pages; only COPY, semaphores and token rings reach it. */
@@ -202,7 +207,8 @@ struct drm_skald_query_model {
  * @flags: exactly one of DRM_SKALD_BO_CARD and DRM_SKALD_BO_SYSTEM
  * @handle: out: GEM handle
  *
- * Errors: ENOSPC (out of card memory).
+ * One open file may have handles of as much card memory as buffers can have at once. A buffer for
+ * which there is no room begins outside. Errors: ENOSPC (more than that).
  */
 struct drm_skald_bo_create {
 	__u64 size;
@@ -235,9 +241,9 @@ struct drm_skald_bo_userptr {
  * @flags: 0
  * @offset: out: pass it to mmap() of the device file
  *
- * Who touches mapped card memory in the middle of a reset waits for its end; the content is as
- * before. While the card is dead, and once it is unplugged, that is SIGBUS. Errors: EOPNOTSUPP
- * (userptr).
+ * Who touches mapped card memory in the middle of a reset, or while the buffer moves, waits for its
+ * end; the content is as before. While the card is dead, and once it is unplugged, that is SIGBUS.
+ * Errors: EOPNOTSUPP (userptr).
  */
 struct drm_skald_bo_mmap_offset {
 	__u32 handle;
@@ -329,9 +335,11 @@ struct drm_skald_bind_op {
  * @syncs: array of struct drm_skald_sync, at most 1024
  *
  * Binds of one VM take effect in the order of the calls. A range is unmapped from the card before
- * it is released. Errors: ENOSPC (no card memory for page tables), EACCES (writable map of a
- * read-only buffer), EBUSY (more than DRM_SKALD_VM_BIND_OPS_MAX operations would be under way: wait
- * for one).
+ * it is released. Errors: ENOSPC (no card memory for page tables, which may take an eighth of it
+ * from buffers; or the VM's buffers in card memory, those that are about to be unmapped included,
+ * would be more than the card can have at once beside what user-mode queues keep there), EACCES
+ * (writable map of a read-only buffer), EBUSY (more than DRM_SKALD_VM_BIND_OPS_MAX operations would
+ * be under way: wait for one).
  */
 struct drm_skald_vm_bind {
 	__u32 vm_id;
@@ -417,12 +425,14 @@ enum drm_skald_priority {
  * not released before the card has let go of it. Who touches doorbell or ring in the middle of a
  * reset waits for its end. Once the queue is off the card (destroyed, reset, unplugged) they are
  * memory that nobody reads, never SIGBUS; WAIT_PROGRESS says why. Such a queue keeps the card from
- * sleeping by itself, and is lost, with its VM, when the machine sleeps.
+ * sleeping by itself, and is lost, with its VM, when the machine sleeps. While there is one, the
+ * VM's buffers in card memory stay there. All VMs that have one may keep seven eighths of it.
  *
  * Errors: EUSERS (the card has no queue left, or the file has DRM_SKALD_FILE_QUEUES_MAX), EACCES
- * (priority), EBADF (eventfd), ENOTRECOVERABLE (VM banned), EOPNOTSUPP (stamps of a card that makes
- * none; user mode with firmware before ABI 1.2, or where a page is not 4 KiB). mmap(): EINVAL (not
- * one page, private, executable), ENOENT (no such queue in this file).
+ * (priority), ENOSPC (no card memory; more would have to stay there), EBADF (eventfd),
+ * ENOTRECOVERABLE (VM banned), EOPNOTSUPP (stamps of a card that makes none; user mode with
+ * firmware before ABI 1.2, or where a page is not 4 KiB). mmap(): EINVAL (not one page, private,
+ * executable), ENOENT (no such queue in this file).
  */
 struct drm_skald_queue_create {
 	__u32 vm_id;
@@ -507,9 +517,14 @@ struct drm_skald_job {
  * @jobs: array of struct drm_skald_job, 1..64
  * @syncs: waits apply to the first job, signals to the last; at most 1024
  *
- * A failed job signals its fences with an error: EIO after a fault, ECANCELED when killed, ETIME
- * by the watchdog or after max_job_ms. Fences of a queue signal in order, also those of jobs that
- * do not run. Errors: ENOTRECOVERABLE (VM banned after a fault, see
+ * A failed job signals its fences with an error: EIO after a fault, ECANCELED when killed, ETIME by
+ * the watchdog or after max_job_ms. Fences of a queue signal in order, also those of jobs that do
+ * not run. The call brings in what buffers of the VM are out. It waits for the jobs of others that
+ * have to make room, and may be interrupted. Clients that do not fit on the card together take
+ * turns, by one call at least.
+ *
+ * Errors: ENOSPC (the VM's buffers cannot all be on the card at once), ENOMEM (also: others cannot
+ * make room for lack of system memory), ENOTRECOVERABLE (VM banned after a fault, see
  * DRM_IOCTL_SKALD_VM_QUERY), EBUSY (the queue would have more than DRM_SKALD_QUEUE_JOBS_MAX jobs
  * that have not ended: wait for one).
  */

@@ -5,11 +5,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
 #include <sstream>
 #include <string>
 
-#include "context.hpp"
+#include "client.hpp"
 
 namespace skald::test {
 namespace {
@@ -29,15 +30,18 @@ class Memcg : public testing::Test {
         ::rmdir(group_.c_str());
         ::umount(kRoot);
     }
-    // Bytes of the kernel that are charged to the group.
-    std::uint64_t kernel_bytes() const {
+    // Bytes that are charged to the group.
+    std::uint64_t bytes_of(const std::string& what) const {
         std::istringstream lines(read_file(group_ + "/memory.stat"));
         std::string key;
         for (std::uint64_t value = 0; lines >> key >> value;)
-            if (key == "kernel")
+            if (key == what)
                 return value;
         return 0;
     }
+    std::uint64_t kernel_bytes() const { return bytes_of("kernel"); }
+    // For a child: into the group.
+    void enter() const { write_file(group_ + "/cgroup.procs", "0"); }
     // Runs body in the group; how much it is charged with, seen while it still has all it made.
     template <typename Body>
     std::uint64_t charged(Body body) {
@@ -49,7 +53,7 @@ class Memcg : public testing::Test {
             char go = 0;
             int status = 1;
             try {
-                write_file(group_ + "/cgroup.procs", "0");
+                enter();
                 const Device device;
                 status = ::write(made[1], "o", 1) == 1 && ::read(done[0], &go, 1) == 1 &&
                                  body(device) && ::write(made[1], "m", 1) == 1 &&
@@ -111,6 +115,36 @@ TEST_F(Memcg, JobsThatWaitAreChargedToWhoSubmitsThem) {
                   return true;
               }),
               kJobs * std::uint64_t{256});
+}
+
+TEST_F(Memcg, WhatIsMovedOutIsChargedToWhoMadeIt) {
+    int made[2];
+    ASSERT_EQ(::pipe(made), 0);
+    const pid_t child = ::fork();
+    if (child == 0) {
+        try {
+            enter();
+            Client client(three_quarters(), 1);
+            client.fill();
+            if (client.touch() == 0 && ::write(made[1], "m", 1) == 1)
+                for (;;)
+                    ::pause();
+        } catch (...) {
+        }
+        ::_exit(1);
+    }
+    char word = 0;
+    ASSERT_EQ(::read(made[0], &word, 1), 1);
+    const std::uint64_t before = bytes_of("shmem");
+    Client client(three_quarters(), 2);
+    ASSERT_EQ(client.touch(), 0);
+    const std::uint64_t out = debugfs_memory("buffers outside");
+    EXPECT_GT(out, 0u);
+    EXPECT_GE(bytes_of("shmem"), before + out) << "we have made it move, they are charged";
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+    for (const int fd : made)
+        ::close(fd);
 }
 
 }  // namespace

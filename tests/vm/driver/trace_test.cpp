@@ -39,8 +39,9 @@ class Trace : public testing::Test {
 };
 
 TEST_F(Trace, EveryEventIsThere) {
-    for (const char* event : {"skald_events", "skald_mbox", "skald_job_run", "skald_job_end",
-                              "skald_fault", "skald_bind", "skald_watchdog", "skald_reset"})
+    for (const char* event :
+         {"skald_events", "skald_mbox", "skald_job_run", "skald_job_end", "skald_fault",
+          "skald_bind", "skald_watchdog", "skald_reset", "skald_move_in", "skald_move_out"})
         EXPECT_TRUE(fs::exists(tracefs("events/skald/") + event + "/format")) << event;
 }
 

@@ -146,6 +146,36 @@ TEST(RunInGuest, TwoProcessesAtOnceWriteWhatEachWritesAlone) {
     EXPECT_EQ(json::parse(last_line(b.out))["ids"], json::parse(last_line(first))["ids"]);
 }
 
+// Of the driver's file in debugfs, over all cards.
+std::uint64_t moves_out() {
+    std::uint64_t sum = 0;
+    for (const fs::directory_entry& card : fs::directory_iterator("/sys/kernel/debug/accel")) {
+        std::istringstream lines(read_file(card.path() / "memory"));
+        for (std::string line; std::getline(lines, line);)
+            if (line.starts_with("moved out: "))
+                sum += std::stoull(line.substr(11));
+    }
+    return sum;
+}
+
+// In a machine of its own, with a card that has room for one of the two.
+TEST(EvictInGuest, TwoRunsThatDoNotFitTogetherWriteWhatEachWritesAlone) {
+    const Words other = {"-p", "In the beginning", "-n", "100", "--temp", "0.7", "--seed", "1"};
+    const Finished first = run(command(kGreedy200)), second = run(command(other));
+    ASSERT_EQ(first.status, 0) << first.err;
+    ASSERT_EQ(second.status, 0) << second.err;
+    const std::uint64_t before = moves_out();
+    for (int round = 0; round < 3; ++round) {
+        Process one(command(kGreedy200)), two(command(other));
+        const Finished a = one.wait(), b = two.wait();
+        ASSERT_EQ(a.status, 0) << a.err;
+        ASSERT_EQ(b.status, 0) << b.err;
+        EXPECT_EQ(json::parse(last_line(a.out))["ids"], json::parse(last_line(first.out))["ids"]);
+        EXPECT_EQ(b.out, second.out);
+    }
+    EXPECT_GT(moves_out(), before);
+}
+
 // A run whose logits nobody reads, so that it is there for as long as a test wants.
 class HeldRun {
   public:
