@@ -8,7 +8,7 @@
 
 RESULTS=$SKALD_BUILD/test-results
 ALL=(lint host sanitized fuzz qtest package vm)
-MORE=(threads)
+MORE=(threads next strangers)
 
 export SKALD_QEMU=$SKALD_BUILD/qemu/qemu-system-x86_64
 export SKALD_FIRMWARE=$SKALD_BUILD/firmware/skald_fw.bin
@@ -47,6 +47,18 @@ suite_vm() {
     if grep -q '^kernel *= *debug' "$SKALD_ROOT/tests/vm/table.ini"; then stages+=(stage-guest-debug); fi
     # In the guest the image is where the driver finds it; the name of here would follow skald-vm in.
     make_stages "${stages[@]}" && env -u SKALD_FIRMWARE "$SKALD_ROOT/tests/run" "$RESULTS"
+}
+
+# The debug kernel's stanzas on the next Linux, whose kernel takes long to build.
+suite_next() {
+    make_stages stage-host stage-qemu stage-guest-debug-7.3 &&
+        env -u SKALD_FIRMWARE "$SKALD_ROOT/tests/vm/run" --kernel debug-7.3 --suite next --build "$SKALD_BUILD" \
+            --results "$RESULTS"
+}
+suite_strangers() {
+    make_stages stage-host stage-guest stage-guest-debug stage-qemu stage-strangers &&
+        env -u SKALD_FIRMWARE "$SKALD_ROOT/tests/vm/strangers" --build "$SKALD_BUILD" --results "$RESULTS" &&
+        mv "$RESULTS/vm-strangers.xml" "$RESULTS/strangers.xml"
 }
 
 main() {
