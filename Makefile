@@ -34,7 +34,7 @@ help: ## this list
 	@echo "Skald: an emulated LLM inference card, its driver, runtime and compiler."; echo
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 	@echo; echo "  run takes PROMPT=\"...\" N=tokens MODEL=Hugging Face folder or GGUF file, ARGS=\"llm-run options\";"
-	@echo "  run and shell take KERNEL=stock|debug. V=1 shows every command's output."
+	@echo "  run and shell take KERNEL=stock|debug|debug-7.3. V=1 shows every command's output."
 
 run: build ## boot a guest with the card and let a model write: PROMPT= MODEL= N=
 	@tools/vm/run-model.sh "$$SKALD_MODEL" "$$SKALD_PROMPT" "$$SKALD_TOKENS" $(ARGS)
@@ -49,10 +49,13 @@ shell: build ## a shell in the guest, with the card and MODEL=; this directory i
 shell: export SKALD_MODEL = $(value MODEL)
 shell: export SKALD_KERNEL = $(KERNEL)
 
+KERNELS := stock debug debug-7.3
+
 build: ## everything that run needs, without booting
+	@: $(if $(filter $(KERNELS),$(KERNEL)),,$(error skald: there is no kernel '$(KERNEL)'; there are: $(KERNELS)))
 	@$(PARALLEL) stage-guest stage-qemu
 ifneq ($(KERNEL),stock)
-	@$(PARALLEL) stage-guest-debug
+	@$(PARALLEL) stage-guest-$(KERNEL)
 endif
 
 setup: ## packages and the guest's kernel, nothing built
@@ -114,13 +117,25 @@ stage-guest: stage-driver stage-programs stage-firmware
 	@tools/vm/initramfs.sh stock
 
 stage-kernel-debug: stage-kernel
-	@$(SETUP)/debug-kernel.sh
+	@$(SETUP)/debug-kernel.sh debug
 
 stage-driver-debug: stage-kernel-debug
 	@$(SETUP)/driver.sh debug
 
 stage-guest-debug: stage-driver-debug stage-programs stage-firmware
 	@tools/vm/initramfs.sh debug
+
+stage-kernel-debug-7.3: stage-kernel
+	@$(SETUP)/debug-kernel.sh debug-7.3
+
+stage-driver-debug-7.3: stage-kernel-debug-7.3
+	@$(SETUP)/driver.sh debug-7.3
+
+stage-guest-debug-7.3: stage-driver-debug-7.3 stage-programs stage-firmware
+	@tools/vm/initramfs.sh debug-7.3
+
+stage-strangers: stage-packages
+	@$(SETUP)/strangers.sh
 
 # SANITIZER=clang: one tree for the sanitized tests and the fuzz targets, at two thirds of the cost of compiling. With g++
 # the fuzz targets, which need clang's libFuzzer, have a tree of their own.
@@ -147,4 +162,4 @@ endif
 stage-threads: stage-packages
 	@$(SETUP)/host.sh host-threads "building the host tests with TSan" all -DSKALD_SANITIZE=thread
 
-.PHONY: help run shell build setup test lint fuzz bench install deb clean $(shell sed -n 's/^\(stage-[a-z-]*\):.*/\1/p' Makefile)
+.PHONY: help run shell build setup test lint fuzz bench install deb clean $(shell sed -n 's/^\(stage-[a-z0-9.-]*\):.*/\1/p' Makefile)

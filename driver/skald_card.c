@@ -255,7 +255,7 @@ static const struct vm_operations_struct skald_card_vm_ops = {
 static int skald_card_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma)
 {
 	/* There is no page to copy on write. */
-	if (is_cow_mapping(vma->vm_flags))
+	if (vma_is_cow_mapping(vma))
 		return -EINVAL;
 
 	vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);

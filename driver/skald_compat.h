@@ -6,8 +6,10 @@
 #ifndef __SKALD_COMPAT_H__
 #define __SKALD_COMPAT_H__
 
+#include <linux/mm.h>
 #include <linux/version.h>
 
+#include <drm/drm.h>
 #include <drm/drm_gpuvm.h>
 #include <drm/gpu_scheduler.h>
 
@@ -91,6 +93,13 @@ static inline int skald_compat_sm_map(struct drm_gpuvm *gpuvm, void *priv,
 #ifndef SKALD_DRIVER_GEM_GPUVA
 /* Where there is no such feature every driver has it. */
 #define SKALD_DRIVER_GEM_GPUVA 0
+#endif
+
+#ifndef SKALD_HAVE_VMA_IS_COW_MAPPING
+static inline bool vma_is_cow_mapping(const struct vm_area_struct *vma)
+{
+	return is_cow_mapping(vma->vm_flags);
+}
 #endif
 
 #ifndef SKALD_HAVE_GPU_BUDDY

@@ -22,6 +22,7 @@
 #include <drm/drm_file.h>
 #include <drm/drm_gem.h>
 
+#include "skald_compat.h"
 #include "skald_device.h"
 #include "skald_pm.h"
 #include "skald_queue.h"
@@ -239,7 +240,7 @@ static int skald_user_ring_mmap(struct drm_file *file, struct vm_area_struct *vm
 	struct skald_queue *queue;
 
 	/* One page at a time: each is cached in its way. There is nothing to copy on write. */
-	if (vma->vm_end - vma->vm_start != PAGE_SIZE || is_cow_mapping(vma->vm_flags) ||
+	if (vma->vm_end - vma->vm_start != PAGE_SIZE || vma_is_cow_mapping(vma) ||
 	    vma->vm_flags & VM_EXEC)
 		return -EINVAL;
 

@@ -26,6 +26,7 @@ class Bench:
     """Where things are, and how a guest is run."""
 
     def __init__(self, options, suite, name, folder):
+        self.build = options.build
         self.model = options.build / "host/test-bin/data/default.skald"
         self.folder = pathlib.Path(folder)
         self.vm = options.build / "bin/skald-vm"

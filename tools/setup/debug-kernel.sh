@@ -1,23 +1,39 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The debug kernel of `skald-vm --kernel debug`: Debian's 6.12 source with KASAN, lockdep, kmemleak and
-# more, configured by debug-kernel.config, built once on a machine. The tree stays in the cache, since
-# skald.ko is built against it.
+# debug-kernel.sh debug|debug-7.3: the debug kernel of `skald-vm --kernel KIND`: Debian's source of 6.12 or 7.3 with KASAN,
+# lockdep, kmemleak and more, configured by debug-kernel.config and what debug-kernel-SERIES.config has otherwise, built once
+# on a machine. The tree stays in the cache, since skald.ko is built against it.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/apt-private.sh"
 . "$(dirname "$0")/kernel-source.sh"
 
-CONFIG=$SKALD_ROOT/tools/setup/debug-kernel.config
+KIND=${1:-}
+case $KIND in
+    debug) SERIES=6.12 PLACE=$SKALD_CACHE/kernel/debug ;;
+    debug-7.3) SERIES=7.3 PLACE=$SKALD_CACHE/kernel/$KIND ;;
+    *) die "there is no kernel '$KIND' to build; there are: debug debug-7.3" ;;
+esac
+shift
+CONFIGS=("$SKALD_ROOT/tools/setup/debug-kernel.config")
+[[ ! -e $SKALD_ROOT/tools/setup/debug-kernel-$SERIES.config ]] ||
+    CONFIGS+=("$SKALD_ROOT/tools/setup/debug-kernel-$SERIES.config")
 # Count up when the recipe below changes what comes out.
 RECIPE=1
-KEY=$RECIPE-$(hash_of "$CONFIG")
-FINAL=$SKALD_CACHE/kernel/debug/$KEY
+KEY=$RECIPE-$(hash_of "${CONFIGS[@]}")
+FINAL=$PLACE/$KEY
 
 # Without the parts that no x86 build of this configuration opens.
 unpack_source() {
     mkdir -p "$1/linux"
-    tar -xf "$KERNEL_SOURCE" -C "$1/linux" --strip-components=1 --exclude='*.dts' \
+    tar -xf "$(kernel_source "$SERIES")" -C "$1/linux" --strip-components=1 --exclude='*.dts' \
         --exclude='*/drivers/gpu/drm/amd/include/*' --exclude='*/tools/testing/*' --exclude='*.rst'
+}
+
+# The options as they shall be, a line each: the later file has the last word.
+wanted() {
+    awk '/^CONFIG_/ {split($0, part, "="); line[part[1]] = $0}
+        /^# CONFIG_[A-Z0-9_]* is not set$/ {line[$2] = $0}
+        END {for (name in line) print line[name]}' "${CONFIGS[@]}"
 }
 
 configure() {
@@ -37,20 +53,23 @@ config DRM_SKALD_NEEDS
 	select WANT_DEV_COREDUMP
 END
     make -s allnoconfig
-    scripts/kconfig/merge_config.sh -m -O . .config "$CONFIG"
+    wanted >wanted.config
+    scripts/kconfig/merge_config.sh -m -O . .config wanted.config
     make -s olddefconfig
     local line missing=0
     while read -r line; do
-        grep -qxF "$line" .config || { echo "not as written: $line"; missing=1; }
-    done < <(grep '^CONFIG_' "$CONFIG")
-    while read -r line; do
-        ! grep "^$line=" .config || missing=1
-    done < <(sed -n 's/^# \(CONFIG_[A-Z0-9_]*\) is not set$/\1/p' "$CONFIG")
+        case $line in
+            CONFIG_*) grep -qxF "$line" .config || { echo "not as written: $line"; missing=1; } ;;
+            *) ! grep "^$(cut -d' ' -f2 <<<"$line")=" .config || missing=1 ;;
+        esac
+    done <wanted.config
     return $missing
 }
 
 compile() {
     cd "$1/linux"
+    # Kbuild has the compiler write what a file includes: ccache need not preprocess it first.
+    export CCACHE_DEPEND=1
     make -j "$SKALD_JOBS" KBUILD_BUILD_TIMESTAMP=@0 CC="ccache gcc" HOSTCC="ccache gcc" bzImage modules
     make INSTALL_MOD_PATH="$1/usr" modules_install
     mkdir -p "$1/boot"
@@ -64,14 +83,14 @@ compile() {
 }
 
 prepare() {
-    lock kernel-debug
+    lock "kernel-$KIND"
     [[ -e $FINAL/.complete ]] && return 0
-    need_kernel_source
+    need_kernel_source "$SERIES"
     # Built in its final place: the tree knows its own path.
     rm -rf "$FINAL" && mkdir -p "$FINAL"
-    step debug-kernel-unpack "unpacking the kernel's source" unpack_source "$FINAL"
-    step debug-kernel-configure "configuring the debug kernel" configure "$FINAL"
-    step debug-kernel-build "building the debug kernel, once on this machine: some minutes" compile "$FINAL"
+    step "$KIND-kernel-unpack" "unpacking the source of the kernel $SERIES" "$KIND" unpack_source "$FINAL"
+    step "$KIND-kernel-configure" "configuring the debug kernel $SERIES" "$KIND" configure "$FINAL"
+    step "$KIND-kernel-build" "building the debug kernel $SERIES, once on this machine: some minutes" "$KIND" compile "$FINAL"
     touch "$FINAL/.complete"
 }
 
@@ -79,17 +98,14 @@ main() {
     [[ -e $FINAL/.complete ]] || prepare
     local release
     release=$(<"$FINAL/release")
+    local out=$SKALD_BUILD/kernel/$KIND.mk
     mkdir -p "$SKALD_BUILD/kernel"
-    cat >"$SKALD_BUILD/kernel/debug.mk.new" <<END
+    cat >"$out.new" <<END
 KERNEL_RELEASE := $release
 KERNEL_IMAGE := $FINAL/boot/vmlinuz
 KERNEL_MODULES := $FINAL/usr/lib/modules/$release
 KERNEL_HEADERS := $FINAL/linux
 END
-    if cmp -s "$SKALD_BUILD/kernel/debug.mk.new" "$SKALD_BUILD/kernel/debug.mk"; then
-        rm "$SKALD_BUILD/kernel/debug.mk.new"
-    else
-        mv "$SKALD_BUILD/kernel/debug.mk.new" "$SKALD_BUILD/kernel/debug.mk"
-    fi
+    if cmp -s "$out.new" "$out"; then rm "$out.new"; else mv "$out.new" "$out"; fi
 }
 run "$@"

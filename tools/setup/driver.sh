@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# driver.sh stock|debug: skald.ko for one of the guest's kernels, in build/driver/KIND/. The build
+# driver.sh stock|debug|debug-7.3: skald.ko for one of the guest's kernels, in build/driver/KIND/. The build
 # runs on a mirror of links there, so that kbuild's litter stays out of driver/.
 . "$(dirname "$0")/lib.sh"
 
@@ -20,10 +20,10 @@ mirror() {
     done
 }
 
-# The driver's KUnit tests are part of the debug kernel's module.
+# The driver's KUnit tests are part of the debug kernels' module.
 compile() {
     local options=()
-    [[ $KIND != debug ]] || options+=(CONFIG_DRM_ACCEL_SKALD_KUNIT_TEST=y)
+    [[ $KIND != debug* ]] || options+=(CONFIG_DRM_ACCEL_SKALD_KUNIT_TEST=y)
     make -C "$HEADERS" M="$TREE" SKALD_UAPI="$SKALD_ROOT/uapi" W=1 "${options[@]}" modules -j "$SKALD_JOBS"
 }
 

@@ -48,7 +48,7 @@ unpack_kernel() {
 
 checkpatch_from_source() {
     mkdir -p "$1/checkpatch"
-    tar -xf "$KERNEL_SOURCE" -C "$1/checkpatch" --strip-components=1 --wildcards \
+    tar -xf "$(kernel_source 6.12)" -C "$1/checkpatch" --strip-components=1 --wildcards \
         '*/scripts/checkpatch.pl' '*/scripts/spelling.txt' '*/scripts/const_structs.checkpatch'
 }
 
@@ -68,7 +68,7 @@ prepare_kernel() {
                 continue
             fi
             step kernel-unpack "unpacking it" unpack_kernel "$work" "$release" "$final"
-            need_kernel_source
+            need_kernel_source 6.12
             step checkpatch "extracting checkpatch.pl from the kernel source" \
                 checkpatch_from_source "$work"
             touch "$work/.complete"

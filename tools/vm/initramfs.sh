@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# initramfs.sh stock|debug: the guest's file system, build/guest/initramfs-KIND.img, made from this
+# initramfs.sh stock|debug|debug-7.3: the guest's file system, build/guest/initramfs-KIND.img, made from this
 # machine's own binaries. Two cpio archives, one behind the other: a base that changes with kernel
 # and machine, and a small one with what we build. Does nothing where no input changed.
 . "$(dirname "$0")/../setup/lib.sh"
@@ -100,8 +100,8 @@ build_base() {
 END
     for name in $(listed boot); do install_module "$name"; done | awk '!seen[$0]++' >etc/skald/modules
     for name in $(listed module); do
-        # The debug kernel has all it needs built in, and lacks what nobody needs there.
-        install_module "$name" >/dev/null || [[ $KIND == debug ]]
+        # The debug kernels have all they need built in, and lack what nobody needs there.
+        install_module "$name" >/dev/null || [[ $KIND == debug* ]]
     done
     cp "$KERNEL_MODULES"/modules.{builtin,builtin.modinfo,order} "$MODULES/"
     depmod -b "$BASE/usr" "$KERNEL_RELEASE"

@@ -93,6 +93,25 @@ TEST_F(Machine, EveryStreamHasItsPort) {
     EXPECT_TRUE(has("-chardev", "socket,id=skald.control,fd=11"));
 }
 
+TEST_F(Machine, TimeThatCountsInstructionsTakesOneThreadAndNoKvm) {
+    EXPECT_EQ(values("-accel"), std::vector<std::string>{"tcg,thread=multi"});
+    EXPECT_EQ(values("-accel", true), std::vector<std::string>{"kvm"});
+    options_.qemu = {"-icount", "shift=2"};
+    for (const bool kvm : {false, true})
+        EXPECT_EQ(values("-accel", kvm), std::vector<std::string>{"tcg"});
+}
+
+TEST_F(Machine, EveryDebugKernelLooksForLeaks) {
+    for (const std::string kernel : {"stock", "debug", "debug-7.3"}) {
+        options_.kernel = kernel;
+        std::ofstream(options_.build / ("guest/vmlinuz-" + kernel));
+        std::ofstream(options_.build / ("guest/initramfs-" + kernel + ".img"));
+        const auto line = values("-append");
+        ASSERT_EQ(line.size(), 1U);
+        EXPECT_EQ(line[0].find("kmemleak=on") != std::string::npos, kernel != "stock") << kernel;
+    }
+}
+
 TEST_F(Machine, AMissingFileIsNamed) {
     options_.kernel = "debug";
     try {

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 
 #include "vm/protocol.hpp"
@@ -49,7 +50,7 @@ std::string kernel_command_line(const Options& options) {
         "8250.nr_uarts=1 i8042.noaux i8042.nokbd rcupdate.rcu_cpu_stall_timeout=120 "
         "watchdog_thresh=60 "
         "printk.devkmsg=on";
-    if (options.kernel == "debug")
+    if (options.kernel.starts_with("debug"))
         line += " kmemleak=on";
     return line;
 }
@@ -62,10 +63,12 @@ void add_board(Arguments& out, const Options& options, bool kvm) {
     // Translated string instructions are slower than the loops they replace. With tables of five
     // levels KASAN takes an interrupt's memory for wild while Linux identifies the processor, whose
     // features it has just forgotten.
-    if (kvm)
+    // Time that counts instructions is QEMU's own, and takes one thread for all processors.
+    const bool counts = std::ranges::find(options.qemu, "-icount") != options.qemu.end();
+    if (kvm && !counts)
         out.add("-accel", "kvm", "-cpu", "host");
     else
-        out.add("-accel", "tcg,thread=multi", "-cpu", "max,-erms,-fsrm,-la57");
+        out.add("-accel", counts ? "tcg" : "tcg,thread=multi", "-cpu", "max,-erms,-fsrm,-la57");
     out.add("-smp", std::to_string(options.smp), "-m", fmt::format("{}M", options.memory_mib));
     out.add("-kernel", needed(options.build / "guest" / ("vmlinuz-" + options.kernel)));
     out.add("-initrd", needed(options.build / "guest" / ("initramfs-" + options.kernel + ".img")));

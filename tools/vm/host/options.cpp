@@ -125,8 +125,9 @@ Options parse_options(int argc, const char* const* argv, const fs::path& build) 
         ->transform(whole_number(0, 8))
         ->capture_default_str();
     app.add_option("--kernel", options.kernel,
-                   "stock: Debian's; debug: with sanitizers and lock checks")
-        ->check(CLI::IsMember({"stock", "debug"}))
+                   "stock: Debian's; debug: with sanitizers and lock checks; "
+                   "debug-7.3: the same of Linux 7.3")
+        ->check(CLI::IsMember({"stock", "debug", "debug-7.3"}))
         ->capture_default_str();
     list(app.add_option("--share", options.shares,
                         "directory mounted at the same path in the guest"));
