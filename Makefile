@@ -7,7 +7,7 @@ N ?= 120
 KERNEL ?= stock
 ARGS ?=
 # Who compiles the sanitized tests: g++ or clang, see tests/README.md.
-export SANITIZER ?= g++
+export SANITIZER ?= clang
 
 export V ?= 0
 export SKALD_BUILD ?= $(CURDIR)/build

@@ -621,7 +621,7 @@ void add_shapes(Table& t) {
           "_to_copy.default", "to.dtype", "to.dtype_layout", "_to_copy"})
         t[name] = cast_to;
     t["dropout.default"] = [](AtenNode& n) {
-        if (n.flag("train", false))
+        if (n.flag("train", false) && n.number("p", 0) != 0)
             n.refuse("it is exported for training; model.eval() comes before the export");
         n.results = {n.make("Identity", {n.value("input")})};
     };
