@@ -41,8 +41,8 @@ suite_lint() {
 }
 suite_host() { make_stages stage-host stage-firmware && host_tests host host; }
 suite_sanitized() {
-    local tree=host-sanitized
-    [[ ${SANITIZER:-} != clang ]] || tree=host-clang
+    local tree=host-clang
+    [[ ${SANITIZER:-} != g++ ]] || tree=host-sanitized
     make_stages stage-sanitized stage-firmware && host_tests "$tree" sanitized
 }
 suite_fuzz() { make_stages stage-fuzz && "$SKALD_ROOT/tests/fuzz/run" --build "$SKALD_BUILD" --check --results "$RESULTS/fuzz.xml"; }
