@@ -201,7 +201,13 @@ TEST_F(UapiSubmit, SixtyFourJobsRunInOrderThroughARingOfThirtyTwo) {
 }
 
 TEST_F(UapiSubmit, AQueueHoldsOnly1024JobsThatHaveNotEnded) {
-    const Program held = Program().wait_semaphore(Context::data_va(9), 1).end();
+    // Looks at a word until it is set: a job with progress, however long 1,024 jobs take to submit.
+    isa::MicroOp again;
+    again.opcode = static_cast<std::uint8_t>(isa::Opcode::Branch);
+    again.aux = static_cast<std::uint8_t>(isa::Condition::Equal);
+    again.flags = isa::kFlagImm;
+    again.ra = 1;
+    const Program held = Program().load(1, Context::data_va(9)).raw(again).end();
     ASSERT_EQ(context_.submit(held), 0);
     const std::vector<drm_skald_job> jobs(64, context_.load(write_word(0, 1), 1));
     std::uint64_t submitted = 1;
