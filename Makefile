@@ -8,6 +8,7 @@ KERNEL ?= stock
 ARGS ?=
 # Who compiles the sanitized tests: g++ or clang, see tests/README.md.
 export SANITIZER ?= clang
+$(if $(filter-out 1,$(words $(SANITIZER)))$(filter-out g++ clang,$(SANITIZER)),$(error skald: SANITIZER is '$(SANITIZER)', must be clang or g++))
 
 export V ?= 0
 export SKALD_BUILD ?= $(CURDIR)/build

@@ -96,6 +96,18 @@ TEST_F(Failure, MakeRefusesANameThatItWouldTakeApartInOneLine) {
     }
 }
 
+TEST_F(Failure, MakeRefusesACompilerOfSanitizedTestsThatItDoesNotKnow) {
+    fs::copy_file(MAKEFILE, folder_ / "Makefile");
+    for (const std::string name : {"gcc", "", "clang g++"}) {
+        const std::string said =
+            failing("make --no-print-directory SANITIZER='" + name + "' test", 2);
+        EXPECT_EQ(std::ranges::count(said, '\n'), 1) << said;
+        EXPECT_NE(said.find("skald: SANITIZER is '" + name + "', must be clang or g++"),
+                  std::string::npos)
+            << said;
+    }
+}
+
 TEST_F(Failure, MakeRefusesSuchANameOfTheBuildAndOfTheCache) {
     fs::copy_file(MAKEFILE, folder_ / "Makefile");
     for (const std::string variable : {"SKALD_BUILD", "XDG_CACHE_HOME"}) {
