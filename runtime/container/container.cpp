@@ -282,7 +282,7 @@ void Container::check_model() const {
     }
     bound("number of stop ids", m.n_stop, 0, ct::kMaxStopIds);
     bound("KV format", m.kv_format, static_cast<std::uint32_t>(isa::KvFormat::F16),
-          static_cast<std::uint32_t>(isa::KvFormat::I8));
+          static_cast<std::uint32_t>(isa::KvFormat::F32));
     bound("KV block", m.block_bytes, kBlockUnit, 0xffffffff);
     if (m.block_bytes % kBlockUnit != 0)
         reject("the model's KV block is " + text(m.block_bytes) + ", not a multiple of " +

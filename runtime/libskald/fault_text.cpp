@@ -78,7 +78,7 @@ bool stores_keys_as_f16(const isa::MicroOp& op) {
 std::string_view advice(std::uint32_t reason, const isa::MicroOp& op) {
     return reason == SKALD_FAULT_NONFINITE && stores_keys_as_f16(op)
                ? "; a key or value of this model is too large for a KV cache in f16: compile it "
-                 "with --kv int8"
+                 "with --kv int8 or --kv f32"
                : "";
 }
 

@@ -82,6 +82,11 @@ class Attention : public OnEverySetup {
             std::transform(x.begin(), x.end(), h.begin(), oracle::float_to_half);
             return h;
         };
+        if (head.format == isa::KvFormat::F32) {
+            place(head.k_floats, position, k);
+            place(head.v_floats, position, v);
+            return;
+        }
         if (head.format == isa::KvFormat::F16) {
             place(head.k, position, halves(k));
             place(head.v, position, halves(v));
@@ -108,22 +113,27 @@ class Attention : public OnEverySetup {
         rig->write(to.va, data.data(), data.size() * 4);
         return to.va;
     }
-    void append(Cache& cache, const std::vector<isa::Row>& rows) {
-        const isa::HeadDims dims = cache.shape.dims();
-        const auto k = normal(rows.size() * cache.shape.kv_heads * dims.k, 2.0f);
-        const auto v = normal(rows.size() * cache.shape.kv_heads * dims.v);
-        for (std::size_t t = 0; t < rows.size(); ++t)
-            for (std::uint32_t h = 0; h < cache.shape.kv_heads; ++h)
-                remember(cache.heads[rows[t].sequence][h], rows[t].position,
-                         row_of(k, t * cache.shape.kv_heads + h, dims.k),
-                         row_of(v, t * cache.shape.kv_heads + h, dims.v));
+    isa::MicroOp kv_append(const Cache& cache, const std::vector<isa::Row>& rows,
+                           const std::vector<float>& k, const std::vector<float>& v) {
         auto op = make(isa::Opcode::KvAppend);
         fill(op, cache, 4, 2);
         op.dim[0] = cache.shape.kv_heads;
         op.op[0] = at(stage(k, keys, 4092));
         op.op[1] = at(stage(v, values, 4084));
         op.op[3] = at(rig->put(rows, 8));
-        run(op, rows.size(), cache);
+        return op;
+    }
+    // Keys and values about as large as `size`.
+    void append(Cache& cache, const std::vector<isa::Row>& rows, float size = 1.0f) {
+        const isa::HeadDims dims = cache.shape.dims();
+        const auto k = normal(rows.size() * cache.shape.kv_heads * dims.k, 2.0f * size);
+        const auto v = normal(rows.size() * cache.shape.kv_heads * dims.v, size);
+        for (std::size_t t = 0; t < rows.size(); ++t)
+            for (std::uint32_t h = 0; h < cache.shape.kv_heads; ++h)
+                remember(cache.heads[rows[t].sequence][h], rows[t].position,
+                         row_of(k, t * cache.shape.kv_heads + h, dims.k),
+                         row_of(v, t * cache.shape.kv_heads + h, dims.v));
+        run(kv_append(cache, rows, k, v), rows.size(), cache);
     }
     isa::MicroOp attention(const Cache& cache, const std::vector<isa::Row>& rows,
                            const std::vector<float>& q, float scale, std::uint32_t window,
@@ -178,11 +188,12 @@ class Attention : public OnEverySetup {
             }
         return wanted;
     }
-    void fill_to(Cache& cache, std::uint32_t sequence, std::uint32_t first, std::uint32_t end) {
+    void fill_to(Cache& cache, std::uint32_t sequence, std::uint32_t first, std::uint32_t end,
+                 float size = 1.0f) {
         std::vector<isa::Row> rows;
         for (std::uint32_t p = first; p < end; ++p)
             rows.push_back({sequence, p});
-        append(cache, rows);
+        append(cache, rows, size);
     }
     void check(const Shape& shape, isa::KvFormat format, std::uint32_t window,
                const Extras& extras = {}) {
@@ -222,11 +233,55 @@ TEST_P(Attention, EightBitsEqualTheOracle) {
         check(shape, isa::KvFormat::I8, 0);
 }
 
+TEST_P(Attention, ThirtyTwoBitsEqualTheOracle) {
+    for (const Shape shape :
+         {Shape{8, 4, 8}, {24, 1, 8}, {3, 1, 64}, {4, 4, 40}, {20, 2, 34}, {1, 1, 512}})
+        check(shape, isa::KvFormat::F32, 0);
+}
+
+// What f16 has no number for, and what it would round.
+TEST_P(Attention, ThirtyTwoBitsKeepWhatF16CannotHold) {
+    for (const float size : {1e20f, 1e-20f}) {
+        Cache cache = make_cache({6, 2, 24}, isa::KvFormat::F32);
+        fill_to(cache, 0, 0, 300, size);
+        const std::vector<isa::Row> rows = {{0, 299}, {0, 40}};
+        const auto q = normal(rows.size() * 144, 1.0f / size);
+        EXPECT_TRUE(same_bits(attend(cache, rows, q, 0.2f), expect(cache, rows, q, 0.2f)));
+    }
+}
+
+TEST_P(Attention, AppendingWhatTheFormatCannotHoldFaults) {
+    const float infinity = std::numeric_limits<float>::infinity();
+    const std::vector<isa::Row> rows = {{0, 0}, {0, 1}};
+    for (const isa::KvFormat format : {isa::KvFormat::F16, isa::KvFormat::I8, isa::KvFormat::F32}) {
+        Cache cache = make_cache({1, 1, 40}, format);
+        auto reg = with_rows(rows.size());
+        reg[10] = cache.blocks;
+        for (const bool value : {false, true})
+            for (const float bad : {65520.0f, infinity, -infinity, std::nanf("")}) {
+                SCOPED_TRACE(::testing::Message() << "format " << int(format) << ", " << bad
+                                                  << " as a " << (value ? "value" : "key"));
+                std::vector<float> k(80), v(80);
+                (value ? v : k)[79] = bad;
+                const auto op = kv_append(cache, rows, k, v);
+                const auto result = rig->run({op}, reg);
+                if (std::isfinite(bad) && format != isa::KvFormat::F16) {
+                    EXPECT_EQ(result.status, SKALD_JOB_DONE);
+                    continue;
+                }
+                EXPECT_EQ(result.status, SKALD_JOB_FAULT);
+                EXPECT_EQ(result.reason, SKALD_FAULT_NONFINITE);
+                EXPECT_EQ(result.address.value, op.op[value ? 1 : 0].offset + 160);
+            }
+    }
+}
+
 TEST_P(Attention, WindowsEqualTheOracle) {
     for (const std::uint32_t window : {1u, 5u, 16u, 100u, 256u, 257u, 1000u, 0xffffffffu}) {
         check({6, 2, 24}, isa::KvFormat::F16, window);
         check({8, 2, 8}, isa::KvFormat::F16, window);
         check({6, 2, 24}, isa::KvFormat::I8, window);
+        check({6, 2, 24}, isa::KvFormat::F32, window);
     }
 }
 
@@ -243,11 +298,18 @@ TEST_P(Attention, ValuesOfAnotherWidthEqualTheOracle) {
         check(shape, isa::KvFormat::I8, 70);
 }
 
+TEST_P(Attention, ThirtyTwoBitsOfAnotherWidthEqualTheOracle) {
+    for (const Shape shape :
+         {Shape{4, 4, 192, 128}, {6, 2, 24, 40}, {2, 1, 576, 512}, {3, 1, 2, 34}})
+        check(shape, isa::KvFormat::F32, 70);
+}
+
 TEST_P(Attention, CappedScoresEqualTheOracle) {
     for (const float cap : {50.0f, 0.5f}) {
         check({6, 2, 24}, isa::KvFormat::F16, 0, {.cap = cap, .sinks = {}});
         check({12, 1, 8}, isa::KvFormat::F16, 100, {.cap = cap, .sinks = {}});
         check({6, 2, 24}, isa::KvFormat::I8, 0, {.cap = cap, .sinks = {}});
+        check({6, 2, 24}, isa::KvFormat::F32, 0, {.cap = cap, .sinks = {}});
     }
 }
 
@@ -267,6 +329,7 @@ TEST_P(Attention, SinksEqualTheOracle) {
     check({6, 2, 24}, isa::KvFormat::F16, 0, {.cap = 0.0f, .sinks = sinks});
     check({6, 3, 16, 40}, isa::KvFormat::F16, 128, {.cap = 0.0f, .sinks = sinks});
     check({6, 2, 24}, isa::KvFormat::I8, 0, {.cap = 30.0f, .sinks = sinks});
+    check({6, 2, 24}, isa::KvFormat::F32, 100, {.cap = 0.0f, .sinks = sinks});
     std::vector<float> many(24, 1.5f);
     check({24, 1, 8}, isa::KvFormat::F16, 0, {.cap = 0.0f, .sinks = many});
 }
@@ -312,7 +375,7 @@ TEST_P(Attention, AppendOverwritesAPositionAndKeepsTheOthers) {
 }
 
 TEST_P(Attention, GarbageBehindTheLastPositionDoesNotShow) {
-    for (const isa::KvFormat format : {isa::KvFormat::F16, isa::KvFormat::I8}) {
+    for (const isa::KvFormat format : {isa::KvFormat::F16, isa::KvFormat::I8, isa::KvFormat::F32}) {
         for (const Shape shape : {Shape{4, 2, 24}, {12, 2, 8}}) {
             Cache cache = make_cache(shape, format);
             // NaN everywhere first, as f16 and as f32.
@@ -371,7 +434,7 @@ class LongAttention : public Attention {
 };
 
 TEST_P(LongAttention, EqualsTheOracle) {
-    for (const isa::KvFormat format : {isa::KvFormat::F16, isa::KvFormat::I8}) {
+    for (const isa::KvFormat format : {isa::KvFormat::F16, isa::KvFormat::I8, isa::KvFormat::F32}) {
         for (const Shape shape : {Shape{4, 1, 64}, {12, 1, 32}, {4, 2, 40}}) {
             Cache cache = make_cache(shape, format, 2, 40);
             fill_long(cache, 0, 2500);
@@ -386,7 +449,7 @@ TEST_P(LongAttention, EqualsTheOracle) {
 }
 
 TEST_P(LongAttention, CapsSinksAndOtherValuesEqualTheOracle) {
-    for (const isa::KvFormat format : {isa::KvFormat::F16, isa::KvFormat::I8}) {
+    for (const isa::KvFormat format : {isa::KvFormat::F16, isa::KvFormat::I8, isa::KvFormat::F32}) {
         Cache cache = make_cache({4, 1, 48, 32}, format, 2, 40);
         fill_long(cache, 0, 2500);
         check_long(cache, {{0, 2499}, {0, 700}}, 0, {.cap = 20.0f, .sinks = {1, 0, -2, 9}});

@@ -321,12 +321,14 @@ TEST_F(Faults, ValuesInData) {
 }
 
 TEST_F(Faults, NonFiniteNumbers) {
-    const isa::MicroOp ops[] = {good(Opcode::Quant, {100}),
-                                good(Opcode::MatMul, {40, 70}),
-                                good(Opcode::KvAppend, {1, 0, 16, 4096}),
-                                good(Opcode::ArgMax, {100}),
-                                good(Opcode::Sample, {100, 50}),
-                                good(Opcode::Attention, {2, 1, 16, 4096})};
+    std::vector<isa::MicroOp> ops = {good(Opcode::Quant, {100}), good(Opcode::MatMul, {40, 70}),
+                                     good(Opcode::ArgMax, {100}), good(Opcode::Sample, {100, 50})};
+    for (const auto& paged :
+         {good(Opcode::KvAppend, {1, 0, 16, 8192}), good(Opcode::Attention, {2, 1, 16, 8192})})
+        for (const isa::Choice& format : isa::kKvFormats) {
+            ops.push_back(paged);
+            ops.back().fmt = format.value;
+        }
     for (std::uint32_t bad : {0x7f800000u, 0x7fc00000u, 0xff800000u}) {
         for (const isa::MicroOp& op : ops) {
             const isa::OpInfo& info = *isa::find_op(op.opcode);
@@ -379,6 +381,8 @@ TEST_F(Faults, CountersFollowTheCostFormulas) {
     auto append = good(Opcode::KvAppend, {1, 0, 16, 4096});
     append.fmt = static_cast<std::uint8_t>(isa::KvFormat::I8);
     EXPECT_EQ(run(append).bytes, 2u * (8 * 16 + 2 * (16 + 4)) + kRowTable);
+    append.fmt = static_cast<std::uint8_t>(isa::KvFormat::F32);
+    EXPECT_EQ(run(append).bytes, 2u * (8 * 16 + 2 * 4 * 16) + kRowTable);
     result = run(good(Opcode::Glu, {100}));
     EXPECT_EQ(result.bytes, 8u * 2 * 100);
     EXPECT_EQ(result.cycles, 33u + 16 + 100 + 1600 / 512);
@@ -386,6 +390,9 @@ TEST_F(Faults, CountersFollowTheCostFormulas) {
     // Both rows are at one position, whose keys and values they share.
     result = run(good(Opcode::Attention, {2, 1, 16, 4096}));
     EXPECT_EQ(result.bytes, 16u * 4 + 4 * 2 * 2 * 16 + kRowTable);
+    auto wide = good(Opcode::Attention, {2, 1, 16, 8192});
+    wide.fmt = static_cast<std::uint8_t>(isa::KvFormat::F32);
+    EXPECT_EQ(run(wide).bytes, 16u * 8 + 4 * 2 * 2 * 16 + kRowTable);
     EXPECT_EQ(run(good(Opcode::Quant, {100})).bytes, 4u * 200);
     result = run(good(Opcode::TokenOut, {}));
     EXPECT_EQ(result.bytes, 2u * 4 + kRowTable);

@@ -370,6 +370,14 @@ Part merge(const Part& all, const Part& next) {
     return both;
 }
 
+// Element i of the keys or the values of a cache in floats.
+float key(const Cache& cache, std::size_t i) {
+    return cache.format == isa::KvFormat::F32 ? cache.k_floats[i] : half_to_float(cache.k[i]);
+}
+float value(const Cache& cache, std::size_t i) {
+    return cache.format == isa::KvFormat::F32 ? cache.v_floats[i] : half_to_float(cache.v[i]);
+}
+
 // Positions first + low .. first + count - 1, which lie in one chunk.
 Part chunk_part(const Floats& q, const Quantised& numbers, const Cache& cache,
                 const AttentionRow& row, std::uint32_t first, std::uint32_t low,
@@ -387,7 +395,7 @@ Part chunk_part(const Floats& q, const Quantised& numbers, const Cache& cache,
             dot = static_cast<float>(isum) * (numbers.d[0] * cache.k_scale[first + p]);
         } else {
             for (std::size_t d = 0; d < k_dim; ++d)
-                dot = std::fma(q[d], half_to_float(cache.k[(first + p) * k_dim + d]), dot);
+                dot = std::fma(q[d], key(cache, (first + p) * k_dim + d), dot);
         }
         s[p] = dot * row.scale;
         if (row.cap != 0.0f)
@@ -403,7 +411,7 @@ Part chunk_part(const Floats& q, const Quantised& numbers, const Cache& cache,
             const std::size_t i = (first + p) * v_dim + d;
             part.o[d] = i8 ? std::fma(e[p] * cache.v_scale[first + p],
                                       static_cast<float>(cache.v_numbers[i]), part.o[d])
-                           : std::fma(e[p], half_to_float(cache.v[i]), part.o[d]);
+                           : std::fma(e[p], value(cache, i), part.o[d]);
         }
     return part;
 }

@@ -66,6 +66,7 @@ struct Cache {
     isa::KvFormat format = isa::KvFormat::F16;
     std::uint32_t v_dim = 0;
     std::vector<std::uint16_t> k, v;                // F16
+    Floats k_floats, v_floats;                      // F32
     std::vector<std::int8_t> k_numbers, v_numbers;  // I8
     Floats k_scale, v_scale;
 };

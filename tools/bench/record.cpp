@@ -9,7 +9,7 @@
 #include <fstream>
 
 #include "bench/samples.hpp"
-#include "skald/isa.hpp"
+#include "skald/isa_table.hpp"
 
 namespace skald::bench {
 namespace {
@@ -27,7 +27,9 @@ std::string format_name(std::uint32_t format) {
 }
 
 std::string kv_name(std::uint32_t format) {
-    return static_cast<isa::KvFormat>(format) == isa::KvFormat::F16 ? "f16" : "i8";
+    const isa::Choice* choice =
+        isa::find_choice(isa::kKvFormats, static_cast<std::uint8_t>(format));
+    return choice != nullptr ? std::string(choice->name) : "?";
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ struct Record {
     std::string model_type;        // "llama 1.1B i8b32"
     std::uint64_t model_size = 0;  // bytes of its weights
     std::uint64_t model_n_params = 0;
-    std::string kv_type;  // "f16", "i8"
+    std::string kv_type;  // as isa::kKvFormats names it
     // Where it ran.
     std::string backend;  // "card" or "local"
     std::string device;

@@ -10,6 +10,7 @@
 
 #include "chip/parse_values.hpp"
 #include "chip/widths.hpp"
+#include "compile/passes/kv_choice.hpp"
 #include "console/arguments.hpp"
 #include "console/standard_streams.hpp"
 
@@ -111,8 +112,9 @@ void add_request(CLI::App& app, RunOptions& run) {
         ->type_name("LIST");
     app.add_option("--weights", run.weights, "Of a shape: as llm-compile has it (int8)")
         ->type_name("FORMAT");
-    app.add_option("--kv", run.kv, "Of a shape: f16 or int8 (f16)")
-        ->check(CLI::IsMember({"f16", "int8"}));
+    app.add_option("--kv", run.kv,
+                   "Of a shape: as llm-compile has it (f16; of weights in f32, f32)")
+        ->check(CLI::IsMember(compiler::kv_choice_names()));
     app.add_option("--prompt", run.prompt, "Tokens of each prompt (512)")
         ->type_name("N")
         ->transform(console::whole_number(1, kMost));

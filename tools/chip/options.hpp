@@ -23,7 +23,7 @@ struct RunOptions {
     std::string model;             // a compiled one; or
     std::string shape;             // a config.json, or the name of a published model
     std::string weights = "int8";  // of the shape
-    std::string kv = "f16";        // likewise
+    std::string kv;                // likewise; empty: as llm-compile chooses
     std::string widths;            // ROLE=FORMAT,...
     std::uint32_t prompt = 512;    // tokens
     std::uint32_t generated = 128;

@@ -22,7 +22,7 @@ compiler::CompileOptions options_of(const ShapeRequest& shape) {
                                     compiler::weight_choice_names()),
                         EINVAL);
     options.weights = *weights;
-    options.kv = shape.kv == "int8" ? isa::KvFormat::I8 : isa::KvFormat::F16;
+    options.kv = compiler::parse_kv_choice(shape.kv);
     if (shape.context != 0)
         options.context = static_cast<std::uint32_t>(isa::ceil_div(shape.context, 4u) * 4);
     if (shape.sequences != 0)

@@ -18,7 +18,7 @@ namespace skald::chip {
 struct ShapeRequest {
     std::string config;  // a file (with a / or . in its name), or a model of data/models
     std::string weights = "int8";
-    std::string kv = "f16";
+    std::string kv;               // empty: as llm-compile chooses
     std::uint32_t context = 0;    // positions; 0: as llm-compile chooses
     std::uint32_t sequences = 0;  // that decode together; 0: likewise
     std::uint32_t rows = 0;       // of a step; 0: likewise

@@ -336,7 +336,7 @@ std::string to_json(const CompileReport& r) {
     j["file_bytes"] = r.file_bytes;
     j["context"] = r.context;
     j["max_rows"] = r.max_rows;
-    j["kv"] = r.kv == isa::KvFormat::I8 ? "int8" : "f16";
+    j["kv"] = kv_choice_name(r.kv);
     j["kv_block_bytes"] = r.kv_block_bytes;
     j["isa_version"] = fmt::format("{}.{}", r.isa_version >> 16, r.isa_version & 0xffff);
     j["micro_ops"] = r.micro_ops;

@@ -14,6 +14,7 @@
 #include "backend/tile.hpp"
 #include "calibrate/calibration.hpp"
 #include "model/model.hpp"
+#include "passes/kv_choice.hpp"
 #include "passes/passes.hpp"
 #include "passes/weight_choice.hpp"
 #include "skald/container.hpp"
@@ -25,7 +26,7 @@ namespace skald::compiler {
 struct CompileOptions {
     WeightChoice weights = WeightChoice::kKeep;
     std::vector<TensorRule> tensors;  // exceptions; the last that fits a tensor wins
-    isa::KvFormat kv = isa::KvFormat::F16;
+    std::optional<isa::KvFormat> kv;  // default: default_kv()
     std::optional<std::uint32_t>
         context;  // positions, rounded down to a multiple of 4; default: what the model was
                   // trained for, at most kDefaultContext
@@ -39,6 +40,8 @@ struct CompileOptions {
     std::string chat;                        // the chat section; empty: none
     std::function<void(std::string_view pass, const ir::Graph&)> after_pass;
     std::function<void(std::uint64_t done, std::uint64_t total)> progress;  // bytes of weights
+
+    isa::KvFormat kv_format() const { return kv.value_or(default_kv(weights)); }
 };
 
 // Rotary table and block table grow with the context; who needs more says --context.

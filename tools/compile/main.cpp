@@ -46,7 +46,7 @@ struct Arguments {
     std::filesystem::path onnx;
     std::optional<DType> gguf_type;
     WeightChoice weights = WeightChoice::kKeep;
-    std::string weights_name = "keep", kv_name = "f16";
+    std::string weights_name = "keep", kv_name;
     std::vector<std::string> tensor_names;  // PATTERN=FORMAT
     std::vector<TensorRule> tensors;
     std::string split_name;  // tensor=T,pipeline=P; empty: one card
@@ -92,8 +92,8 @@ void print_report(const CompileReport& r) {
         "a step, KV {} ({} bytes for 64 positions)\nprogram of {} micro-ops, version {}.{}\n"
         "content {}\n",
         r.parameters, r.weight_bytes, r.token_bytes, r.file_bytes, r.context, r.max_rows,
-        r.kv == isa::KvFormat::I8 ? "int8" : "f16", r.kv_block_bytes, r.micro_ops,
-        r.isa_version >> 16, r.isa_version & 0xffff, r.content_hash);
+        kv_choice_name(r.kv), r.kv_block_bytes, r.micro_ops, r.isa_version >> 16,
+        r.isa_version & 0xffff, r.content_hash);
 }
 
 Calibration calibration_by(const std::filesystem::path& text, const Model& model,
@@ -130,7 +130,7 @@ CompileOptions options_of(const Arguments& args) {
     CompileOptions options;
     options.weights = args.weights;
     options.tensors = args.tensors;
-    options.kv = args.kv_name == "int8" ? isa::KvFormat::I8 : isa::KvFormat::F16;
+    options.kv = parse_kv_choice(args.kv_name);  // nothing where nothing is said
     options.context = args.context;
     options.split = args.split;
     options.sequences = args.sequences;
@@ -139,7 +139,7 @@ CompileOptions options_of(const Arguments& args) {
     options.tool_options = fmt::format("--weights {}", args.weights_name);
     for (const std::string& rule : args.tensor_names)
         options.tool_options += fmt::format(" --tensor '{}'", rule);
-    options.tool_options += fmt::format(" --kv {}", args.kv_name);
+    options.tool_options += fmt::format(" --kv {}", kv_choice_name(options.kv_format()));
     if (!args.random.empty())
         options.tool_options += fmt::format(" --random --seed {}", args.seed);
     if (options.shape)
@@ -602,9 +602,10 @@ Arguments parse(CLI::App& app, int argc, char** argv) {
                "first {} are used at most",
                kMostCalibrationTokens))
         ->check(console::file_name());
-    app.add_option("--kv", args.kv_name, "format of the KV cache: f16 or int8")
-        ->check(CLI::IsMember({"f16", "int8"}))
-        ->capture_default_str();
+    app.add_option("--kv", args.kv_name,
+                   "format of the KV cache (default: f16; with --weights f32, which is to be "
+                   "exact, f32)")
+        ->check(CLI::IsMember(kv_choice_names()));
     app.add_option("--chat-template", args.chat_template,
                    "a Jinja file for llm-run --chat and --messages, instead of the model's own")
         ->check(console::file_name());

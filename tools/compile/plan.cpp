@@ -55,7 +55,7 @@ Planner::Planner(Model& model, const CompileOptions& options)
         fail("{}: a step of {} rows is not possible, the card takes at most {}",
              model.config.source, rows_, isa::kMaxRows);
     choose_formats(model.spec, {options.weights, options.tensors}, model.config.source);
-    check_cache(model, options.kv);
+    check_cache(model, options.kv_format());
     context_ = choose_context(model, options);
     // Cards of one stage differ in nothing that takes room.
     if (options.split.ranks() > 1)
@@ -70,7 +70,7 @@ ir::Graph Planner::graph(std::uint32_t rank, std::uint32_t rows, bool tell) cons
     const Share share = options_.split.share(rank);
     ir::Graph g = ir::build(
         share.ranks() == 1 ? model_.spec : share_of(model_.spec, share, model_.config.source),
-        {context_, options_.kv});
+        {context_, options_.kv_format()});
     run_passes(g, passes, tell ? options_.after_pass : nullptr);
     return g;
 }

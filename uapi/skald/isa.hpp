@@ -17,7 +17,8 @@ inline constexpr std::uint32_t k1_0 = 1u << 16;  // major << 16 | minor
 inline constexpr std::uint32_t k1_1 = 1u << 16 | 1;
 inline constexpr std::uint32_t k1_2 = 1u << 16 | 2;
 inline constexpr std::uint32_t k1_3 = 1u << 16 | 3;
-inline constexpr std::uint32_t kVersion = k1_3;  // the card's; a container has the lowest that its program needs
+inline constexpr std::uint32_t k1_4 = 1u << 16 | 4;
+inline constexpr std::uint32_t kVersion = k1_4;  // the card's; a container has the lowest that its program needs
 
 // ---- Encoding -------------------------------------------------------------------------------------------------------
 
@@ -136,7 +137,7 @@ enum class WeightFormat : std::uint8_t {
     B1Row = 26,
     MX4B32 = 32,
 };
-enum class KvFormat : std::uint8_t { F16 = 1, I8 = 2 };
+enum class KvFormat : std::uint8_t { F16 = 1, I8 = 2, F32 = 3 };
 enum class QuantGroup : std::uint8_t { Block32 = 0, Row = 1 };  // activations that share a scale
 
 // Flags, per opcode.
@@ -351,7 +352,7 @@ constexpr std::uint64_t matrix_bytes(WeightFormat f, std::uint64_t n, std::uint6
 // positions of every layer; the layer's part begins at the operand's own offset (index register * stride).
 // Per KV head h at h * kv_head_bytes:  K: 4 tiles of 16 positions, f16 k[tile][d][position % 16], d < k_dim
 //                                      V: f16 v[position % 64][d], d < v_dim
-// F16 as above. I8 (k_dim and v_dim multiples of 4), value = scale * (byte - 128) for K, scale * byte for V:
+// F16 as above; F32 (1.4) the same with f32. I8 (k_dim and v_dim multiples of 4), value = scale * (byte - 128) for K, scale * byte for V:
 //   K: 4 tiles of 16 positions, u8 k[tile][d/4][position % 16][d%4];  V: i8 v[position % 64][d];  f32 k_scale[64];  f32 v_scale[64]
 inline constexpr std::uint32_t kKvPositions = 64;
 inline constexpr std::uint32_t kKvTile = 16;
@@ -371,10 +372,12 @@ struct AttentionParams {
     std::uint32_t reserved[15];  // 0
 };
 static_assert(sizeof(AttentionParams) == 64);
+// Bytes of an element of a key or a value.
+constexpr std::uint32_t kv_element_bytes(KvFormat f) { return f == KvFormat::I8 ? 1 : f == KvFormat::F16 ? 2 : 4; }
 // Bytes of 64 positions, keys and values: of one KV head, of all KV heads of a layer.
 constexpr std::uint64_t kv_head_bytes(KvFormat f, const HeadDims& dims) {
-    const std::uint64_t both = std::uint64_t{dims.k} + dims.v;
-    return kKvPositions * (f == KvFormat::I8 ? both + 2 * sizeof(float) : 2 * both);
+    const std::uint64_t both = (std::uint64_t{dims.k} + dims.v) * kv_element_bytes(f);
+    return kKvPositions * (both + (f == KvFormat::I8 ? 2 * sizeof(float) : 0));
 }
 constexpr std::uint64_t kv_layer_bytes(KvFormat f, std::uint64_t kv_heads, const HeadDims& dims) {
     return kv_heads * kv_head_bytes(f, dims);

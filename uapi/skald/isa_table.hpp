@@ -66,7 +66,8 @@ inline constexpr auto kScores = std::to_array<Choice>({
 });
 
 inline constexpr auto kWidths = std::to_array<Choice>({choice(Width::U32, "u32"), choice(Width::U64, "u64")});
-inline constexpr auto kKvFormats = std::to_array<Choice>({choice(KvFormat::F16, "f16"), choice(KvFormat::I8, "i8", k1_1)});
+inline constexpr auto kKvFormats = std::to_array<Choice>(
+    {choice(KvFormat::F16, "f16"), choice(KvFormat::I8, "i8", k1_1), choice(KvFormat::F32, "f32", k1_4)});
 inline constexpr auto kGroups = std::to_array<Choice>({choice(QuantGroup::Block32, "block32"), choice(QuantGroup::Row, "row", k1_1)});
 inline constexpr auto kWeightFormats = [] {
     std::array<Choice, kWeights.size()> all;

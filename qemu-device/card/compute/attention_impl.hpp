@@ -13,12 +13,21 @@
 
 namespace skald::card::compute {
 
-// Keys and values in f16.
-template <class Vector>
-struct HalfKv {
+// Keys and values in f16 or f32.
+template <class Vector, class Stored>
+struct FloatKv {
     using V = Vector;
-    using Element = std::uint16_t;
+    using Element = Stored;
     static constexpr bool kScaled = false;
+
+    // 16 elements, or fewer.
+    template <class... Count>
+    [[gnu::always_inline]] static V load(const Element* from, Count... count) {
+        if constexpr (std::is_same_v<Element, float>)
+            return V::load(from, count...);
+        else
+            return V::load_half(from, count...);
+    }
 
     // s[p] = q . k[p] for kT tiles of 16 positions (lane = position) and kQ queries.
     template <unsigned kQ, unsigned kT>
@@ -32,8 +41,8 @@ struct HalfKv {
         for (std::uint32_t d = 0; d < chunk.k_dim; ++d) {
             V k[kT];
             for (unsigned t = 0; t < kT; ++t)
-                k[t] = V::load_half(
-                    reinterpret_cast<const std::uint16_t*>(chunk.k[tile + t] + d * 32));
+                k[t] = load(reinterpret_cast<const Element*>(chunk.k[tile + t]) +
+                            std::size_t{d} * isa::kKvTile);
             for (unsigned i = 0; i < kQ; ++i) {
                 const V q = V::set(query[i].q[d]);
                 for (unsigned t = 0; t < kT; ++t)
@@ -47,7 +56,7 @@ struct HalfKv {
     // 16 (or, unless kWhole, fewer) elements of a value.
     template <bool kWhole>
     [[gnu::always_inline]] static V value(const Element* v, std::uint32_t count) {
-        return kWhole ? V::load_half(v) : V::load_half(v, count);
+        return kWhole ? load(v) : load(v, count);
     }
 };
 

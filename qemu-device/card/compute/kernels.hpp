@@ -86,6 +86,11 @@ struct AttentionChunk {
     float soft_cap = 0;  // 0: none
 };
 
+// Each query's part of a chunk, n at most kMaxQueries. Bit i is set where a score of query i is not
+// finite; then the parts are undefined.
+using Attend = unsigned (*)(const AttentionChunk& chunk, AttentionQuery* queries, unsigned n);
+inline constexpr std::size_t kKvFormats = static_cast<std::size_t>(isa::KvFormat::F32) + 1;
+
 // CONV's taps that are not left out, for some columns: weights and inputs of each, and the bias.
 struct Taps {
     const float* w[isa::kMaxTaps] = {};
@@ -149,13 +154,10 @@ struct Kernels {
     // False: overflow to infinity, or not a number to begin with.
     bool (*to_half)(const float* x, std::uint16_t* y, std::uint32_t n);
 
-    // Each query's part of a chunk, n at most kMaxQueries. Bit i is set where a score of query i is
-    // not finite; then the parts are undefined.
-    unsigned (*attend)(const AttentionChunk& chunk, AttentionQuery* queries, unsigned n);
-    unsigned (*attend_i8)(const AttentionChunk& chunk, AttentionQuery* queries, unsigned n);
-    // Narrow heads in f16 without a soft-cap, n at most kNarrowQueries; sooner than attend() with
+    std::array<Attend, kKvFormats> attend;  // by isa::KvFormat, of which none is 0
+    // Narrow heads in f16 without a soft-cap, n at most kNarrowQueries; sooner than `attend` with
     // more than half.
-    unsigned (*attend_narrow)(const AttentionChunk& chunk, AttentionQuery* queries, unsigned n);
+    Attend attend_narrow;
     // The next chunk's part into that of all before it; neither is empty.
     void (*merge_part)(const AttentionPart& part, AttentionPart& all, std::uint32_t v_dim);
     void (*attention_result)(const float* o, float sum, float* y, std::uint32_t n);

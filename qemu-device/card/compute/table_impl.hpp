@@ -86,8 +86,10 @@ constexpr Kernels make_table(Simd simd) {
     k.rope = Rows<V>::rope;
     k.convolve = convolve<V>;
     k.to_half = Rows<V>::to_half;
-    k.attend = Attention<HalfKv<V>>::attend;
-    k.attend_i8 = Attention<ByteKv<V, Integer>>::attend;
+    k.attend[static_cast<std::size_t>(isa::KvFormat::F16)] =
+        Attention<FloatKv<V, std::uint16_t>>::attend;
+    k.attend[static_cast<std::size_t>(isa::KvFormat::I8)] = Attention<ByteKv<V, Integer>>::attend;
+    k.attend[static_cast<std::size_t>(isa::KvFormat::F32)] = Attention<FloatKv<V, float>>::attend;
     k.attend_narrow = NarrowAttention<V>::attend;
     k.merge_part = merge_part<V>;
     k.attention_result = Rows<V>::attention_result;

@@ -23,7 +23,7 @@ constexpr std::uint32_t kTilesPerBlock = isa::kKvPositions / isa::kKvTile;
 constexpr std::size_t kFewRows = 64;
 
 static_assert(kBlocksPerChunk *
-                  isa::kv_head_bytes(isa::KvFormat::F16, {isa::kMaxKeyDim, isa::kMaxHeadDim}) <=
+                  isa::kv_head_bytes(isa::KvFormat::F32, {isa::kMaxKeyDim, isa::kMaxHeadDim}) <=
               Worker::kBufferBytes);
 static_assert(isa::kMaxHeadDim <= isa::kMaxKeyDim && isa::kMaxKeyDim % 16 == 0);
 
@@ -42,11 +42,11 @@ AttentionWork::AttentionWork(Machine& machine, const isa::MicroOp& op,
       per_kv(heads / kv_heads),
       scale(std::bit_cast<float>(static_cast<std::uint32_t>(op.imm))),
       window(static_cast<std::uint32_t>(op.imm >> 32)),
-      i8(op.fmt == static_cast<std::uint8_t>(isa::KvFormat::I8)),
+      format(static_cast<isa::KvFormat>(op.fmt)),
       most(AttentionItem::most(dims, m.kernels.simd)),
       q_room(whole_vectors(dims.k)),
       o_room(whole_vectors(dims.v)),
-      head_bytes(isa::kv_head_bytes(static_cast<isa::KvFormat>(op.fmt), dims)),
+      head_bytes(isa::kv_head_bytes(format, dims)),
       blocks(machine, op, machine.operand[1], machine.operand[4], kv_heads * head_bytes),
       refs(&lists) {}
 
@@ -103,7 +103,7 @@ AttentionItem::AttentionItem(AttentionWork& work, const AttentionHeads& heads)
         position_[i] = work.m.row_table[heads.row(i)].position;
         query_[i].q = work.q.in(heads.row(i), heads.head(i, work) * work.dims.k * 4, work.dims.k,
                                 q_ + i * work.q_room);
-        if (work.i8 && !quantise(i)) {
+        if (work.quantises() && !quantise(i)) {
             work.bad.report(heads.row(i));
             finite_ = false;
         }
@@ -188,12 +188,11 @@ bool AttentionItem::chunk(Worker& worker, std::uint32_t number, AttentionPart* p
 unsigned AttentionItem::attend(const compute::AttentionChunk& chunk, AttentionQuery* queries,
                                unsigned n) const {
     const compute::Kernels& kernels = work_.m.kernels;
-    if (work_.i8)
-        return kernels.attend_i8(chunk, queries, n);
-    if (work_.dims.k == compute::kNarrowHeadDim && work_.dims.v == compute::kNarrowHeadDim &&
-        work_.soft_cap == 0.0f && n > compute::kNarrowQueries / 2)
+    if (work_.format == isa::KvFormat::F16 && work_.dims.k == compute::kNarrowHeadDim &&
+        work_.dims.v == compute::kNarrowHeadDim && work_.soft_cap == 0.0f &&
+        n > compute::kNarrowQueries / 2)
         return kernels.attend_narrow(chunk, queries, n);
-    return kernels.attend(chunk, queries, n);
+    return kernels.attend[static_cast<std::size_t>(work_.format)](chunk, queries, n);
 }
 
 // Where keys and values of the chunk's positions first .. end - 1 lie.
@@ -203,7 +202,7 @@ void AttentionItem::point(Worker& worker, std::uint32_t number, std::uint32_t fi
     c.v_dim = work_.dims.v;
     c.scale = work_.scale;
     c.soft_cap = work_.soft_cap;
-    const std::uint64_t element = work_.i8 ? 1 : 2;
+    const std::uint64_t element = isa::kv_element_bytes(work_.format);
     const std::uint64_t tile_bytes = c.k_dim * isa::kKvTile * element;
     const std::uint64_t v_bytes = c.v_dim * isa::kKvPositions * element;
     const std::uint64_t head_bytes = work_.head_bytes;
@@ -214,7 +213,7 @@ void AttentionItem::point(Worker& worker, std::uint32_t number, std::uint32_t fi
         for (std::uint32_t t = 0; t < kTilesPerBlock; ++t)
             c.k[b * kTilesPerBlock + t] = head + t * tile_bytes;
         c.v[b] = head + kTilesPerBlock * tile_bytes;
-        if (work_.i8) {
+        if (work_.quantises()) {
             c.k_scale[b] = reinterpret_cast<const float*>(c.v[b] + v_bytes);
             c.v_scale[b] = c.k_scale[b] + isa::kKvPositions;
         }

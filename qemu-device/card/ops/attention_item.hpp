@@ -20,7 +20,7 @@ struct AttentionWork {
     std::uint32_t per_kv;  // query heads of a KV head
     float scale;
     std::uint32_t window;  // 0: all positions
-    bool i8;
+    isa::KvFormat format;
     unsigned most;             // query heads of an item
     std::uint32_t q_room;      // floats for a query head, whole vectors of 16 ...
     std::uint32_t o_room;      // ... and for its result
@@ -34,6 +34,9 @@ struct AttentionWork {
     FirstBad bad;                     // rows whose heads or scores are not finite
 
     AttentionWork(Machine& machine, const isa::MicroOp& op, std::pmr::memory_resource& lists);
+
+    // Queries meet keys in 8 bits: they are quantised.
+    [[nodiscard]] bool quantises() const { return format == isa::KvFormat::I8; }
 
     // Reads the parameters, operand 5, where the flags ask for them.
     [[nodiscard]] Fault read_params(const isa::MicroOp& op);

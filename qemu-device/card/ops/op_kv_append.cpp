@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// KV_APPEND: keys and values of new positions go to their blocks as f16 or in 8 bits with a scale,
-// keys transposed in tiles of 16 positions. A worker takes all rows of a KV head, in order: two
-// rows may name the same position, and then the later one stays.
+// KV_APPEND: keys and values of new positions go to their blocks as floats or in 8 bits with a
+// scale, keys transposed in tiles of 16 positions. A worker takes all rows of a KV head, in order:
+// two rows may name the same position, and then the later one stays.
 #include <algorithm>
 
 #include "card/compute/math.hpp"
@@ -32,8 +32,8 @@ class Append {
         : m_(m),
           kv_heads_(op.dim[0]),
           dims_(isa::head_dims(op.dim[2])),
-          i8_(op.fmt == static_cast<std::uint8_t>(isa::KvFormat::I8)),
-          head_bytes_(isa::kv_head_bytes(static_cast<isa::KvFormat>(op.fmt), dims_)),
+          format_(static_cast<isa::KvFormat>(op.fmt)),
+          head_bytes_(isa::kv_head_bytes(format_, dims_)),
           blocks_(m, op, m.operand[2], m.operand[4], kv_heads_ * head_bytes_) {}
 
     Fault run(std::uint64_t rows);
@@ -44,10 +44,16 @@ class Append {
     bool store_k(Worker& worker, std::uint32_t head, std::uint64_t row, const BlockRef& block);
     bool store_v(Worker& worker, std::uint32_t head, std::uint64_t row, const BlockRef& block);
     bool quantise(const float* x, std::uint32_t n, std::int8_t* q, float& scale) const;
+    template <class T>
+    void spread(const BlockRef& block, std::uint64_t tile, std::uint64_t lane, const T* key) const;
+    [[nodiscard]] bool finite(const float* x, std::uint32_t n) const {
+        float max = 0.0f;
+        return m_.kernels.abs_max(x, n, max);
+    }
     [[nodiscard]] std::uint64_t slot(std::uint64_t row) const {
         return m_.row_table[row].position % isa::kKvPositions;
     }
-    [[nodiscard]] std::uint64_t element_bytes() const { return i8_ ? 1 : 2; }
+    [[nodiscard]] std::uint64_t element_bytes() const { return isa::kv_element_bytes(format_); }
     // In a head of a block: values, and the scales of keys and of values (I8).
     [[nodiscard]] std::uint64_t values() const {
         return isa::kKvPositions * element_bytes() * dims_.k;
@@ -60,7 +66,7 @@ class Append {
     Machine& m_;
     std::uint32_t kv_heads_;
     isa::HeadDims dims_;
-    bool i8_;
+    isa::KvFormat format_;
     std::uint64_t head_bytes_;  // of a KV head in a block
     KvBlocks blocks_;
     const View& k_ = m_.operand[0];
@@ -144,6 +150,21 @@ bool Append::quantise(const float* x, std::uint32_t n, std::int8_t* q, float& sc
     return true;
 }
 
+// A key's elements to their lane of a tile.
+template <class T>
+void Append::spread(const BlockRef& block, std::uint64_t tile, std::uint64_t lane,
+                    const T* key) const {
+    if (block.base != nullptr) {
+        T* to = reinterpret_cast<T*>(block.base + tile) + lane;
+        for (std::uint32_t d = 0; d < dims_.k; ++d)
+            to[std::size_t{d} * isa::kKvTile] = key[d];
+    } else {
+        for (std::uint32_t d = 0; d < dims_.k; ++d)
+            blocks_.store(block, tile + (std::uint64_t{d} * isa::kKvTile + lane) * sizeof(T),
+                          &key[d], sizeof(T));
+    }
+}
+
 // False: not finite.
 bool Append::store_k(Worker& worker, std::uint32_t head, std::uint64_t row, const BlockRef& block) {
     auto& buffer = *reinterpret_cast<Buffers*>(worker.buffer());
@@ -152,28 +173,30 @@ bool Append::store_k(Worker& worker, std::uint32_t head, std::uint64_t row, cons
     const std::uint64_t tile =
         start + slot(row) / isa::kKvTile * isa::kKvTile * dims_.k * element_bytes();
     const std::uint64_t lane = slot(row) % isa::kKvTile;
-    if (i8_) {
-        float scale = 0.0f;
-        if (!quantise(x, dims_.k, buffer.numbers, scale))
-            return false;
-        for (std::uint32_t d = 0; d < dims_.k; d += 4) {
-            std::uint8_t four[4];
-            for (unsigned i = 0; i < 4; ++i)
-                four[i] = static_cast<std::uint8_t>(buffer.numbers[d + i] + 128);
-            blocks_.store(block, tile + d * isa::kKvTile + lane * 4, four, 4);
+    switch (format_) {
+        case isa::KvFormat::I8: {
+            float scale = 0.0f;
+            if (!quantise(x, dims_.k, buffer.numbers, scale))
+                return false;
+            for (std::uint32_t d = 0; d < dims_.k; d += 4) {
+                std::uint8_t four[4];
+                for (unsigned i = 0; i < 4; ++i)
+                    four[i] = static_cast<std::uint8_t>(buffer.numbers[d + i] + 128);
+                blocks_.store(block, tile + d * isa::kKvTile + lane * 4, four, 4);
+            }
+            blocks_.store(block, start + k_scales() + slot(row) * 4, &scale, 4);
+            break;
         }
-        blocks_.store(block, start + k_scales() + slot(row) * 4, &scale, 4);
-        return true;
-    }
-    if (!m_.kernels.to_half(x, buffer.half, dims_.k))
-        return false;
-    if (block.base != nullptr) {
-        auto* to = reinterpret_cast<std::uint16_t*>(block.base + tile) + lane;
-        for (std::uint32_t d = 0; d < dims_.k; ++d)
-            to[d * isa::kKvTile] = buffer.half[d];
-    } else {
-        for (std::uint32_t d = 0; d < dims_.k; ++d)
-            blocks_.store(block, tile + (d * isa::kKvTile + lane) * 2, &buffer.half[d], 2);
+        case isa::KvFormat::F16:
+            if (!m_.kernels.to_half(x, buffer.half, dims_.k))
+                return false;
+            spread(block, tile, lane, buffer.half);
+            break;
+        case isa::KvFormat::F32:
+            if (!finite(x, dims_.k))
+                return false;
+            spread(block, tile, lane, x);
+            break;
     }
     return true;
 }
@@ -184,17 +207,26 @@ bool Append::store_v(Worker& worker, std::uint32_t head, std::uint64_t row, cons
     const float* x = v_.in(row, std::uint64_t{head} * dims_.v * 4, dims_.v, buffer.x);
     const std::uint64_t start = head * head_bytes_;
     const std::uint64_t at = start + values() + slot(row) * dims_.v * element_bytes();
-    if (i8_) {
-        float scale = 0.0f;
-        if (!quantise(x, dims_.v, buffer.numbers, scale))
-            return false;
-        blocks_.store(block, at, buffer.numbers, dims_.v);
-        blocks_.store(block, start + v_scales() + slot(row) * 4, &scale, 4);
-        return true;
+    switch (format_) {
+        case isa::KvFormat::I8: {
+            float scale = 0.0f;
+            if (!quantise(x, dims_.v, buffer.numbers, scale))
+                return false;
+            blocks_.store(block, at, buffer.numbers, dims_.v);
+            blocks_.store(block, start + v_scales() + slot(row) * 4, &scale, 4);
+            break;
+        }
+        case isa::KvFormat::F16:
+            if (!m_.kernels.to_half(x, buffer.half, dims_.v))
+                return false;
+            blocks_.store(block, at, buffer.half, dims_.v * 2);
+            break;
+        case isa::KvFormat::F32:
+            if (!finite(x, dims_.v))
+                return false;
+            blocks_.store(block, at, x, dims_.v * 4);
+            break;
     }
-    if (!m_.kernels.to_half(x, buffer.half, dims_.v))
-        return false;
-    blocks_.store(block, at, buffer.half, dims_.v * 2);
     return true;
 }
 

@@ -16,7 +16,7 @@ void enter_float_environment();
 class Worker {
   public:
     // Bytes every worker keeps for pieces of operands that are scattered over pages.
-    static constexpr std::size_t kBufferBytes = 544u << 10;
+    static constexpr std::size_t kBufferBytes = 1088u << 10;
 
     explicit Worker(bool engine)
         : engine_(engine),

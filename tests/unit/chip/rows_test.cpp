@@ -147,6 +147,8 @@ TEST(Widths, CountBitsAgainstWhatTheProgramMoves) {
     const local::NumberWidths wide = widths_of("products=bf16,weights=int8", model);
     EXPECT_EQ(wide.products, isa::MacKind::F16) << "what is declared counts, in any order";
     EXPECT_TRUE(wide.unpacked);
+    model.kv_format = static_cast<std::uint32_t>(isa::KvFormat::F32);
+    EXPECT_DOUBLE_EQ(widths_of("kv=fp8", model).kv, 0.25);
     EXPECT_TRUE(widths_of("", model).usual());
     EXPECT_THROW((void)widths_of("weights=fp7", model), rt::Error);
     EXPECT_THROW((void)widths_of("norms=fp8", model), rt::Error);

@@ -105,6 +105,8 @@ TEST(IsaVersion, IsTheLowestThatHasWhatAProgramUses) {
     EXPECT_EQ(with(isa::Opcode::Gather, later(isa::WeightFormat::B1Row)), 1u << 16 | 2);
     EXPECT_EQ(with(isa::Opcode::MatMul, later(isa::WeightFormat::MX4B32)), 1u << 16 | 2);
     EXPECT_EQ(with(isa::Opcode::KvAppend, [](MicroOp& op) { op.fmt = 2; }), 1u << 16 | 1);
+    for (const isa::Opcode opcode : {isa::Opcode::KvAppend, isa::Opcode::Attention})
+        EXPECT_EQ(with(opcode, [](MicroOp& op) { op.fmt = 3; }), 1u << 16 | 4);
     EXPECT_EQ(with(isa::Opcode::Attention, [](MicroOp& op) { op.imm |= 1ull << 32; }),
               1u << 16 | 1);
 }
@@ -123,6 +125,13 @@ TEST(Container, NamesTheVersionOfItsProgramAndTheCache) {
     EXPECT_EQ(c.model().max_rows, 512u);
     EXPECT_EQ(c.model().max_selected, 64u);
     EXPECT_EQ(c.model().max_sequences, 64u);
+
+    options.kv = isa::KvFormat::F32;
+    test::compile_source(temporary / "m", options, temporary / "wide");
+    const rt::Container wide(temporary / "wide");
+    EXPECT_EQ(wide.header().isa_version, 1u << 16 | 4);
+    EXPECT_EQ(wide.model().kv_format, static_cast<std::uint32_t>(isa::KvFormat::F32));
+    EXPECT_EQ(wide.model().block_bytes, 2u * 2 * 128 * 8 * 4);
 }
 
 TEST(Disassemble, ShowsBiasAndFloatFormats) {

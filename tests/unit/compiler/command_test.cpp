@@ -258,6 +258,32 @@ TEST_F(Command, ShowsOnATerminalHowFarACalibrationIs) {
     EXPECT_TRUE(written.ends_with("\r\033[K")) << written;
 }
 
+// By default a model in f32 has keys and values in f32, and needs a card that knows them.
+TEST_F(Command, SaysWhichCacheAModelHasAndWhichCardItNeeds) {
+    struct Case {
+        const char *arguments, *kv;
+        double block;  // of the one in f16
+    };
+    const auto json = [&](const std::string& arguments) {
+        const Outcome o = run("model -o out.skald --json " + arguments);
+        EXPECT_EQ(o.status, 0) << o.error;
+        return test::Json::parse(o.out);
+    };
+    const test::Json half = json("");
+    for (const Case& c :
+         {Case{"", "f16", 1}, Case{"--weights f16", "f16", 1}, Case{"--weights f32", "f32", 2},
+          Case{"--weights int4 --kv f32", "f32", 2}, Case{"--weights f32 --kv f16", "f16", 1},
+          Case{"--weights f32 --kv int8", "int8", 0.75}}) {
+        SCOPED_TRACE(c.arguments);
+        const test::Json j = json(c.arguments);
+        EXPECT_EQ(j["kv"], c.kv);
+        EXPECT_EQ(j["kv_block_bytes"], c.block * half["kv_block_bytes"].get<double>());
+        EXPECT_EQ(j["isa_version"] == "1.4", std::string_view(c.kv) == "f32") << j["isa_version"];
+    }
+    EXPECT_NE(run("model -o out.skald --report --weights f32").out.find("KV f32 ("),
+              std::string::npos);
+}
+
 TEST_F(Command, ChecksWhatItCompilesAgainstTheInterpreter) {
     const auto check = [&](const std::string& arguments) {
         const Outcome o = run("model --json --check 'the of them, he and she' " + arguments);
@@ -275,7 +301,7 @@ TEST_F(Command, ChecksWhatItCompilesAgainstTheInterpreter) {
         EXPECT_EQ(of["layers"][0]["largest_error"], 0);
         EXPECT_EQ(of["layers"][2]["name"], "layer 1");
         for (const test::Json& figures : {of["layers"][1], of["layers"][2], of["logits"]}) {
-            EXPECT_LT(figures["largest_error"], 3e-3);  // the cache is f16
+            EXPECT_LT(figures["largest_error"], 1e-4);
             EXPECT_LE(figures["rms_error"], figures["largest_error"]);
             EXPECT_GT(figures["correlation"], 0.99999);
         }

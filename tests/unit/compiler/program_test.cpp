@@ -35,7 +35,7 @@ void PrintTo(const Case& c, std::ostream* out) {
 
 class Programs : public ::testing::TestWithParam<Case> {
   protected:
-    std::filesystem::path compiled(WeightChoice weights, isa::KvFormat kv = isa::KvFormat::F16) {
+    std::filesystem::path compiled(WeightChoice weights, std::optional<isa::KvFormat> kv = {}) {
         test::HfOptions hf;
         hf.weights = change_;
         test::write_hugging_face(temporary_ / "model", GetParam().shape, hf);
@@ -74,7 +74,13 @@ class Programs : public ::testing::TestWithParam<Case> {
 
 TEST_P(Programs, ComputeTheModelInF32) {
     test::Decoder decoder(compiled(WeightChoice::kF32));
-    EXPECT_LT(error(decoder, 64), 1e-3);  // keys and values are f16
+    EXPECT_LT(error(decoder, 64), 1e-5);
+}
+
+TEST_P(Programs, ComputeTheModelWithAnF16CacheNearly) {
+    test::Decoder decoder(compiled(WeightChoice::kF32, isa::KvFormat::F16));
+    EXPECT_LT(error(decoder, 64), 1e-3);
+    EXPECT_GT(error(decoder, 64), 1e-5);  // it is not the f32 one
 }
 
 TEST_P(Programs, ComputeTheModelInInt8Nearly) {

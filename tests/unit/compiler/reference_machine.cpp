@@ -324,7 +324,8 @@ std::uint64_t ReferenceMachine::kv_head(const MicroOp& op, std::size_t pool, std
         read<std::uint32_t>(address(op.op[blocks]) + sequence * pitch + position / 64 * 4);
     if (block >= r_[op.rb])
         throw std::out_of_range("block");
-    const std::uint64_t head_bytes = is_int8(op) ? 128ull * (op.dim[2] + 4) : 256ull * op.dim[2];
+    const std::uint64_t head_bytes =
+        is_int8(op) ? 128ull * (op.dim[2] + 4) : 128ull * float_bytes(op) * op.dim[2];
     return address(op.op[pool]) + std::uint64_t{block} * op.dim[3] + head * head_bytes;
 }
 
@@ -332,14 +333,20 @@ bool ReferenceMachine::is_int8(const MicroOp& op) {
     return op.fmt == static_cast<std::uint8_t>(isa::KvFormat::I8);
 }
 
+// Of an element, where it is no int8.
+std::uint64_t ReferenceMachine::float_bytes(const MicroOp& op) {
+    return op.fmt == static_cast<std::uint8_t>(isa::KvFormat::F32) ? 4 : 2;
+}
+
 namespace {
 
-// Offsets in a head's part of a block; p is the position within it.
-std::uint64_t f16_key(std::uint64_t dim, std::uint64_t p, std::uint64_t d) {
-    return 2 * ((p / 16 * dim + d) * 16 + p % 16);
+// Places in a head's part of a block; p is the position within it. Of floats in elements, else in
+// bytes.
+std::uint64_t float_key(std::uint64_t dim, std::uint64_t p, std::uint64_t d) {
+    return (p / 16 * dim + d) * 16 + p % 16;
 }
-std::uint64_t f16_value(std::uint64_t dim, std::uint64_t p, std::uint64_t d) {
-    return 2 * (64 * dim + p * dim + d);
+std::uint64_t float_value(std::uint64_t dim, std::uint64_t p, std::uint64_t d) {
+    return 64 * dim + p * dim + d;
 }
 std::uint64_t int8_key(std::uint64_t dim, std::uint64_t p, std::uint64_t d) {
     return ((p / 16 * (dim / 4) + d / 4) * 16 + p % 16) * 4 + d % 4;
@@ -365,8 +372,15 @@ void ReferenceMachine::kv_append(const MicroOp& op) {
                 for (std::uint64_t d = 0; d < dim; ++d)
                     x[d] = read<float>(row(op, v ? 1 : 0, t, heads * dim * 4) + 4 * (h * dim + d));
                 if (!is_int8(op)) {
-                    for (std::uint64_t d = 0; d < dim; ++d)
-                        write(to + (v ? f16_value : f16_key)(dim, p, d), f32_to_f16(x[d]));
+                    const std::uint64_t bytes = float_bytes(op);
+                    for (std::uint64_t d = 0; d < dim; ++d) {
+                        const std::uint64_t at =
+                            to + bytes * (v ? float_value : float_key)(dim, p, d);
+                        if (bytes == 4)
+                            write(at, x[d]);
+                        else
+                            write(at, f32_to_f16(x[d]));
+                    }
                     continue;
                 }
                 const float step = quantise(x, dim);
@@ -392,9 +406,12 @@ void ReferenceMachine::attention(const MicroOp& op) {
         const std::uint64_t begin = window != 0 && window < end ? end - window : 0;
         const auto kv = [&](std::uint64_t p, std::uint64_t h, bool v, std::uint64_t d) {
             const std::uint64_t at = kv_head(op, 1, 4, where.sequence, p, h / group), i = p % 64;
-            if (!is_int8(op))
-                return double{
-                    f16_to_f32(read<std::uint16_t>(at + (v ? f16_value : f16_key)(dim, i, d)))};
+            if (!is_int8(op)) {
+                const std::uint64_t bytes = float_bytes(op);
+                const std::uint64_t place = at + bytes * (v ? float_value : float_key)(dim, i, d);
+                return double{bytes == 4 ? read<float>(place)
+                                         : f16_to_f32(read<std::uint16_t>(place))};
+            }
             const int number = v ? read<std::int8_t>(at + int8_value(dim, i, d))
                                  : read<std::uint8_t>(at + int8_key(dim, i, d)) - 128;
             return double{read<float>(at + int8_scale(dim, i, v))} * number;

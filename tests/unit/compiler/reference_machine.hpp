@@ -52,6 +52,7 @@ class ReferenceMachine {
     std::uint64_t kv_head(const isa::MicroOp& op, std::size_t pool, std::size_t blocks,
                           std::uint64_t sequence, std::uint64_t position, std::uint64_t head) const;
     static bool is_int8(const isa::MicroOp& op);
+    static std::uint64_t float_bytes(const isa::MicroOp& op);
 
     void alu(const isa::MicroOp& op);
     bool taken(const isa::MicroOp& op) const;

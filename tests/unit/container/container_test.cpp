@@ -224,7 +224,8 @@ TEST(Container, RefusesImpossibleModels) {
     refuse_model([](M& m) { m.workspace_bytes = 0; }, "workspace");
     refuse_model([](M& m) { m.block_bytes += 32; }, "KV block");
     refuse_model([](M& m) { m.block_bytes = 0; }, "KV block");
-    refuse_model([](M& m) { m.kv_format = 9; }, "KV format");
+    for (const std::uint32_t format : {0u, 4u, 9u})
+        refuse_model([format](M& m) { m.kv_format = format; }, "KV format");
     refuse_model([](M& m) { m.n_stop = 17; }, "stop ids");
     refuse_model([](M& m) { m.stop[0] = 100; }, "stop id is 100");
     refuse_model([](M& m) { m.bos_id = 100; }, "begin-of-sequence");

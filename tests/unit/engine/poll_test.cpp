@@ -54,11 +54,19 @@ void floats(const card::compute::MatmulFloat& call) {
     meter.multiply(std::uint64_t{call.tiles} * isa::kTileK * isa::kTileRows * call.columns);
     (meter.kernels->*kMember)(call);
 }
-template <auto kMember>
+void meet(const card::compute::AttentionChunk& chunk, unsigned n) {
+    meter.multiply((std::uint64_t{chunk.k_dim} + chunk.v_dim) * isa::kAttentionChunk * n);
+}
+template <std::size_t kFormat>
 unsigned attend(const card::compute::AttentionChunk& chunk, card::compute::AttentionQuery* queries,
                 unsigned n) {
-    meter.multiply((std::uint64_t{chunk.k_dim} + chunk.v_dim) * isa::kAttentionChunk * n);
-    return (meter.kernels->*kMember)(chunk, queries, n);
+    meet(chunk, n);
+    return meter.kernels->attend[kFormat](chunk, queries, n);
+}
+unsigned attend_narrow(const card::compute::AttentionChunk& chunk,
+                       card::compute::AttentionQuery* queries, unsigned n) {
+    meet(chunk, n);
+    return meter.kernels->attend_narrow(chunk, queries, n);
 }
 // Kernels over elements, whose number is argument kAt.
 template <auto kMember, std::size_t kAt>
@@ -91,6 +99,10 @@ template <std::size_t... kIndex>
 void wrap_products(Kernels& k, std::index_sequence<kIndex...>) {
     ((k.integer[kIndex] = k.integer[kIndex] != nullptr ? integer<kIndex> : nullptr), ...);
 }
+template <std::size_t... kFormat>
+void wrap_attention(Kernels& k, std::index_sequence<kFormat...>) {
+    ((k.attend[kFormat] = k.attend[kFormat] != nullptr ? attend<kFormat> : nullptr), ...);
+}
 template <std::size_t... kIndex>
 void wrap_activations(Kernels& k, std::index_sequence<kIndex...>) {
     ((k.activate[kIndex] = k.activate[kIndex] != nullptr ? activate<kIndex> : nullptr), ...);
@@ -103,9 +115,8 @@ Kernels counting(const Kernels& real) {
     wrap_products(k, std::make_index_sequence<isa::kWeights.size()>());
     k.matmul_f16 = floats<&Kernels::matmul_f16>;
     k.matmul_f32 = floats<&Kernels::matmul_f32>;
-    k.attend = attend<&Kernels::attend>;
-    k.attend_i8 = attend<&Kernels::attend_i8>;
-    k.attend_narrow = attend<&Kernels::attend_narrow>;
+    wrap_attention(k, std::make_index_sequence<card::compute::kKvFormats>());
+    k.attend_narrow = attend_narrow;
     k.quant = Walk<&Kernels::quant, 1>::call;
     k.dequant = Walk<&Kernels::dequant, 3>::call;
     k.abs_max = Walk<&Kernels::abs_max, 1>::call;
@@ -204,7 +215,7 @@ TEST_P(Polls, ProductsOfTheLongestRows) {
 
 TEST_P(Polls, AttentionOfManyQueriesOverALongContext) {
     constexpr std::uint32_t kBlocks = 24;  // 1,536 positions
-    for (isa::KvFormat format : {isa::KvFormat::F16, isa::KvFormat::I8})
+    for (isa::KvFormat format : {isa::KvFormat::F16, isa::KvFormat::I8, isa::KvFormat::F32})
         for (std::uint32_t head_dim : {8u, 64u, 128u, isa::kMaxHeadDim})
             for (std::uint32_t rows : {1u, 5u}) {
                 SCOPED_TRACE(head_dim);
@@ -318,7 +329,7 @@ TEST_P(Polls, WorkOutsideOfKernels) {
 }
 
 TEST_P(Polls, AppendingToScatteredBlocks) {
-    for (isa::KvFormat format : {isa::KvFormat::F16, isa::KvFormat::I8}) {
+    for (isa::KvFormat format : {isa::KvFormat::F16, isa::KvFormat::I8, isa::KvFormat::F32}) {
         fresh(Pages::kScattered);
         constexpr std::uint64_t kRows = 1024;
         auto op = make(isa::Opcode::KvAppend);

@@ -146,7 +146,7 @@ TEST_P(TimingOnly, GivesThePicosecondsOfARunWithData) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, TimingOnly,
-                         testing::Values("default.skald", "default-kv8.skald",
+                         testing::Values("default.skald", "default-kv8.skald", "default-f32.skald",
                                          "default-window.skald", "family-gemma3.skald",
                                          "family-qwen3-moe.skald", "family-gpt-oss.skald",
                                          "stories-q8_0.skald"),

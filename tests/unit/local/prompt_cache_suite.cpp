@@ -39,8 +39,9 @@ class PromptCache : public testing::Test {
         return llm_run(with(options(text), {"--prompt-cache", file}), "", model);
     }
     // The text is the one without a cache, and so many tokens were not computed.
-    void expect_right(const Finished& done, const std::string& text, unsigned found) const {
-        const json got = json_of(done), plain = json_of(llm_run(options(text)));
+    void expect_right(const Finished& done, const std::string& text, unsigned found,
+                      const std::string& model = default_model()) const {
+        const json got = json_of(done), plain = json_of(llm_run(options(text), "", model));
         for (const char* key : {"text", "ids", "n_prompt", "n_gen", "stop_reason"})
             EXPECT_EQ(got[key], plain[key]) << key;
         EXPECT_EQ(got["n_cached"], found);
@@ -94,6 +95,22 @@ TEST_F(PromptCache, ALongerPromptComputesTheRestAndIsSaved) {
     expect_right(done, longer, found);
     EXPECT_GT(fs::file_size(file), before);
     expect_right(cached(longer), longer, tokens_of(longer) - 1);
+}
+
+TEST_F(PromptCache, KeepsKeysAndValuesOfThirtyTwoBits) {
+    const std::string floats = path_of(kFloats);
+    (void)cached(prompt);
+    const auto bytes = fs::file_size(file);
+    fs::remove(file);
+    expect_right(cached(prompt, floats), prompt, 0, floats);
+    EXPECT_GT(fs::file_size(file), bytes * 19 / 10);  // tokens and a header are alike
+    const std::string longer = prompt + "And they went.";
+    const Finished done = cached(longer, floats);
+    expect_silence(done);
+    const unsigned found = json_of(done)["n_cached"].get<unsigned>();
+    EXPECT_GE(found, tokens_of(prompt) - 2);
+    expect_right(done, longer, found, floats);
+    expect_right(cached(longer, floats), longer, tokens_of(longer) - 1, floats);
 }
 
 TEST_F(PromptCache, AShorterPromptTakesItsPart) {

@@ -17,6 +17,7 @@ const std::vector<Case>& all_models() {
     static const std::vector<Case> models = {
         kDefaultModel,
         {"default-mixed.skald", "default.json"},
+        {kFloats, kDefaultModel.reference},
         {"stories-hf.skald", "stories.json"},
         {"stories-f32.skald", "stories.json"},
         {"stories-q8_0.skald", "stories.json"},

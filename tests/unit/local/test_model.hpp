@@ -29,7 +29,9 @@ void PrintTo(const Case& model, std::ostream* out);  // its name, where GoogleTe
 inline constexpr Case kDefaultModel{"default.skald", "default.json"};
 // The default model with int8 keys and values: another model, and another format of the cache.
 inline constexpr const char* kInt8Keys = "default-kv8.skald";
-// That one with a sliding window.
+// In floats of 32 bits, keys and values too.
+inline constexpr const char* kFloats = "default-f32.skald";
+// The one with int8 keys with a sliding window.
 inline constexpr const char* kWindow = "default-window.skald";
 inline constexpr int kWindowPositions = 48;
 [[nodiscard]] const std::vector<Case>& all_models();

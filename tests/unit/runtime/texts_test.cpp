@@ -41,8 +41,10 @@ TEST(FaultText, KeysBeyondF16AreToldWithTheWayOut) {
     program[0].opcode = static_cast<std::uint8_t>(isa::Opcode::KvAppend);
     program[0].fmt = static_cast<std::uint8_t>(isa::KvFormat::F16);
     EXPECT_NE(fault_text(fault, program).find("--kv int8"), std::string::npos);
-    program[0].fmt = static_cast<std::uint8_t>(isa::KvFormat::I8);
-    EXPECT_EQ(fault_text(fault, program).find("--kv int8"), std::string::npos);
+    for (const isa::KvFormat format : {isa::KvFormat::I8, isa::KvFormat::F32}) {
+        program[0].fmt = static_cast<std::uint8_t>(format);
+        EXPECT_EQ(fault_text(fault, program).find("--kv int8"), std::string::npos);
+    }
 }
 
 TEST(FaultText, AResetIsNoFaultOfTheProgram) {
