@@ -140,7 +140,7 @@ enum skald_core_qh_status {
 enum skald_core_eng_cmd {
 	SKALD_CORE_ENG_LAUNCH = 1,  /* start the job in ENG_* */
 	SKALD_CORE_ENG_RESUME = 2,  /* go on with the preempted job of ENG_QUEUE */
-	SKALD_CORE_ENG_PREEMPT = 3, /* stop at the next micro-op boundary */
+	SKALD_CORE_ENG_PREEMPT = 3, /* stop at a micro-op boundary or in the middle of a long one */
 	SKALD_CORE_ENG_CANCEL = 4,  /* stop within a micro-op (10 ms at most); status CANCELLED */
 };
 

@@ -352,7 +352,8 @@ constexpr std::uint64_t matrix_bytes(WeightFormat f, std::uint64_t n, std::uint6
 // positions of every layer; the layer's part begins at the operand's own offset (index register * stride).
 // Per KV head h at h * kv_head_bytes:  K: 4 tiles of 16 positions, f16 k[tile][d][position % 16], d < k_dim
 //                                      V: f16 v[position % 64][d], d < v_dim
-// F16 as above; F32 (1.4) the same with f32. I8 (k_dim and v_dim multiples of 4), value = scale * (byte - 128) for K, scale * byte for V:
+// F16 as above; F32 (1.4) the same with f32.
+// I8 (k_dim and v_dim multiples of 4), value = scale * (byte - 128) for K, scale * byte for V:
 //   K: 4 tiles of 16 positions, u8 k[tile][d/4][position % 16][d%4];  V: i8 v[position % 64][d];  f32 k_scale[64];  f32 v_scale[64]
 inline constexpr std::uint32_t kKvPositions = 64;
 inline constexpr std::uint32_t kKvTile = 16;

@@ -82,7 +82,10 @@ enum {
 	SKALD_QS_HEAD = 3,  /* entries completed */
 	SKALD_QS_TAIL = 4,  /* doorbell value */
 	SKALD_QS_SLICES = 5, /* times a job of this queue was launched or resumed */
-	/* Retired so far by the job that is preempted, else 0: one that was resumed but retires nothing hangs. */
+	/*
+	 * Retired so far by the job that is preempted, plus one for each time that it was preempted in a long one that it had got on
+	 * with; else 0. A job that was resumed hangs where this stands still.
+	 */
 	SKALD_QS_MICRO_OPS_LO = 6,
 	SKALD_QS_MICRO_OPS_HI = 7,
 };

@@ -9,6 +9,7 @@
 #include "card/compute/kernels.hpp"
 #include "program.hpp"
 #include "skald/isa_table.hpp"
+#include "told_kernels.hpp"
 
 namespace skald::test {
 namespace {
@@ -43,31 +44,6 @@ struct Meter {
 
 Meter meter;  // kernels are plain functions
 
-template <std::size_t kIndex>
-void integer(const card::compute::IntegerCall& call) {
-    meter.multiply(std::uint64_t{call.count} * isa::kWeights[kIndex].tile_k * isa::kTileRows *
-                   call.streams * call.columns);
-    meter.kernels->integer[kIndex](call);
-}
-template <auto kMember>
-void floats(const card::compute::MatmulFloat& call) {
-    meter.multiply(std::uint64_t{call.tiles} * isa::kTileK * isa::kTileRows * call.columns);
-    (meter.kernels->*kMember)(call);
-}
-void meet(const card::compute::AttentionChunk& chunk, unsigned n) {
-    meter.multiply((std::uint64_t{chunk.k_dim} + chunk.v_dim) * isa::kAttentionChunk * n);
-}
-template <std::size_t kFormat>
-unsigned attend(const card::compute::AttentionChunk& chunk, card::compute::AttentionQuery* queries,
-                unsigned n) {
-    meet(chunk, n);
-    return meter.kernels->attend[kFormat](chunk, queries, n);
-}
-unsigned attend_narrow(const card::compute::AttentionChunk& chunk,
-                       card::compute::AttentionQuery* queries, unsigned n) {
-    meet(chunk, n);
-    return meter.kernels->attend_narrow(chunk, queries, n);
-}
 // Kernels over elements, whose number is argument kAt.
 template <auto kMember, std::size_t kAt>
 struct Walk;
@@ -96,27 +72,13 @@ void gate(const float* g, const float* up, const card::compute::Parameters& p, f
 }
 
 template <std::size_t... kIndex>
-void wrap_products(Kernels& k, std::index_sequence<kIndex...>) {
-    ((k.integer[kIndex] = k.integer[kIndex] != nullptr ? integer<kIndex> : nullptr), ...);
-}
-template <std::size_t... kFormat>
-void wrap_attention(Kernels& k, std::index_sequence<kFormat...>) {
-    ((k.attend[kFormat] = k.attend[kFormat] != nullptr ? attend<kFormat> : nullptr), ...);
-}
-template <std::size_t... kIndex>
 void wrap_activations(Kernels& k, std::index_sequence<kIndex...>) {
     ((k.activate[kIndex] = k.activate[kIndex] != nullptr ? activate<kIndex> : nullptr), ...);
     ((k.gate[kIndex] = k.gate[kIndex] != nullptr ? gate<kIndex> : nullptr), ...);
 }
 
 Kernels counting(const Kernels& real) {
-    meter.kernels = &real;
-    Kernels k = real;
-    wrap_products(k, std::make_index_sequence<isa::kWeights.size()>());
-    k.matmul_f16 = floats<&Kernels::matmul_f16>;
-    k.matmul_f32 = floats<&Kernels::matmul_f32>;
-    wrap_attention(k, std::make_index_sequence<card::compute::kKvFormats>());
-    k.attend_narrow = attend_narrow;
+    Kernels k = ToldKernels<meter>::over(real);
     k.quant = Walk<&Kernels::quant, 1>::call;
     k.dequant = Walk<&Kernels::dequant, 3>::call;
     k.abs_max = Walk<&Kernels::abs_max, 1>::call;

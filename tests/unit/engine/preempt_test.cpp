@@ -8,6 +8,7 @@
 
 #include "card/compute/kernels.hpp"
 #include "program.hpp"
+#include "told_kernels.hpp"
 
 namespace skald::test {
 namespace {
@@ -22,7 +23,7 @@ struct Request {
     std::atomic<std::uint64_t> calls{0};
     std::atomic<std::uint64_t> macs{0};  // since then
 
-    void pass(std::uint64_t n) {
+    void multiply(std::uint64_t n) {
         const std::uint64_t call = calls.fetch_add(1) + 1;
         if (every != 0 && call == every)
             engine->preempt();
@@ -33,40 +34,6 @@ struct Request {
 };
 
 Request request;  // kernels are plain functions
-
-template <std::size_t kIndex>
-void integer(const card::compute::IntegerCall& call) {
-    request.pass(std::uint64_t{call.count} * isa::kWeights[kIndex].tile_k * isa::kTileRows *
-                 call.streams * call.columns);
-    request.kernels->integer[kIndex](call);
-}
-template <auto kMember>
-void floats(const card::compute::MatmulFloat& call) {
-    request.pass(std::uint64_t{call.tiles} * isa::kTileK * isa::kTileRows * call.columns);
-    (request.kernels->*kMember)(call);
-}
-template <auto kMember>
-unsigned attend(const card::compute::AttentionChunk& chunk, card::compute::AttentionQuery* queries,
-                unsigned n) {
-    request.pass((std::uint64_t{chunk.k_dim} + chunk.v_dim) * isa::kAttentionChunk * n);
-    return (request.kernels->*kMember)(chunk, queries, n);
-}
-template <std::size_t... kIndex>
-void wrap_products(Kernels& k, std::index_sequence<kIndex...>) {
-    ((k.integer[kIndex] = k.integer[kIndex] != nullptr ? integer<kIndex> : nullptr), ...);
-}
-
-Kernels asking(const Kernels& real) {
-    request.kernels = &real;
-    Kernels k = real;
-    wrap_products(k, std::make_index_sequence<isa::kWeights.size()>());
-    k.matmul_f16 = floats<&Kernels::matmul_f16>;
-    k.matmul_f32 = floats<&Kernels::matmul_f32>;
-    k.attend = attend<&Kernels::attend>;
-    k.attend_i8 = attend<&Kernels::attend_i8>;
-    k.attend_narrow = attend<&Kernels::attend_narrow>;
-    return k;
-}
 
 struct Outcome {
     card::JobResult result;
@@ -80,7 +47,7 @@ class Preemption : public ::testing::TestWithParam<std::pair<card::Simd, unsigne
         if (!card::compute::supported(GetParam().first))
             GTEST_SKIP() << "this processor lacks " << card::name(GetParam().first);
         std::string error;
-        kernels = asking(*card::compute::find_kernels(GetParam().first, error));
+        kernels = ToldKernels<request>::over(*card::compute::find_kernels(GetParam().first, error));
         RigOptions options;
         options.card.threads = GetParam().second;
         options.memory = 256u << 20;
