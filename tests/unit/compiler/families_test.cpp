@@ -53,6 +53,32 @@ TEST(DeepSeekV3, NeverChoosesAnExpertOfAGroupThatIsNotKept) {
     EXPECT_TRUE(experts->mask_out);
 }
 
+// As transformers and DeepSeek's own code have it; Moonlight's file says 1e-5.
+TEST(DeepSeekV3, KeepsTheEpsilonOfTheNormsOfLowRank) {
+    Json config = test::family_config("deepseek-v3");
+    config["rms_norm_eps"] = 0.5;
+    for (const Layer& layer : test::random_model(config).spec.layers) {
+        const auto& attention = std::get<Attention>(layer.mixer);
+        EXPECT_EQ(layer.mixer_in.eps, 0.5f);
+        EXPECT_EQ(attention.q_low_norm.eps, 1e-6f);
+        EXPECT_EQ(attention.latent_norm.eps, 1e-6f);
+    }
+}
+
+// The configurations of all Gemmas have the switches; transformers looks at them by generation.
+TEST(Gemma, CapsWhatItsGenerationCaps) {
+    const auto capped = [](const char* name) {
+        Json config = test::family_config(name);
+        test::language_model(config)["attn_logit_softcapping"] = 7.0;
+        test::language_model(config)["final_logit_softcapping"] = 9.0;
+        const DecoderSpec d = test::random_model(config).spec;
+        return std::pair(std::get<Attention>(d.layers.at(0).mixer).soft_cap, d.logit_cap);
+    };
+    EXPECT_EQ(capped("gemma"), std::pair(0.0f, 0.0f));
+    EXPECT_EQ(capped("gemma2"), std::pair(7.0f, 9.0f));
+    EXPECT_EQ(capped("gemma3"), std::pair(0.0f, 9.0f));
+}
+
 TEST(Gpt2, DividesScoresByTheNumberOfTheLayerWhereItIsTold) {
     Json config = test::family_config("gpt2");
     config["scale_attn_by_inverse_layer_idx"] = true;

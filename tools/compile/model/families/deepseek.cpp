@@ -105,6 +105,9 @@ Attention attention(Source& s, Pieces& p, const Latent& a, std::uint32_t rotary,
     m.k.weight.of = {keys_of(s, p, a, z.heads)};
     m.v.weight.of = {values_of(s, p, a, z.heads)};
     m.o = p.linear("o", z.hidden, z.heads * a.value);
+    // Published code leaves these two at its default, whatever the file says of the others.
+    if (!s.is_gguf())
+        m.q_low_norm.eps = m.latent_norm.eps = 1e-6f;
     return m;
 }
 

@@ -35,8 +35,13 @@ void decoder(Source& s, DecoderSpec& d, Generation g) {
     AttentionStyle style;
     style.qkv_bias = style.o_bias = s.biases("attention_bias");
     style.scale = scale_of(s, p, g);
-    style.soft_cap = s.maybe_f32({"attn_logit_softcapping", "attn_logit_softcapping"}).value_or(0);
-    d.logit_cap = s.maybe_f32({"final_logit_softcapping", "final_logit_softcapping"}).value_or(0);
+    // All configurations have both, and not every generation's code looks at them.
+    const float score_cap =
+        s.maybe_f32({"attn_logit_softcapping", "attn_logit_softcapping"}).value_or(0);
+    const float logit_cap =
+        s.maybe_f32({"final_logit_softcapping", "final_logit_softcapping"}).value_or(0);
+    style.soft_cap = g == Generation::kTwo ? score_cap : 0;
+    d.logit_cap = g == Generation::kOne ? 0 : logit_cap;
     if (g == Generation::kThree)
         style.qk_norm = QkNorm::kHead;
     const auto global = p.rotary(
