@@ -86,6 +86,8 @@ def show_times(directory: Path, suites: list[str], cases: list[Case]) -> None:
             for suite in suites]
     for name, building, together, cpu in rows + [("all", *(sum(row[i] for row in rows) for i in (1, 2, 3)))]:
         print(f"{name:<12}{building:>10}{together - building:>10}{together:>10}{cpu:>10}")
+    if (directory / "elapsed").exists():  # less than the sum, since suites run beside each other
+        print(f"{'from start to end':<32}{seconds_of(directory / 'elapsed'):>10}")
     show_stages(directory, suites)
     for case in sorted(cases, key=lambda case: -case.seconds)[:SLOWEST]:
         print(f"{case.seconds:10.1f} s  {case.name}")

@@ -44,12 +44,22 @@ void each_instruction(F&& f) {
     ASSERT_GT(seen, 10000u) << "objdump said nothing";
 }
 
+// Of the objects that ship.
+class Objects : public testing::Test {
+  protected:
+    void SetUp() override {
+#ifdef SKALD_SANITIZED
+        GTEST_SKIP() << "sanitized objects have code of their own, and nobody ships them";
+#endif
+    }
+};
+
 bool ends_with(const std::string& text, const std::string& end) {
     return text.size() >= end.size() &&
            text.compare(text.size() - end.size(), end.size(), end) == 0;
 }
 
-TEST(Objects, OnlyTheSimdPathsUseVectorExtensions) {
+TEST_F(Objects, OnlyTheSimdPathsUseVectorExtensions) {
     each_instruction(
         [&](const std::string& member, const std::string& function, const std::string& line) {
             for (const char* path : {"_avx2", "_avx512", "_amx"})
@@ -66,7 +76,7 @@ TEST(Objects, OnlyTheSimdPathsUseVectorExtensions) {
 }
 
 // Functions whose source adds or multiplies but never fuses must not contain a fused operation.
-TEST(Objects, NothingIsContractedBehindTheSource) {
+TEST_F(Objects, NothingIsContractedBehindTheSource) {
     constexpr std::pair<const char*, const char*> kUnfused[] = {
         {"Rows<", "::dequant("},     {"Rows<", "::finish("},
         {"Rows<", "::divide("},      {"Rows<", "::quant("},
@@ -90,7 +100,7 @@ TEST(Objects, NothingIsContractedBehindTheSource) {
     EXPECT_GT(watched, 500u);
 }
 
-TEST(Objects, OnlyTheFloatEnvironmentSetsMxcsr) {
+TEST_F(Objects, OnlyTheFloatEnvironmentSetsMxcsr) {
     each_instruction(
         [&](const std::string& member, const std::string& function, const std::string& line) {
             if (line.find("ldmxcsr") == std::string::npos)
@@ -102,10 +112,7 @@ TEST(Objects, OnlyTheFloatEnvironmentSetsMxcsr) {
 
 // A function that the linker may share between files must not come from a file compiled for more
 // than every processor has.
-TEST(Objects, SimdFilesShareNoFunctionsWithOthers) {
-#ifdef SKALD_SANITIZED
-    GTEST_SKIP() << "sanitizers add shared functions of their own";
-#endif
+TEST_F(Objects, SimdFilesShareNoFunctionsWithOthers) {
     std::istringstream lines(output_of(std::string(SKALD_NM) + " -C " + SKALD_CARD_LIBRARY));
     std::string member;
     unsigned seen = 0;

@@ -50,6 +50,12 @@ class Summary(unittest.TestCase):
         self.assertIn(["vm", "7", "200", "207", "210"], rows)
         self.assertIn(["all", "57", "230", "287", "330"], rows)
 
+    def test_what_passed_from_start_to_end_is_told_beside_the_sum(self):
+        self.suite("host", [("a", 1, "")], building=50, seconds=80, cpu=120)
+        self.assertFalse([line for line in self.summary(0) if line.startswith("from start")])
+        (self.results / "elapsed").write_text("61\n")
+        self.assertIn("from start to end 61", [" ".join(line.split()) for line in self.summary(0)])
+
     def test_what_was_built_comes_by_its_cost_and_once(self):
         self.suite("lint", [("a", 1, "")], stages=[("host: all", 30, 50), ("qemu", 40, 70), ("packages", 0, 0)])
         self.suite("host", [("a", 1, "")], stages=[("host: all", 2, 25)])
