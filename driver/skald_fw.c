@@ -164,6 +164,7 @@ int skald_fw_boot(struct skald_device *sdev)
 	skald_write(sdev, SKALD_REG_BOOT_ADDR_HI, upper_32_bits(offset));
 	skald_write(sdev, SKALD_REG_BOOT_SIZE, fw->size);
 
+	WRITE_ONCE(fw->answered, false);
 	reinit_completion(&fw->booted);
 	WRITE_ONCE(fw->booting, true);
 	/* The log does not interrupt: it is read when somebody asks for it. */
@@ -297,8 +298,10 @@ static int skald_fw_read_response(struct skald_device *sdev, u32 gen, struct ska
 	for (unsigned int i = 0; i < SKALD_MBOX_WORDS; i++)
 		mbox->w[i] = skald_read(sdev, SKALD_REG_MBOX_RSP0 + 4 * i);
 
-	if (mbox->w[SKALD_MBOX_W_TAG] == sdev->fw->tag)
+	if (mbox->w[SKALD_MBOX_W_TAG] == sdev->fw->tag) {
+		WRITE_ONCE(sdev->fw->answered, true);
 		return skald_mbox_errno(mbox->w[SKALD_MBOX_W_STATUS]);
+	}
 	if (skald_read(sdev, SKALD_REG_ID) == SKALD_DEVICE_ID_VALUE)
 		return -EPROTO;
 

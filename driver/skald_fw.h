@@ -63,6 +63,9 @@ struct skald_fw {
 	/** @tag: of the last command; under @lock */
 	u32 tag;
 
+	/** @answered: it has answered a command since it was booted */
+	bool answered;
+
 	/** @events: of vector 0: what the card itself has to say */
 	struct skald_irq_client events;
 };

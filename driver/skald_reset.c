@@ -24,6 +24,9 @@
 #include "skald_trace.h"
 #include "skald_watchdog.h"
 
+/* Firmware that dies before it answers anything is not booted more often than that in a row. */
+#define SKALD_RESET_FUTILE 5
+
 /**
  * skald_reset_is_gen() - is what was made in a generation still on the card?
  * @sdev: device
@@ -253,6 +256,7 @@ void skald_reset_pre(struct skald_device *sdev)
 {
 	mutex_lock(&sdev->reset->lock);
 	sdev->reset->sleeping = false;
+	sdev->reset->futile = 0;
 	skald_reset_quiesce(sdev);
 }
 
@@ -351,6 +355,10 @@ int skald_reset_post(struct skald_device *sdev)
 	/* No DMA from here on: what the jobs used may be reused. */
 	skald_reset_each_stopped(sdev);
 
+	if (!ret && reset->futile > SKALD_RESET_FUTILE) {
+		drm_err(&sdev->base, "firmware dies after every boot, giving it up\n");
+		ret = -EIO;
+	}
 	if (ret)
 		skald_irq_enable(sdev);
 	else
@@ -391,6 +399,7 @@ static void skald_reset_work(struct work_struct *work)
 	drm_err(&sdev->base, "resetting the card: %s\n", reason);
 	skald_coredump_reset(sdev, reason);
 	reset->sleeping = false;
+	reset->futile = READ_ONCE(sdev->fw->answered) ? 0 : reset->futile + 1;
 	skald_reset_quiesce(sdev);
 	skald_reset_post(sdev);
 }

@@ -85,6 +85,12 @@ struct skald_reset {
 	u32 count;
 
 	/**
+	 * @futile: resets one after the other that the driver made itself and after which the
+	 * firmware answered nothing; under @lock
+	 */
+	unsigned int futile;
+
+	/**
 	 * @dead: the last reset failed, or the driver is unbinding; written under @lock. The
 	 * generation is odd then, and the card has stopped or lost the bus.
 	 */

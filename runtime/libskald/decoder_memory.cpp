@@ -46,16 +46,21 @@ std::uint32_t blocks_for(std::uint32_t positions) {
     return static_cast<std::uint32_t>(isa::ceil_div(positions, isa::kKvPositions));
 }
 
-Buffer allocate(Device& device, std::uint64_t bytes, std::size_t sequences) {
+Buffer allocate(const Model& model, std::uint64_t bytes, std::size_t sequences) {
+    Device& device = model.device();
+    const std::uint64_t model_bytes =
+        model.program_va() - model.weights_va() + model.program().size_bytes();
     try {
         return Buffer::card(device, bytes);
     } catch (const Error& error) {
         if (error.code() != ENOSPC)
             throw;
-        throw Error(fmt::format("the keys and values of {} sequence{} do not fit: they need {} "
-                                "MiB, the card has {} MiB of memory, of which {} MiB are in use",
+        // What others have there counts for nothing: it would make room.
+        throw Error(fmt::format("the keys and values of {} sequence{} do not fit: they need {} MiB "
+                                "beside the {} MiB of the model, the card has {} MiB of memory, "
+                                "some of it for its firmware",
                                 sequences, sequences == 1 ? "" : "s", bytes >> 20,
-                                device.info().mem_size >> 20, device.usage().mem_used >> 20),
+                                model_bytes >> 20, device.info().mem_size >> 20),
                     ENOSPC);
     }
 }
@@ -121,7 +126,7 @@ DecoderMemory::DecoderMemory(Model& model, std::span<const std::uint32_t> positi
     lay_out(model, positions.size(), all, hand_out);
     assign_blocks(positions, info.blocks_per_sequence);
 
-    kv_ = allocate(device, kv_blocks * info.block_bytes, positions.size());
+    kv_ = allocate(model, kv_blocks * info.block_bytes, positions.size());
     kv_binding_ = Binding(space, kv_);
     kv_va = kv_binding_.va();
 

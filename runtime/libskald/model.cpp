@@ -23,13 +23,15 @@ Buffer allocate(Device& device, std::uint64_t bytes) {
     } catch (const Error& error) {
         if (error.code() != ENOSPC)
             throw;
-        const std::uint64_t size = device.info().mem_size;
-        const std::uint64_t used = device.usage().mem_used;
+        // What others have there counts for nothing: it would make room.
         throw Error(
-            fmt::format("the model does not fit: it needs {:.1f} MiB, the card has {:.1f} MiB of "
-                        "memory, of which {:.1f} MiB are in use{}",
-                        mebibytes(bytes), mebibytes(size), mebibytes(used),
-                        bytes <= size - used ? "; what is free is in smaller pieces" : ""),
+            fmt::format("the model does not fit: it needs {:.1f} MiB{}, the card has {:.1f} MiB of "
+                        "memory",
+                        mebibytes(bytes),
+                        bytes > device.info().mem_size
+                            ? ""
+                            : " beside what this program and the firmware have on the card",
+                        mebibytes(device.info().mem_size)),
             ENOSPC);
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A context with one queue on a booted board, and the few programs these tests run. The context
-// maps card memory at its own offsets, and some guest memory.
+// A context with a queue, or with a second, more urgent one, on a booted board, and the few
+// programs these tests run. The context maps card memory at its own offsets, and some guest memory.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +9,7 @@
 
 #include "board.hpp"
 #include "skald/isa.hpp"
+#include "skald/mbox.h"
 #include "skald/ring.h"
 
 namespace skald::qtest {
@@ -41,6 +42,40 @@ inline constexpr unsigned kQueueVector = 3;
 // Waits for a value that the zeroed word at kData never gets.
 [[nodiscard]] std::vector<isa::MicroOp> wait_for_ever();
 
+// Where a queue of the rig has its things.
+struct QueuePlace {
+    std::uint32_t id;
+    std::uint32_t priority;
+    std::uint64_t ring;     // card memory
+    std::uint64_t page;     // guest memory
+    std::uint64_t program;  // virtual address, of one job at a time
+};
+inline constexpr QueuePlace kUsualQueue{9, SKALD_FW_PRIO_NORMAL, 0x110000, kQueuePage, kProgram};
+inline constexpr QueuePlace kUrgentQueue{10, SKALD_FW_PRIO_HIGH, 0x118000, 0x188000,
+                                         kProgram + kBigPage / 2};
+
+class JobQueue {
+  public:
+    // One that is there, and has had so many jobs.
+    JobQueue(Board& board, const QueuePlace& place, std::uint64_t jobs)
+        : board_(board), place_(place), seq_(jobs) {}
+    // Has the firmware make one. dma_offset: bus address of guest address 0.
+    JobQueue(Board& board, const QueuePlace& place, std::uint32_t context,
+             std::uint64_t dma_offset);
+
+    // Returns the job's number.
+    std::uint64_t submit(std::span<const isa::MicroOp> program);
+    [[nodiscard]] skald_completion wait_completion(std::uint64_t seq);
+    [[nodiscard]] bool has_ended(std::uint64_t seq);
+
+  private:
+    [[nodiscard]] std::uint64_t slot_of(std::uint64_t seq) const;
+
+    Board& board_;
+    QueuePlace place_;
+    std::uint64_t seq_;
+};
+
 class Rig {
   public:
     // The board runs its firmware. dma_offset: bus address of guest address 0.
@@ -51,20 +86,28 @@ class Rig {
         return {board, jobs, {}};
     }
 
+    // A queue of the same context that has the priority, made at once.
+    [[nodiscard]] JobQueue urgent_queue();
+
     // Returns the job's number.
-    std::uint64_t submit(std::span<const isa::MicroOp> program);
+    std::uint64_t submit(std::span<const isa::MicroOp> program) { return queue_.submit(program); }
     // Submits count_for_ever() on the guest's kCounter and waits until it counts.
     void start_counting();
     [[nodiscard]] std::uint64_t counter() { return board_.machine.read(kCounter, 8); }
-    [[nodiscard]] skald_completion wait_completion(std::uint64_t seq);
+    [[nodiscard]] skald_completion wait_completion(std::uint64_t seq) {
+        return queue_.wait_completion(seq);
+    }
+    [[nodiscard]] bool has_ended(std::uint64_t seq) { return queue_.has_ended(seq); }
 
   private:
     struct Loaded {};
-    Rig(Board& board, std::uint64_t jobs, Loaded) : board_(board), seq_(jobs) {}
-    void write_page_tables(std::uint64_t dma_offset);
+    Rig(Board& board, std::uint64_t jobs, Loaded)
+        : board_(board), queue_(board, kUsualQueue, jobs) {}
+    void write_page_tables();
 
     Board& board_;
-    std::uint64_t seq_ = 0;
+    std::uint64_t dma_offset_ = 0;
+    JobQueue queue_;
 };
 
 }  // namespace skald::qtest

@@ -325,13 +325,16 @@ TEST_F(ModelUploadTest, KeepsOnlyTheModelsOwnBuffer) {
     EXPECT_TRUE(os.queues.empty());
 }
 
-TEST_F(ModelUploadTest, SaysWhatAModelNeedsThatDoesNotFit) {
+// What others have on the card would have made room.
+TEST_F(ModelUploadTest, SaysWhatAModelNeedsThatDoesNotFitAndNotWhatOthersHave) {
     const auto device = rt::open_card(os);
     os.fail_ioctl[DRM_IOCTL_SKALD_BO_CREATE] = ENOSPC;
     os.usage.mem_used = 100u << 20;
     const Error error = error_of([&] { const rt::Model model(*device, image()); });
     EXPECT_EQ(error.code(), ENOSPC);
-    EXPECT_TRUE(contains(error, "256.0 MiB") && contains(error, "100.0 MiB")) << error.what();
+    EXPECT_TRUE(contains(error, "the card has 256.0 MiB of memory")) << error.what();
+    EXPECT_TRUE(contains(error, "beside what this program and the firmware have")) << error.what();
+    EXPECT_FALSE(contains(error, "100.0 MiB")) << error.what();
     EXPECT_TRUE(os.vms.empty());
 }
 

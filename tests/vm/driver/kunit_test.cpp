@@ -13,7 +13,7 @@ TEST(Kunit, SuitesPass) {
     std::string log(static_cast<std::size_t>(::klogctl(kBufferSize, nullptr, 0)), '\0');
     const int bytes = ::klogctl(kReadAll, log.data(), static_cast<int>(log.size()));
     log.resize(static_cast<std::size_t>(bytes > 0 ? bytes : 0));
-    for (const char* suite : {"skald_mem", "skald_mmu"}) {
+    for (const char* suite : {"skald_mem", "skald_mmu", "skald_import"}) {
         const std::string sum = std::string("# ") + suite + ": pass:";
         EXPECT_NE(log.find(sum), std::string::npos) << suite << " did not run";
         EXPECT_NE(log.find(std::string(" fail:0 skip:0 total:"), log.find(sum)), std::string::npos);

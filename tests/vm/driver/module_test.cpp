@@ -10,15 +10,18 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <regex>
 #include <thread>
 #include <vector>
 
 #include "context.hpp"
 #include "skald/fw_image.h"
+#include "tiny_firmware.hpp"
 
 namespace skald::test {
 namespace {
@@ -80,6 +83,42 @@ void expect_works() {
     Context context(device);
     EXPECT_EQ(context.run(write_word(0, 0x600d)), 0);
     EXPECT_EQ(context.data(0), 0x600du);
+}
+
+// A call in a process of its own, as it may hang in the kernel where the driver is wrong: who hangs
+// there can neither be killed nor end.
+class Call {
+  public:
+    explicit Call(const std::function<int()>& call) : pid_(::fork()) {
+        EXPECT_GE(pid_, 0);
+        if (pid_ == 0)
+            ::_exit(call());
+    }
+    // What it returned. Without it nothing can be taken back, so that the program ends, too.
+    int result(const char* what) const {
+        constexpr int kSeconds = 60;
+        int status = 0;
+        for (int i = 0; i < kSeconds * 100; ++i) {
+            if (::waitpid(pid_, &status, WNOHANG) == pid_)
+                return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+            ::usleep(10000);
+        }
+        ADD_FAILURE() << what << " does not end";
+        std::fflush(stdout);
+        ::_exit(1);
+    }
+
+  private:
+    pid_t pid_;
+};
+
+// A test of the driver where it waits for itself would not get to its end.
+int unbind_if_it_ends() {
+    return Call([] {
+               unbind();
+               return 0;
+           })
+        .result("the unbind");
 }
 
 class Module : public testing::Test {
@@ -274,10 +313,10 @@ TEST_F(Module, AnUnbindDoesNotWaitForACallThatWaitsForAResetOfALostCard) {
     int destroyed = -1;
     {
         const CommandOff off(PCI_COMMAND_MEMORY);
-        std::thread call([&] { destroyed = device.queue_destroy(context->queue()); });
+        const Call call([&] { return device.queue_destroy(context->queue()); });
         ::usleep(20000);  // let it be inside; it may be late as well
-        unbind();
-        call.join();
+        EXPECT_EQ(unbind_if_it_ends(), 0);
+        destroyed = call.result("QUEUE_DESTROY");
     }
     EXPECT_TRUE(destroyed == 0 || destroyed == ENODEV) << destroyed;
     context.reset();
@@ -287,13 +326,15 @@ TEST_F(Module, AnUnbindDoesNotWaitForACallThatWaitsForAResetOfALostCard) {
 }
 
 TEST_F(Module, ClosingTheFileOfALostCardEndsAndAResetBringsItBack) {
-    {
+    const Call call([] {
         Device device;
         auto context = std::make_unique<Context>(device);
         const CommandOff off(PCI_COMMAND_MEMORY);
         context.reset();  // its mapping holds the file
         device.close();
-    }
+        return testing::Test::HasFailure() ? 1 : 0;
+    });
+    EXPECT_EQ(call.result("close()"), 0);
     write_file(card_sysfs() + "/reset", "1");
     expect_works();
 }
@@ -357,8 +398,6 @@ class Firmware : public Module {
         std::memcpy(image.data() + offset, &value, sizeof(value));
         return image;
     }
-    // The image with a hash that fits what it says.
-    static std::vector<std::uint8_t> hashed(std::vector<std::uint8_t> image);
     std::vector<std::uint8_t> image_;
 };
 
@@ -433,20 +472,6 @@ TEST_F(Firmware, TooLargeIsNamed) {
     expect_refused(image, "firmware skald/skald_fw.bin is too large: 3145728 bytes");
 }
 
-std::vector<std::uint8_t> Firmware::hashed(std::vector<std::uint8_t> image) {
-    const std::string file = "/tmp/hashed";
-    constexpr std::size_t kHash = offsetof(skald_fw_header, sha256);
-    std::ofstream(file, std::ios::binary)
-        .write(reinterpret_cast<const char*>(image.data()), kHash)
-        .write(reinterpret_cast<const char*>(image.data() + sizeof(skald_fw_header)),
-               static_cast<std::streamsize>(image.size() - sizeof(skald_fw_header)));
-    EXPECT_EQ(command("sha256sum " + file + " >" + file + ".sum"), 0);
-    const std::string hex = read_file(file + ".sum");
-    for (std::size_t i = 0; i < 32; ++i)
-        image[kHash + i] = static_cast<std::uint8_t>(std::stoul(hex.substr(2 * i, 2), nullptr, 16));
-    return image;
-}
-
 TEST_F(Firmware, OneThatTrapsAtBootIsRefusedAHundredTimes) {
     skald_fw_header header{};
     std::memcpy(&header, image_.data(), sizeof(header));
@@ -455,7 +480,7 @@ TEST_F(Firmware, OneThatTrapsAtBootIsRefusedAHundredTimes) {
     const std::size_t entry = sizeof(header) + header.entry - header.load_addr;
     std::memset(image.data() + entry, 0, 4);
     unbind();
-    install(hashed(image));
+    install(with_hash(image));
     for (int i = 0; i < 100; ++i) {
         KernelLog log;
         EXPECT_THROW(bind(), std::runtime_error);
@@ -464,6 +489,32 @@ TEST_F(Firmware, OneThatTrapsAtBootIsRefusedAHundredTimes) {
         ASSERT_NE(errors[0].find("firmware died: TRAP, mcause 0x2 at pc"), std::string::npos)
             << errors[0];
     }
+}
+
+// It would be reset for ever, and the call would never end.
+TEST_F(Firmware, OneThatDiesOfEveryCommandIsGivenUp) {
+    unbind();
+    install(TinyFirmware().ready().await_command().trap().image());
+    KernelLog log;
+    bind();
+    Device device;
+    std::uint32_t vm = 0;
+    EXPECT_EQ(Call([&] { return device.vm_create(&vm); }).result("VM_CREATE"), EIO);
+    const std::vector<std::string> errors = log.errors();
+    ASSERT_FALSE(errors.empty());
+    EXPECT_NE(errors.back().find("the card is dead until it is reset or bound again"),
+              std::string::npos)
+        << errors.back();
+    EXPECT_LE(errors.size(), 20u);
+    // By hand it is tried again.
+    write_file(card_sysfs() + "/reset", "1");
+    EXPECT_EQ(Call([&] { return device.vm_create(&vm); }).result("VM_CREATE"), EIO);
+    EXPECT_LE(log.errors().size(), 20u);
+    device.close();
+    unbind();
+    install(image_);
+    bind();
+    expect_works();
 }
 
 }  // namespace
