@@ -5,7 +5,7 @@
 #include <map>
 
 #include "error.hpp"
-#include "import/aten.hpp"
+#include "import/aten/node.hpp"
 #include "import/constants.hpp"
 #include "import/import.hpp"
 #include "import/layout.hpp"
