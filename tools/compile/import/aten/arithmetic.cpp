@@ -28,10 +28,16 @@ void where(AtenNode& n) {
 
 void divide(AtenNode& n) {
     const std::string mode = n.text("rounding_mode", "none");
-    if (mode != "none" && mode != "floor")
+    const Id a = n.value("self"), b = n.value("other");
+    if (mode == "none")
+        n.results = {n.make("skald.TrueDivide", {a, b})};
+    else if (mode == "floor")
+        n.results = {n.make("skald.FloorDivide", {a, b})};
+    else if (mode == "trunc")  // without what is left, of the sign of the dividend
+        n.results = {n.make("skald.FloorDivide",
+                            {n.make("Sub", {a, n.make("Mod", {a, b}, {{"fmod", Int{1}}})}), b})};
+    else
         n.refuse(fmt::format("division with rounding_mode {} is not supported", mode));
-    n.results = {n.make(mode == "floor" ? "skald.FloorDivide" : "skald.TrueDivide",
-                        {n.value("self"), n.value("other")})};
 }
 
 void clamp(AtenNode& n) {

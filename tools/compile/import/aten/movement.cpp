@@ -150,15 +150,26 @@ void add_movement(Table& t) {
                             {{"upper", Int{1}}})};
     };
     for (const char* name :
-         {"alias.default", "detach.default", "detach_.default", "contiguous.default",
-          "clone.default", "lift_fresh_copy.default", "lift_fresh.default", "to.device",
-          "_to_copy.default", "to.dtype", "to.dtype_layout", "_to_copy"})
+         {"alias.default", "detach.default", "contiguous.default", "clone.default",
+          "lift_fresh_copy.default", "lift_fresh.default", "to.device", "_to_copy.default",
+          "to.dtype", "to.dtype_layout", "_to_copy"})
         t[name] = cast_to;
     t["dropout.default"] = [](AtenNode& n) {
         if (n.flag("train", false) && n.number("p", 0) != 0)
             n.refuse("it is exported for training; model.eval() comes before the export");
         n.results = {n.make("Identity", {n.value("input")})};
     };
+    // All of a tensor replaced by another.
+    t["copy.default"] = [](AtenNode& n) {
+        const Id self = n.value("self");
+        n.results = {n.make("Expand",
+                            {n.make("CastLike", {n.value("src"), self}), n.make("Shape", {self})})};
+    };
+    // A number that a tensor of one element holds.
+    for (const char* name : {"item.default", "_local_scalar_dense.default"})
+        t[name] = [](AtenNode& n) {
+            n.results = {n.make("Reshape", {n.value("self"), n.constants({})})};
+        };
     t["type_as.default"] = two("CastLike");
 }
 

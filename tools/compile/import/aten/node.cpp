@@ -74,6 +74,44 @@ Id AtenNode::value(std::string_view name) {
     return value_of(*a);
 }
 
+const Json& AtenNode::argument(std::size_t place) const {
+    if (place >= arguments_.size())
+        refuse(fmt::format("its argument {} is missing", place));
+    return *arguments_[place].second;
+}
+
+Id AtenNode::value(std::size_t place) {
+    return value_of(argument(place));
+}
+
+std::int64_t AtenNode::integer(std::size_t place) const {
+    const Json& a = argument(place);
+    if (!a.contains("as_int") || !a["as_int"].is_number_integer())
+        refuse(fmt::format("its argument {} is no integer", place));
+    return a["as_int"].get<std::int64_t>();
+}
+
+std::vector<Id> AtenNode::tensors() {
+    std::vector<Id> ids;
+    const auto add = [&](const Json& v) {
+        if (v.is_object() && v.contains("name") && v["name"].is_string())
+            ids.push_back(find_(v["name"].get<std::string>()));
+    };
+    for (const auto& [name, argument] : arguments_) {
+        if (argument->contains("as_tensor"))
+            add((*argument)["as_tensor"]);
+        if (argument->contains("as_tensors") && (*argument)["as_tensors"].is_array())
+            for (const Json& v : (*argument)["as_tensors"])
+                add(v);
+        if (argument->contains("as_optional_tensors") &&
+            (*argument)["as_optional_tensors"].is_array())
+            for (const Json& v : (*argument)["as_optional_tensors"])
+                if (v.is_object() && v.contains("as_tensor"))
+                    add(v["as_tensor"]);
+    }
+    return ids;
+}
+
 std::vector<Id> AtenNode::values(std::string_view name) {
     const Json* a = find(name);
     if (a == nullptr)
@@ -154,6 +192,10 @@ std::vector<std::int64_t> AtenNode::integers(std::string_view name) const {
     return out;
 }
 
+bool is_complex_type(std::int64_t number) {
+    return number >= 9 && number <= 11;
+}
+
 DType torch_type(std::int64_t number, const std::string& where) {
     switch (number) {
         case 1:
@@ -167,10 +209,13 @@ DType torch_type(std::int64_t number, const std::string& where) {
         case 5:
             return DType::kI64;
         case 6:
+        case 9:
             return DType::kF16;
         case 7:
+        case 10:
             return DType::kF32;
         case 8:
+        case 11:
             return DType::kF64;
         case 12:
             return DType::kBool;
@@ -202,6 +247,13 @@ std::int64_t AtenNode::type(std::string_view name) const {
         default:
             return 1;
     }
+}
+
+bool AtenNode::is_complex_type(std::string_view name) const {
+    const Json* a = find(name);
+    return a != nullptr && a->contains("as_scalar_type") &&
+           (*a)["as_scalar_type"].is_number_integer() &&
+           graphs::is_complex_type((*a)["as_scalar_type"].get<std::int64_t>());
 }
 
 Id AtenNode::sizes(std::string_view name) {

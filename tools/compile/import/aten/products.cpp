@@ -22,6 +22,23 @@ void addmm(AtenNode& n) {
                         {{"alpha", n.number("alpha", 1)}, {"beta", n.number("beta", 1)}})};
 }
 
+// Over positions.
+void convolution(AtenNode& n) {
+    if (n.flag("transposed", false))
+        n.refuse("a convolution the other way round is not supported");
+    if (n.integers("padding").size() != 1)
+        n.refuse("a convolution over more than positions is not supported");
+    const Int pad = n.integers("padding").front();
+    std::vector<Id> in{n.value("input"), n.value("weight")};
+    if (n.has("bias"))
+        in.push_back(n.value("bias"));
+    n.results = {n.make("Conv", std::move(in),
+                        {{"group", n.integer("groups", 1)},
+                         {"pads", Ints{pad, pad}},
+                         {"strides", n.integers("stride")},
+                         {"dilations", n.integers("dilation")}})};
+}
+
 // Of its outputs only the first is of use: what others there are is for training.
 void attention(AtenNode& n, const char* mask) {
     AtenNode::Attributes a{{"is_causal", Int{n.flag("is_causal", false)}}};
@@ -57,6 +74,7 @@ void add_products(Table& t) {
         t["_scaled_dot_product_fused_attention_overrideable.default"] =
             [](AtenNode& n) { attention(n, "attn_bias"); };
     t["_scaled_dot_product_flash_attention.default"] = [](AtenNode& n) { attention(n, ""); };
+    t["conv1d.default"] = t["convolution.default"] = convolution;
     t["einsum.default"] = [](AtenNode& n) {
         n.results = {n.make("Einsum", n.values("tensors"), {{"equation", n.text("equation", "")}})};
     };

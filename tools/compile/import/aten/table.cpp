@@ -12,6 +12,18 @@ Lowering two(std::string_view op, std::string_view a, std::string_view b) {
     return [=](AtenNode& n) { n.results = {n.make(op, {n.value(a), n.value(b)})}; };
 }
 
+std::string short_name(std::string_view target) {
+    for (const std::string_view prefix :
+         {"torch.ops.aten.", "torch.ops.transformers.", "torch.ops.torchao.", "torch.ops.quant.",
+          "torch.ops.quantized_decomposed.", "_operator.", "math.", "torch."})
+        if (target.starts_with(prefix))
+            target.remove_prefix(prefix.size());
+    std::string name(target);
+    if (const auto at = name.find("_."); at != std::string::npos && at != 0 && name[at - 1] != '_')
+        name.erase(at, 1);
+    return name;
+}
+
 }  // namespace aten
 
 const std::function<void(AtenNode&)>* lowering_of(std::string_view target) {
@@ -26,18 +38,7 @@ const std::function<void(AtenNode&)>* lowering_of(std::string_view target) {
         aten::add_quantised(t);
         return t;
     }();
-    for (const std::string_view prefix :
-         {"torch.ops.aten.", "torch.ops.transformers.", "torch.ops.torchao.", "torch.ops.quant.",
-          "torch.ops.quantized_decomposed.", "_operator.", "math.", "torch."})
-        if (target.starts_with(prefix))
-            target.remove_prefix(prefix.size());
-    // add_.Tensor is add.Tensor.
-    std::string name(target);
-    if (const auto at = name.find("_."); at != std::string::npos && at != 0 && name[at - 1] != '_')
-        name.erase(at, 1);
-    auto it = table.find(std::string(target));
-    if (it == table.end())
-        it = table.find(name);
+    const auto it = table.find(aten::short_name(target));
     return it == table.end() ? nullptr : &it->second;
 }
 

@@ -22,6 +22,9 @@ using Ints = std::vector<std::int64_t>;
 Lowering one(std::string_view op, std::string_view argument = "self");
 Lowering two(std::string_view op, std::string_view a = "self", std::string_view b = "other");
 
+// torch.ops.aten.add_.Tensor is add.Tensor.
+std::string short_name(std::string_view target);
+
 void add_movement(Table& t);
 void add_making(Table& t);
 void add_arithmetic(Table& t);
