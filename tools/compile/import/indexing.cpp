@@ -49,9 +49,27 @@ Value rows_of(const Value& table, const Ints& ids, Shape shape) {
     return v;
 }
 
+// Whole matrices, which stay what they are.
+Value matrices_of(const Value& v, std::int64_t axis, const std::vector<std::int64_t>& at,
+                  Shape shape) {
+    std::int64_t outer = 1, inner = 1;
+    for (std::int64_t d = 0; d + 2 < v.rank(); ++d)
+        (d < axis ? outer : inner) *= d == axis ? 1 : v.shape[static_cast<std::size_t>(d)];
+    const std::int64_t n = v.shape[static_cast<std::size_t>(axis)];
+    std::vector<Expr> chosen;
+    for (std::int64_t o = 0; o < outer; ++o)
+        for (const std::int64_t i : at)
+            for (std::int64_t k = 0; k < inner; ++k)
+                chosen.push_back(
+                    v.matrices()[static_cast<std::size_t>((o * n + place(i, n)) * inner + k)]);
+    return Value::weights(std::move(shape), std::move(chosen));
+}
+
 }  // namespace
 
 Value gathered(Algebra* algebra, const Value& v, const Value& ids, std::int64_t axis) {
+    if (ids.element == Element::kBool)
+        fail("elements are chosen by what is true or false");
     Shape shape = gathered_shape(v, axis, ids.shape);
     if (ids.is_symbolic()) {
         if (!v.is_weight() || v.rank() != 2 || axis != 0)
@@ -66,6 +84,8 @@ Value gathered(Algebra* algebra, const Value& v, const Value& ids, std::int64_t 
         return rows_of(v, at, shape);
     if (v.is_weight() && at->size() == 1)
         return reshaped(sliced(v, axis, place(at->front(), n), 1, 1), shape);
+    if (v.is_weight() && axis + 2 < v.rank())
+        return matrices_of(v, axis, *at, std::move(shape));
     std::int64_t outer = 1, inner = 1;
     for (std::int64_t d = 0; d < v.rank(); ++d)
         (d < axis ? outer : inner) *= d == axis ? 1 : v.shape[static_cast<std::size_t>(d)];
@@ -239,20 +259,49 @@ Values scatter_nd(const Call& c) {
     return {put(v, to, parts)};
 }
 
-// PyTorch's x[i] = y, along the first dimension.
-Values put_rows(const Call& c) {
-    const Value &v = c.in(0), &ids = c.in(1);
+// x[i] = y along the first dimension.
+Value with_rows(const Value& v, const Value& ids, const Value& parts) {
     Shape shape = ids.shape;
     shape.insert(shape.end(), v.shape.begin() + 1, v.shape.end());
-    const Value parts = stretched(c.in(2), shape);
+    const Value rows = stretched(parts, shape);
     if (ids.is_unknown())
-        return {Value::unknown(v.element, v.shape)};
+        return Value::unknown(v.element, v.shape);
     const std::int64_t inner = v.shape[0] == 0 ? 0 : v.size() / v.shape[0];
     std::vector<std::int64_t> to;
     for (const auto all = ids.integers(); const std::int64_t i : *all)
         for (std::int64_t k = 0; k < inner; ++k)
             to.push_back(place(i, v.shape[0]) * inner + k);
-    return {put(v, to, parts)};
+    return put(v, to, rows);
+}
+
+// PyTorch's x[i] = y along a dimension, or of all elements where i is true.
+Values put_rows(const Call& c) {
+    const Value &v = c.in(0), &ids = c.in(1);
+    if (ids.element == Element::kBool) {
+        if (c.in(2).size() != 1)
+            fail("what is put where {} is true is more than a number", to_string(ids.shape));
+        Value chosen = ids;
+        chosen.shape.resize(std::max(ids.shape.size(), v.shape.size()), 1);
+        const bool symbolic = v.is_symbolic() || ids.is_symbolic() || c.in(2).is_symbolic();
+        return {elementwise(symbolic ? &c.algebra() : nullptr, Scalar::kWhere,
+                            std::array{chosen, reshaped(c.in(2), {}), v})};
+    }
+    if (v.rank() == 0)
+        fail("elements are put into a tensor of no dimensions");
+    const std::int64_t axis = Call::axis(c.integer("axis", 0), v.rank());
+    if (axis == 0)
+        return {with_rows(v, ids, c.in(2))};
+    if (ids.rank() != 1 || c.in(2).rank() > v.rank())
+        fail("{} is put at {} along dimension {} of {}", to_string(c.in(2).shape),
+             to_string(ids.shape), axis, to_string(v.shape));
+    Shape whole(v.shape.size() - c.in(2).shape.size(), 1);
+    whole.insert(whole.end(), c.in(2).shape.begin(), c.in(2).shape.end());
+    std::vector<std::int64_t> order(v.shape.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::swap(order[0], order[static_cast<std::size_t>(axis)]);
+    const Value put =
+        with_rows(transposed(v, order), ids, transposed(reshaped(c.in(2), whole), order));
+    return {transposed(put, order)};
 }
 
 // x with rows of y added along the first dimension, one after the other.
@@ -316,7 +365,7 @@ void add_indexing(std::vector<Operator>& t) {
     t.push_back({"skald.GatherMany", 2, kAny, gather_many});
     t.push_back({"ScatterElements", 3, 3, scatter_elements, {"axis", "reduction"}});
     t.push_back({"ScatterND", 3, 3, scatter_nd, {"reduction"}});
-    t.push_back({"skald.PutRows", 3, 3, put_rows});
+    t.push_back({"skald.PutRows", 3, 3, put_rows, {"axis"}});
     t.push_back({"skald.AddRows", 3, 3, add_rows});
     t.push_back({"NonZero", 1, 1, non_zero});
 }

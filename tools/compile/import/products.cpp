@@ -59,6 +59,15 @@ Value by_matrices(Algebra* algebra, const Value& left, const Value& b, const Sha
     return reshaped(concatenated(all, 0), shape);
 }
 
+Value last_two_swapped(const Value& v) {
+    std::vector<std::int64_t> order(v.shape.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::swap(order[order.size() - 1], order[order.size() - 2]);
+    Value out = transposed(v, order);
+    out.fixed = v.fixed;
+    return out;
+}
+
 }  // namespace
 
 Value multiplied(Algebra* algebra, const Value& left, const Value& right) {
@@ -90,6 +99,9 @@ Value multiplied(Algebra* algebra, const Value& left, const Value& right) {
         out = reshaped(algebra->linear(a, expr::transpose(b.matrices().front())), shape);
     } else if (a.is_symbolic() && b.is_weight()) {
         out = by_matrices(algebra, a, b, shape);
+    } else if (a.is_weight() && b.is_symbolic()) {
+        // Weights first: the other way round, turned.
+        out = last_two_swapped(multiplied(algebra, last_two_swapped(b), last_two_swapped(a)));
     } else if (a.is_symbolic() && right.fixed && b.known() && b.rank() == 2 && m == 1 && k > 1) {
         // A column of weights is read as numbers.
         if (algebra == nullptr)

@@ -3,9 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <set>
 
 #include "error.hpp"
-#include "import/aten.hpp"
+#include "import/aten/batched.hpp"
+#include "import/aten/complex.hpp"
+#include "import/aten/indexing.hpp"
+#include "import/aten/node.hpp"
 #include "import/constants.hpp"
 #include "import/import.hpp"
 #include "import/layout.hpp"
@@ -91,6 +95,7 @@ class Reader {
         t.shape = numbers(meta, "sizes", place);
         t.strides = numbers(meta, "strides", place);
         t.offset = meta.has("storage_offset") ? number(*meta.find("storage_offset"), place) : 0;
+        t.complex = is_complex_type(static_cast<std::int64_t>(meta.uint("dtype")));
         t.data = zip_->entries().get(folder + entry.string("path_name"));
         return stored(name, t, place);
     }
@@ -104,7 +109,28 @@ class Reader {
             weights_.emplace(name, stored(name, t, fmt::format("{}: tensor {}", g_.file, name)));
     }
 
+    // Of complex numbers one more dimension, of two.
+    static StoredTensor in_pairs(StoredTensor t, const std::string& place) {
+        constexpr std::uint64_t kMost = std::uint64_t{1} << 62;
+        if (t.offset >= kMost)
+            fail("{}: starts at element {}", place, t.offset);
+        for (std::uint64_t& stride : t.strides) {
+            if (stride >= kMost)
+                fail("{}: has a stride of {}", place, stride);
+            stride *= 2;
+        }
+        t.offset *= 2;
+        t.shape.push_back(2);
+        t.strides.push_back(1);
+        t.complex = false;
+        return t;
+    }
+
     Value stored(const std::string& name, const StoredTensor& from, const std::string& place) {
+        if (from.complex) {
+            complex_weights_.insert(name);
+            return stored(name, in_pairs(from, place), place);
+        }
         Tensor& t = g_.tensors.emplace_back();
         t.name = name;
         t.type = from.type;
@@ -187,9 +213,12 @@ class Reader {
                 const auto it = weights_.find(weight);
                 if (it == weights_.end())
                     fail("{}: the {} {} has no data", g_.file, kind, weight);
-                const Id id = define(name);
+                const Id id =
+                    complex_weights_.contains(weight) ? g_.add_value(weight) : define(name);
                 g_.names[id] = weight;
                 g_.constants.emplace(id, it->second);
+                if (complex_weights_.contains(weight))
+                    define_complex(name, id);
                 return;
             }
         const auto user = spec.maybe_object("user_input");
@@ -218,6 +247,19 @@ class Reader {
         g_.inputs.push_back(std::move(input));
     }
 
+    // From pairs of numbers, as they lie in the file.
+    void define_complex(const std::string& name, Id pairs) {
+        const Json nothing = Json::object();
+        AtenNode n(g_, JsonObject(g_.file, name, nothing), name, {});
+        const auto part = [&](std::int64_t i) {
+            return n.make("Gather", {pairs, n.constant(i)}, {{"axis", std::int64_t{-1}}});
+        };
+        const Id real = part(0);
+        if (!names_.emplace(name, real).second)
+            fail("{}: the name {} is used twice", g_.file, name);
+        complex_.add(real, part(1));
+    }
+
     // The last module that it is in, and its name.
     static std::string path_of(const JsonObject& node, const std::string& target) {
         std::string path;
@@ -233,6 +275,9 @@ class Reader {
     }
 
     void add_nodes(const JsonObject& graph) {
+        if (const auto tensors = graph.maybe_object("tensor_values"))
+            for (const std::string& name : tensors->keys())
+                ranks_.insert_or_assign(name, tensors->object(name).array("sizes").size());
         for (const JsonObject& node : graph.objects("nodes"))
             add_node(node);
     }
@@ -244,14 +289,11 @@ class Reader {
         const std::string path = path_of(node, target);
         if (target.starts_with("torch.ops.higher_order.wrap_with_"))
             return add_wrapped(node, path);
-        const auto* lower = lowering_of(target);
-        if (lower == nullptr)
-            fail("{}: {}: the operator {} is not supported{}", g_.file, path, target,
-                 target.starts_with("torch._functorch.")
-                     ? "; save what run_decompositions() of the exported program gives"
-                     : "");
         AtenNode n(g_, node, path, [&](const std::string& name) { return find(name); });
-        (*lower)(n);
+        if (Batched::is_bookkeeping(target))
+            batched_.keep_books(n, target, rank_of_first(node));
+        else
+            lower(n, node, target, path);
         std::vector<std::string> names;
         for (const JsonObject& output : node.objects("outputs"))
             output_names(output, names);
@@ -265,7 +307,50 @@ class Reader {
                 fail("{}: the name {} is used twice", g_.file, names[i]);
             g_.names[n.results[i]] = names[i];
         }
+        if (names.size() == 1 && is_view(target))
+            views_.insert_or_assign(names.front(), View{node, path});
         replace_in_place(node, target, n);
+    }
+
+    void lower(AtenNode& n, const JsonObject& node, const std::string& target,
+               const std::string& path) {
+        const auto* lowering = lowering_of(target);
+        if (lowering == nullptr && !ComplexNumbers::knows(target))
+            fail("{}: {}: the operator {} is not supported{}", g_.file, path, target,
+                 target.starts_with("torch._functorch.")
+                     ? "; save what run_decompositions() of the exported program gives"
+                     : "");
+        if (complex_.concern(n, target)) {
+            AtenNode other(g_, node, path,
+                           [&](const std::string& name) { return complex_.other(find(name)); });
+            return complex_.lower(n, other, target);
+        }
+        if (!batched_.concern(n))
+            return (*lowering)(n);
+        AtenNode aligned(g_, node, path,
+                         [&](const std::string& name) { return batched_.aligned(find(name), n); });
+        (*lowering)(aligned);
+        n.results = aligned.results;
+        batched_.note(n, target, takes_numbers(node));
+    }
+
+    // As the file says of tensors.
+    std::size_t rank_of(const std::string& tensor) const {
+        const auto it = ranks_.find(tensor);
+        return it == ranks_.end() ? 0 : it->second;
+    }
+    template <typename F>
+    static void each_tensor(const JsonObject& node, const F& f) {
+        for (const JsonObject& input : node.objects("inputs"))
+            if (const auto arg = input.maybe_object("arg"))
+                if (const auto tensor = arg->maybe_object("as_tensor"))
+                    f(tensor->string("name"));
+    }
+    std::size_t rank_of_first(const JsonObject& node) const { return rank_of(first_tensor(node)); }
+    bool takes_numbers(const JsonObject& node) const {
+        bool all = true;
+        each_tensor(node, [&](const std::string& name) { all = all && rank_of(name) == 0; });
+        return all;
     }
 
     // A graph that computes under some setting, as without gradients: it is put in place. It sees
@@ -285,6 +370,8 @@ class Reader {
         if (!graph)
             fail("{}: {}: has no graph", g_.file, path);
         std::map<std::string, Id> inside;
+        std::map<std::string, View> views;
+        views.swap(views_);
         const auto inputs = graph->objects("inputs");
         if (inputs.size() != given.size())
             fail("{}: {}: its graph takes {} values, {} are given", g_.file, path, inputs.size(),
@@ -299,6 +386,7 @@ class Reader {
             results.push_back(find(name_of(output, path)));
         --depth_;
         inside.swap(names_);
+        views.swap(views_);
         std::vector<std::string> names;
         for (const JsonObject& output : node.objects("outputs"))
             output_names(output, names);
@@ -330,33 +418,68 @@ class Reader {
                 names.push_back(symbol->maybe_string("as_name").value_or(""));
     }
 
+    // Empty: it takes none.
+    static std::string first_tensor(const JsonObject& node) {
+        std::string first;
+        each_tensor(node, [&](const std::string& name) { first = first.empty() ? name : first; });
+        return first;
+    }
+
     // What an operator in place changed has the new value from here on.
     void replace_in_place(const JsonObject& node, const std::string& target, const AtenNode& n) {
         const auto dot = target.rfind('.');
         if (dot == std::string::npos || dot == 0 || target[dot - 1] != '_' ||
             (dot > 1 && target[dot - 2] == '_') || n.results.empty())
             return;
-        for (const JsonObject& input : node.objects("inputs"))
-            if (const auto arg = input.maybe_object("arg"))
-                if (const auto tensor = arg->maybe_object("as_tensor")) {
-                    names_[tensor->string("name")] = n.results.front();
-                    return;
-                }
+        std::string name = first_tensor(node);
+        Id changed = n.results.front();
+        // And what it is a part of, and so on.
+        for (int depth = 0; !name.empty(); ++depth) {
+            names_[name] = changed;
+            const auto view = views_.find(name);
+            if (view == views_.end() || depth == kDeepest)
+                return;
+            AtenNode part(g_, view->second.node, view->second.path,
+                          [&](const std::string& of) { return find(of); });
+            changed = put_back(part, view->second.node.string("target"), changed);
+            name = first_tensor(view->second.node);
+        }
     }
 
     void add_output(const JsonObject& spec) {
+        // What is kept for the next call, as a cache of a fixed size is: all tokens are in the
+        // first.
+        if (spec.has("buffer_mutation") || spec.has("user_input_mutation"))
+            return;
         const auto user = spec.maybe_object("user_output");
         if (!user)
-            fail("{}: an output changes a tensor of the model, which is not supported", g_.file);
-        if (const auto tensor = user->object("arg").maybe_object("as_tensor"))
-            g_.outputs.push_back(find(tensor->string("name")));
+            fail("{}: an output changes a parameter of the model, which is not supported", g_.file);
+        if (const auto tensor = user->object("arg").maybe_object("as_tensor")) {
+            const Id id = find(tensor->string("name"));
+            if (batched_.is_unclear(id))
+                fail(
+                    "{}: {} comes of a function under torch.vmap that is not understood; save what "
+                    "run_decompositions() of the exported program gives",
+                    g_.file, g_.names[id]);
+            g_.outputs.push_back(id);
+        }
     }
 
     std::shared_ptr<ZipArchive> zip_;
     TensorGraph g_;
     std::string folder_;
     std::map<std::string, Value> weights_;
+    std::set<std::string> complex_weights_;
     std::map<std::string, Id> names_;
+    // Parts of others, by name.
+    struct View {
+        JsonObject node;
+        std::string path;
+    };
+    std::map<std::string, View> views_;
+    ComplexNumbers complex_;
+    Batched batched_;
+    std::map<std::string, std::size_t> ranks_;
     int depth_ = 0;
 };
 

@@ -26,6 +26,7 @@ struct Global {
 struct Storage {
     DType type;
     std::span<const std::byte> data;
+    bool complex = false;
 };
 using Tuple = std::vector<const Item*>;
 struct Pairs {
@@ -40,6 +41,15 @@ struct Item {
         return std::get_if<T>(&is);
     }
 };
+
+// The type of a part of a complex number.
+std::optional<DType> complex_storage_type(std::string_view name) {
+    if (name == "torch ComplexFloatStorage")
+        return DType::kF32;
+    if (name == "torch ComplexDoubleStorage")
+        return DType::kF64;
+    return {};
+}
 
 std::optional<DType> storage_type(std::string_view name) {
     constexpr auto kTypes = std::to_array<std::pair<std::string_view, DType>>({
@@ -298,9 +308,11 @@ class Machine {
         if (type == nullptr || key == nullptr)
             reject("a storage of a pickle is of a form that is not known");
         const auto numbers = storage_type(type->name);
-        if (!numbers)
+        const auto parts = complex_storage_type(type->name);
+        if (!numbers && !parts)
             return push(Nothing{});  // refused where somebody needs it
-        push(Storage{*numbers, zip_.get(folder_ + "data/" + *key)});
+        push(Storage{numbers ? *numbers : *parts, zip_.get(folder_ + "data/" + *key),
+                     parts.has_value()});
     }
 
     void call() {
@@ -351,7 +363,7 @@ class Machine {
         if (storage == nullptr || offset == nullptr || *offset < 0 || !shape || !strides)
             return push(Nothing{});
         push(StoredTensor{storage->type, *std::move(shape), *std::move(strides),
-                          static_cast<std::uint64_t>(*offset), storage->data});
+                          static_cast<std::uint64_t>(*offset), storage->data, storage->complex});
     }
 
     const ZipEntries& zip_;

@@ -20,6 +20,7 @@ struct StoredTensor {
     std::vector<std::uint64_t> shape, strides;
     std::uint64_t offset = 0;         // of its first element, in elements
     std::span<const std::byte> data;  // of what it is a part of
+    bool complex = false;             // each element is two numbers of that type
 };
 
 // `name` is what messages call it. Throws CompileError if it is damaged, or is no dictionary. What

@@ -29,13 +29,13 @@ class AttentionPattern {
         : r_(r), p_(probabilities), v_(values) {}
 
     std::optional<Value> run() {
-        if (!find_scores() || !check_mask() || !find_heads())
+        if (!find_scores() || !leave_out_unused() || !check_mask() || !find_heads())
             return {};
         Heads h;
         h.heads = heads_;
         h.kv_heads = kv_heads_;
         h.k_dim = scores_.k;
-        h.v_dim = static_cast<std::uint32_t>(v_.shape.back());
+        h.v_dim = v_dim_;
         if (!find_values(h) || !find_queries_and_keys(h))
             return {};
         note_cached(h.v_dim);
@@ -98,6 +98,47 @@ class AttentionPattern {
         return scores_.m == softmax_.group || no("the softmax is not over the keys");
     }
 
+    // A cache of a fixed size has room behind what is in it, which no position sees: as if it were
+    // not there.
+    bool leave_out_unused() {
+        const Symbols& x = *softmax_.of;
+        const std::uint32_t m = scores_.m, n = scores_.n;
+        if (x.size() != std::size_t{heads_} * n * m || v_.size() % (std::int64_t{heads_} * m) != 0)
+            return no("values have another number of heads than keys");
+        v_dim_ = static_cast<std::uint32_t>(v_.shape.back());
+        values_ = std::get<Symbolic>(v_.data);
+        stride_ = m;
+        std::uint32_t used = 0;
+        for (std::size_t i = 0; i < x.size(); ++i)
+            if (!x.terms(i).empty() && x.constant(i) > kMasked)
+                used = std::max(used, static_cast<std::uint32_t>(i % m) + 1);
+        if (used == m || used < n || values_->size() != std::size_t{heads_} * m * v_dim_)
+            return true;
+        // What lies there is no key of a token.
+        for (std::uint32_t h = 0; h < heads_; ++h)
+            for (std::uint32_t i = 0; i < scores_.k; ++i)
+                for (std::uint32_t s = used; s < m; ++s)
+                    for (const Term& t : k().terms(k_at(h, s, i)))
+                        if (r_.as<Past>(t.base) == nullptr)
+                            return no(fmt::format("no position sees position {}", s));
+        auto seen = std::make_shared<Symbols>(), keys = std::make_shared<Symbols>(),
+             values = std::make_shared<Symbols>();
+        for (std::size_t i = 0; i < x.size(); ++i)
+            if (i % m < used)
+                seen->copy(x, i);
+        for (std::size_t i = 0; i < k().size(); ++i)
+            if (i % m < used)
+                keys->copy(k(), i);
+        for (std::size_t i = 0; i < values_->size(); ++i)
+            if (i / v_dim_ % m < used)
+                values->copy(*values_, i);
+        softmax_ = {std::move(seen), used};
+        scores_.b = std::move(keys);
+        scores_.m = used;
+        values_ = std::move(values);
+        return true;
+    }
+
     // One more score at the end of each row, whose share nobody takes: the head's sink.
     bool take_sinks(std::size_t keys) {
         auto scores = std::make_shared<Symbols>();
@@ -141,7 +182,8 @@ class AttentionPattern {
                 one.end();
                 const Formula f = r_.formula(one, 0);
                 if (!formula_ || !f.alike(*formula_) ||
-                    f.variables()[0] != Atom{scores_id_, static_cast<std::uint32_t>(i)})
+                    f.variables()[0] !=
+                        Atom{scores_id_, static_cast<std::uint32_t>(i / scores_.m * stride_ + key)})
                     return no("scores are moved or scaled one by one");
                 if (x.constant(i) != 0)
                     return no(fmt::format("{} is added to the score of position {} and key {}",
@@ -202,15 +244,14 @@ class AttentionPattern {
                     keys->end();
                 }
                 for (std::uint32_t i = 0; i < v_dim; ++i)
-                    values->copy(v_.symbols(),
-                                 (std::size_t{g * each_} * scores_.m + s) * v_dim + i);
+                    values->copy(*values_, (std::size_t{g * each_} * scores_.m + s) * v_dim + i);
             }
         r_.cached_.push_back(std::move(keys));
         r_.cached_.push_back(std::move(values));
     }
 
     bool find_values(Heads& h) {
-        const Symbols& v = v_.symbols();
+        const Symbols& v = *values_;
         const std::uint32_t dim = h.v_dim, m = scores_.m;
         if (v.size() != std::size_t{heads_} * m * dim)
             return no("values have another number of heads than keys");
@@ -514,6 +555,8 @@ class AttentionPattern {
     const Value &p_, &v_;
     Softmax softmax_;
     Scores scores_;
+    Symbolic values_;
+    std::uint32_t v_dim_ = 0, stride_ = 0;  // of keys, with those that are not used
     BaseId scores_id_ = 0;
     std::optional<Formula> formula_;
     Capped capped_;

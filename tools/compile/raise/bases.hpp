@@ -80,6 +80,13 @@ struct Gated {  // of * sigmoid(gate), the gate being of one column
     BaseId of = 0, gate = 0;
 };
 
+struct Convolved {  // c * the sum over taps of weights * b * x, each channel by itself
+    BaseId b = 0, c = 0, x = 0;
+    std::uint32_t taps = 0;
+    std::vector<double> weights;  // [taps, width], the oldest position first
+    std::vector<double> bias;     // of the sum, by channel; empty: none
+};
+
 struct Clipped {  // kept within +-limit
     BaseId of = 0;
     double limit = 0;
@@ -147,8 +154,9 @@ struct Past {  // a cache that came in
     std::uint32_t input = 0;
 };
 
-using What = std::variant<Ids, Lookup, Positions, Product, Centred, Normed, Sum, Activated, Gated,
-                          Clipped, Heads, Mixture, Function, Reduced, Scores, Softmax, Past>;
+using What =
+    std::variant<Ids, Lookup, Positions, Product, Centred, Normed, Sum, Activated, Gated, Convolved,
+                 Clipped, Heads, Mixture, Function, Reduced, Scores, Softmax, Past>;
 
 struct Base {
     What what;

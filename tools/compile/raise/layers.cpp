@@ -214,7 +214,7 @@ class Describer {
         double factor = 1;
         Norm after;
         BaseId reads = 0;  // the stream, or a norm of it
-        bool is_attention = false;
+        bool is_mixer = false;
         std::optional<BaseId> gate{};  // whose sigmoid is a factor
     };
 
@@ -237,14 +237,19 @@ class Describer {
             refuse(p.out, "what is added to the stream is no product with a matrix");
         const BaseId below = below_inner_norm(product->of);
         if (const auto* h = r_.as<Heads>(below)) {
-            p.is_attention = true;
+            p.is_mixer = true;
             p.reads = read_through_few(h->q);
+        } else if (const auto* c = r_.as<Convolved>(below)) {
+            p.is_mixer = true;
+            p.reads = input_of(c->b);
         } else if (const auto* a = r_.as<Activated>(below)) {
             p.reads = input_of(a->gate);
         } else {
-            refuse(p.out, fmt::format("it multiplies {}, which is neither attention nor a function "
-                                      "of a feed-forward's products",
-                                      r_.base(product->of).path));
+            refuse(p.out,
+                   fmt::format(
+                       "it multiplies {}, which is neither attention, a convolution nor a function "
+                       "of a feed-forward's products",
+                       r_.base(product->of).path));
         }
         return p;
     }
@@ -290,9 +295,9 @@ class Describer {
             refuse(leaves_[i].base,
                    "a layer has only one part; attention and a feed-forward are needed");
         Part a = part(leaves_[i]), b = part(leaves_[i + 1]);
-        if (!a.is_attention)
+        if (!a.is_mixer)
             std::swap(a, b);
-        if (!a.is_attention || b.is_attention)
+        if (!a.is_mixer || b.is_mixer)
             refuse(a.leaf, "a layer is not attention and a feed-forward");
         Layer l;
         const auto [a_stream, a_norm] = normed_input(a.reads, 1.0, a.out);
@@ -303,7 +308,7 @@ class Describer {
         if (!l.parallel && prefix(b_stream, b.out) != i + 1)
             refuse(b.out, "it does not read the stream of its layer");
         if (!l.parallel && a.leaf > b.leaf)
-            refuse(a.out, "attention follows the feed-forward");
+            refuse(a.out, "attention, or a convolution, follows the feed-forward");
         l.mixer_in = a_norm;
         if (!(l.parallel && a.reads == b.reads))
             l.ffn_in = b_norm;
@@ -312,7 +317,10 @@ class Describer {
         const std::optional<Part> beside = shared(i, b);
         const double factor = beside && beside->factor != b.factor ? 1 : residual(l, a, b);
         const std::string name = fmt::format("layer {} ", spec().layers.size());
-        l.mixer = attention(a, a.factor / factor, name);
+        if (r_.as<Convolved>(r_.as<Product>(a.out)->of) != nullptr)
+            l.mixer = convolution(a, a.factor / factor, name);
+        else
+            l.mixer = attention(a, a.factor / factor, name);
         if (!beside && b.gate)
             refuse(b.out, "a feed-forward has a gate of one column, and no experts beside it");
         l.ffn = feed_forward(b, b.factor / factor, name);
@@ -359,6 +367,26 @@ class Describer {
             return 1;
         l.residual = narrow(a.factor);
         return a.factor;
+    }
+
+    ShortConvolution convolution(const Part& p, double factor, const std::string& name) {
+        const Product& o = *r_.as<Product>(p.out);
+        const Convolved& c = *r_.as<Convolved>(o.of);
+        for (const BaseId id : {c.b, c.c, c.x})
+            if (input_of(id) != p.reads)
+                refuse(id, "the products of a convolution do not read the same");
+        ShortConvolution out;
+        out.width = r_.base(o.of).width;
+        out.taps = c.taps;
+        out.b = linear(c.b, 1);
+        out.c = linear(c.c, 1);
+        out.x = linear(c.x, 1);
+        out.out = linear(p.out, o.factor * factor);
+        out.weights = expr::reshape(column(c.weights), out.width);
+        if (!c.bias.empty())
+            out.bias = column(c.bias);
+        say(fmt::format("{}convolution of {} positions", name, c.taps), o.of);
+        return out;
     }
 
     Attention attention(const Part& p, double factor, const std::string& name) {

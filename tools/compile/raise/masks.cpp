@@ -94,11 +94,19 @@ class Masks {
             return false;
         }
         numbers_.clear();
+        keys_ = total;
+        for (const Id id : origins_)
+            if (const Value& v = values_.at(id); v.rank() >= 1)
+                keys_ = std::max(keys_, v.shape.back());
         for (const Id id : origins_) {
             const Value& v = values_.at(id);
             const std::int64_t keys = v.rank() >= 1 ? v.shape.back() : 1;
             const std::int64_t rows = v.rank() >= 2 ? v.shape[v.shape.size() - 2] : 1;
-            if ((keys != total && keys != 1) || (rows != n.tokens && rows != 1))
+            if (keys > 1 && keys < total) {  // a cache of a fixed size is full
+                broken_ = std::min(broken_.value_or(keys), keys);
+                return false;
+            }
+            if ((rows != n.tokens && rows != 1) || (keys != keys_ && keys != 1))
                 fail("{}: {}: the mask {} is of {} with {} tokens after {}", g_.file, path_,
                      g_.names[id], graphs::to_string(v.shape), n.tokens, n.past);
             numbers_.push_back(v.numbers());
@@ -147,7 +155,7 @@ class Masks {
 
     void check(Lengths n, std::int64_t window) const {
         for (std::int64_t row = 0; row < n.tokens; ++row)
-            for (std::int64_t key = 0; key < n.past + n.tokens; ++key) {
+            for (std::int64_t key = 0; key < keys_; ++key) {
                 const std::int64_t position = n.past + row;
                 const bool expected = key <= position && (window == 0 || key > position - window);
                 if (allowed(n, row, key) != expected)
@@ -166,6 +174,7 @@ class Masks {
     std::vector<Id> origins_;
     std::map<Id, Value> values_;
     std::vector<graphs::Floats> numbers_;
+    std::int64_t keys_ = 0;  // as many as positions, or as a cache of a fixed size has
     std::optional<std::int64_t> broken_;
 };
 

@@ -19,9 +19,14 @@ Raised raise(const graphs::TensorGraph& g) {
     const Roles roles(g);
     std::int64_t tokens = roles.fixed_tokens().value_or(kTokens);
     for (;;) {
-        if (tokens < 2 || tokens > kMostTokens)
-            fail("{}: {} tokens are not enough, or too many, to see what it computes", g.file,
-                 tokens);
+        if (tokens < 2)
+            fail(
+                "{}: takes one token at a time, of which its positions cannot be seen: export it "
+                "for "
+                "two or more, or for any number",
+                g.file);
+        if (tokens > kMostTokens)
+            fail("{}: {} tokens are too many to see what it computes", g.file, tokens);
         Recogniser recogniser(static_cast<std::uint32_t>(tokens));
         graphs::Evaluation how;
         how.algebra = &recogniser;
@@ -41,7 +46,8 @@ Raised raise(const graphs::TensorGraph& g) {
             return out;
         } catch (const TooFewTokens& few) {
             if (roles.fixed_tokens())
-                fail("{}: {} tokens at once are too few to see each expert", g.file, tokens);
+                fail("{}: {} tokens at once are too few to see each expert, or a convolution whole",
+                     g.file, tokens);
             tokens = few.needed;
         }
     }

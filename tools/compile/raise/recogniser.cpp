@@ -164,9 +164,12 @@ Value Recogniser::pointwise(Scalar op, std::span<const Value> given) {
     for (Value& v : a)
         v = graphs::stretched(v, shape);
     Value y = function(op, a);
-    if (op == Scalar::kMul || op == Scalar::kDiv)
+    if (op == Scalar::kMul || op == Scalar::kDiv) {
+        if (auto softmax = as_softmax(y))
+            return *std::move(softmax);
         if (auto norm = as_norm(y))
             return *std::move(norm);
+    }
     if (op == Scalar::kMin || op == Scalar::kMax)
         if (auto clipped = as_clipped(y))
             return *std::move(clipped);

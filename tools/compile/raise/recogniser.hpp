@@ -2,9 +2,10 @@
 // The algebra that understands: it evaluates a graph on symbols and, with each node, keeps what was
 // computed as what it is. Elements that are moved, scaled or added stay sums of atoms; what is a
 // product with weights, a norm, attention or experts becomes a base of its own. One file for each
-// pattern: norms.cpp, rows.cpp, attention.cpp, experts.cpp.
+// pattern: norms.cpp, rows.cpp, softmax.cpp, attention.cpp, experts.cpp, convolution.cpp.
 #pragma once
 
+#include <array>
 #include <map>
 #include <set>
 #include <string>
@@ -16,7 +17,7 @@
 
 namespace skald::compiler::raising {
 
-// More tokens are needed so that each expert has one.
+// More tokens are needed so that each expert has one, or a convolution is seen whole.
 struct TooFewTokens {
     std::int64_t needed;
 };
@@ -90,6 +91,7 @@ class Recogniser : public graphs::Algebra {
   private:
     friend class AttentionPattern;
     friend class ExpertsPattern;
+    friend class ConvolutionPattern;
 
     BaseId add(What what, std::uint32_t rows, std::uint32_t width, const std::string& key = "");
     static Value symbolic(const graphs::Shape& shape, std::shared_ptr<const Symbols> s,
@@ -106,6 +108,11 @@ class Recogniser : public graphs::Algebra {
     std::optional<BaseId> scores_below(const Symbols& s) const;
 
     std::optional<Value> as_clipped(const Value& y);
+
+    // softmax.cpp
+    std::optional<std::array<Symbolic, 2>> quotient(const Function& f) const;
+    bool are_sums_of_rows(const Symbols& sums, const Symbols& parts, std::size_t width) const;
+    std::optional<Value> as_softmax(const Value& y);
 
     // norms.cpp
     std::optional<Value> as_norm(const Value& y);
@@ -133,9 +140,10 @@ class Recogniser : public graphs::Algebra {
     std::optional<Rows> derived(BaseId of, std::span<const std::uint32_t> columns,
                                 std::span<const double> factors, std::span<const double> constants);
 
-    // attention.cpp, experts.cpp
+    // attention.cpp, experts.cpp, convolution.cpp
     std::optional<Value> as_attention(const Value& probabilities, const Value& values);
     std::optional<Rows> as_experts(const View& view);
+    std::optional<Rows> as_convolution(const View& view);
 
     std::uint32_t tokens_;
     std::vector<Base> bases_;

@@ -13,6 +13,8 @@ using graphs::Shape;
 
 namespace {
 
+constexpr std::int64_t kMostRoom = std::int64_t{1} << 24;  // of a cache of a fixed size
+
 bool contains(std::string_view text, std::string_view part) {
     return text.find(part) != std::string_view::npos;
 }
@@ -44,6 +46,9 @@ Roles::Roles(const graphs::TensorGraph& graph) : g_(graph) {
             role = Role::kIds;
         if (!role)
             fail("{}: the input {} is none that a language model is known to have", g_.file, name);
+        // A size says that new keys are put into it, not behind it.
+        if (role == Role::kCache && input.shape.size() == 4 && input.shape[2].size > 0)
+            role = Role::kRoom;
         if (role == Role::kIds) {
             if (input.shape.empty() || input.shape.size() > 2 || !whole)
                 fail("{}: the input {} is no list of token ids for each sequence", g_.file, name);
@@ -100,8 +105,14 @@ Value Roles::known(const Of& of, Lengths n) const {
         return v;
     };
     switch (of.role) {
-        case Role::kMask:
-            return shaped(std::vector<std::int64_t>(static_cast<std::size_t>(total), 1));
+        case Role::kMask: {
+            // As wide as a cache of a fixed size, what is not there yet is not seen.
+            std::vector<std::int64_t> seen(static_cast<std::size_t>(total), 1);
+            if (!of.input->shape.empty())
+                seen.resize(static_cast<std::size_t>(
+                    std::clamp(of.input->shape.back().size, total, graphs::kMostElements)));
+            return shaped(std::move(seen));
+        }
         case Role::kPositions: {
             std::vector<std::int64_t> at;
             for (std::int64_t i = 0; i < n.tokens; ++i)
@@ -132,6 +143,13 @@ graphs::Bindings Roles::symbols(Lengths n, Recogniser& recogniser) const {
             const Shape shape = cache_shape(*of.input, n.past);
             v = n.past == 0 ? Value::floats(shape, {}) : recogniser.past(caches, shape);
             ++caches;
+        } else if (of.role == Role::kRoom) {
+            const Shape shape = cache_shape(*of.input, of.input->shape[2].size);
+            const std::int64_t size = graphs::count(shape);
+            if (size > kMostRoom)
+                fail("{}: the cache {} is of {}, more than {} elements", g_.file,
+                     g_.names[of.input->value], graphs::to_string(shape), kMostRoom);
+            v = Value::floats(shape, std::vector<double>(static_cast<std::size_t>(size)));
         } else {
             v = known(of, n);
             v.origin = of.input->value;
@@ -150,6 +168,8 @@ graphs::Bindings Roles::shapes(Lengths n) const {
                                of.input->shape.size() == 1 ? Shape{n.tokens} : Shape{1, n.tokens});
         else if (of.role == Role::kCache)
             v = Value::unknown(Element::kFloat, cache_shape(*of.input, n.past));
+        else if (of.role == Role::kRoom)
+            v = Value::unknown(Element::kFloat, cache_shape(*of.input, of.input->shape[2].size));
         else
             v = known(of, n);
         b.emplace(of.input->value, std::move(v));

@@ -36,6 +36,7 @@ class Roles {
         kMask,
         kPositions,
         kCache,
+        kRoom,  // a cache of a fixed size, nothing of it used
         kLengths,
         kTotal,
         kPastLengths,

@@ -302,6 +302,8 @@ std::optional<Rows> Recogniser::rows_of(const View& v) {
         if (as<Function>(of) != nullptr) {
             if (auto experts = as_experts(v))
                 return experts;
+            if (auto convolution = as_convolution(v))
+                return convolution;
             return activated(v);
         }
         nearest_ = fmt::format("{} is no matrix with a row for each token", bases_[of].path);

@@ -355,6 +355,34 @@ std::string deepseek(test::GraphWriter& g, std::uint32_t layer, const std::strin
     return w.reshaped(y, {1, -1, hidden});
 }
 
+// Each token's weights are taken from all, and stand first in its products.
+std::string batched(test::GraphWriter& g, std::uint32_t layer, const std::string& x) {
+    Written w(g, layer);
+    const Int hidden = kShape.hidden;
+    const std::string rows = w.reshaped(x, {-1, hidden});
+    const std::string scores = g.node(
+        "Softmax", {g.node("MatMul", {rows, w.floats({hidden, kMany}, 0.5f)})}, {{"axis", Int{1}}});
+    const std::string top = w.top(scores, kChosen);
+    const std::string places = w.reshaped(Written::places(top), {-1});
+    const auto own = [&](const Ints& shape) {
+        return g.node("Gather", {w.floats(shape, 0.25f), places}, {{"axis", Int{0}}});
+    };
+    const std::string each = g.node("Expand", {g.unsqueeze(rows, 1), g.ints({1, kChosen, 1})});
+    const std::string both =
+        g.node("MatMul", {own({kMany, 2 * kInner, hidden}), w.reshaped(each, {-1, hidden, 1})});
+    const auto half = [&](Int first) {
+        return g.node("Slice", {both, g.ints({first}), g.ints({first + kInner}), g.ints({1})});
+    };
+    const std::string gate = half(0);
+    const std::string mid =
+        g.node("Mul", {g.node("Mul", {gate, g.node("Sigmoid", {gate})}), half(kInner)});
+    const std::string out = g.node("MatMul", {own({kMany, hidden, kInner}), mid});
+    const std::string weighed =
+        g.node("Mul", {w.reshaped(out, {-1, kChosen, hidden}), g.unsqueeze(top, 2)});
+    return w.reshaped(g.node("ReduceSum", {weighed, g.ints({1})}, {{"keepdims", Int{0}}}),
+                      {1, -1, hidden});
+}
+
 struct Router {
     std::string name;
     std::function<std::string(test::GraphWriter&, std::uint32_t, const std::string&)> write;
@@ -385,7 +413,7 @@ TEST_P(Routers, AreTheCards) {
 INSTANTIATE_TEST_SUITE_P(
     Transformers, Routers,
     testing::Values(
-        Router{"GptOss", gpt_oss},
+        Router{"GptOss", gpt_oss}, Router{"WeightsByToken", batched},
         Router{"DeepseekV3", [](auto& g, auto l, const auto& x) { return deepseek(g, l, x, 4, 0); },
                4},
         Router{"DeepseekV3Masked",

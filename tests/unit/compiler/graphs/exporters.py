@@ -35,10 +35,11 @@ CHOICES: "dict[str, list[str | int]]" = {
     "dtype": ["f32", "f16", "bf16", "f16_graph", "bf16_graph"],
     "logits": ["all", "last", "last_slice", "keep", "cast", "squeezed"],
     "positions": ["range", "input", "counted", "cache_position", "int32"],
-    "cache": ["none", "past", "merged", "keys_turned"],
+    # room: of a fixed size, new keys are put into it
+    "cache": ["none", "past", "merged", "keys_turned", "room"],
     "repeat": ["expand", "tile", "concat", "gather", "five"],
     "silu": ["sigmoid", "quick", "exp", "div"],
-    "softmax": ["plain", "guarded", "casts"],
+    "softmax": ["plain", "guarded", "casts", "written", "written_times"],
     "attention": ["plain", "bmm", "einsum", "gqa", "gqa_packed", "gqa_apart", "mha", "onnx23"],
     "ids": ["int64", "int32", "flat", "fixed"],
 }
@@ -75,6 +76,8 @@ def styles() -> "dict[str, dict[str, str | int]]":
                 style.setdefault("cache", "past")
             if axis == "attention" and str(value).startswith("gqa"):
                 style["cache"] = "past"
+            if value == "room":
+                style["positions"] = "cache_position"
             if value == "mha":
                 style["repeat"] = "expand"
             if value in ("rms", "onnx23"):
@@ -127,7 +130,8 @@ class Llama:
         self.dim = config.get("head_dim") or self.hidden // self.heads
         self.layers, self.eps = config["num_hidden_layers"], config["rms_norm_eps"]
         self.window = config.get("sliding_window") if config.get("use_sliding_window", True) else None
-        self.cached = self.s["cache"] != "none"
+        self.room = config.get("max_position_embeddings", 64) if self.s["cache"] == "room" else 0
+        self.cached = self.s["cache"] != "none" and not self.room
         theta = config.get("rope_theta") or (config.get("rope_parameters") or {}).get("rope_theta", 10000.0)
         self.frequencies = [theta ** (-2 * i / self.dim) for i in range(self.dim // 2)]
         self.theta = theta
@@ -292,12 +296,18 @@ class Llama:
                 else:
                     for what in ("key", "value"):
                         g.input(f"past_key_values.{layer}.{what}", number, ["batch", self.kv, "past", self.dim])
+        for name in self.rooms():
+            g.input(name, number, [1, self.kv, self.room, self.dim])
         if self.is_("positions", "input"):
             g.input("position_ids", INT64, ["batch", "sequence"])
         if self.is_("positions", "cache_position"):
             g.input("cache_position", INT64, ["sequence"])
         if self.is_("logits", "keep"):
             g.input("num_logits_to_keep", INT64, [])
+
+    def rooms(self) -> "list[str]":
+        return [f"past_key_values.{layer}.{what}" for layer in range(self.layers if self.room else 0)
+                for what in ("key", "value")]
 
     def prepare(self) -> None:
         g = self.g
@@ -306,7 +316,7 @@ class Llama:
             self.past = self.length("past_key_values.0", 3)
         else:
             self.past = self.length("past_key_values.0.key", 2) if self.cached else g.integer(0)
-        self.total = self.n("Add", [self.past, self.tokens])
+        self.total = g.integer(self.room) if self.room else self.n("Add", [self.past, self.tokens])
         how = self.s["positions"]
         if how == "input":
             self.positions = "position_ids"
@@ -396,7 +406,8 @@ class Llama:
         """Added to scores, [1, 1, tokens, total], or which are seen."""
         g, how = self.g, self.s["mask"]
         keys = self.n("Range", [g.integer(0), self.total, g.integer(1)])
-        rows = g.unsqueeze(self.n("Range", [self.past, self.total, g.integer(1)]), 1)
+        at = "cache_position" if self.room else self.n("Range", [self.past, self.total, g.integer(1)])
+        rows = g.unsqueeze(at, 1)
         least = -65504.0 if how == "half" else LEAST
         zero, low = g.number(0.0), g.number(least)
         shape = self.row(self.tokens, self.total)
@@ -504,12 +515,37 @@ class Llama:
         how = self.s["softmax"]
         if how == "casts":
             return self.to_graph(self.n("Softmax", [self.cast(scores, FLOAT)], axis=-1))
+        if str(how).startswith("written"):
+            return self.written_softmax(scores, by_sum=how == "written")
         y = self.n("Softmax", [scores], axis=-1)
         if how == "guarded":
             return self.n("Where", [self.n("IsNaN", [y]), self.number(0.0), y])
         return y
 
+    def written_softmax(self, scores: str, by_sum: bool) -> str:
+        if by_sum:
+            last = self.g.ints(-1)
+            largest = (self.n("ReduceMax", [scores, last], keepdims=1) if self.g.opset >= 18 else
+                       self.n("ReduceMax", [scores], axes=[-1], keepdims=1))
+            scores = self.n("Sub", [scores, largest])
+        powers = self.n("Exp", [scores])
+        total = self.n("ReduceSum", [powers, self.g.ints(-1)], keepdims=1)
+        if by_sum:
+            return self.n("Div", [powers, total])
+        return self.n("Mul", [powers, self.n("Reciprocal", [total])])
+
+    def put(self, layer: int, what: str, x: str) -> str:
+        """Into a cache of a fixed size, at the positions that there are."""
+        whole = self.n("Transpose", [f"past_key_values.{layer}.{what}"], perm=[2, 1, 0, 3])
+        rows = self.n("Transpose", [x], perm=[2, 1, 0, 3])
+        places = self.g.unsqueeze("cache_position", 1)
+        out = self.n("Transpose", [self.n("ScatterND", [whole, places, rows])], perm=[2, 1, 0, 3])
+        self.g.output(out, f"present.{layer}.{what}", self.kind, [1, self.kv, self.room, self.dim])
+        return out
+
     def behind(self, layer: int, k: str, v: str) -> "tuple[str, str]":
+        if self.room:
+            return self.put(layer, "key", k), self.put(layer, "value", v)
         if not self.cached:
             return k, v
         if self.is_("cache", "merged"):

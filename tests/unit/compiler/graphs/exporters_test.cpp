@@ -139,7 +139,8 @@ TEST_F(Exported, IsUnderstoodAsOnnxRuntimeDoes) {
     for (const char* style :
          {"default", "mask_triangle", "mask_less", "mask_scatter", "mask_gathernd", "scale_shape",
           "rope_table", "rope_power", "repeat_five", "attention_bmm", "attention_einsum",
-          "positions_counted", "torch27_dynamo", "torch29_dynamo"}) {
+          "softmax_written", "softmax_written_times", "positions_counted", "torch27_dynamo",
+          "torch29_dynamo"}) {
         const std::vector<float> own = logits_of(loaded(style), ids);
         const std::vector<float> judged =
             test::judged(*folder_ / (std::string(style) + ".onnx"), ids);

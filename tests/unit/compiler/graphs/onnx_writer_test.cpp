@@ -100,8 +100,8 @@ std::string program_of(Model& model) {
 
 // Those of which not every part is recognised, and why.
 const std::map<std::string, const char*> kNotRecognised = {
-    {"lfm2", "not all the same function"},        {"lfm2-old", "not all the same function"},
-    {"mixtral-one", "no function of the card"},   {"phi3", "angles that change with the length"},
+    {"mixtral-one", "no function of the card"},
+    {"phi3", "angles that change with the length"},
     {"qwen3-moe-one", "no function of the card"},
 };
 

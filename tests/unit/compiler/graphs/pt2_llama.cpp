@@ -55,7 +55,13 @@ class Writer {
     std::string run() {
         inputs_.push_back({{"user_input", {{"arg", tensor("ids")}}}});
         node("sym_size.int", {{"self", tensor("ids")}, {"dim", integer(1)}}, "as_sym_int", "s0");
-        if (form_.wrapped)
+        if (form_.cache != Pt2Cache::kNone)
+            positions_of_cache();
+        if (form_.vmapped)
+            vmapped_mask();
+        if (form_.angles != Pt2Angles::kReal)
+            complex_angles();
+        else if (form_.wrapped)
             wrapped_angles();
         else
             angles(frequencies(), "s0");
@@ -209,6 +215,113 @@ class Writer {
         sin_ = node("sin.default", {{"self", tensor(both)}});
     }
 
+    // [1, tokens, head_dim / 2], complex.
+    void complex_angles() {
+        if (form_.angles == Pt2Angles::kComplexTable) {
+            const std::uint64_t pairs = z_.head_dim / 2;
+            std::vector<float> table;
+            for (std::uint32_t p = 0; p < z_.context; ++p)
+                for (std::uint32_t i = 0; i < pairs; ++i) {
+                    const double angle = p * std::pow(z_.rope_theta, -2.0 * i / z_.head_dim);
+                    table.push_back(static_cast<float>(std::cos(angle)));
+                    table.push_back(static_cast<float>(std::sin(angle)));
+                }
+            std::string bytes(table.size() * sizeof(float), '\0');
+            std::memcpy(bytes.data(), table.data(), bytes.size());
+            const Name all = parameter("freqs_cis", {z_.context, pairs}, 10, std::move(bytes));
+            cos_ = node("slice.Tensor", {{"self", tensor(all)},
+                                         {"dim", integer(0)},
+                                         {"start", integer(0)},
+                                         {"end", symbol("s0")}});
+            return;
+        }
+        const Name at = node("arange.default", {{"end", symbol("s0")}});
+        const Name column = node("unsqueeze.default", {{"self", tensor(at)}, {"dim", integer(1)}});
+        const Name angle = two("mul.Tensor", column, frequencies());
+        const Name turn = node("polar.default", {{"abs", tensor(constant_like(angle, number(1)))},
+                                                 {"angle", tensor(angle)}});
+        cos_ = node("to.dtype", {{"self", tensor(turn)}, {"dtype", {{"as_scalar_type", 10}}}});
+    }
+
+    // Pairs of a head as complex numbers, turned by a product.
+    Name turned_by_product(const Name& x) {
+        const std::int64_t half = z_.head_dim / 2;
+        const auto viewed = [&](const Name& of, const std::vector<std::int64_t>& shape) {
+            return node("reshape.default", {{"self", tensor(of)}, {"shape", integers(shape)}});
+        };
+        const auto swapped_last = [&](const Name& of) {
+            return node("transpose.int",
+                        {{"self", tensor(of)}, {"dim0", integer(-1)}, {"dim1", integer(-2)}});
+        };
+        const std::int64_t heads = heads_of_.at(x);
+        const Name pairs = swapped_last(viewed(x, {1, heads, -1, 2, half}));
+        const Name numbers = node("view_as_complex.default", {{"self", tensor(pairs)}});
+        const Name product = two("mul.Tensor", numbers, unsqueezed(cos_, 0));
+        const Name real = node("view_as_real.default", {{"self", tensor(product)}});
+        return viewed(swapped_last(real), {1, heads, -1, 2 * half});
+    }
+
+    // ---- a cache of a fixed size ----
+
+    void positions_of_cache() {
+        inputs_.push_back({{"user_input", {{"arg", tensor("cache_position")}}}});
+        const Name keys = node("arange.default", {{"end", integer(z_.context)}});
+        seen_ = two("le.Tensor", unsqueezed(keys, 0), unsqueezed("cache_position", 1));
+    }
+
+    // [queries, keys], by position those behind it: a function of two numbers.
+    void vmapped_mask() {
+        const auto book = [&](const char* what, const std::vector<Json>& arguments,
+                              const char* kind = "as_tensor") {
+            Arguments unnamed;
+            for (const Json& a : arguments)
+                unnamed.emplace_back("", a);
+            return node(std::string("torch._functorch.predispatch.") + what, unnamed, kind);
+        };
+        const auto of_rank = [&](const Name& x, std::size_t rank) {
+            ranks_[x] = rank;
+            return x;
+        };
+        const Name at = node("arange.default", {{"end", symbol("s0")}});
+        std::vector<Name> one;
+        for (const std::int64_t level : {1, 2}) {
+            book("_vmap_increment_nesting", {symbol("s0"), Json{{"as_string", "error"}}},
+                 "as_none");
+            one.push_back(
+                of_rank(book("_add_batch_dim", {tensor(at), integer(0), integer(level)}), 0));
+        }
+        const Name below = of_rank(two("le.Tensor", one[1], one[0]), 0);
+        const Name all = of_rank(
+            node("new_ones.default", {{"self", tensor(one[0])}, {"size", integers({})}}), 0);
+        Name seen = of_rank(two("__and__.Tensor", all, below), 0);
+        for (const std::int64_t level : {2, 1}) {
+            seen = of_rank(
+                book("_remove_batch_dim", {tensor(seen), integer(level), symbol("s0"), integer(0)}),
+                static_cast<std::size_t>(3 - level));
+            book("_vmap_decrement_nesting", {}, "as_none");
+            unsqueezed(seen, 0);  // which nobody reads
+        }
+        seen_ = seen;
+    }
+
+    Name kept(const Name& x, const std::string& buffer) {
+        const Name room =
+            parameter(buffer, {1, z_.kv_heads, z_.context, z_.head_dim},
+                      std::vector<float>(std::size_t{z_.kv_heads} * z_.context * z_.head_dim));
+        if (form_.cache == Pt2Cache::kInPlace)
+            return node("index_copy_.default", {{"self", tensor(room)},
+                                                {"dim", integer(2)},
+                                                {"index", tensor("cache_position")},
+                                                {"source", tensor(x)}});
+        const Json none = {{"as_none", true}}, at = {{"as_tensor", {{"name", "cache_position"}}}};
+        const Name whole =
+            node("index_put.default", {{"self", tensor(room)},
+                                       {"indices", {{"as_optional_tensors", {none, none, at}}}},
+                                       {"values", tensor(x)}});
+        changed_.emplace_back(buffer, whole);
+        return whole;
+    }
+
     // As torch.no_grad() and torch.autocast() leave what is computed under them.
     void wrapped_angles() {
         const Name f = frequencies();
@@ -233,7 +346,9 @@ class Writer {
     Name heads(const Name& x, std::int64_t n) {
         const Name split = node("view.default",
                                 {{"self", tensor(x)}, {"size", integers({1, -1, n, z_.head_dim})}});
-        return swapped(split);
+        const Name first = swapped(split);
+        heads_of_[first] = n;
+        return first;
     }
     Name swapped(const Name& x) {
         return node("transpose.int",
@@ -241,6 +356,8 @@ class Writer {
     }
 
     Name turned(const Name& x) {
+        if (form_.angles != Pt2Angles::kReal)
+            return turned_by_product(x);
         const std::int64_t half = z_.head_dim / 2;
         const auto part = [&](std::int64_t begin, std::int64_t end) {
             return node("slice.Tensor", {{"self", tensor(x)},
@@ -303,6 +420,16 @@ class Writer {
                                 {"other", number(1 / std::sqrt(static_cast<float>(z_.head_dim)))}});
         const Name scores = two("add.Tensor", scaled, mask());
         Name x = scores;
+        if (form_.softmax == Pt2Softmax::kWritten) {
+            const auto over = [&](const char* how, const Name& of) {
+                return node(
+                    how, {{"self", tensor(of)}, {"dim", integers({-1})}, {"keepdim", flag(true)}});
+            };
+            const Name powers = node(
+                "exp.default", {{"self", tensor(two("sub.Tensor", x, over("amax.default", x)))}});
+            return two("matmul.default", two("div.Tensor", powers, over("sum.dim_IntList", powers)),
+                       v);
+        }
         if (form_.softmax == Pt2Softmax::kLifted) {
             const Name largest = "largest" + x, place = "place" + x;
             node("max.dim", {{"self", tensor(x)}, {"dim", integer(-1)}, {"keepdim", flag(true)}},
@@ -325,9 +452,17 @@ class Writer {
     Name layer(const std::string& at, const Name& x) {
         const Name h = norm(x, at + "input_layernorm.weight");
         const Name q = turned(heads(linear(h, at + "self_attn.q_proj"), z_.heads));
-        const Name k = turned(heads(linear(h, at + "self_attn.k_proj"), z_.kv_heads));
-        const Name v = heads(linear(h, at + "self_attn.v_proj"), z_.kv_heads);
-        const Name y = form_.softmax == Pt2Softmax::kNone
+        Name k = turned(heads(linear(h, at + "self_attn.k_proj"), z_.kv_heads));
+        Name v = heads(linear(h, at + "self_attn.v_proj"), z_.kv_heads);
+        if (form_.cache != Pt2Cache::kNone) {
+            k = kept(k, at + "key_cache");
+            v = kept(v, at + "value_cache");
+        }
+        const Name y = !seen_.empty() ? node(form_.attention, {{"query", tensor(q)},
+                                                               {"key", tensor(k)},
+                                                               {"value", tensor(v)},
+                                                               {"attn_mask", tensor(seen_)}})
+                       : form_.softmax == Pt2Softmax::kNone
                            ? node(form_.attention, {{"query", tensor(q)},
                                                     {"key", tensor(k)},
                                                     {"value", tensor(v)},
@@ -353,8 +488,17 @@ class Writer {
         sizes.push_back(integer(1));
         sizes.push_back({{"as_expr", {{"expr_str", "s0"}}}});
         module["graph"]["tensor_values"]["ids"] = {{"dtype", 5}, {"sizes", sizes}};
+        for (const auto& [name, rank] : ranks_)
+            module["graph"]["tensor_values"][name] = {
+                {"dtype", 5}, {"sizes", std::vector<Json>(rank, integer(1))}};
         module["signature"]["input_specs"] = inputs_;
         module["signature"]["output_specs"] = Json::array();
+        for (const auto& [buffer, value] : changed_)
+            module["signature"]["output_specs"].push_back(
+                {{"buffer_mutation", {{"arg", {{"name", value}}}, {"buffer_name", buffer}}}});
+        if (form_.cache != Pt2Cache::kNone)
+            module["graph"]["tensor_values"]["cache_position"] = {
+                {"dtype", 5}, {"sizes", Json::array({{{"as_expr", {{"expr_str", "s0"}}}}})}};
         module["signature"]["output_specs"].push_back({{"user_output", {{"arg", tensor(logits)}}}});
         StoredZip archive;
         if (form_.old) {
@@ -391,14 +535,16 @@ class Writer {
             const auto data =
                 std::ranges::find(data_, place, [](const auto& d) { return d.first; });
             const Json& meta = entry["tensor_meta"];
-            const bool floats = meta["dtype"] == 7;
+            const bool floats = meta["dtype"] == 7, complex = meta["dtype"] == 10;
             text(name);
             pickle += "ctorch._utils\n_rebuild_parameter\n(ctorch._utils\n_rebuild_tensor_v2\n((";
             text("storage");
-            pickle += floats ? "ctorch\nFloatStorage\n" : "ctorch\nCharStorage\n";
+            pickle += floats    ? "ctorch\nFloatStorage\n"
+                      : complex ? "ctorch\nComplexFloatStorage\n"
+                                : "ctorch\nCharStorage\n";
             text(place);
             text("cpu");
-            whole(data->second.size() / (floats ? 4 : 1));
+            whole(data->second.size() / (floats ? 4 : complex ? 8 : 1));
             pickle += "tQK";
             pickle += '\0';
             for (const char* key : {"sizes", "strides"}) {
@@ -426,7 +572,11 @@ class Writer {
     Json nodes_ = Json::array(), inputs_ = Json::array(), config_ = Json::object();
     std::vector<std::pair<std::string, std::string>> data_;
     std::map<std::string, Name> weights_;
-    Name cos_, sin_;
+    Name cos_, sin_;  // of complex angles the first alone
+    Name seen_;       // the mask, where it is one for all layers
+    std::map<Name, std::size_t> ranks_;
+    std::map<Name, std::int64_t> heads_of_;
+    std::vector<std::pair<std::string, Name>> changed_;  // buffers
     int names_ = 0;
 };
 

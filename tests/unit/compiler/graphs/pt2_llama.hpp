@@ -23,8 +23,15 @@ enum class Pt2Weights : std::uint8_t {
 
 // What stands around the softmax of attention that is taken apart: one operator does it all;
 // zeros where a row sees nothing, as of PyTorch's decomposition; the largest score taken from all
-// before, as models with sinks have it.
-enum class Pt2Softmax : std::uint8_t { kNone, kGuarded, kLifted };
+// before, as models with sinks have it; exponentials and their sums, as of core ATen.
+enum class Pt2Softmax : std::uint8_t { kNone, kGuarded, kLifted, kWritten };
+
+// Angles as cosines and sines, or as complex numbers: computed, or kept in the file.
+enum class Pt2Angles : std::uint8_t { kReal, kPolar, kComplexTable };
+
+// What keys and values are read of: this call's, or a buffer of a fixed size into which they are
+// put: in place, into a slice that is all of it, or as operators that change nothing have it.
+enum class Pt2Cache : std::uint8_t { kNone, kInPlace, kOfASlice, kFunctional };
 
 // How the file is put together.
 struct Pt2Form {
@@ -34,6 +41,9 @@ struct Pt2Form {
     const char* attention = "scaled_dot_product_attention.default";
     // If there is one: masks tell sequences apart by steps of their positions, too.
     Pt2Softmax softmax = Pt2Softmax::kNone;
+    Pt2Angles angles = Pt2Angles::kReal;
+    Pt2Cache cache = Pt2Cache::kNone;
+    bool vmapped = false;  // the mask by a function of two positions under torch.vmap
 };
 
 // Bytes of the file. Weights are tied, heads share keys, positions are those of the input's length.

@@ -69,15 +69,34 @@ INSTANTIATE_TEST_SUITE_P(
                     test::Pt2Form{
                         .attention = "_scaled_dot_product_flash_attention_for_cpu.default"},
                     test::Pt2Form{.softmax = test::Pt2Softmax::kGuarded},
-                    test::Pt2Form{.softmax = test::Pt2Softmax::kLifted}),
+                    test::Pt2Form{.softmax = test::Pt2Softmax::kLifted},
+                    test::Pt2Form{.softmax = test::Pt2Softmax::kWritten},
+                    test::Pt2Form{.angles = test::Pt2Angles::kPolar},
+                    test::Pt2Form{.angles = test::Pt2Angles::kComplexTable},
+                    test::Pt2Form{.old = true, .angles = test::Pt2Angles::kComplexTable},
+                    test::Pt2Form{.cache = test::Pt2Cache::kInPlace},
+                    test::Pt2Form{.cache = test::Pt2Cache::kOfASlice},
+                    test::Pt2Form{.cache = test::Pt2Cache::kFunctional},
+                    test::Pt2Form{.vmapped = true}),
     [](const auto& of) {
         using test::Pt2Softmax;
-        return of.param.softmax == Pt2Softmax::kGuarded  ? "WithRowsThatMaySeeNothing"
-               : of.param.softmax == Pt2Softmax::kLifted ? "WithScoresLessTheLargest"
-               : of.param.old                            ? "WithPickledWeights"
-               : of.param.wrapped                        ? "WithAnglesUnderASetting"
-               : of.index == 0                           ? "Plain"
-                                                         : "WithDecomposedAttention";
+        if (of.param.vmapped)
+            return "WithAMaskUnderVmap";
+        if (of.param.cache != test::Pt2Cache::kNone)
+            return of.param.cache == test::Pt2Cache::kInPlace    ? "WithACacheChangedInPlace"
+                   : of.param.cache == test::Pt2Cache::kOfASlice ? "WithACacheWhoseSliceIsChanged"
+                                                                 : "WithACacheOfAFixedSize";
+        if (of.param.angles != test::Pt2Angles::kReal)
+            return of.param.old                                 ? "WithPickledComplexAngles"
+                   : of.param.angles == test::Pt2Angles::kPolar ? "WithComplexAngles"
+                                                                : "WithATableOfComplexAngles";
+        return of.param.softmax == Pt2Softmax::kWritten   ? "WithSoftmaxWrittenOut"
+               : of.param.softmax == Pt2Softmax::kGuarded ? "WithRowsThatMaySeeNothing"
+               : of.param.softmax == Pt2Softmax::kLifted  ? "WithScoresLessTheLargest"
+               : of.param.old                             ? "WithPickledWeights"
+               : of.param.wrapped                         ? "WithAnglesUnderASetting"
+               : of.index == 0                            ? "Plain"
+                                                          : "WithDecomposedAttention";
     });
 
 // ---- integers ----

@@ -24,7 +24,10 @@ class AtenNode {
     // ---- arguments ----
 
     bool has(std::string_view name) const;  // given, and not None
-    Id value(std::string_view name);        // a tensor or number, as a value
+    // By its place, of operators whose arguments have no names.
+    Id value(std::size_t place);
+    std::int64_t integer(std::size_t place) const;
+    Id value(std::string_view name);  // a tensor or number, as a value
     std::vector<Id> values(std::string_view name);
     std::int64_t integer(std::string_view name, std::optional<std::int64_t> otherwise = {}) const;
     double number(std::string_view name, double otherwise) const;
@@ -32,7 +35,9 @@ class AtenNode {
     std::string text(std::string_view name, std::string_view otherwise) const;
     std::vector<std::int64_t> integers(std::string_view name) const;
     std::int64_t type(std::string_view name) const;  // as ONNX numbers it
-    Id sizes(std::string_view name);                 // a list of numbers, known or not, as a value
+    bool is_complex_type(std::string_view name) const;
+    std::vector<Id> tensors();        // all there are among its arguments
+    Id sizes(std::string_view name);  // a list of numbers, known or not, as a value
 
     // ---- results ----
 
@@ -51,6 +56,7 @@ class AtenNode {
 
   private:
     const Json* find(std::string_view name) const;
+    const Json& argument(std::size_t place) const;
     Id value_of(const Json& argument);
 
     TensorGraph& g_;
@@ -66,7 +72,8 @@ const std::function<void(AtenNode&)>* lowering_of(std::string_view target);
 // Whether nothing depends on it: checks of shapes and types.
 bool is_assertion(std::string_view target);
 
-// How torch.export numbers types.
+// How torch.export numbers types; of complex numbers each part has one.
+bool is_complex_type(std::int64_t number);
 DType torch_type(std::int64_t number, const std::string& where);
 
 }  // namespace skald::compiler::graphs
