@@ -2,6 +2,7 @@
 #include "template/brace_format.hpp"
 
 #include <algorithm>
+#include <cstdint>
 
 #include "template/access.hpp"
 #include "template/characters.hpp"
@@ -143,6 +144,14 @@ class BraceFormat {
     Value argument(std::string_view name) {
         std::string_view digits = name;
         if (name.find_first_not_of("0123456789") == std::string_view::npos) {
+            const Numbering numbering = name.empty() ? Numbering::kAutomatic : Numbering::kManual;
+            if (numbering_ != Numbering::kNone && numbering_ != numbering)
+                fail("cannot switch from {}", numbering == Numbering::kManual
+                                                  ? "automatic field numbering to manual field "
+                                                    "specification"
+                                                  : "manual field specification to automatic "
+                                                    "field numbering");
+            numbering_ = numbering;
             const std::size_t at = name.empty() ? next_++ : take_number(digits);
             if (at >= arguments_.positional.size())
                 fail("Replacement index {} out of range for positional args tuple", at);
@@ -156,6 +165,9 @@ class BraceFormat {
 
     Machine& machine_;
     const Arguments& arguments_;
+    // Python wants one of both for all fields.
+    enum class Numbering : std::uint8_t { kNone, kAutomatic, kManual };
+    Numbering numbering_ = Numbering::kNone;
     std::size_t next_ = 0;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Cuts added tokens (<s>, <|eot_id|> ...) out of a text before it is normalised and tokenised; the
-// longest match at the leftmost place wins.
+// longest match at the leftmost place wins, of equal texts a special token, then the first. White
+// space that a token takes along may itself hold tokens: the search goes on behind the match alone.
 #pragma once
 
 #include <string>
@@ -25,12 +26,12 @@ class AddedTokens {
 
     explicit AddedTokens(std::vector<Token> tokens);
 
-    // Parts in order; text parts are never empty. Tokens flagged kSpecial count only with
-    // `special`.
+    // Parts in order; text parts are never empty. Without `special`, what matches a token flagged
+    // kSpecial is text, in which no shorter token is looked for.
     std::vector<Part> split(std::string_view text, bool special) const;
 
   private:
-    const Token* match(std::string_view text, bool special) const;
+    const Token* match(std::string_view text) const;
 
     std::vector<Token> tokens_;                       // longest first
     std::vector<std::vector<std::size_t>> by_first_;  // indices by first byte, longest first

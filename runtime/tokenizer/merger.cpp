@@ -38,10 +38,10 @@ struct Merger::Candidate {
     bool operator>(const Candidate& o) const { return key != o.key ? key > o.key : left > o.left; }
 };
 
-Merger::Merger(const TokenizerSpec& spec)
-    : spec_(spec), pieces_(spec.pieces), merges_(spec.merges) {
+Merger::Merger(const TokenizerSpec& spec) : spec_(spec), pieces_(spec), merges_(spec.merges) {
     if (spec.algorithm == tokenizer::Algorithm::kUnigram)
         unigram_.emplace(spec, pieces_);
+    find_symbols();
     byte_ids_.fill(kNone);
     for (TokenId id = 0; id < spec.pieces.size(); ++id) {
         const auto& piece = spec.pieces[id];
@@ -50,6 +50,19 @@ Merger::Merger(const TokenizerSpec& spec)
         if (const int b = byte_of_piece(piece.text); b >= 0)
             byte_ids_[static_cast<std::size_t>(b)] = id;
     }
+}
+
+void Merger::find_symbols() {
+    if (spec_.algorithm != tokenizer::Algorithm::kMergeScores)
+        return;
+    is_symbol_.resize(spec_.pieces.size());
+    for (TokenId id = 0; id < spec_.pieces.size(); ++id)
+        is_symbol_[id] = spec_.pieces[id].kind == tokenizer::PieceKind::kUser;
+    for (const tokenizer::Added& added : spec_.added)  // cut out long before
+        is_symbol_[added.id] = false;
+    for (TokenId id = 0; id < spec_.pieces.size(); ++id)
+        if (is_symbol_[id])
+            longest_symbol_ = std::max(longest_symbol_, spec_.pieces[id].text.size());
 }
 
 bool Merger::falls_back_to_bytes(std::string_view character) const {
@@ -81,10 +94,29 @@ void Merger::add_fallback(std::string_view word, std::size_t begin, std::size_t 
     }
 }
 
+// The longest that the text begins with.
+TokenId Merger::symbol_at(std::string_view text) const {
+    for (std::size_t size = std::min(longest_symbol_, text.size()); size > 0; --size)
+        if (const TokenId id = pieces_.find(text.substr(0, size)); is_symbol(id))
+            return id;
+    return kNone;
+}
+
+bool Merger::is_symbol(TokenId id) const {
+    return longest_symbol_ > 0 && id != kNone && is_symbol_[id];
+}
+
 std::vector<Merger::Symbol> Merger::split(std::string_view word) const {
     std::vector<Symbol> symbols;
     symbols.reserve(word.size());
     for (std::size_t at = 0; at < word.size();) {
+        if (const TokenId whole = symbol_at(word.substr(at)); whole != kNone) {
+            const std::size_t size = spec_.pieces[whole].text.size();
+            symbols.push_back({whole, static_cast<std::uint32_t>(at),
+                               static_cast<std::uint32_t>(at + size), kNone, kNone});
+            at += size;
+            continue;
+        }
         const std::size_t end = at + utf8::scan(word.substr(at)).length;
         const TokenId id = pieces_.find(word.substr(at, end - at));
         if (id != kNone)
@@ -105,7 +137,7 @@ Merger::Candidate Merger::candidate(std::string_view word, const std::vector<Sym
                                     std::uint32_t left) const {
     const Symbol& l = symbols[left];
     Candidate c{kNone, left, l.next, l.end - l.begin, 0, kNone};
-    if (l.next == kNone)
+    if (l.next == kNone || is_symbol(l.id) || is_symbol(symbols[l.next].id))
         return c;
     const Symbol& r = symbols[l.next];
     c.right_bytes = r.end - r.begin;

@@ -34,6 +34,9 @@ class Merger {
 
     TokenId byte_id(char byte) const { return byte_ids_[static_cast<unsigned char>(byte)]; }
     bool falls_back_to_bytes(std::string_view character) const;
+    void find_symbols();
+    TokenId symbol_at(std::string_view text) const;
+    bool is_symbol(TokenId id) const;
     std::vector<Symbol> split(std::string_view word) const;
     void add_fallback(std::string_view word, std::size_t begin, std::size_t end,
                       std::vector<Symbol>& symbols) const;
@@ -44,6 +47,10 @@ class Merger {
     PieceIndex pieces_;
     MergeIndex merges_;
     std::optional<Unigram> unigram_;
+    // With scores: pieces of the user that are not cut out as added tokens. They merge with
+    // nothing.
+    std::vector<bool> is_symbol_;
+    std::size_t longest_symbol_ = 0;     // bytes
     std::array<TokenId, 256> byte_ids_;  // kNoToken where there is no piece for the byte
 };
 

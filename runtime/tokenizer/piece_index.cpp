@@ -28,16 +28,19 @@ std::size_t hash(TokenId left, TokenId right) {
     return mix((std::uint64_t{left} << 32 | right) * 0xD6E8FEB86659FD93u);
 }
 
-bool is_text(tokenizer::PieceKind kind) {
-    return kind == tokenizer::PieceKind::kNormal || kind == tokenizer::PieceKind::kUser;
-}
-
 }  // namespace
 
-PieceIndex::PieceIndex(std::span<const TokenizerSpec::Piece> pieces)
-    : pieces_(pieces), slots_(slots_for(pieces.size()), tokenizer::kNoToken) {
+bool is_text(const TokenizerSpec& spec, TokenId id) {
+    const tokenizer::PieceKind kind = spec.pieces[id].kind;
+    return kind == tokenizer::PieceKind::kNormal || kind == tokenizer::PieceKind::kUser ||
+           (kind == tokenizer::PieceKind::kByte && (spec.flags & tokenizer::kBytesAreText) != 0);
+}
+
+PieceIndex::PieceIndex(const TokenizerSpec& spec)
+    : pieces_(spec.pieces), slots_(slots_for(spec.pieces.size()), tokenizer::kNoToken) {
+    const auto& pieces = spec.pieces;
     for (TokenId id = 0; id < pieces.size(); ++id) {
-        if (!is_text(pieces[id].kind) || pieces[id].text.empty())
+        if (!is_text(spec, id) || pieces[id].text.empty())
             continue;
         std::size_t slot = hash(pieces[id].text) & (slots_.size() - 1);
         while (slots_[slot] != tokenizer::kNoToken && pieces[slots_[slot]].text != pieces[id].text)

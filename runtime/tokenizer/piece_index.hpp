@@ -13,11 +13,14 @@
 
 namespace skald::rt {
 
+// Whether text can become this piece: not control, unknown or unused ones, nor bytes unless
+// kBytesAreText.
+bool is_text(const TokenizerSpec& spec, TokenId id);
+
 class PieceIndex {
   public:
-    // Pieces that text can become: not control, unknown, byte or unused ones. The first of equal
-    // texts wins. `pieces` must outlive the index.
-    explicit PieceIndex(std::span<const TokenizerSpec::Piece> pieces);
+    // Pieces that text can become. The first of equal texts wins. `spec` must outlive the index.
+    explicit PieceIndex(const TokenizerSpec& spec);
 
     // kNoToken if there is none.
     TokenId find(std::string_view text) const;

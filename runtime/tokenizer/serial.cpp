@@ -84,9 +84,11 @@ std::int64_t allowed_flags(tk::Stage stage, tk::StepKind kind) {
         case tk::Stage::kNormalize:
             switch (kind) {
                 case kPrepend:
+                    return tk::kFirstText;
                 case kReplace:
                 case kReplaceRegex:
                 case kLowercase:
+                case kByteLevel:
                     return 0;
                 case kStripSpace:
                     return tk::kStripSides;
@@ -112,7 +114,9 @@ std::int64_t allowed_flags(tk::Stage stage, tk::StepKind kind) {
             }
         case tk::Stage::kDecode:
             switch (kind) {
+                case kPrepend:
                 case kReplace:
+                case kReplaceRegex:
                 case kByteLevel:
                 case kByteTokens:
                     return 0;

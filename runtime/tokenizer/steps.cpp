@@ -121,11 +121,11 @@ Normalizer::Normalizer(const std::vector<TokenizerSpec::Step>& steps) {
     }
 }
 
-std::string Normalizer::apply(std::string text) const {
+std::string Normalizer::apply(std::string text, bool first) const {
     for (const auto& [step, regex, map] : steps_) {
         switch (step.kind) {
             case tk::StepKind::kPrepend:
-                if (!text.empty())
+                if (!text.empty() && (first || (step.flags & tk::kFirstText) == 0))
                     text = step.a + text;
                 break;
             case tk::StepKind::kReplace:
@@ -155,6 +155,9 @@ std::string Normalizer::apply(std::string text) const {
             case tk::StepKind::kCharMap:
                 if (map)
                     text = map->apply(text);
+                break;
+            case tk::StepKind::kByteLevel:
+                text = byte_level::encode(text);
                 break;
             default:
                 throw TokenizerError("a step that does not normalise");

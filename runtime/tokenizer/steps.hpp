@@ -17,7 +17,9 @@ namespace skald::rt {
 class Normalizer {
   public:
     explicit Normalizer(const std::vector<TokenizerSpec::Step>& steps);
-    std::string apply(std::string text) const;
+
+    // `first`: the text stands at the very beginning of what is being encoded.
+    std::string apply(std::string text, bool first = true) const;
 
   private:
     struct Step {

@@ -9,7 +9,10 @@ StreamDecoder::StreamDecoder(const Tokenizer& tokenizer, bool show_control)
     : tokenizer_(tokenizer), show_control_(show_control), strip_(tokenizer.leading_strip()) {}
 
 std::string StreamDecoder::push(TokenId id) {
-    std::string bytes = tokenizer_.piece_bytes(id, show_control_);
+    using Place = Tokenizer::Place;
+    std::string bytes =
+        tokenizer_.piece_bytes(id, show_control_, begun_ ? Place::kLater : Place::kFirst);
+    begun_ = begun_ || show_control_ || !tokenizer_.is_control(id);
     std::size_t drop = 0;
     while (strip_.count > 0 && drop < bytes.size() && bytes[drop] == strip_.character) {
         ++drop;
@@ -23,6 +26,7 @@ std::string StreamDecoder::push(TokenId id) {
 
 std::string StreamDecoder::finish() {
     strip_.count = 0;
+    begun_ = true;
     return take_characters(true);
 }
 

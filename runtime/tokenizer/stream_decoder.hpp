@@ -28,6 +28,7 @@ class StreamDecoder {
     const Tokenizer& tokenizer_;
     bool show_control_;
     Tokenizer::LeadingStrip strip_;
+    bool begun_ = false;  // a token that is text has come
     std::string pending_;
 };
 

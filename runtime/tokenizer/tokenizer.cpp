@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
 
 #include "tokenizer/added_tokens.hpp"
 #include "tokenizer/byte_level.hpp"
 #include "tokenizer/merger.hpp"
+#include "tokenizer/regex.hpp"
 #include "tokenizer/steps.hpp"
 #include "tokenizer/stream_decoder.hpp"
 #include "tokenizer/utf8.hpp"
@@ -24,7 +26,7 @@ AddedTokens pick(const TokenizerSpec& spec, const Normalizer& normalizer, bool n
         if (((a.flags & tk::kNormalized) != 0) != normalized)
             continue;
         const std::string& text = spec.pieces[a.id].text;
-        tokens.push_back({normalized ? normalizer.apply(text) : text, a.id, a.flags});
+        tokens.push_back({normalized ? normalizer.apply(text, false) : text, a.id, a.flags});
     }
     return AddedTokens(std::move(tokens));
 }
@@ -38,7 +40,9 @@ struct Tokenizer::Parts {
     PreTokenizer pre_tokenizer;
     AddedTokens added_raw, added_normalized;
     Merger merger;
-    std::vector<bool> is_literal, is_eos;  // literal: added, and not decoded
+    std::vector<std::optional<Regex>> decode_regexes;  // of the steps that have one
+    // literal: added, and not decoded; normalized: what is looked for, and shown, is normal
+    std::vector<bool> is_literal, is_normalized, is_eos;
 
     explicit Parts(TokenizerSpec s)
         : spec(std::move(s)),
@@ -47,17 +51,24 @@ struct Tokenizer::Parts {
           added_raw(pick(spec, normalizer, false)),
           added_normalized(pick(spec, normalizer, true)),
           merger(spec),
+          decode_regexes(spec.decode.size()),
           is_literal(spec.pieces.size()),
+          is_normalized(spec.pieces.size()),
           is_eos(spec.pieces.size()) {
-        for (const tk::Added& a : spec.added)
+        for (std::size_t i = 0; i < spec.decode.size(); ++i)
+            if (spec.decode[i].kind == tk::StepKind::kReplaceRegex)
+                decode_regexes[i].emplace(spec.decode[i].a);
+        for (const tk::Added& a : spec.added) {
             is_literal[a.id] = (a.flags & tk::kDecoded) == 0;
+            is_normalized[a.id] = (a.flags & tk::kNormalized) != 0;
+        }
         for (TokenId id : spec.eos_ids)
             is_eos[id] = true;
     }
 
     void encode_plain(std::string_view text, bool first, bool special,
                       std::vector<TokenId>& ids) const {
-        const std::string normal = normalizer.apply(std::string(text));
+        const std::string normal = normalizer.apply(std::string(text), first);
         for (const AddedTokens::Part& part : added_normalized.split(normal, special)) {
             if (part.id != tk::kNoToken) {
                 ids.push_back(part.id);
@@ -102,25 +113,45 @@ std::vector<TokenId> Tokenizer::encode(std::string_view text, EncodeOptions opti
     return ids;
 }
 
-std::string Tokenizer::piece_bytes(TokenId id, bool show_control) const {
+bool Tokenizer::is_control(TokenId id) const {
+    if (id >= size())
+        return false;
+    const tk::PieceKind kind = parts_->spec.pieces[id].kind;
+    return kind == tk::PieceKind::kControl || kind == tk::PieceKind::kUnknown;
+}
+
+std::string Tokenizer::piece_bytes(TokenId id, bool show_control, Place place) const {
     const TokenizerSpec& spec = parts_->spec;
     if (id >= spec.pieces.size())
         throw TokenizerError("token " + std::to_string(id) + " is not in the vocabulary of " +
                              std::to_string(spec.pieces.size()));
     const TokenizerSpec::Piece& piece = spec.pieces[id];
-    if (piece.kind == tk::PieceKind::kControl || piece.kind == tk::PieceKind::kUnknown)
+    if (is_control(id))
         return show_control ? piece.text : std::string();
+    std::string text =
+        parts_->is_normalized[id] ? parts_->normalizer.apply(piece.text, false) : piece.text;
     if (parts_->is_literal[id])
-        return piece.text;
-    std::string text = piece.text;
-    for (const TokenizerSpec::Step& step : spec.decode) {
+        return text;
+    for (std::size_t i = 0; i < spec.decode.size(); ++i) {
+        const TokenizerSpec::Step& step = spec.decode[i];
         switch (step.kind) {
+            case tk::StepKind::kPrepend:
+                if (place == Place::kLater)
+                    text = step.a + text;
+                break;
             case tk::StepKind::kReplace:
                 text = replace_all(text, step.a, step.b);
                 break;
-            case tk::StepKind::kMetaspace:
-                text = replace_all(text, step.a, " ");
+            case tk::StepKind::kReplaceRegex:
+                if (const auto& regex = parts_->decode_regexes[i])
+                    text = regex->replace_all(text, step.b);
                 break;
+            case tk::StepKind::kMetaspace: {
+                const bool put_before =
+                    (step.flags & (tk::kPrependAlways | tk::kPrependFirst)) != 0;
+                text = replace_all(text, step.a, put_before && place == Place::kFirst ? "" : " ");
+                break;
+            }
             case tk::StepKind::kByteLevel:
                 text = byte_level::decode(text).value_or(text);
                 break;
@@ -144,14 +175,9 @@ TokenId Tokenizer::control_id(std::string_view text) const {
 }
 
 Tokenizer::LeadingStrip Tokenizer::leading_strip() const {
-    for (const TokenizerSpec::Step& step : parts_->spec.decode) {
-        if (step.kind == tk::StepKind::kStrip)
-            return {step.a[0], step.flags};
-        if (step.kind == tk::StepKind::kMetaspace &&
-            (step.flags & (tk::kPrependAlways | tk::kPrependFirst)) != 0)
-            return {' ', 1};
-    }
-    return {};
+    const auto& steps = parts_->spec.decode;
+    const auto strip = std::ranges::find(steps, tk::StepKind::kStrip, &TokenizerSpec::Step::kind);
+    return strip == steps.end() ? LeadingStrip() : LeadingStrip{strip->a[0], strip->flags};
 }
 
 std::string Tokenizer::decode(std::span<const TokenId> ids) const {

@@ -36,10 +36,17 @@ class Tokenizer {
         return encode(text, EncodeOptions());
     }
 
+    // Where a token stands among those that give text.
+    enum class Place { kFirst, kLater };
+
     // The bytes one token contributes, which need not be whole characters. Control tokens (bos, eos
     // ...) give none unless asked for. Throws TokenizerError for an id that is not in the
     // vocabulary.
-    std::string piece_bytes(TokenId id, bool show_control = false) const;
+    std::string piece_bytes(TokenId id, bool show_control = false,
+                            Place place = Place::kLater) const;
+
+    // Whether the token is a control token, which is no part of the text.
+    bool is_control(TokenId id) const;
 
     // The id of the control token with this text, which decodes to nothing; kNoToken if there is
     // none.

@@ -18,10 +18,10 @@ constexpr double kUnreached = -std::numeric_limits<double>::infinity();
 Unigram::Unigram(const TokenizerSpec& spec, const PieceIndex& pieces)
     : spec_(spec), pieces_(pieces) {
     double worst = 0;
-    for (const TokenizerSpec::Piece& piece : spec.pieces) {
-        if (piece.kind != tokenizer::PieceKind::kNormal &&
-            piece.kind != tokenizer::PieceKind::kUser)
+    for (TokenId id = 0; id < spec.pieces.size(); ++id) {
+        if (!is_text(spec, id))
             continue;
+        const TokenizerSpec::Piece& piece = spec.pieces[id];
         longest_ = std::max(longest_, piece.text.size());
         worst = std::min(worst, double{piece.score});
     }

@@ -31,7 +31,8 @@ enum HeaderFlag : std::uint32_t {
         1u << 0,  // a character without a piece becomes the pieces <0x00> ... <0xFF> of its bytes
     kFuseUnknown = 1u << 1,  // neighbouring unknown characters give one unknown token
     kWholeWords = 1u << 2,   // a pre-token that is a piece as a whole is taken without merging
-    kHeaderFlags = 7,
+    kBytesAreText = 1u << 3,  // "<0x0A>" in a word may become that byte piece, as any other text
+    kHeaderFlags = 15,
 };
 
 struct Header {
@@ -82,7 +83,8 @@ enum AddedFlag : std::uint32_t {
     kStripLeft = 1u << 2,   // takes the white space before it along
     kStripRight = 1u << 3,
     kDecoded = 1u << 4,  // its text goes through the decode steps, as that of other pieces does
-    kAddedFlags = 31,
+    kSingleWord = 1u << 5,  // not where a letter, a digit or the like stands beside it
+    kAddedFlags = 63,
 };
 
 struct Added {
@@ -95,9 +97,10 @@ enum class Stage : std::uint16_t { kNormalize = 1, kPreTokenize = 2, kDecode = 3
 
 enum class StepKind : std::uint16_t {
     // Normalise: text to text.
-    kPrepend = 1,       // a: put before a text that is not empty
+    kPrepend = 1,  // a: put before a text that is not empty, flags: PrependFlag (as a decode step:
+                   // put before every piece but the first)
     kReplace = 2,       // a: literal, b: what takes its place (also a decode step)
-    kReplaceRegex = 3,  // a: expression, b: literal that takes its place
+    kReplaceRegex = 3,  // a: expression, b: literal that takes its place (also a decode step)
     kLowercase = 4,
     kStripSpace = 5,  // flags: kLeft, kRight: drop white space at the ends
     kNormalForm = 6,  // flags: NormalForm
@@ -107,11 +110,13 @@ enum class StepKind : std::uint16_t {
     kSplit = 16,  // a: expression; flags: SplitFlag
     kMetaspace =
         17,  // a: the mark that stands for a space; flags: MetaspaceFlag (also a decode step)
-    kByteLevel = 18,  // each byte as one printable character (also a decode step)
+    kByteLevel = 18,  // each byte as one printable character (also a normalise and a decode step)
     // Decode: pieces to bytes.
     kByteTokens = 32,  // <0x00> ... <0xFF> are bytes
     kStrip = 33,  // a: one character; b: empty; flags: how many to drop at the start of the text
 };
+
+enum PrependFlag : std::uint32_t { kFirstText = 1 };  // only the text at the very start
 
 enum SplitFlag : std::uint32_t {
     kIsolated = 0,  // each match is a word of its own

@@ -46,7 +46,7 @@ class HfConfig : public ::testing::Test {
                      {"normalizer", nullptr},
                      {"pre_tokenizer", nullptr},
                      {"post_processor", nullptr},
-                     {"decoder", nullptr},
+                     {"decoder", {{"type", "Fuse"}}},
                      {"model",
                       {{"type", "BPE"},
                        {"vocab",
@@ -152,6 +152,13 @@ TEST_F(HfConfig, NamedTokensOfTheVocabularyBecomeSpecial) {
     config = {{"additional_special_tokens", {"<|im_end|>", "<none>"}}};
     EXPECT_EQ(encode("a<|im_end|>b"), (Ids{2, 5, 3}));
     EXPECT_EQ(rt::Tokenizer(spec()).decode(Ids{2, 5, 3}), "ab");
+}
+
+TEST_F(HfConfig, TheEndIsNoTextWhateverItsAddedTokenSays) {
+    tokenizer["added_tokens"] = {added(0, "<s>", true), added(1, "</s>", false),
+                                 added(7, "<|eot_id|>", false)};
+    config = {{"eos_token", "</s>"}, {"additional_special_tokens", {"<|eot_id|>"}}};
+    EXPECT_EQ(rt::Tokenizer(spec()).decode(Ids{2, 1, 7}), "a<|eot_id|>") << "as the reference";
 }
 
 TEST_F(HfConfig, TheDecoderOfAddedTokensAddsAndOverrules) {

@@ -20,6 +20,15 @@ TEST(Template, ErrorsNameTheLine) {
               "line 3: unsupported operand type(s) for +: 'int' and 'str'");
 }
 
+TEST(Template, FieldsOfAFormatAreAllNumberedOrNone) {
+    for (const char* source : {R"({{ "{} {1}".format(1, 2) }})", R"({{ "{:{1}}".format(1, 2) }})"})
+        EXPECT_EQ(refusal(source),
+                  "line 1: cannot switch from automatic field numbering to manual field "
+                  "specification");
+    EXPECT_EQ(refusal(R"({{ "{0} {}".format(1, 2) }})"),
+              "line 1: cannot switch from manual field specification to automatic field numbering");
+}
+
 TEST(Template, IntegersAreCheckedFor64Bits) {
     EXPECT_EQ(refusal("{{ 9223372036854775807 + 1 }}"),
               "line 1: an integer becomes larger than 64 bits");

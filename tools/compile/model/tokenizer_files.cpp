@@ -3,15 +3,38 @@
 
 #include <algorithm>
 
+#include "error.hpp"
+#include "input/file_bytes.hpp"
 #include "tokenizers/hf_tokenizer.hpp"
+#include "tokenizers/sentencepiece_file.hpp"
+#include "tokenizers/sentencepiece_tokenizer.hpp"
 #include "tokenizers/tekken_tokenizer.hpp"
+#include "tokenizers/tiktoken_tokenizer.hpp"
 
 namespace skald::compiler {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char *kHuggingFace = "tokenizer.json", *kTekken = "tekken.json";
+using Load = rt::TokenizerSpec (*)(const fs::path&);
+
+// SentencePiece's, or the ranks of Llama 3's authors.
+rt::TokenizerSpec load_tokenizer_model(const fs::path& file) {
+    return is_sentencepiece(FileBytes(file).bytes()) ? load_sentencepiece_tokenizer(file)
+                                                     : load_tiktoken_tokenizer(file);
+}
+
+// The first that is there counts.
+struct Kind {
+    const char* file;
+    Load load;
+};
+constexpr Kind kKinds[] = {
+    {"tokenizer.json", load_hf_tokenizer},
+    {"tekken.json", load_tekken_tokenizer},
+    {"tiktoken.model", load_tiktoken_tokenizer},
+    {"tokenizer.model", load_tokenizer_model},
+};
 
 bool is_there(const fs::path& path) {
     std::error_code ignored;
@@ -27,14 +50,20 @@ void merge(std::vector<std::uint32_t>& ids, const std::vector<std::uint32_t>& mo
 }  // namespace
 
 bool has_tokenizer(const fs::path& folder) {
-    return is_there(folder / kHuggingFace) || is_there(folder / kTekken);
+    return std::ranges::any_of(kKinds,
+                               [&](const Kind& kind) { return is_there(folder / kind.file); });
 }
 
 void read_tokenizer(const fs::path& folder, Model& m) {
     check(m.config, m.spec.vocabulary);
-    const bool tekken = !is_there(folder / kHuggingFace) && is_there(folder / kTekken);
-    m.tokenizer =
-        tekken ? load_tekken_tokenizer(folder / kTekken) : load_hf_tokenizer(folder / kHuggingFace);
+    const auto* kind =
+        std::ranges::find_if(kKinds, [&](const Kind& one) { return is_there(folder / one.file); });
+    if (kind == std::end(kKinds))
+        fail(
+            "{}: has no tokenizer; a folder needs tokenizer.json, tekken.json, "
+            "tiktoken.model or tokenizer.model",
+            folder.string());
+    m.tokenizer = kind->load(folder / kind->file);
     // The union of all files that name ends of a turn; those of the configuration first.
     std::vector<std::uint32_t> ends = m.config.eos_ids;
     merge(ends, m.tokenizer.eos_ids);

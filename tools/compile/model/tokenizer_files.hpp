@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The tokenizer of a folder: Hugging Face's tokenizer.json, or Mistral's tekken.json.
+// The tokenizer of a folder: Hugging Face's tokenizer.json, Mistral's tekken.json,
+// tiktoken's or SentencePiece's files.
 #pragma once
 
 #include <filesystem>

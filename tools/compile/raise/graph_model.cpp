@@ -163,7 +163,8 @@ Model load_graph(const GraphFiles& files, const GraphOptions& options) {
         m.config.architecture = "graph";
     if (!has_tokenizer(folder))
         fail(
-            "{}: there is no tokenizer.json, nor tekken.json; --tokenizer DIR says where the "
+            "{}: there is no tokenizer.json, tekken.json or tokenizer.model; --tokenizer DIR says "
+            "where the "
             "model's tokenizer is",
             folder.string());
     read_tokenizer(folder, m);

@@ -37,8 +37,9 @@ const OwnTemplate* own_template(std::string_view name) {
 
 class Config {
   public:
-    Config(const JsonObject& file, HfVocabulary& vocabulary, rt::TokenizerSpec& spec)
-        : file_(file), vocabulary_(vocabulary), spec_(spec) {}
+    Config(const JsonObject& file, HfVocabulary& vocabulary, rt::TokenizerSpec& spec,
+           Template which)
+        : file_(file), vocabulary_(vocabulary), spec_(spec), template_(which) {}
 
     void read_map(const JsonObject& map) {
         bos_ = token(map, "bos_token").value_or(bos_);
@@ -54,13 +55,13 @@ class Config {
         read_map(config);
         read_added_tokens(config);
         for (const std::string& text : {bos_, eos_})
-            vocabulary_.add_special(text);
+            vocabulary_.add_special(text, HfVocabulary::Added::kBecomes);
         for (const char* key : {"additional_special_tokens", "extra_special_tokens"})
             if (const Json* list = config.find(key); list && list->is_array())
                 for (const Json& entry : *list)
                     if (const auto text = text_of(entry))
-                        vocabulary_.add_special(*text);
-        if (own)
+                        vocabulary_.add_special(*text, listed());
+        if (own || template_ == Template::kOfConfig)
             replace_template(config);
         add_prefix_space(config);
     }
@@ -71,6 +72,12 @@ class Config {
     }
 
   private:
+    // added_tokens.json says nothing of its tokens, tokenizer.json does.
+    HfVocabulary::Added listed() const {
+        return template_ == Template::kOfConfig ? HfVocabulary::Added::kBecomes
+                                                : HfVocabulary::Added::kStays;
+    }
+
     // "text", or {"content": "text", ...}
     static std::optional<std::string> text_of(const Json& entry) {
         if (entry.is_string())
@@ -106,13 +113,15 @@ class Config {
     }
 
     void replace_template(const JsonObject& config) {
+        const rt::TokenId bos = bos_.empty() ? spec_.bos_id : vocabulary_.find(bos_);
         spec_.prefix_ids.clear();
         spec_.suffix_ids.clear();
         spec_.bos_id = tk::kNoToken;
         // What add_eos_token puts behind a text ends a generation: a prompt goes on without it.
         if (!config.maybe_bool("add_bos_token").value_or(true))
             return;
-        const rt::TokenId bos = vocabulary_.find(bos_);
+        if (bos == tk::kNoToken && bos_.empty())
+            return;
         if (bos == tk::kNoToken)
             config.reject("bos_token",
                           fmt::format("(\"{}\") is not in the vocabulary, and texts are to begin "
@@ -140,14 +149,15 @@ class Config {
     const JsonObject& file_;
     HfVocabulary& vocabulary_;
     rt::TokenizerSpec& spec_;
+    Template template_;
     std::string bos_, eos_;
 };
 
 }  // namespace
 
 void apply_hf_config(const fs::path& folder, const JsonObject& file, HfVocabulary& vocabulary,
-                     rt::TokenizerSpec& spec) {
-    Config config(file, vocabulary, spec);
+                     rt::TokenizerSpec& spec, Template which) {
+    Config config(file, vocabulary, spec, which);
     const auto with = [&](const char* name, auto read) {
         std::error_code ignored;
         if (!fs::exists(folder / name, ignored))

@@ -3,6 +3,7 @@
 // with a tokenizer once it is loaded.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 
 #include "tokenizer/spec.hpp"
@@ -10,9 +11,14 @@
 
 namespace skald::compiler {
 
-// `file`: the tokenizer.json that was read into the other two. Both files beside it may be missing.
-// Throws CompileError.
+// What says which ids stand before a text: the tokenizer's own file (unless a class of transformers
+// overrules it), or add_bos_token.
+enum class Template : std::uint8_t { kOfFile, kOfConfig };
+
+// `file`: the tokenizer.json that was read into the other two; empty where it is of another kind.
+// Both files beside it may be missing. Throws CompileError.
 void apply_hf_config(const std::filesystem::path& folder, const JsonObject& file,
-                     HfVocabulary& vocabulary, rt::TokenizerSpec& spec);
+                     HfVocabulary& vocabulary, rt::TokenizerSpec& spec,
+                     Template which = Template::kOfFile);
 
 }  // namespace skald::compiler

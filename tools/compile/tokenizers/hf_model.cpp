@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "tokenizers/hf_model.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "error.hpp"
@@ -12,6 +13,19 @@ namespace tk = skald::tokenizer;
 using Spec = rt::TokenizerSpec;
 
 constexpr std::uint64_t kMaxVocabulary = 1u << 24;
+
+// Whether the decoder makes bytes of <0x00> ... <0xFF>.
+bool decodes_bytes(const JsonObject& file) {
+    const auto decoder = file.maybe_object("decoder");
+    if (!decoder)
+        return false;
+    const auto is_one = [](const Json& step) {
+        return step.is_object() && step.value("type", Json()) == "ByteFallback";
+    };
+    if (const Json* list = decoder->maybe_array("decoders"))
+        return std::ranges::any_of(*list, is_one);
+    return is_one(decoder->json());
+}
 
 }  // namespace
 
@@ -30,7 +44,7 @@ void HfVocabulary::put(const JsonObject& where, std::string_view key, const Json
     Spec::Piece& p = piece(where, key, id);
     if (p.kind != tk::PieceKind::kUnused)
         where.reject(key, "has an id that another token has as well");
-    const bool byte = (spec_.flags & tk::kByteFallback) != 0 && rt::byte_of_piece(text) >= 0;
+    const bool byte = has_bytes_ && rt::byte_of_piece(text) >= 0;
     p = {text, byte ? tk::PieceKind::kByte : tk::PieceKind::kNormal, score};
     ids_[text] = id.get<rt::TokenId>();
 }
@@ -38,6 +52,9 @@ void HfVocabulary::put(const JsonObject& where, std::string_view key, const Json
 void HfVocabulary::read_model(const JsonObject& file) {
     const JsonObject model = file.object("model");
     const std::string type = model.maybe_string("type").value_or("BPE");
+    has_bytes_ = model.maybe_bool("byte_fallback").value_or(false) || decodes_bytes(file);
+    if (has_bytes_)
+        spec_.flags |= tk::kBytesAreText;
     if (type == "BPE")
         read_bpe(model);
     else if (type == "Unigram")
@@ -92,23 +109,39 @@ void HfVocabulary::read_merges(const JsonObject& model) {
 // [[text, score], ...]; the id is the place in the list.
 void HfVocabulary::read_unigram(const JsonObject& model) {
     spec_.algorithm = tk::Algorithm::kUnigram;
-    spec_.flags = tk::kFuseUnknown;
+    spec_.flags |= tk::kFuseUnknown;
     if (model.maybe_bool("byte_fallback").value_or(false))
         spec_.flags |= tk::kByteFallback;
     const Json& vocabulary = model.array("vocab");
+    bool rounded = false;
     for (std::size_t i = 0; i < vocabulary.size(); ++i) {
         const Json& entry = vocabulary[i];
         if (!entry.is_array() || entry.size() != 2 || !entry[0].is_string() ||
             !entry[1].is_number() || !std::isfinite(entry[1].get<float>()))
             model.reject("vocab", fmt::format("entry {} is not a text with a score", i));
+        const auto score = entry[1].get<double>();
+        rounded = rounded || double{static_cast<float>(score)} != score;
         put(model, "vocab", Json(std::uint64_t{i}), entry[0].get<std::string>(),
-            entry[1].get<float>());
+            static_cast<float>(score));
     }
+    if (rounded)
+        spec_.remarks.push_back(fmt::format(
+            "{}: the scores of model.vocab have more digits than a float: where pieces are as good "
+            "as others but for the last ones, those others may be taken",
+            model.file()));
     if (const auto unknown = model.maybe_uint("unk_id")) {
         if (*unknown >= vocabulary.size())
             model.reject("unk_id", "is not in the vocabulary");
         spec_.unknown_id = static_cast<rt::TokenId>(*unknown);
         // It stands for what is not in the vocabulary; its own text is as any other.
+    }
+}
+
+void HfVocabulary::know_pieces() {
+    for (rt::TokenId id = 0; id < spec_.pieces.size(); ++id) {
+        ids_.emplace(spec_.pieces[id].text, id);
+        if (spec_.pieces[id].kind == tk::PieceKind::kControl)
+            add_special(spec_.pieces[id].text);
     }
 }
 
@@ -141,16 +174,19 @@ void HfVocabulary::add_token(const JsonObject& token, std::string_view id_key, c
     const std::string text = token.string("content");
     if (text.empty())
         token.reject("content", "is empty");
-    if (token.maybe_bool("single_word").value_or(false))
-        token.reject("single_word", "is not supported");
     Spec::Piece& p = piece(token, id_key, id);
-    if (p.kind != tk::PieceKind::kUnused && p.text != text)
+    if (!p.text.empty() && p.text != text)
         token.reject(id_key, fmt::format("is the id of \"{}\" in the vocabulary", p.text));
     const auto number = id.get<rt::TokenId>();
     if (const rt::TokenId before = find(text); before != tk::kNoToken && before != number)
         token.reject(id_key, fmt::format("is {}, in the vocabulary it is {}", number, before));
     const bool special = token.maybe_bool("special").value_or(false);
-    p = {text, special ? tk::PieceKind::kControl : tk::PieceKind::kUser, p.score};
+    // What the model's vocabulary has no place for is cut out, and no word becomes it.
+    const bool in_model = p.kind != tk::PieceKind::kUnused;
+    p.text = text;
+    p.kind = special    ? tk::PieceKind::kControl
+             : in_model ? tk::PieceKind::kUser
+                        : tk::PieceKind::kUnused;
     ids_[text] = number;
     std::uint32_t flags = special ? tk::kSpecial : 0u;
     if (token.maybe_bool("normalized").value_or(!special))
@@ -159,6 +195,8 @@ void HfVocabulary::add_token(const JsonObject& token, std::string_view id_key, c
         flags |= tk::kStripLeft;
     if (token.maybe_bool("rstrip").value_or(false))
         flags |= tk::kStripRight;
+    if (token.maybe_bool("single_word").value_or(false))
+        flags |= tk::kSingleWord;
     const auto [at, fresh] = added_.emplace(number, spec_.added.size());
     if (fresh)
         spec_.added.push_back({number, flags});
@@ -166,12 +204,18 @@ void HfVocabulary::add_token(const JsonObject& token, std::string_view id_key, c
         spec_.added[at->second].flags = flags;
 }
 
-void HfVocabulary::add_special(const std::string& text) {
+void HfVocabulary::add_special(const std::string& text, Added added) {
     const rt::TokenId id = find(text);
-    if (id == tk::kNoToken || !added_.emplace(id, spec_.added.size()).second)
+    if (id == tk::kNoToken)
+        return;
+    const auto [at, fresh] = added_.emplace(id, spec_.added.size());
+    if (fresh)
+        spec_.added.push_back({id, tk::kSpecial});
+    else if (added == Added::kBecomes)
+        spec_.added[at->second].flags |= tk::kSpecial;
+    else
         return;
     spec_.pieces[id].kind = tk::PieceKind::kControl;
-    spec_.added.push_back({id, tk::kSpecial});
 }
 
 }  // namespace skald::compiler

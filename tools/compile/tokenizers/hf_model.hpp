@@ -16,12 +16,16 @@ class HfVocabulary {
 
     // All throw CompileError.
     void read_model(const JsonObject& file);
+    // The pieces are already there.
+    void know_pieces();
     void read_added_tokens(const JsonObject& file);
     // An entry of added_tokens, or of added_tokens_decoder of a tokenizer_config.json, which adds
     // to them and overrules them.
     void add_token(const JsonObject& token, std::string_view id_key, const Json& id);
-    // A token that the configuration names as special; none of ours if there is no such text.
-    void add_special(const std::string& text);
+    // A token that the configuration names as special; none of ours if there is no such text. What
+    // is an added token already stays as it is, or becomes special.
+    enum class Added : std::uint8_t { kStays, kBecomes };
+    void add_special(const std::string& text, Added added = Added::kStays);
 
     // kNoToken if there is none.
     rt::TokenId find(const std::string& text) const;
@@ -36,6 +40,7 @@ class HfVocabulary {
     void read_unigram(const JsonObject& model);
 
     rt::TokenizerSpec& spec_;
+    bool has_bytes_ = false;  // <0x00> ... <0xFF> are bytes
     std::unordered_map<std::string, rt::TokenId> ids_;
     std::unordered_map<rt::TokenId, std::size_t> added_;  // id to place in spec_.added
 };

@@ -96,10 +96,13 @@ void normalizer(const JsonObject& step, Steps& steps) {
         replace(patterns::kNmtSpaces, " ", steps);
     } else if (type == "BertNormalizer") {
         bert_normalizer(step, steps);
+    } else if (type == "ByteLevel") {
+        steps.push_back({tk::StepKind::kByteLevel, 0, "", ""});
     } else {
         fail(
             "{}: normalizer {} ({}) is not supported; Prepend, Replace, Lowercase, Strip, "
-            "StripAccents, NFC, NFD, NFKC, NFKD, Precompiled, Nmt, BertNormalizer and Sequence are",
+            "StripAccents, NFC, NFD, NFKC, NFKD, Precompiled, Nmt, BertNormalizer, ByteLevel and "
+            "Sequence are",
             step.file(), type, step.path_of("type"));
     }
 }
@@ -195,9 +198,8 @@ void decoder(const JsonObject& step, Steps& steps) {
         read_sequence(step, "decoders", decoder, steps);
     } else if (type == "Replace") {
         Pattern p = read_pattern(step);
-        if (p.regex)
-            step.reject("pattern", "is a regular expression, which a decoder cannot have");
-        steps.push_back({tk::StepKind::kReplace, 0, std::move(p.text), step.string("content")});
+        steps.push_back({p.regex ? tk::StepKind::kReplaceRegex : tk::StepKind::kReplace, 0,
+                         std::move(p.text), step.string("content")});
     } else if (type == "ByteFallback") {
         steps.push_back({tk::StepKind::kByteTokens, 0, "", ""});
     } else if (type == "Strip") {
@@ -236,6 +238,8 @@ void read_hf_pre_tokenizer(const JsonObject& file, Steps& steps) {
 }
 void read_hf_decoder(const JsonObject& file, Steps& steps) {
     read(file, "decoder", decoder, steps);
+    if (!file.maybe_object("decoder"))  // the pieces, a space between them
+        steps.push_back({tk::StepKind::kPrepend, 0, " ", ""});
 }
 
 }  // namespace skald::compiler

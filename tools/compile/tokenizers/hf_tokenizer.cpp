@@ -5,6 +5,8 @@
 #include "input/file_bytes.hpp"
 #include "input/json.hpp"
 #include "tokenizer/byte_level.hpp"
+#include "tokenizer/regex.hpp"
+#include "tokenizer/steps.hpp"
 #include "tokenizers/end_of_turn.hpp"
 #include "tokenizers/hf_config.hpp"
 #include "tokenizers/hf_model.hpp"
@@ -20,6 +22,11 @@ using Spec = rt::TokenizerSpec;
 // Whether the decoder makes something else of a text.
 bool is_changed(const std::string& text, const std::vector<Spec::Step>& decode) {
     for (const Spec::Step& step : decode) {
+        if (step.kind == tk::StepKind::kPrepend)
+            return true;
+        if (step.kind == tk::StepKind::kReplaceRegex &&
+            rt::Regex(step.a).replace_all(text, step.b) != text)
+            return true;
         if ((step.kind == tk::StepKind::kReplace || step.kind == tk::StepKind::kMetaspace) &&
             text.find(step.a) != std::string::npos)
             return true;
@@ -32,10 +39,15 @@ bool is_changed(const std::string& text, const std::vector<Spec::Step>& decode) 
 
 // Added tokens that are text are decoded like the pieces of the vocabulary.
 void mark_decoded(Spec& spec) {
-    for (tk::Added& added : spec.added)
-        if ((added.flags & tk::kSpecial) == 0 &&
-            is_changed(spec.pieces[added.id].text, spec.decode))
+    const rt::Normalizer normalizer(spec.normalize);
+    for (tk::Added& added : spec.added) {
+        if ((added.flags & tk::kSpecial) != 0)
+            continue;
+        const std::string& text = spec.pieces[added.id].text;
+        const bool normalized = (added.flags & tk::kNormalized) != 0;
+        if (is_changed(normalized ? normalizer.apply(text, false) : text, spec.decode))
             added.flags |= tk::kDecoded;
+    }
 }
 
 }  // namespace

@@ -28,8 +28,10 @@ inline constexpr std::string_view kNmtDropped =
 inline constexpr std::string_view kNmtSpaces =
     R"([\x{09}\x{0A}\x{0C}\x{0D}\x{1680}\x{200B}-\x{200F}\x{2028}\x{2029}\x{2581}\x{FEFF}\x{FFFD}])";
 
-// BertNormalizer: characters that are cleaned away, and a place before or behind an ideograph.
-inline constexpr std::string_view kBertControl = R"([\x{0}\x{FFFD}[\p{C}&&[^\t\n\r]]])";
+// BertNormalizer: characters that are cleaned away (of formats those of the reference's tables),
+// and a place before or behind an ideograph.
+inline constexpr std::string_view kBertControl =
+    R"([\x{0}\x{FFFD}[[\p{Cc}\p{Cf}\p{Co}]&&[^\t\n\r\x{890}\x{891}\x{8E2}\x{110CD}\x{13430}-\x{1343F}]]])";
 #define SKALD_BERT_HAN                                                                      \
     R"([\x{4E00}-\x{9FFF}\x{3400}-\x{4DBF}\x{20000}-\x{2A6DF}\x{2A700}-\x{2B73F}\x{2B740})" \
     R"(-\x{2B81F}\x{2B920}-\x{2CEAF}\x{F900}-\x{FAFF}\x{2F800}-\x{2FA1F}])"

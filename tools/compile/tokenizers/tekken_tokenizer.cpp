@@ -3,11 +3,10 @@
 
 #include <sodium.h>
 
-#include <algorithm>
 #include <array>
 #include <charconv>
 #include <string_view>
-#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "error.hpp"
@@ -16,6 +15,7 @@
 #include "tokenizer/byte_level.hpp"
 #include "tokenizer/regex.hpp"
 #include "tokenizers/end_of_turn.hpp"
+#include "tokenizers/rank_merges.hpp"
 
 namespace skald::compiler {
 namespace {
@@ -57,7 +57,7 @@ class Reader {
         read_sizes();
         read_special();
         read_vocabulary();
-        make_merges();
+        add_rank_merges(spec_, specials_);
         spec_.algorithm = tk::Algorithm::kMergeRanks;
         spec_.flags = tk::kWholeWords;
         spec_.pre_tokenize.push_back({tk::StepKind::kSplit, tk::kIsolated, pattern(), ""});
@@ -168,33 +168,13 @@ class Reader {
             if (piece.kind != tk::PieceKind::kUnused)
                 token.reject("rank", "is that of another token as well");
             piece = {rt::byte_level::encode(bytes_of(token)), tk::PieceKind::kNormal, 0};
-            if (!ids_.emplace(piece.text, specials_ + static_cast<rt::TokenId>(rank)).second)
+            if (!texts_.insert(piece.text).second)
                 token.reject("token_bytes", "are those of another token as well");
             ++found;
         }
         if (found != wanted)
             file_.reject("vocab", fmt::format("has {} of the {} tokens that its config wants",
                                               found, wanted));
-    }
-
-    // Two neighbours become one wherever together they are a token, the lowest rank first: every
-    // way to cut a token in two is a merge. Those of one token come in the order of the left part's
-    // id.
-    void make_merges() {
-        for (rt::TokenId id = specials_; id < spec_.pieces.size(); ++id) {
-            const std::string_view text = spec_.pieces[id].text;
-            const std::size_t first = spec_.merges.size();
-            for (std::size_t cut = 1; cut < text.size(); ++cut) {
-                if ((static_cast<unsigned char>(text[cut]) & 0xc0u) == 0x80u)
-                    continue;  // within a character of the alphabet
-                const auto left = ids_.find(text.substr(0, cut));
-                const auto right = ids_.find(text.substr(cut));
-                if (left != ids_.end() && right != ids_.end())
-                    spec_.merges.push_back({left->second, right->second, id});
-            }
-            std::sort(spec_.merges.begin() + static_cast<std::ptrdiff_t>(first), spec_.merges.end(),
-                      [](const tk::Merge& a, const tk::Merge& b) { return a.left < b.left; });
-        }
     }
 
     rt::TokenId special(std::string_view text) const {
@@ -208,7 +188,7 @@ class Reader {
     JsonObject config_;
     Spec spec_;
     rt::TokenId specials_ = 0;
-    std::unordered_map<std::string_view, rt::TokenId> ids_;  // of texts in spec_.pieces
+    std::unordered_set<std::string_view> texts_;  // of the vocabulary
 };
 
 }  // namespace
