@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "card/model/apart.hpp"
+#include "card/model/timeline_retire.hpp"
 #include "card/ops/counting.hpp"
 #include "card/ops/encoding.hpp"
 #include "card/ops/progress.hpp"
@@ -170,6 +171,7 @@ JobResult Sequencer::slice() {
     JobState& job = queue_->job;
     m_.queue = queue_;
     m_.reg = job.reg.data();
+    m_.forget_registers();
     m_.slice_start_ns = m_.clock.now_ns();
     code_ = Mapping{};
     const bool profiled = profile_of(job.desc).va != 0;
@@ -284,6 +286,7 @@ void Sequencer::pause() {
     if (chip_ != nullptr)
         account();
     callbacks_.pause();
+    m_.forget_registers();
     if (chip_ != nullptr)
         recall();
     code_ = Mapping{};
@@ -334,6 +337,8 @@ Fault Sequencer::fetch(Slot*& slot) {
         if (slot->reason == SKALD_FAULT_NONE && chip_ != nullptr) {
             slot->modelled = {.footprint = model::make_footprint(*slot->plan.info, slot->op)};
             slot->skipped = timing_only_ && is_arithmetic(*slot->plan.info);
+            slot->costs = slot->plan.info->costs;
+            slot->rows_alone = counts_rows_alone(*slot->plan.info, slot->op);
             slot->demanded = false;
         }
     }
@@ -360,9 +365,9 @@ Fault Sequencer::execute_one(Slot& slot) {
     }
     m_.counts = {.rows = rows};
     m_.positions = {};
-    if (chip_ != nullptr && plan.info->costs)
-        model::Timeline::locate(slot.modelled.footprint, slot.op, registers(), rows,
-                                slot.modelled.track);
+    if (slot.costs && !model::Timeline::located(slot.modelled.track, m_.epoch, rows))
+        model::Timeline::locate(slot.modelled.footprint, slot.op,
+                                {registers(), m_.epoch, m_.moving}, rows, slot.modelled.track);
     if (slot.skipped)
         return count(slot, rows);
     return m_.run(plan, slot.op, rows);
@@ -382,30 +387,12 @@ Fault Sequencer::count(const Slot& slot, std::uint64_t rows) {
     return fault;
 }
 
-void Sequencer::retire(Slot& slot) {
-    JobState& job = queue_->job;
-    if (chip_ != nullptr)
-        retire_modelled(slot);
-    if (m_.outgoing)
-        m_.links->send(m_.outgoing->to, m_.outgoing->channel, std::move(m_.outgoing->message));
-    ++job.micro_ops;
-    increment(retired_);
-    m_.tick();
-}
-
-// Work is the same for the same counts, and so is what it demands. Most have rows to count and
-// nothing else.
+// Work is the same for the same counts, and so is what it demands.
 inline void Sequencer::update_demand(Slot& slot) const {
     const isa::Counts& counts = m_.counts;
-    const bool plain = (counts.positions | counts.shared | (counts.experts ^ 1) | counts.inputs |
-                        counts.tokens | static_cast<std::uint64_t>(counts.host_in) |
-                        static_cast<std::uint64_t>(counts.host_out)) == 0;
-    if (plain && slot.demanded && slot.plain && slot.rows == counts.rows)
-        return;
-    if (!plain && slot.demanded && !slot.plain && slot.modelled.counts == counts)
-        return;
-    slot.plain = plain;
-    demand(slot);
+    if (slot.rows != counts.rows || !slot.demanded ||
+        (!slot.rows_alone && slot.modelled.counts != counts))
+        demand(slot);
 }
 
 void Sequencer::demand(Slot& slot) const {
@@ -417,32 +404,50 @@ void Sequencer::demand(Slot& slot) const {
 }
 
 // A micro-op of no rows is the sequencer's alone.
-void Sequencer::retire_modelled(Slot& slot) {
-    const isa::OpInfo& info = *slot.plan.info;
+[[gnu::always_inline]] inline void Sequencer::retire_modelled(Slot& slot) {
+    if (!slot.costs || m_.counts.rows == 0)
+        return retire_control(slot);
+    update_demand(slot);
     Modelled& modelled = slot.modelled;
+    const model::Ps sent = m_.arrived_ps.value_or(0);
+    const model::Ps end =
+        detailed_ ? queue_->timeline->retire(modelled.footprint, slot.op, modelled.demand,
+                                             modelled.track, sent, timing_)
+                  : queue_->timeline->retire(modelled.footprint, slot.op, modelled.demand,
+                                             modelled.track, sent);
+    if (m_.outgoing)
+        m_.outgoing->message.sent_ps = end;
+    if (detailed_)
+        tell(slot);
+}
+
+void Sequencer::retire_control(const Slot& slot) {
     model::Timeline& timeline = *queue_->timeline;
-    const bool works = info.costs && m_.counts.rows != 0;
-    model::Timing* const timing = detailed_ ? &timing_ : nullptr;
-    if (!works) {
-        if (timeline.between_steps()) {  // nothing counts until there is work again
-            cost_ = {};
-            blame_ = {};
-            return;
-        }
-        timeline.control(info, modelled.footprint, slot.op, registers(), timing);
-        if (info.order == isa::Order::Boundary) {
-            account();
-            publish();
-        }
-    } else {
-        update_demand(slot);
-        const model::Ps end = timeline.retire(modelled.footprint, slot.op, modelled.demand,
-                                              modelled.track, m_.arrived_ps.value_or(0), timing);
-        if (m_.outgoing)
-            m_.outgoing->message.sent_ps = end;
+    if (timeline.between_steps()) {  // nothing counts until there is work again
+        cost_ = {};
+        blame_ = {};
+        return;
+    }
+    const isa::OpInfo& info = *slot.plan.info;
+    timeline.control(info, slot.modelled.footprint, slot.op, registers(),
+                     detailed_ ? &timing_ : nullptr);
+    if (info.order == isa::Order::Boundary) {
+        account();
+        publish();
     }
     if (detailed_)
         tell(slot);
+}
+
+void Sequencer::retire(Slot& slot) {
+    JobState& job = queue_->job;
+    if (chip_ != nullptr)
+        retire_modelled(slot);
+    if (m_.outgoing)
+        m_.links->send(m_.outgoing->to, m_.outgoing->channel, std::move(m_.outgoing->message));
+    ++job.micro_ops;
+    increment(retired_);
+    m_.tick();
 }
 
 // Who wants to know of each micro-op.

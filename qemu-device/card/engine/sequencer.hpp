@@ -79,10 +79,11 @@ class Sequencer {
     struct alignas(64) Slot {
         isa::MicroOp op;  // the copy that was checked
         skald_fault_reason reason = SKALD_FAULT_OPCODE;
-        bool skipped = false;   // of it nothing but its counts is wanted
-        bool demanded = false;  // modelled.demand is that of these counts:
-        bool plain = false;     // so many rows, and nothing else; or modelled.counts
-        std::uint32_t rows = 0;
+        bool skipped = false;     // of it nothing but its counts is wanted
+        bool costs = false;       // the modelled chip has work with it
+        bool rows_alone = false;  // are what is counted
+        bool demanded = false;    // modelled.demand is that of modelled.counts, of which these are
+        std::uint32_t rows = 0;   // the rows
         Plan plan;
         Modelled modelled;
     };
@@ -121,6 +122,7 @@ class Sequencer {
     [[nodiscard]] Fault advance();
     void retire(Slot& slot);
     void retire_modelled(Slot& slot);
+    void retire_control(const Slot& slot);
     void tell(const Slot& slot);
     void account();
     void recall();

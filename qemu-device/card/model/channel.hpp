@@ -5,7 +5,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <vector>
 
 #include "card/model/units.hpp"
@@ -24,52 +23,55 @@ class Channel {
     Span reserve(Ps earliest, Ps time) {
         if (time == 0)
             return {earliest, earliest};
-        if (first_ == taken_.size() || earliest > taken_.back().end) {
-            taken_.push_back({earliest, earliest + time});
-            return taken_.back();
+        if (earliest > newest_.end) {
+            if (newest_.end > floor_)
+                append(newest_);
+            newest_ = {earliest, earliest + time};
+            return newest_;
         }
-        if (taken_.back().begin <= earliest) {  // behind the last of them, without a gap
-            const Span span{taken_.back().end, taken_.back().end + time};
-            taken_.back().end = span.end;
-            return span;
-        }
-        if (first_ != 0 && earliest + time < taken_[first_].begin)  // in front of all of them,
-            return taken_[--first_] = {earliest, earliest + time};  // where others were
-        if (taken_[first_].begin <= earliest && taken_[first_].end >= earliest &&
-            taken_[first_].end + time < taken_[first_ + 1].begin) {  // behind the first of them
-            const Span span{taken_[first_].end, taken_[first_].end + time};
-            taken_[first_].end = span.end;
+        if (newest_.begin <= earliest) {  // behind the last of them, without a gap
+            const Span span{newest_.end, newest_.end + time};
+            newest_.end = span.end;
             return span;
         }
         return fill_gaps(earliest, time);
     }
     // Nobody will ask for time before this any more.
-    void settle(Ps floor) {
-        while (first_ < taken_.size() && taken_[first_].end <= floor)
-            ++first_;
-        if (first_ > kMostDropped)
-            drop();
-    }
-    void clear() {
-        taken_.clear();
-        first_ = 0;
-    }
-    [[nodiscard]] Ps end() const { return first_ == taken_.size() ? 0 : taken_.back().end; }
+    void settle(Ps floor) { floor_ = floor; }
+    [[nodiscard]] Ps end() const { return newest_.end; }
 
-    [[nodiscard]] std::span<const Span> taken() const { return std::span(taken_).subspan(first_); }
-    void set_taken(std::vector<Span> taken) {
-        taken_ = std::move(taken);
-        first_ = 0;
-    }
+    // All pieces that matter, ascending.
+    [[nodiscard]] std::vector<Span> taken() const;
+    void set_taken(const std::vector<Span>& taken);
 
   private:
+    [[nodiscard]] Span& at(std::uint64_t i) { return older_[i & mask_]; }
+    [[nodiscard]] const Span& at(std::uint64_t i) const { return older_[i & mask_]; }
+    void append(const Span& piece) {
+        if (last_ - first_ > mask_) [[unlikely]]
+            make_room();
+        at(last_++) = piece;
+    }
     Span fill_gaps(Ps earliest, Ps time);
-    void drop();
+    Span fill_gaps_from(std::uint64_t piece, Ps earliest, Ps time);
+    std::uint64_t insert(std::uint64_t before, const Span& piece);
+    void erase(std::uint64_t piece);
+    void drop() {
+        while (first_ != last_ && at(first_).end <= floor_)
+            ++first_;
+    }
+    void make_room();
 
-    static constexpr std::size_t kMostDropped = 64;
+    static constexpr std::size_t kFew = 16;
+    static constexpr std::uint64_t kStart = 1ull << 32;  // there may be some in front of the first
 
-    std::vector<Span> taken_;  // ascending, with gaps between, from first_ on
-    std::size_t first_ = 0;
+    Span newest_;   // of pieces that are taken, ascending and with gaps between
+    Ps floor_ = 0;  // what ends before it does not matter
+    // Those before the newest, a ring: first_..last_ - 1 of all that there were.
+    std::uint64_t first_ = kStart;
+    std::uint64_t last_ = kStart;
+    std::uint64_t mask_ = kFew - 1;
+    std::vector<Span> older_ = std::vector<Span>(kFew);
 };
 
 }  // namespace skald::card::model

@@ -47,19 +47,19 @@ struct Rates {
 // What is looked at each time that the micro-op runs comes first.
 struct alignas(64) Demand {
     Ps compute = 0;            // of the busiest of what computes
-    Ps unpack = 0;             // after the weights have come
     std::uint64_t stream = 0;  // bytes of weights from DRAM
     std::uint64_t cache = 0;   // bytes of the cache to or from it
     Ps stream_time = 0;        // of these, where nothing else is moved
     Ps sram_time = 0;          // of all bytes, which go through the port
-    Ps host_time = 0;
     Fj energy = 0;             // of all of it, the parts below
     bool array_bound = false;  // that computes longest, and not the vector unit
     bool to_host = false;
     bool sends = false;  // to other chips
     bool receives = false;
     bool seldom = false;  // one of the last three, or unpacks
-    Ps link_time = 0;     // of what it sends, receives, or both
+    Ps unpack = 0;        // after the weights have come
+    Ps host_time = 0;
+    Ps link_time = 0;  // of what it sends, receives, or both
     Fj mac_energy = 0;
     Fj vector_energy = 0;
     Fj stream_energy = 0;

@@ -72,6 +72,17 @@ Footprint make_footprint(const isa::OpInfo& info, const isa::MicroOp& op) {
     return footprint;
 }
 
+std::uint8_t moving_touches(const Footprint& footprint, const isa::MicroOp& op,
+                            std::uint64_t registers) {
+    std::uint8_t moving = 0;
+    for (std::size_t i = 0; i < footprint.count; ++i) {
+        const isa::Operand& where = op.op[footprint.touch[i].at];
+        if (((bit(where.base) | bit(where.index)) & registers) != 0)
+            moving |= static_cast<std::uint8_t>(1u << i);
+    }
+    return moving;
+}
+
 Range range_of(const Footprint& footprint, std::size_t which, const isa::MicroOp& op,
                std::uint64_t va, std::uint64_t rows, std::uint64_t counted) {
     const Touch& touch = footprint.touch[which];

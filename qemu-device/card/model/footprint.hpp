@@ -50,6 +50,14 @@ struct alignas(64) Footprint {
 // Of a micro-op whose encoding is good.
 [[nodiscard]] Footprint make_footprint(const isa::OpInfo& info, const isa::MicroOp& op);
 
+// What a micro-op's addresses are made of. As long as the epoch is the same, none but the moving
+// ones has changed, so that others need not be looked at again.
+struct Registers {
+    std::span<const std::uint64_t, isa::kRegisters> value;
+    std::uint64_t epoch;
+    std::uint64_t moving;  // a bit each
+};
+
 // Where a touch begins while the registers are these. Beyond these bits it is a fault; not so where
 // none of it is looked at.
 [[nodiscard]] inline std::uint64_t address_of(const Touch& touch, const isa::MicroOp& op,
@@ -58,6 +66,10 @@ struct alignas(64) Footprint {
     const isa::Operand& where = op.op[touch.at];
     return (reg[where.base] + where.offset + reg[where.index] * where.stride) & kAddressBits;
 }
+
+// Those whose address is made of such registers, a bit each.
+[[nodiscard]] std::uint8_t moving_touches(const Footprint& footprint, const isa::MicroOp& op,
+                                          std::uint64_t registers);
 
 // Where one of them lies that begins at va. rows: T; counted: R[ra], where that is asked for.
 [[nodiscard]] Range range_of(const Footprint& footprint, std::size_t which, const isa::MicroOp& op,

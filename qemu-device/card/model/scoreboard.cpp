@@ -40,15 +40,19 @@ void Scoreboard::change() {
     version_ = next_number();
 }
 
+void Scoreboard::Uses::count_uses() {
+    std::uint8_t use = 0;
+    for (const std::uint8_t which : {reads, writes})
+        for (unsigned left = which; left != 0; left &= left - 1)
+            last[static_cast<std::size_t>(std::countr_zero(left))] = ++use;
+}
+
 // Which have a note each time, since another one of them may be used the next time.
 void Scoreboard::use_objects(const Uses& uses) {
-    std::uint64_t use = uses_;
-    for (const std::uint8_t which : {uses.reads, uses.writes})
-        for (unsigned left = which; left != 0; left &= left - 1) {
-            ++use;
-            if ((uses.objects & left & -left) != 0)
-                entries_[uses.id[static_cast<std::size_t>(std::countr_zero(left))]].used = use;
-        }
+    for (unsigned left = uses.objects; left != 0; left &= left - 1) {
+        const auto i = static_cast<std::size_t>(std::countr_zero(left));
+        entries_[uses.id[i]].used = uses_ + uses.last[i];
+    }
 }
 
 // As if each use had been noted when it was.

@@ -32,6 +32,9 @@ class Scoreboard {
         std::uint8_t reads = 0;
         std::uint8_t writes = 0;
         std::uint8_t objects = 0;  // which of them are
+        // Of all reads and then all writes, counted from 1, the last of each.
+        std::array<std::uint8_t, isa::kOperands> last{};
+        void count_uses();
     };
     // Of each word of sets: whatever has bytes in common with these, or with those that are
     // written, as long as version() is the same; and these themselves. Objects are not among them:

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "card/model/timeline_retire.hpp"
+
 namespace skald::card::model {
 namespace {
 
@@ -12,9 +14,6 @@ constexpr std::string_view kBoundNames[kBounds] = {"sequencer", "array", "vector
 constexpr std::string_view kPartNames[kParts] = {"mac", "vector", "sram", "dram", "host", "link"};
 
 constexpr Scoreboard::Id kNobody = 0xffff;
-
-// Micro-ops between looks for what of the channels nobody will ask for any more.
-constexpr std::uint64_t kSettleEvery = 8;
 
 // of * part / whole, rounded down, where part is at most whole.
 Ps part_of(Ps of, std::uint64_t part, std::uint64_t whole) {
@@ -98,17 +97,24 @@ void Timeline::control(const isa::OpInfo& info, const Footprint& footprint, cons
 }
 
 void Timeline::locate(const Footprint& footprint, const isa::MicroOp& op,
-                      std::span<const std::uint64_t, isa::kRegisters> reg, std::uint64_t rows,
-                      Track& track) {
+                      const Registers& registers, std::uint64_t rows, Track& track) {
     const auto count = static_cast<std::uint32_t>(rows);
     const auto counted = static_cast<std::uint32_t>(
-        footprint.counted ? std::min<std::uint64_t>(reg[op.ra], kMostRows) : 0);
+        footprint.counted ? std::min<std::uint64_t>(registers.value[op.ra], kMostRows) : 0);
     const bool resized = track.rows != count || track.counted != counted;
     track.rows = count;
     track.counted = counted;
-    for (std::size_t i = 0; i < footprint.count; ++i) {
-        const std::uint64_t va = address_of(footprint.touch[i], op, reg);
-        if (va == track.va[i] && !resized) [[likely]]
+    const bool known = track.epoch == registers.epoch && !resized;
+    const unsigned all = (1u << footprint.count) - 1;
+    if (track.epoch != registers.epoch) {
+        track.epoch = registers.epoch;
+        track.moving = moving_touches(footprint, op, registers.moving);
+        track.fixed = track.moving == 0 && !footprint.counted ? registers.epoch : 0;
+    }
+    for (unsigned left = known ? track.moving : all; left != 0; left &= left - 1) {
+        const auto i = static_cast<std::size_t>(std::countr_zero(left));
+        const std::uint64_t va = address_of(footprint.touch[i], op, registers.value);
+        if (va == track.va[i] && !resized)
             continue;
         track.va[i] = va;
         track.uses.id[i] = kNobody;
@@ -152,124 +158,27 @@ std::uint64_t Timeline::identify(const Footprint& footprint, const isa::MicroOp&
     track.uses.reads = footprint.read;
     track.uses.writes = footprint.written;
     track.uses.objects = footprint.objects;
+    track.uses.count_uses();
     return moved;
 }
 
-template <bool kTold>
-Ps Timeline::run(const Footprint& footprint, const isa::MicroOp& op, const Demand& demand,
-                 Track& track, Ps sent, Timing* timing) {
-    if (between_steps_) {
-        sequencer_ += rates_->boundary;
-        between_steps_ = false;
-    }
-    if ((footprint.reads & unknown_) != 0)
-        wait_for(footprint.reads);
-    const std::uint64_t window = rates_->issue_window;
-    const std::size_t place =
-        (window & (window - 1)) == 0 ? retired_ & (window - 1) : retired_ % window;
-    sequencer_ = std::max(sequencer_, ends_[place]) + rates_->issue;
-    const Ps issued = sequencer_;
-    dram_.settle(sequencer_);
-    if (retired_ % kSettleEvery == 0)
-        settle();
-
-    std::uint64_t spilled = 0;
-    if (track.moved && track.version == scoreboard_.version())
-        find_objects(footprint, track);
-    if (track.version != scoreboard_.version()) {
-        spilled = identify(footprint, op, track);
-        scoreboard_.look_around(track.uses, track.near);
-        track.version = scoreboard_.version();
-    }
-
-    const std::size_t engine = footprint.engine;
-    Ps start = std::max(sequencer_, free_[engine]);
-    if (start < makespan_)  // else nothing is under way that it could wait for
-        start = std::max(start, scoreboard_.ready(track.uses, track.near, sequencer_, makespan_));
-    start += rates_->launch;
-    spilled += scoreboard_.use(track.uses, track.steady);
-
-    Ps begin = start;
-    Ps end = start;
-    Bound bound = Bound::kSequencer;
-    bool launched = true;  // what decides has waited for the launch
-    const auto not_before = [&](Ps when, Bound by, bool after_launch = true) {
-        if (kTold && when > end) {
-            bound = by;
-            launched = after_launch;
-        }
-        end = std::max(end, when);
-    };
-    const std::uint64_t beside =  // at the time when it is needed
-        demand.cache + (spilled != 0 ? rates_->activations_width.of(spilled) : 0);
-    if (beside != 0)
-        not_before(dram_.reserve(start, rates_->dram.of(beside)).end + rates_->dram_latency,
-                   Bound::kDram);
-    if (demand.stream != 0) {
-        const Span span = stream(demand, start);
-        begin = std::max(begin, span.begin + rates_->dram_latency);
-        not_before(span.end + rates_->dram_latency, Bound::kDram,
-                   demand.stream > rates_->prefetch_bytes);
-    }
-    not_before(sram_.reserve(begin, demand.sram_time).end, Bound::kSram);
-    if (demand.seldom && demand.to_host)
-        not_before(host_.reserve(begin, demand.host_time).end + rates_->host_latency, Bound::kHost);
-    if (demand.seldom && demand.sends)
-        not_before(link_.reserve(begin, demand.link_time).end, Bound::kLink);
-    if (demand.seldom && demand.receives)
-        not_before(
-            (sent != 0 ? sent : begin + demand.link_time) + rates_->link_latency + rates_->sync,
-            Bound::kLink, false);
-    not_before(begin + demand.compute, demand.array_bound ? Bound::kArray : Bound::kVector);
-    if (demand.seldom && demand.unpack != 0) {
-        if (demand.unpack > end - start)
-            bound = Bound::kVector;
-        end += demand.unpack;
-    }
-
-    if (demand.stream != 0)
-        consume(demand.stream, {begin, end});
-    const Ps moved = advance(end);
-    scoreboard_.ended(track.uses, track.near, end, moved != 0);
-    if (footprint.writes != 0)
-        learn(footprint.writes, end);
-    free_[engine] = end;
-    ends_[place] = end;
-    ++retired_;
-
-    const Fj spill = beside != 0 ? rates_->dram_energy.of(beside) : 0;
-    totals_.dynamic += demand.energy + spill;
-    totals_.dram_bytes += demand.stream + beside;
-    totals_.busy[engine] += end - begin;
-    if constexpr (kTold)
-        *timing = {
-            .issued = issued,
-            .begin = begin,
-            .end = end,
-            .moved = moved,
-            .launch = launched ? std::min(moved, rates_->launch) : 0,
-            .bound = bound,
-            .dram_bytes = demand.stream + beside,
-            .dynamic = demand.energy + spill,
-            .energy = {demand.mac_energy, demand.vector_energy, demand.sram_energy,
-                       demand.stream_energy + spill, demand.host_energy, demand.link_energy}};
-    return end;
+// What is near it, once its ranges have numbers: bytes that had to leave the chip for that.
+std::uint64_t Timeline::look_up(const Footprint& footprint, const isa::MicroOp& op, Track& track) {
+    const std::uint64_t moved = identify(footprint, op, track);
+    scoreboard_.look_around(track.uses, track.near);
+    track.version = scoreboard_.version();
+    return moved;
 }
 
-template Ps Timeline::run<true>(const Footprint&, const isa::MicroOp&, const Demand&, Track&, Ps,
-                                Timing*);
-template Ps Timeline::run<false>(const Footprint&, const isa::MicroOp&, const Demand&, Track&, Ps,
-                                 Timing*);
-
-// Changes nothing but what is kept.
-void Timeline::settle() {
-    for (Channel* channel : {&sram_, &host_, &link_})
-        channel->settle(sequencer_);
+Ps Timeline::retire(const Footprint& footprint, const isa::MicroOp& op, const Demand& demand,
+                    Track& track, Ps sent, Timing& timing) {
+    return run<true>(footprint, op, demand, track, sent, &timing);
 }
 
-// Weights that begin to be used at `start`: as far ahead as there is room, which those before them
-// leave when they are used up.
-Span Timeline::stream(const Demand& demand, Ps start) {
+// As far ahead as there is room, which weights before them leave when they are used up.
+Span Timeline::stream_into_room(const Demand& demand, Ps start) {
+    while (oldest_ != consumptions_ && consumption(oldest_).time.end <= sequencer_)
+        forget_oldest();
     const std::uint64_t bytes = demand.stream;
     const std::uint64_t room = rates_->prefetch_bytes;
     if (room == 0)
@@ -278,11 +187,7 @@ Span Timeline::stream(const Demand& demand, Ps start) {
     const Ps time = ahead == bytes ? demand.stream_time : rates_->dram.of(ahead);
     const std::uint64_t wanted = streamed_ + ahead;
     Ps earliest = sequencer_;
-    // All weights before the oldest that matter were used up before anyone asks.
-    const std::uint64_t gone = oldest_ != consumptions_
-                                   ? consumption(oldest_).end - consumption(oldest_).bytes
-                                   : streamed_;
-    if (wanted > room + gone) {  // the last of them has room then
+    if (wanted > room + used_up_) {  // the last of them has room then
         const Ps last = consumed_at(wanted - room);
         earliest = std::max(earliest, last > time ? last - time : 0);
         if (streamed_ > room)
@@ -311,8 +216,9 @@ Ps Timeline::consumed_at(std::uint64_t byte) const {
 void Timeline::save(snapshot::Writer& to) const {
     scoreboard_.save(to);
     for (const Channel* channel : {&dram_, &sram_, &host_, &link_}) {
-        to.put(static_cast<std::uint32_t>(channel->taken().size()));
-        for (const Span& span : channel->taken())
+        const std::vector<Span> taken = channel->taken();
+        to.put(static_cast<std::uint32_t>(taken.size()));
+        for (const Span& span : taken)
             to.put(span);
     }
     to.put(sequencer_);
@@ -348,7 +254,7 @@ void Timeline::load(snapshot::Reader& from) {
             last = span.end;
             taken.push_back(span);
         }
-        channel->set_taken(std::move(taken));
+        channel->set_taken(taken);
     }
     sequencer_ = from.get<Ps>();
     makespan_ = from.get<Ps>();
@@ -358,6 +264,7 @@ void Timeline::load(snapshot::Reader& from) {
     known_ = from.get<decltype(known_)>();
     ends_ = from.get<decltype(ends_)>();
     retired_ = from.get<std::uint64_t>();
+    place_ = retired_ % rates_->issue_window;
     streamed_ = from.get<std::uint64_t>();
     oldest_ = consumptions_ = 0;
     const std::uint32_t under_way = count();
@@ -369,6 +276,7 @@ void Timeline::load(snapshot::Reader& from) {
         if (one.bytes == 0 || one.bytes > one.end || one.time.end < one.time.begin)
             from.refuse("a timeline's weights are not in order");
     }
+    used_up_ = under_way == 0 ? streamed_ : consumed_[0].end - consumed_[0].bytes;
 }
 
 }  // namespace skald::card::model

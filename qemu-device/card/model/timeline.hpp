@@ -38,17 +38,21 @@ struct Timing {
     std::array<Fj, kParts> energy{};  // of it each part
 };
 
-// What is kept of a micro-op from one time that it runs to the next.
+// What is kept of a micro-op from one time that it runs to the next. What is looked at each time
+// comes first.
 struct alignas(64) Track {
     Scoreboard::Steady steady;  // of uses; no more once a range is another one
     Scoreboard::Uses uses;
-    std::uint32_t rows = 0;     // T, and R[ra] where that counts: as long as these and its
-    std::uint32_t counted = 0;  // address are the same, so is a range
-    std::array<std::uint64_t, isa::kOperands> va{};
-    std::uint64_t generation = 0;  // of the ids; 0: there are none
-    std::uint64_t version = 0;     // of what is near
-    bool moved = false;            // some object is another one
+    std::uint32_t rows = 0;   // T: as long as it, R[ra] and its address are the same, so is a range
+    bool moved = false;       // some object is another one
+    std::uint64_t fixed = 0;  // the epoch, if addresses do not change before it does
+    std::uint64_t version = 0;  // of what is near
     Scoreboard::Near near;
+    std::uint64_t generation = 0;  // of the ids; 0: there are none
+    std::uint64_t epoch = 0;       // of the registers that addresses were found with
+    std::uint32_t counted = 0;     // R[ra], where that counts
+    std::uint8_t moving = 0;       // addresses that change before the epoch does, a bit each
+    std::array<std::uint64_t, isa::kOperands> va{};
 };
 
 class Timeline {
@@ -62,17 +66,19 @@ class Timeline {
     // Of a micro-op without work, executed now. timing: for who wants to know more than totals().
     void control(const isa::OpInfo& info, const Footprint& footprint, const isa::MicroOp& op,
                  std::span<const std::uint64_t, isa::kRegisters> reg, Timing* timing = nullptr);
-    // Where a micro-op's operands lie, before it runs.
-    static void locate(const Footprint& footprint, const isa::MicroOp& op,
-                       std::span<const std::uint64_t, isa::kRegisters> reg, std::uint64_t rows,
-                       Track& track);
-    // It has run: when it ends. sent: when what it received had left the other chip; 0: nobody
-    // says, and it left when this one was ready for it.
-    Ps retire(const Footprint& footprint, const isa::MicroOp& op, const Demand& demand,
-              Track& track, Ps sent = 0, Timing* timing = nullptr) {
-        return timing != nullptr ? run<true>(footprint, op, demand, track, sent, timing)
-                                 : run<false>(footprint, op, demand, track, sent, timing);
+    // Where a micro-op's operands lie, before it runs; unless that is known already.
+    static bool located(const Track& track, std::uint64_t epoch, std::uint64_t rows) {
+        return track.fixed == epoch && track.rows == rows;
     }
+    static void locate(const Footprint& footprint, const isa::MicroOp& op,
+                       const Registers& registers, std::uint64_t rows, Track& track);
+    // It has run: when it ends. sent: when what it received had left the other chip; 0: nobody
+    // says, and it left when this one was ready for it. In timeline_retire.hpp.
+    Ps retire(const Footprint& footprint, const isa::MicroOp& op, const Demand& demand,
+              Track& track, Ps sent = 0);
+    // The same for who wants to know more than totals().
+    Ps retire(const Footprint& footprint, const isa::MicroOp& op, const Demand& demand,
+              Track& track, Ps sent, Timing& timing);
 
     // Of all that has run, since the timeline began or was loaded.
     struct Totals {
@@ -113,18 +119,26 @@ class Timeline {
         makespan_ += moved;
         return moved;
     }
+    [[nodiscard]] std::uint64_t look_up(const Footprint& footprint, const isa::MicroOp& op,
+                                        Track& track);
     [[nodiscard]] std::uint64_t identify(const Footprint& footprint, const isa::MicroOp& op,
                                          Track& track);
     void find_objects(const Footprint& footprint, Track& track);
-    void settle();
-    [[nodiscard]] Span stream(const Demand& demand, Ps start);
+    // Of weights that begin to be used at `start`.
+    [[nodiscard]] Span stream(const Demand& demand, Ps start) {
+        if (streamed_ + demand.stream <= rates_->prefetch_bytes + used_up_) [[likely]]
+            return dram_.reserve(sequencer_, demand.stream_time);
+        return stream_into_room(demand, start);
+    }
+    [[nodiscard]] Span stream_into_room(const Demand& demand, Ps start);
     [[nodiscard]] Ps consumed_at(std::uint64_t byte) const;
     void consume(std::uint64_t bytes, Span time) {
         streamed_ += bytes;
-        while (oldest_ != consumptions_ && consumption(oldest_).time.end <= sequencer_)
-            ++oldest_;
+        if (consumptions_ - oldest_ == consumed_.size())  // longer ago than a window
+            forget_oldest();
         consumed_[consumptions_++ % consumed_.size()] = {streamed_, bytes, time};
     }
+    void forget_oldest() { used_up_ = consumption(oldest_++).end; }
     [[nodiscard]] const Consumed& consumption(std::uint64_t i) const {
         return consumed_[i % consumed_.size()];
     }
@@ -141,7 +155,9 @@ class Timeline {
     std::array<Ps, isa::kRegisters> known_{};
     std::array<Ps, 32> ends_{};  // of the last micro-ops, as many as may be under way at most
     std::uint64_t retired_ = 0;
-    std::uint64_t streamed_ = 0;  // bytes of weights
+    std::uint64_t streamed_ = 0;  // bytes of weights, of which so many
+    std::uint64_t used_up_ = 0;   // at least were used up before anyone asks
+    std::uint64_t place_ = 0;     // of ends_, where the next one's is
     // Only of micro-ops under way, and so of as many as a window, it matters when they end.
     std::array<Consumed, 32> consumed_{};  // a ring
     std::uint64_t oldest_ = 0;             // that matters, and

@@ -57,6 +57,19 @@ bool is_arithmetic(const isa::OpInfo& info) {
     });
 }
 
+bool counts_rows_alone(const isa::OpInfo& info, const isa::MicroOp& op) {
+    switch (info.engine) {
+        case isa::Engine::Quantise:
+        case isa::Engine::Vector:
+        case isa::Engine::Selection:
+            return true;
+        case isa::Engine::Matrix:
+            return (op.flags & isa::kFlagGrouped) == 0;
+        default:
+            return false;
+    }
+}
+
 Fault count_work(Machine& m, const isa::MicroOp& op, const isa::OpInfo& info, std::uint64_t rows,
                  std::uint64_t seed) {
     if ((op.flags & isa::kFlagGrouped) != 0 && info.engine == isa::Engine::Matrix) {

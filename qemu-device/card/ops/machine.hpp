@@ -73,6 +73,8 @@ struct Machine {
     // The running job.
     Queue* queue = nullptr;
     std::uint64_t* reg = nullptr;
+    std::uint64_t moving = 0;  // registers that have been written as long as the epoch is the same,
+    std::uint64_t epoch = 1;   // a bit each
     std::uint64_t slice_start_ns = 0;
 
     // Left by the micro-op.
@@ -103,8 +105,18 @@ struct Machine {
     }
 
     void write_register(unsigned index, std::uint64_t value) {
-        if (index != isa::kRegZero)
-            reg[index] = value;
+        if (index == isa::kRegZero)
+            return;
+        reg[index] = value;
+        if ((moving >> index & 1) == 0) {
+            moving |= 1ull << index;
+            ++epoch;
+        }
+    }
+    // All registers may be others now.
+    void forget_registers() {
+        moving = 0;
+        ++epoch;
     }
     [[nodiscard]] std::uint64_t address(const isa::Operand& o) const {
         return reg[o.base] + o.offset + reg[o.index] * o.stride;

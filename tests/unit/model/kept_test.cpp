@@ -15,6 +15,8 @@ using isa::Opcode;
 
 // Operands that move from one round to the next are based on R2.
 constexpr unsigned kMoving = 2;
+// And those that stay as long as the run does on R3.
+constexpr unsigned kOfTheRun = 3;
 
 struct Line {
     isa::MicroOp op;
@@ -35,7 +37,7 @@ class RandomProgram {
     isa::Operand place(std::uint64_t pitch = 0) {
         isa::Operand operand = Paper::at(0x100000 + below(12) * 128, pitch);
         if (below(8) == 0)
-            operand.base = kMoving;
+            operand.base = below(2) == 0 ? kMoving : kOfTheRun;
         return operand;
     }
     Line matmul() {
@@ -95,9 +97,15 @@ TEST_P(Kept, OfAMicroOpWhatWasKnownBeforeChangesNoTime) {
         const RandomProgram program(seed);
         Paper plain = paper();
         Paper keeps = paper();
+        keeps.forget_registers();
         std::vector<model::Track> tracks(program.lines().size());
         for (unsigned round = 0; round < 60; ++round) {
-            plain.reg[kMoving] = keeps.reg[kMoving] = round % 40 * 0x40;
+            if (round % 20 == 19) {  // another run begins
+                plain.reg[kOfTheRun] = keeps.reg[kOfTheRun] = round * 0x100;
+                keeps.forget_registers();
+            }
+            plain.reg[kMoving] = round % 40 * 0x40;
+            keeps.write_register(kMoving, plain.reg[kMoving]);
             for (std::size_t i = 0; i < program.lines().size(); ++i) {
                 const Line& line = program.lines()[i];
                 expect_equal(keeps.run(line.op, line.counts, 0, &tracks[i]),

@@ -92,10 +92,25 @@ class Paper {
         reg[1] = counts.rows;
         model::Track unknown;
         model::Track& kept = track != nullptr ? *track : unknown;
-        model::Timeline::locate(footprint, op, reg, counts.rows, kept);
+        if (moving_ == kAll)
+            ++epoch_;
+        if (!model::Timeline::located(kept, epoch_, counts.rows))
+            model::Timeline::locate(footprint, op, {reg, epoch_, moving_}, counts.rows, kept);
         timeline_->retire(footprint, op, model::demand_of(info.work(op, counts), chip_->rates),
-                          kept, sent, &timing);
+                          kept, sent, timing);
         return timing;
+    }
+
+    // From here on a register is another one only if it is written so, as it is on a card; before,
+    // any may be each time.
+    void forget_registers() {
+        moving_ = 0;
+        ++epoch_;
+    }
+    void write_register(unsigned index, std::uint64_t value) {
+        reg[index] = value;
+        epoch_ += (moving_ >> index & 1) == 0 ? 1 : 0;
+        moving_ |= 1ull << index;
     }
 
     [[nodiscard]] model::Timeline& timeline() { return *timeline_; }
@@ -106,6 +121,9 @@ class Paper {
   private:
     std::unique_ptr<model::Chip> chip_;
     std::unique_ptr<model::Timeline> timeline_;
+    static constexpr std::uint64_t kAll = ~0ull;
+    std::uint64_t epoch_ = 0;
+    std::uint64_t moving_ = kAll;
 };
 
 constexpr model::Ps ns(std::uint64_t n) {
