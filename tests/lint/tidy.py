@@ -4,9 +4,10 @@
 clang's analyzer, which takes several times as long. A source that was clean once is not looked at again until it, a header of
 ours that it includes, its command or the checks change: the cache holds their hash.
 
-Most of the time goes into standard headers, so sources of one folder that are compiled alike are looked at as one. Alone go
-those for which that would not do: checks of using-declarations and of names for namespaces look at main files only, and the
-analyzer does. Where something is found in company, each is looked at again alone, and that is its result."""
+Most of the time goes into standard headers, so sources of one folder that are compiled alike are looked at as one. The
+analyzer looks at main files only, so there each goes alone; and so do the two checks of using-declarations and of names for
+namespaces, which take a third of what all take. Where something is found in company, each is looked at again alone, and that
+is its result."""
 
 import concurrent.futures
 import dataclasses
@@ -25,11 +26,14 @@ TIDY = "clang-tidy-19"
 # Sources in company: enough to share the headers, few enough that one finding does not cost much.
 MOST = 12
 
-# What checks of main files are about.
+# Checks of main files, and what they are about.
+MAIN_FILE_CHECKS = "--checks=-*,misc-unused-using-decls,misc-unused-alias-decls"
 MAIN_FILE = re.compile(r"^\s*(using\s+(?!namespace\b)[\w:]+;|namespace\s+\w+\s*=)", re.MULTILINE)
 PRIVATE = re.compile(r"^namespace \{$(.*?)^\}  // namespace$", re.MULTILINE | re.DOTALL)
 TYPE_NAME = re.compile(r"\b(?:struct|class|enum|union)\s+(?:class\s+)?(\w+)")
 PROSE = re.compile(r'//.*|"(?:[^"\\\n]|\\.)*"')
+# Not what is a member of something: x.name, x->name, x::name.
+WORD = re.compile(r"(?<![.>:\w])\w+")
 NAME = re.compile(r"(\w+)(?:\[[^]]*\])*\s*(?:[({=;]|$)")
 
 
@@ -111,11 +115,11 @@ def companies(sources: list[Source], most: int = MOST) -> list[list[Source]]:
     kinds: dict[tuple, list[Company]] = {}
     for source in sources:
         text = Path(source.path).read_text(encoding="utf-8")
-        if source.checks or not source.path.endswith(".cpp") or MAIN_FILE.search(text):
+        if source.checks or not source.path.endswith(".cpp"):
             result.append([source])
             continue
         # A private name of one may be a public one of a header that another uses.
-        private, words = private_names(text), set(re.findall(r"\w+", PROSE.sub("", text)))
+        private, words = private_names(text), set(WORD.findall(PROSE.sub("", text)))
         of_kind = kinds.setdefault(tuple(source.options), [])
         company = next((company for company in of_kind if len(company.sources) < most
                         and not company.private & words and not company.words & private), None)
@@ -130,9 +134,9 @@ def companies(sources: list[Source], most: int = MOST) -> list[list[Source]]:
     return sorted(result, key=len, reverse=True)
 
 
-def look(build: Path, source: Source) -> tuple[bool, str]:
+def look(build: Path, source: Source, *checks: str) -> tuple[bool, str]:
     # The precompiled header of tests is g++'s, and what clang has instead is empty.
-    command = [TIDY, "-p", build, "--quiet", "--extra-arg=-Wno-ignored-gch", *source.checks, source.path]
+    command = [TIDY, "-p", build, "--quiet", "--extra-arg=-Wno-ignored-gch", *source.checks, *checks, source.path]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     return run.returncode == 0, run.stdout
 
@@ -150,7 +154,9 @@ def look_together(company: list[Source]) -> bool:
 
 def results_of(build: Path, company: list[Source]) -> list[tuple[Source, bool, str]]:
     if len(company) > 1 and look_together(company):
-        return [(source, True, "") for source in company]
+        about_main_file = [bool(MAIN_FILE.search(Path(source.path).read_text(encoding="utf-8"))) for source in company]
+        return [(source, *(look(build, source, MAIN_FILE_CHECKS) if alone else (True, "")))
+                for source, alone in zip(company, about_main_file)]
     return [(source, *look(build, source)) for source in company]
 
 

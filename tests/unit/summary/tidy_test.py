@@ -19,7 +19,8 @@ source = next(w for w in sys.argv[1:] if w.endswith('.cpp'))
 text = open(source).read()
 text += ''.join(open(name).read() for name in re.findall('#include "(.*)"', text))
 open(LOG, 'a').write(source + chr(10))
-if 'WRONG' in text or 'COMPANY' in text and source.endswith('together.cpp'):
+together = source.endswith('together.cpp')
+if 'WRONG' in text or 'COMPANY' in text and together or 'ALONE' in text and not together:
     print(source + ': wrong')
     sys.exit(1)
 """
@@ -49,14 +50,6 @@ class Companies(Fixture):
         sources = [self.source(f"{name}.cpp", f"int {name};\n") for name in "abcde"]
         self.assertEqual([len(company) for company in tidy.companies(sources, 2)], [2, 2, 1])
 
-    def test_what_looks_at_main_files_only_sees_each_alone(self):
-        for line in ("using std::span;", "  using a::b::C;", "namespace fs = std::filesystem;"):
-            a, b = self.source("a.cpp", f"{line}\n"), self.source("b.cpp", "int b;\n")
-            self.assertEqual(len(self.names(a, b)), 2, line)
-        for line in ("using namespace std;", "using Name = int;", "namespace skald {"):
-            a, b = self.source("a.cpp", f"{line}\n"), self.source("b.cpp", "int b;\n")
-            self.assertEqual(len(self.names(a, b)), 1, line)
-
     def test_the_analyzer_sees_each_alone(self):
         a, b = (self.source(name, "", checks=("--checks=clang-analyzer-*",)) for name in ("a.cpp", "b.cpp"))
         self.assertEqual(len(self.names(a, b)), 2)
@@ -75,6 +68,12 @@ class Companies(Fixture):
         b, c = self.source("b.cpp", "int b = kMost;\n"), self.source("c.cpp", 'auto c = "kMost";  // kMost\n')
         self.assertEqual(self.names(a, b, c), [["a.cpp", "c.cpp"], ["b.cpp"]])
         self.assertEqual(self.names(b, a, c), [["b.cpp", "c.cpp"], ["a.cpp"]])
+
+    def test_a_member_is_no_name_that_others_use(self):
+        a = self.source("a.cpp", "namespace {\n\nvoid add(int) {\n}\n\n}  // namespace\n")
+        for text in ("int b = c.add(1);\n", "int b = c->add(1);\n", "int b = Sum::add(1);\n"):
+            self.assertEqual(len(self.names(a, self.source("b.cpp", text))), 1, text)
+        self.assertEqual(len(self.names(a, self.source("b.cpp", "int b = add(1);\n"))), 2)
 
     def test_options_are_those_of_the_command_without_its_files(self):
         command = {"file": "/s/a.cpp",
@@ -97,6 +96,18 @@ class Results(Fixture):
         company = [self.source("a.cpp", "int a;\n"), self.source("b.cpp", "int b;\n")]
         self.assertEqual([clean for _, clean, _ in tidy.results_of(self.folder, company)], [True, True])
         self.assertEqual(len(self.log.read_text().splitlines()), 1)
+
+    def test_what_looks_at_main_files_only_sees_each_alone_too(self):
+        for line, looks in (("using std::span;", 2), ("  using a::b::C;", 2), ("namespace fs = std::filesystem;", 2),
+                            ("using namespace std;", 1), ("using Name = int;", 1), ("namespace skald {", 1)):
+            self.log.write_text("")
+            company = [self.source("a.cpp", f"{line}\n"), self.source("b.cpp", "int b;\n")]
+            self.assertEqual([clean for _, clean, _ in tidy.results_of(self.folder, company)], [True, True])
+            self.assertEqual(len(self.log.read_text().splitlines()), looks, line)
+
+    def test_a_finding_of_checks_of_main_files_is_that_of_its_source(self):
+        company = [self.source("a.cpp", "using std::span;  // ALONE\n"), self.source("b.cpp", "int b;\n")]
+        self.assertEqual([clean for _, clean, _ in tidy.results_of(self.folder, company)], [False, True])
 
     def test_a_finding_is_that_of_its_source(self):
         company = [self.source("a.cpp", "WRONG\n"), self.source("b.cpp", "int b;\n")]
