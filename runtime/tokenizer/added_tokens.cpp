@@ -28,7 +28,10 @@ bool begins_with_word(std::string_view text) {
 
 bool ends_in_word(std::string_view text) {
     std::size_t last = text.size();
-    while (last > 0 && (static_cast<unsigned char>(text[--last]) & 0xC0) == 0x80) {
+    while (last > 0) {
+        --last;
+        if ((static_cast<unsigned char>(text[last]) & 0xC0) != 0x80)
+            break;
     }
     return begins_with_word(text.substr(last));
 }
