@@ -124,7 +124,7 @@ json to_json(const FitResult& result) {
                                {"value", result.values[i]},
                                {"start", result.plan.keys[i].start},
                                {"profile", in_profile(result, i)}});
-    const json lines = json::parse(print_table(result.lines, Format::kJson));
+    const json lines = json::parse(print_table(result.lines, Format::kJson)).at("rows");
     for (std::size_t i = 0; i < result.lines.size(); ++i) {
         json line = lines[i];
         line["how"] = i < result.fitted ? json("fitted") : line["how"];

@@ -47,6 +47,7 @@ Row parse_row(const json& from) {
     row.system = from.at("system");
     row.source = from.at("source");
     row.note = text_or_nothing(from, "note");
+    row.claimed = from.value("claimed", false);
     const json& published = from.at("published");
     row.least = published.is_array() ? published.at(0).get<double>() : published.get<double>();
     row.most = published.is_array() ? published.at(1).get<double>() : row.least;
@@ -108,6 +109,10 @@ std::string_view name(Quantity quantity) {
 
 std::string_view unit(Quantity quantity) {
     return kUnits[static_cast<std::size_t>(quantity)];
+}
+
+bool is_time(Quantity quantity) {
+    return quantity == Quantity::kFirstToken || quantity == Quantity::kRequest;
 }
 
 std::optional<double> quantity_of(const Measured& measured, const Row& row) {

@@ -22,6 +22,8 @@ struct Row {
     std::uint32_t replicas = 1;  // groups beside each other, each with requests of its own
     Quantity quantity = Quantity::kDecode;
     double least = 0, most = 0;  // published, a range or twice the same
+    bool claimed =
+        false;  // by the maker or the press, of a machine that nobody is said to have timed
     std::string source;
     std::string note;
 
@@ -34,7 +36,8 @@ struct Row {
 [[nodiscard]] std::string_view name(RowClass row_class);
 [[nodiscard]] std::string_view name(Quantity quantity);
 [[nodiscard]] std::string_view unit(Quantity quantity);
-// Higher is better: times and joules are not.
+// Lower is better: of a time; of joules, too.
+[[nodiscard]] bool is_time(Quantity quantity);
 [[nodiscard]] std::optional<double> quantity_of(const Measured& measured, const Row& row);
 
 // `name` is what messages call the text. Throws rt::Error.

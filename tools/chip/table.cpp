@@ -4,12 +4,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "chip/measured_json.hpp"
 #include "chip/processes.hpp"
+#include "chip/roof.hpp"
 #include "compile/progress_bar.hpp"
 #include "libskald/error.hpp"
 #include "local/chip_facts.hpp"
@@ -18,6 +20,12 @@ namespace skald::chip {
 namespace {
 
 using nlohmann::json;
+
+void take_roof(TableLine& line, const std::string& said) {
+    const json from = json::parse(said);
+    if (from.contains("measured"))
+        line.roof = quantity_of(measured_from(from["measured"]), line.row);
+}
 
 void take(TableLine& line, const std::string& said) {
     const json from = json::parse(said);
@@ -49,7 +57,7 @@ std::string_view how(const TableLine& line) {
         case RowClass::kFit:
             return "fitted";
         case RowClass::kHoldOut:
-            return "predicted";
+            return line.row.claimed ? "of a claim" : "predicted";
         case RowClass::kSpeculative:
             break;
     }
@@ -86,6 +94,16 @@ std::string power_text(const TableLine& line) {
     return fmt::format("{:.0f}{}", *line.measured->mean_w, good && !*good ? " !" : "");
 }
 
+std::string roof_text(const TableLine& line) {
+    const auto part = line.of_roof();
+    if (!part)
+        return "-";
+    const double percent = *part * 100;
+    return fmt::format(
+        "{} %{}", percent >= 1 ? fmt::format("{:.0f}", percent) : fmt::format("{:.2g}", percent),
+        percent > 100 ? " !" : "");
+}
+
 // Of the rows of a class that were run.
 struct Errors {
     std::size_t rows = 0;
@@ -96,6 +114,11 @@ struct Errors {
         sum += std::abs(error);
         worst = std::max(worst, std::abs(error));
     }
+    [[nodiscard]] json to_json() const {
+        return {{"rows", rows},
+                {"mean", rows == 0 ? json() : json(sum / static_cast<double>(rows))},
+                {"worst", rows == 0 ? json() : json(worst)}};
+    }
     [[nodiscard]] std::string text(std::string_view what) const {
         if (rows == 0)
             return fmt::format("{}: none", what);
@@ -103,6 +126,26 @@ struct Errors {
                            sum / static_cast<double>(rows) * 100, worst * 100);
     }
 };
+
+// What is predicted, by what it is of.
+enum class Kind { kDecode, kPrefill, kThroughput, kEnergy };
+constexpr std::array<std::string_view, 4> kKinds = {"decode", "prefill", "throughput", "energy"};
+
+Kind kind_of(Quantity quantity) {
+    switch (quantity) {
+        case Quantity::kDecode:
+        case Quantity::kTotal:
+            return Kind::kDecode;
+        case Quantity::kFirstToken:
+            return Kind::kPrefill;
+        case Quantity::kEnergy:
+            return Kind::kEnergy;
+        case Quantity::kRequest:
+        case Quantity::kThroughput:
+            break;
+    }
+    return Kind::kThroughput;
+}
 
 struct Summary {
     explicit Summary(const std::vector<TableLine>& lines) {
@@ -114,34 +157,50 @@ struct Summary {
             } else if (line.row.row_class == RowClass::kFit) {
                 fitted.add(line.error());
             } else {
-                const bool decode =
-                    line.row.quantity == Quantity::kDecode || line.row.quantity == Quantity::kTotal;
-                (decode ? decoded : other).add(line.error());
+                const auto kind = static_cast<std::size_t>(kind_of(line.row.quantity));
+                predicted[kind].add(line.error());
+                if (!line.row.claimed)
+                    measured[kind].add(line.error());
             }
         }
     }
     [[nodiscard]] std::string text() const {
-        return fmt::format("{}.\n{}.\n{}.\nSpeculative: {}. Not run: {}.\n",
-                           fitted.text("Fitted rows"), decoded.text("Predicted decode"),
-                           other.text("Predicted else"), speculative, not_run);
+        std::string out = fitted.text("Fitted rows") + ".\n";
+        for (std::size_t kind = 0; kind < kKinds.size(); ++kind) {
+            out += predicted[kind].text(fmt::format("Predicted {}", kKinds[kind]));
+            if (measured[kind].rows != predicted[kind].rows)
+                out += "; " + measured[kind].text("without claims");
+            out += ".\n";
+        }
+        return out + fmt::format("Speculative: {}. Not run: {}.\n", speculative, not_run);
+    }
+    [[nodiscard]] json to_json() const {
+        json out = {
+            {"fitted", fitted.to_json()}, {"speculative", speculative}, {"not_run", not_run}};
+        for (std::size_t kind = 0; kind < kKinds.size(); ++kind)
+            out["predicted"][std::string(kKinds[kind])] = {
+                {"all", predicted[kind].to_json()}, {"without_claims", measured[kind].to_json()}};
+        return out;
     }
 
-    Errors fitted, decoded, other;
+    Errors fitted;
+    std::array<Errors, kKinds.size()> predicted;
+    std::array<Errors, kKinds.size()> measured;  // of these, what is no claim
     std::size_t speculative = 0, not_run = 0;
 };
 
 std::string text_table(const std::vector<TableLine>& lines) {
-    std::string out =
-        fmt::format("{:<14} {:<44} {:>11} {:>9} {:>9} {:<8} {:>9}  {:<11} {:<14} {}\n", "row",
-                    "system", "published", "ours", "unit", "", "error", "how", "bound by", "W");
+    std::string out = fmt::format(
+        "{:<14} {:<44} {:>11} {:>9} {:>9} {:<8} {:>9} {:>8}  {:<11} {:<14} {}\n", "row", "system",
+        "published", "ours", "unit", "", "error", "of roof", "how", "bound by", "W");
     for (const TableLine& line : lines) {
         const auto head = fmt::format("{:<14} {:<44} {:>11}", line.row.id,
                                       line.row.system.substr(0, 44), published_text(line.row));
         if (line.ours)
-            out += fmt::format("{} {:>9} {:>9} {:<8} {:>9}  {:<11} {:<14} {}\n", head,
+            out += fmt::format("{} {:>9} {:>9} {:<8} {:>9} {:>8}  {:<11} {:<14} {}\n", head,
                                figure_text(*line.ours), unit(line.row.quantity),
-                               name(line.row.quantity).substr(0, 8), error_text(line), how(line),
-                               bound_text(line), power_text(line));
+                               name(line.row.quantity).substr(0, 8), error_text(line),
+                               roof_text(line), how(line), bound_text(line), power_text(line));
         else
             out += fmt::format("{} {}\n", head, line.why);
     }
@@ -150,17 +209,18 @@ std::string text_table(const std::vector<TableLine>& lines) {
 
 std::string markdown_table(const std::vector<TableLine>& lines) {
     std::string out =
-        "| row | chip | published | ours | error | how | bound by | W |\n"
-        "| --- | --- | ---: | ---: | ---: | --- | --- | ---: |\n";
+        "| row | chip | published | ours | error | of roof | how | bound by | W |\n"
+        "| --- | --- | ---: | ---: | ---: | ---: | --- | --- | ---: |\n";
     for (const TableLine& line : lines) {
         const std::string head = fmt::format("| {} | {} | {} {}", line.row.id,
                                              line.row.task.chip.empty() ? "-" : line.row.task.chip,
                                              published_text(line.row), unit(line.row.quantity));
         if (line.ours)
-            out += fmt::format("{} | {} | {} | {} | {} | {} |\n", head, figure_text(*line.ours),
-                               error_text(line), how(line), bound_text(line), power_text(line));
+            out += fmt::format("{} | {} | {} | {} | {} | {} | {} |\n", head,
+                               figure_text(*line.ours), error_text(line), roof_text(line),
+                               how(line), bound_text(line), power_text(line));
         else
-            out += fmt::format("{} | - | | {} | | |\n", head, line.why.substr(0, 50));
+            out += fmt::format("{} | - | | | {} | | |\n", head, line.why.substr(0, 50));
     }
     return out + "\n" + Summary(lines).text();
 }
@@ -185,6 +245,9 @@ json to_json(const TableLine& line) {
                 {"published_most", row.most},
                 {"ours", or_null(line.ours)},
                 {"error", line.ours ? json(line.error()) : json()},
+                {"roof", or_null(line.roof)},
+                {"of_roof", or_null(line.of_roof())},
+                {"claimed", row.claimed},
                 {"how", line.ours ? json(how(line)) : json()},
                 {"why_not", line.why.empty() ? json() : json(line.why)},
                 {"source", row.source},
@@ -204,6 +267,12 @@ json to_json(const TableLine& line) {
 }
 
 }  // namespace
+
+std::optional<double> TableLine::of_roof() const {
+    if (!roof || row.quantity == Quantity::kEnergy)
+        return std::nullopt;
+    return is_time(row.quantity) ? *roof / row.most : row.least / *roof;
+}
 
 std::optional<bool> TableLine::power_in_bounds() const {
     if (!measured || !measured->mean_w || !idle_w || !rated_w)
@@ -234,16 +303,19 @@ std::vector<TableLine> make_table(const std::vector<Row>& rows, const local::Chi
     }
     compiler::ProgressBar bar;
     std::uint64_t ended = 0;
+    // Each as its chip does it, and as its roof would.
     in_processes(
-        run.size(), jobs,
+        2 * run.size(), jobs,
         [&](std::size_t i) {
-            Task task = lines[run[i]].row.task;
+            Task task = lines[run[i / 2]].row.task;
             task.changes = changes;
+            if (i % 2 != 0)
+                task.changes = changes_to_roof(task);
             return measured_text(task);
         },
         [&](std::size_t i, const std::string& said) {
-            take(lines[run[i]], said);
-            bar.show(++ended, run.size(), fmt::format("{} rows", run.size()));
+            (i % 2 == 0 ? take : take_roof)(lines[run[i / 2]], said);
+            bar.show(++ended, 2 * run.size(), fmt::format("{} rows", run.size()));
         });
     return lines;
 }
@@ -251,9 +323,9 @@ std::vector<TableLine> make_table(const std::vector<Row>& rows, const local::Chi
 std::string print_table(const std::vector<TableLine>& lines, Format format) {
     switch (format) {
         case Format::kJson: {
-            json all = json::array();
+            json all = {{"rows", json::array()}, {"summary", Summary(lines).to_json()}};
             for (const TableLine& line : lines)
-                all.push_back(to_json(line));
+                all["rows"].push_back(to_json(line));
             return all.dump(1, ' ', false, json::error_handler_t::replace) + "\n";
         }
         case Format::kCsv: {

@@ -17,12 +17,16 @@ struct TableLine {
     std::string why;
     std::optional<Measured> measured;
     std::optional<double> idle_w, rated_w;  // of the chip
+    std::optional<double> roof;             // the best that its peaks and bandwidths allow
 
     // ours / published - 1, by the nearest of a range.
     [[nodiscard]] double error() const {
         const double value = ours.value_or(0);
         return value / row.published(value) - 1;
     }
+    // What part of the roof was published, by the worse end of a range: above 1 no machine with the
+    // profile's peaks and bandwidths does it as it is said. None: there is no roof, as for joules.
+    [[nodiscard]] std::optional<double> of_roof() const;
     // The mean power is between these; none: one of the three is not known.
     [[nodiscard]] std::optional<bool> power_in_bounds() const;
 };

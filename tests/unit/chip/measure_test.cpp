@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "chip/run.hpp"
 #include "chip/table.hpp"
 #include "libskald/error.hpp"
@@ -228,6 +230,69 @@ TEST(Table, SaysWhyARowIsNotRun) {
     EXPECT_NE(lines[1].why.find("no profile"), std::string::npos);
     for (const Format format : {Format::kText, Format::kJson, Format::kCsv, Format::kMarkdown})
         EXPECT_NE(print_table(lines, format).find("cannot be run with others"), std::string::npos);
+}
+
+TEST(Table, SaysWhatPartOfTheRoofWasPublished) {
+    Row rate, time, joules;
+    rate.task = time.task = joules.task = small_task();
+    time.quantity = Quantity::kFirstToken;
+    joules.quantity = Quantity::kEnergy;
+    for (Row* row : {&rate, &time, &joules})
+        row->least = row->most = 1;
+    const TableLine fast = make_table({rate}, {}, 1).front();
+    ASSERT_TRUE(fast.ours && fast.roof);
+    EXPECT_LT(*fast.ours, *fast.roof) << "launches and what of the bandwidth is not reached";
+    rate.least = rate.most = 2 * *fast.roof;
+    const auto lines = make_table({rate, time, joules}, {}, 1);
+    EXPECT_DOUBLE_EQ(lines[0].of_roof().value_or(0), 2);
+    EXPECT_NE(print_table({lines[0]}, Format::kMarkdown).find(" 200 % ! "), std::string::npos);
+    EXPECT_DOUBLE_EQ(lines[1].of_roof().value_or(0), *lines[1].roof) << "of a second";
+    EXPECT_FALSE(lines[2].of_roof());
+}
+
+TEST(Table, NoChangeOfWhatIsReachedMovesTheRoof) {
+    Row row;
+    row.task = small_task();
+    row.least = row.most = 1;
+    const double roof = make_table({row}, {}, 1).front().roof.value_or(0);
+    EXPECT_GT(roof, 0);
+    for (const local::ChipChange& change :
+         {local::ChipChange{"launch_ns", 20000}, local::ChipChange{"dram_efficiency", 0.1}})
+        EXPECT_DOUBLE_EQ(make_table({row}, {change}, 1).front().roof.value_or(0), roof)
+            << change.key;
+    EXPECT_LT(make_table({row}, {{"dram_gbs", 1.}}, 1).front().roof.value_or(0), roof);
+}
+
+TEST(Table, SumsUpItsErrorsByKindWithAndWithoutClaims) {
+    const auto line = [](const char* id, Quantity quantity, double ours, bool claimed) {
+        TableLine made;
+        made.row.id = id;
+        made.row.quantity = quantity;
+        made.row.least = made.row.most = 100;
+        made.row.claimed = claimed;
+        made.ours = ours;
+        return made;
+    };
+    std::vector<TableLine> lines = {
+        line("A", Quantity::kDecode, 90, false), line("B", Quantity::kTotal, 70, true),
+        line("C", Quantity::kFirstToken, 105, false), line("D", Quantity::kThroughput, 80, false)};
+    lines.push_back(line("E", Quantity::kDecode, 1, false));
+    lines.back().row.row_class = RowClass::kFit;
+    const auto summary = nlohmann::json::parse(print_table(lines, Format::kJson)).at("summary");
+    const auto& predicted = summary.at("predicted");
+    EXPECT_EQ(predicted["decode"]["all"]["rows"], 2);
+    EXPECT_NEAR(predicted["decode"]["all"]["mean"].get<double>(), 0.2, 1e-9);
+    EXPECT_NEAR(predicted["decode"]["all"]["worst"].get<double>(), 0.3, 1e-9);
+    EXPECT_NEAR(predicted["decode"]["without_claims"]["worst"].get<double>(), 0.1, 1e-9);
+    EXPECT_NEAR(predicted["prefill"]["all"]["worst"].get<double>(), 0.05, 1e-9);
+    EXPECT_NEAR(predicted["throughput"]["all"]["worst"].get<double>(), 0.2, 1e-9);
+    EXPECT_TRUE(predicted["energy"]["all"]["mean"].is_null());
+    EXPECT_EQ(summary["fitted"]["rows"], 1);
+    const std::string text = print_table(lines, Format::kText);
+    EXPECT_NE(text.find("Predicted decode: 2, mean 20.0 %, worst 30.0 %; without claims: 1, mean "
+                        "10.0 %, worst 10.0 %."),
+              std::string::npos)
+        << text;
 }
 
 TEST(Table, ErrorsOfARangeAreThoseOfItsNearerEnd) {
