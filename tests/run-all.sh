@@ -8,7 +8,7 @@
 
 RESULTS=$SKALD_BUILD/test-results
 ALL=(lint host sanitized fuzz qtest package vm)
-MORE=(threads next strangers)
+MORE=(threads next strangers fresh)
 
 export SKALD_QEMU=$SKALD_BUILD/qemu/qemu-system-x86_64
 export SKALD_FIRMWARE=$SKALD_BUILD/firmware/skald_fw.bin
@@ -73,6 +73,12 @@ suite_strangers() {
     make_stages stage-host stage-guest stage-guest-debug stage-qemu stage-strangers &&
         env -u SKALD_FIRMWARE "$SKALD_ROOT/tests/vm/strangers" --build "$SKALD_BUILD" --results "$RESULTS" &&
         mv "$RESULTS/vm-strangers.xml" "$RESULTS/strangers.xml"
+}
+
+# A guest of its own making, in which a module is compiled: without KVM it takes an hour and more.
+suite_fresh() {
+    make_stages stage-fresh-debian &&
+        "$SKALD_ROOT/tests/package/fresh/run" --build "$SKALD_BUILD" --results "$RESULTS"
 }
 
 # Seconds of processors that all we waited for has taken, in CPU: a subshell would only be asked about itself.
