@@ -138,6 +138,9 @@ stage-guest-debug-7.3: stage-driver-debug-7.3 stage-programs stage-firmware
 stage-strangers: stage-packages
 	@$(SETUP)/strangers.sh
 
+stage-fresh-debian: deb
+	@$(SETUP)/fresh-debian.sh
+
 # clang: one tree for the sanitized tests and the fuzz targets, at half of the cost of compiling. With SANITIZER=g++ the fuzz
 # targets, which need clang's libFuzzer, have a tree of their own.
 CLANG_OPTIONS := -DCMAKE_C_COMPILER=clang-19 -DCMAKE_CXX_COMPILER=clang++-19 -DSKALD_SANITIZE=address,undefined

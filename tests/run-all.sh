@@ -8,7 +8,7 @@
 
 RESULTS=$SKALD_BUILD/test-results
 ALL=(lint host sanitized fuzz qtest package vm)
-MORE=(threads next strangers)
+MORE=(threads next strangers fresh)
 
 export SKALD_QEMU=$SKALD_BUILD/qemu/qemu-system-x86_64
 export SKALD_FIRMWARE=$SKALD_BUILD/firmware/skald_fw.bin
@@ -75,6 +75,12 @@ suite_strangers() {
         mv "$RESULTS/vm-strangers.xml" "$RESULTS/strangers.xml"
 }
 
+# A guest of its own making, in which a module is compiled: without KVM it takes an hour and more.
+suite_fresh() {
+    make_stages stage-fresh-debian &&
+        "$SKALD_ROOT/tests/package/fresh/run" --build "$SKALD_BUILD" --results "$RESULTS"
+}
+
 # Seconds of processors that all this shell waited for has taken. A subshell is only asked about itself.
 cpu_of_children() {
     times >"$RESULTS/$SUITE.times"
@@ -123,7 +129,7 @@ main() {
         case $suite in
             lint | host) first+=("$suite") ;;
             sanitized | fuzz | threads) compiled+=("$suite") ;;
-            qtest | package | vm | next | strangers) booted+=("$suite") ;;
+            qtest | package | vm | next | strangers | fresh) booted+=("$suite") ;;
             *) die "there is no suite '$suite'; there are: ${ALL[*]} ${MORE[*]}" ;;
         esac
     done
