@@ -41,8 +41,8 @@ Values reshape(const Call& c) {
             open = d;
         } else if (shape[d] < 0) {
             fail("a dimension is {}", shape[d]);
-        } else {
-            known *= shape[d];
+        } else if (__builtin_mul_overflow(known, shape[d], &known)) {
+            fail("a shape of {} has more elements than can be counted", to_string(shape));
         }
     }
     if (open) {
@@ -209,8 +209,13 @@ Values tile(const Call& c) {
 
 Values concat(const Call& c) {
     std::vector<const Value*> parts;
+    // PyTorch's torch.tensor([]) fits to everything: a cache that nothing was put into.
+    const bool lenient = c.integer("lenient", 0) != 0;
     for (std::size_t i = 0; i < c.inputs(); ++i)
-        parts.push_back(&c.in(i));
+        if (!lenient || c.in(i).shape != Shape{0})
+            parts.push_back(&c.in(i));
+    if (parts.empty())
+        return {c.in(0)};
     return {concatenated(parts, c.integer("axis"))};
 }
 
@@ -365,7 +370,7 @@ void add_movement(std::vector<Operator>& t) {
     t.push_back({"Transpose", 1, 1, transpose, {"perm", "swap"}});
     t.push_back({"Expand", 2, 2, expand});
     t.push_back({"Tile", 2, 2, tile});
-    t.push_back({"Concat", 1, kAny, concat, {"axis"}});
+    t.push_back({"Concat", 1, kAny, concat, {"axis", "lenient"}});
     t.push_back({"Slice", 1, 5, slice, {"starts", "ends", "axes"}});
     t.push_back({"Split", 1, 2, split, {"axis", "split", "num_outputs", "size"}});
     t.push_back({"Pad", 1, 4, pad, {"mode", "pads", "value"}});

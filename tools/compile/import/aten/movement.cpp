@@ -87,9 +87,10 @@ void add_movement(Table& t) {
     t["permute.default"] = [](AtenNode& n) {
         n.results = {n.make("Transpose", {n.value("self")}, {{"perm", n.integers("dims")}})};
     };
-    t["expand.default"] = [](AtenNode& n) {
-        n.results = {n.make("Expand", {n.value("self"), n.sizes("size")})};
-    };
+    for (const char* name : {"expand.default", "broadcast_to.default", "expand_copy.default"})
+        t[name] = [](AtenNode& n) {
+            n.results = {n.make("Expand", {n.value("self"), n.sizes("size")})};
+        };
     t["repeat.default"] = [](AtenNode& n) {
         n.results = {n.make("Tile", {n.value("self"), n.sizes("repeats")})};
     };
@@ -129,7 +130,8 @@ void add_movement(Table& t) {
     };
     t["repeat_interleave.self_int"] = repeat_interleave;
     t["cat.default"] = [](AtenNode& n) {
-        n.results = {n.make("Concat", n.values("tensors"), {{"axis", n.integer("dim", 0)}})};
+        n.results = {n.make("Concat", n.values("tensors"),
+                            {{"axis", n.integer("dim", 0)}, {"lenient", Int{1}}})};
     };
     t["slice.Tensor"] = slice;
     t["select.int"] = select;
