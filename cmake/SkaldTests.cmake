@@ -1,7 +1,6 @@
-# How g++ compiles tests, for the folder that includes this and those below: at -O1, since what takes long in them is the
-# product's code, and with the standard headers precompiled, a third of what a test costs. clang has a header for everything
-# (SkaldPrecompiled.cmake). A target with the property SKALD_NOT_PRECOMPILED goes without.
-set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O1 -g1")
+# How g++ compiles tests, for the folder that includes this and those below: with the standard headers precompiled, half of
+# what a test costs. clang has a header for everything (SkaldPrecompiled.cmake). A target with the property
+# SKALD_NOT_PRECOMPILED goes without.
 if(CCACHE_PROGRAM)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros CCACHE_PCH_EXTSUM=1
       ${CCACHE_PROGRAM})
