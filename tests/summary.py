@@ -61,12 +61,23 @@ def suite_cases(directory: Path, suite: str) -> list[Case]:
 
 
 def reason_to_skip(output: str) -> str:
-    """What the test says after "FILE:LINE: Skipped", as GoogleTest prints it, or "FILE:LINE", as its XML has it."""
-    lines = [line.strip() for line in output.splitlines()]
+    """What the test says after "FILE:LINE: Skipped", as GoogleTest prints it, or "FILE:LINE", as its XML has it; of others
+    the first line."""
+    lines = [line for line in map(str.strip, output.splitlines()) if line]
     for place, line in enumerate(lines[:-1]):
-        if re.fullmatch(r"\S+:\d+(: Skipped)?", line) and lines[place + 1]:
+        if re.fullmatch(r"\S+:\d+(: Skipped)?", line):
             return lines[place + 1]
-    return "no reason given"
+    return lines[0] if lines else "no reason given"
+
+
+def show_skipped(cases: list[Case]) -> None:
+    """A line for each reason."""
+    names: dict[str, list[str]] = {}
+    for case in cases:
+        if case.outcome == "skipped":
+            names.setdefault(reason_to_skip(case.output), []).append(case.name)
+    for reason, (first, *more) in names.items():
+        print(f"skipped {first}{f' and {len(more)} more' if more else ''}: {reason}")
 
 
 def show(case: Case) -> None:
@@ -114,9 +125,7 @@ def main() -> int:
     suites = [file.stem for file in sorted(directory.glob("*.status"), key=lambda file: file.stat().st_mtime_ns)]
     cases = [case for suite in suites for case in suite_cases(directory, suite)]
     counts = {outcome: sum(case.outcome == outcome for case in cases) for outcome in ("passed", "failed", "skipped")}
-    for case in cases:
-        if case.outcome == "skipped":
-            print(f"skipped {case.name}: {reason_to_skip(case.output)}")
+    show_skipped(cases)
     for case in cases:
         if case.outcome == "failed":
             show(case)

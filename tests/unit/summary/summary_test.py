@@ -42,6 +42,16 @@ class Summary(unittest.TestCase):
         self.suite("host", [("a", 1, ""), ("b", 2, "<skipped/>")], building=5, seconds=8)
         self.assertEqual(self.summary(0)[-1], "1 passed, 0 failed, 1 skipped")
 
+    def test_each_reason_to_skip_is_told_once(self):
+        no_amx = '<skipped message="t.cpp:7&#xA;no amx"/>'
+        self.suite("host", [("a", 1, ""), ("b", 0, no_amx), ("c", 0, no_amx)])
+        self.suite("vm", [("d", 0, no_amx), ("e", 0, '<skipped message="no igt"/>'), ("f", 0, "<skipped/>")])
+        lines = self.summary(0)
+        self.assertEqual([line for line in lines if line.startswith("skipped")],
+                         ["skipped host: T.b and 2 more: no amx", "skipped vm: T.e: no igt",
+                          "skipped vm: T.f: no reason given"])
+        self.assertEqual(lines[-1], "1 passed, 0 failed, 5 skipped")
+
     def test_time_is_shown_suite_by_suite_and_sums_up(self):
         self.suite("host", [("a", 1, "")], building=50, seconds=80, cpu=120)
         self.suite("vm", [("a", 1, "")], building=7, seconds=207, cpu=210)
