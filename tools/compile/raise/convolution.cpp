@@ -63,7 +63,9 @@ class ConvolutionPattern {
     // A product times a sum of products of two.
     bool is_gated_sum() const {
         const auto first = atom(*v_.symbols, 0);
-        const Function* f = first ? times(first->base) : nullptr;
+        if (!first)
+            return false;
+        const Function* f = times(first->base);
         for (std::size_t side = 0; f != nullptr && side < 2; ++side) {
             const Symbols& sum = *f->arguments[1 - side];
             if (!product(*f->arguments[side], first->index) || sum.terms(first->index).empty())
@@ -90,9 +92,9 @@ class ConvolutionPattern {
 
     bool read(std::size_t t, std::size_t ch) {
         const auto whole = atom(*v_.symbols, t * v_.width + ch);
-        const Function* f = whole ? times(whole->base) : nullptr;
-        if (f == nullptr)
+        if (!whole || times(whole->base) == nullptr)
             return no("it is not gated everywhere");
+        const Function* f = times(whole->base);
         const std::size_t side = product(*f->arguments[0], whole->index) ? 0 : 1;
         const auto gate = product(*f->arguments[side], whole->index);
         if (!gate || !note(c_, ch, t, *gate))
@@ -136,7 +138,7 @@ class ConvolutionPattern {
             std::vector<std::uint32_t> all;
             for (const auto& column : columns->by_channel)
                 all.push_back(column.value_or(0));
-            const auto base = r_.columns(*columns->of, all);
+            const auto base = columns->of ? r_.columns(*columns->of, all) : std::nullopt;
             if (!base) {
                 no("its channels are columns of what cannot be taken apart");
                 return {};

@@ -89,7 +89,7 @@ std::optional<Value> Recogniser::as_softmax(const Value& y) {
         return {};
     for (std::size_t i = 0; i < e.size(); ++i)
         if (const auto t = e.terms(i);
-            t.size() != 1 || t[0].base != *powers || t[0].factor != 1 || e.constant(i) != 0)
+            t.size() != 1 || powers != t[0].base || t[0].factor != 1 || e.constant(i) != 0)
             return {};
     if (!are_sums_of_rows(*(*parts)[1], e, width))
         return {};

@@ -15,6 +15,10 @@ struct Parts {
     std::optional<Id> imaginary{};  // nothing: a tensor of real numbers
 };
 
+struct Complex {
+    Id real = kAbsent, imaginary = kAbsent;
+};
+
 // Complex tensors as arguments of a node.
 class Arguments {
   public:
@@ -25,11 +29,11 @@ class Arguments {
         const Id real = n_.value(name);
         return {real, numbers_.imaginary(real)};
     }
-    Parts complex(std::string_view name) {
+    Complex complex(std::string_view name) {
         const Parts p = parts(name);
         if (!p.imaginary)
             n_.refuse(fmt::format("its argument {} is not complex", name));
-        return p;
+        return {p.real, *p.imaginary};
     }
 
   private:
@@ -48,11 +52,11 @@ Parts view_as_complex(Arguments& a) {
 
 Parts view_as_real(Arguments& a) {
     AtenNode& n = a.node();
-    const Parts p = a.complex("self");
+    const Complex p = a.complex("self");
     const auto last = [&](Id x) {
         return n.make("Unsqueeze", {x}, {{"axes", std::vector<std::int64_t>{-1}}});
     };
-    return {n.make("Concat", {last(p.real), last(*p.imaginary)}, {{"axis", std::int64_t{-1}}})};
+    return {n.make("Concat", {last(p.real), last(p.imaginary)}, {{"axis", std::int64_t{-1}}})};
 }
 
 Parts polar(Arguments& a) {
@@ -70,34 +74,37 @@ Parts product(Arguments& a) {
     AtenNode& n = a.node();
     const Parts x = a.parts("self"), y = a.parts("other");
     const auto times = [&](Id p, Id q) { return n.make("Mul", {p, q}); };
-    if (!y.imaginary)
+    if (x.imaginary && y.imaginary)
+        return {n.make("Sub", {times(x.real, y.real), times(*x.imaginary, *y.imaginary)}),
+                n.make("Add", {times(x.real, *y.imaginary), times(*x.imaginary, y.real)})};
+    if (x.imaginary)
         return {times(x.real, y.real), times(*x.imaginary, y.real)};
-    if (!x.imaginary)
+    if (y.imaginary)
         return {times(x.real, y.real), times(x.real, *y.imaginary)};
-    return {n.make("Sub", {times(x.real, y.real), times(*x.imaginary, *y.imaginary)}),
-            n.make("Add", {times(x.real, *y.imaginary), times(*x.imaginary, y.real)})};
+    return {times(x.real, y.real)};
 }
 
 Parts quotient(Arguments& a) {
     AtenNode& n = a.node();
-    const Parts x = a.complex("self"), y = a.parts("other");
+    const Complex x = a.complex("self");
+    const Parts y = a.parts("other");
     if (y.imaginary)
         n.refuse("division by complex numbers is not supported");
     return {n.make("skald.TrueDivide", {x.real, y.real}),
-            n.make("skald.TrueDivide", {*x.imaginary, y.real})};
+            n.make("skald.TrueDivide", {x.imaginary, y.real})};
 }
 
 Parts conjugate(Arguments& a) {
-    const Parts p = a.complex("self");
-    return {p.real, a.node().make("Neg", {*p.imaginary})};
+    const Complex p = a.complex("self");
+    return {p.real, a.node().make("Neg", {p.imaginary})};
 }
 
 // Between complex types; of what is not complex any more only the real part is left.
 Parts cast(Arguments& a) {
-    const Parts p = a.complex("self");
+    const Complex p = a.complex("self");
     if (a.node().has("dtype") && !a.node().is_complex_type("dtype"))
         a.node().refuse("complex numbers become real ones by a cast");
-    return p;
+    return {p.real, p.imaginary};
 }
 
 using Row = Parts (*)(Arguments&);
@@ -108,7 +115,7 @@ const std::map<std::string, Row, std::less<>>& rows() {
             {"polar.default", polar},
             {"complex.default", of_two},
             {"real.default", [](Arguments& a) { return Parts{a.complex("self").real}; }},
-            {"imag.default", [](Arguments& a) { return Parts{*a.complex("self").imaginary}; }},
+            {"imag.default", [](Arguments& a) { return Parts{a.complex("self").imaginary}; }},
             {"mul.Tensor", product},
             {"mul.Scalar", product},
             {"div.Tensor", quotient},
