@@ -180,14 +180,7 @@ Values fused_matmul(const Call& c) {
     Algebra* algebra = algebra_of(c);
     const auto turned = [&](std::size_t i, const char* name) {
         const Value& v = c.in(i);
-        if (c.integer(name, 0) == 0 || v.rank() < 2)
-            return v;
-        std::vector<std::int64_t> order(v.shape.size());
-        std::iota(order.begin(), order.end(), 0);
-        std::swap(order[order.size() - 1], order[order.size() - 2]);
-        Value out = transposed(v, order);
-        out.fixed = v.fixed;
-        return out;
+        return c.integer(name, 0) == 0 || v.rank() < 2 ? v : last_two_swapped(v);
     };
     const Value y = multiplied(algebra, turned(0, "transA"), turned(1, "transB"));
     return {times(algebra, y, c.number("alpha", 1.0))};

@@ -10,6 +10,7 @@
 #include "tokenizers/char_map.hpp"
 #include "tokenizers/end_of_turn.hpp"
 #include "tokenizers/gguf_pre.hpp"
+#include "tokenizers/runtime_check.hpp"
 
 namespace skald::compiler {
 namespace {
@@ -290,11 +291,7 @@ class Reader {
 
 rt::TokenizerSpec load_gguf_tokenizer(const Gguf& gguf) {
     Spec spec = Reader(gguf).read();
-    try {
-        rt::serialize(spec);  // what the runtime would refuse is refused here, with the file's name
-    } catch (const rt::TokenizerError& e) {
-        fail("{}: {}", gguf.file(), e.what());
-    }
+    refuse_what_runtime_would(spec, gguf.file());
     return spec;
 }
 

@@ -12,6 +12,7 @@
 #include "tokenizers/hf_model.hpp"
 #include "tokenizers/hf_post_processor.hpp"
 #include "tokenizers/hf_steps.hpp"
+#include "tokenizers/runtime_check.hpp"
 
 namespace skald::compiler {
 namespace {
@@ -71,11 +72,7 @@ rt::TokenizerSpec load_hf_tokenizer(const std::filesystem::path& path) {
     apply_hf_config(path.parent_path(), object, vocabulary, spec);
     add_turn_ends(spec);
     mark_decoded(spec);
-    try {
-        rt::serialize(spec);  // what the runtime would refuse is refused here, with the file's name
-    } catch (const rt::TokenizerError& e) {
-        fail("{}: {}", file.name(), e.what());
-    }
+    refuse_what_runtime_would(spec, file.name());
     return spec;
 }
 

@@ -11,6 +11,7 @@
 #include "tokenizers/end_of_turn.hpp"
 #include "tokenizers/hf_config.hpp"
 #include "tokenizers/hf_model.hpp"
+#include "tokenizers/runtime_check.hpp"
 #include "tokenizers/sentencepiece_file.hpp"
 
 namespace skald::compiler {
@@ -150,11 +151,7 @@ Spec load_sentencepiece_tokenizer(const fs::path& path) {
     apply_hf_config(path.parent_path(), JsonObject(bytes.name(), "", none), vocabulary, spec,
                     Template::kOfConfig);
     add_turn_ends(spec);
-    try {
-        rt::serialize(spec);  // what the runtime would refuse is refused here, with the file's name
-    } catch (const rt::TokenizerError& e) {
-        fail("{}: {}", bytes.name(), e.what());
-    }
+    refuse_what_runtime_would(spec, bytes.name());
     return spec;
 }
 

@@ -16,6 +16,7 @@
 #include "tokenizer/regex.hpp"
 #include "tokenizers/end_of_turn.hpp"
 #include "tokenizers/rank_merges.hpp"
+#include "tokenizers/runtime_check.hpp"
 
 namespace skald::compiler {
 namespace {
@@ -198,11 +199,7 @@ rt::TokenizerSpec load_tekken_tokenizer(const std::filesystem::path& path) {
     const Json json = parse_json_object(file.name(), file.bytes());
     const JsonObject object(file.name(), "", json);
     Spec spec = Reader(object).read();
-    try {
-        rt::serialize(spec);  // what the runtime would refuse is refused here, with the file's name
-    } catch (const rt::TokenizerError& e) {
-        fail("{}: {}", file.name(), e.what());
-    }
+    refuse_what_runtime_would(spec, file.name());
     return spec;
 }
 

@@ -16,6 +16,7 @@
 #include "tokenizers/hf_config.hpp"
 #include "tokenizers/hf_model.hpp"
 #include "tokenizers/rank_merges.hpp"
+#include "tokenizers/runtime_check.hpp"
 
 namespace skald::compiler {
 namespace {
@@ -130,11 +131,7 @@ Spec load_tiktoken_tokenizer(const fs::path& path) {
     apply_hf_config(path.parent_path(), JsonObject(file.name(), "", none), vocabulary, spec,
                     kimi ? Template::kOfFile : Template::kOfConfig);
     add_turn_ends(spec);
-    try {
-        rt::serialize(spec);  // what the runtime would refuse is refused here, with the file's name
-    } catch (const rt::TokenizerError& e) {
-        fail("{}: {}", file.name(), e.what());
-    }
+    refuse_what_runtime_would(spec, file.name());
     return spec;
 }
 
