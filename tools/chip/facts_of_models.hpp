@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What is built in of data/: models by their names, the published rows, the fits.
+// What is built in of data/: models by their names, the published rows, the fits, the
+// programs that figures were measured through.
 #pragma once
 
 #include <string>
@@ -14,5 +15,6 @@ namespace skald::chip {
 [[nodiscard]] std::string_view model_config(std::string_view name);
 [[nodiscard]] std::string_view builtin_rows();  // JSON
 [[nodiscard]] std::string_view builtin_fits();  // JSON
+[[nodiscard]] std::string_view builtin_software();  // JSON
 
 }  // namespace skald::chip

@@ -10,6 +10,7 @@
 
 #include "chip/least_squares.hpp"
 #include "chip/processes.hpp"
+#include "chip/software.hpp"
 #include "compile/progress_bar.hpp"
 #include "libskald/error.hpp"
 #include "local/chip_facts.hpp"
@@ -22,7 +23,10 @@ using nlohmann::json;
 FitPlan parse_plan(const json& from) {
     FitPlan plan;
     plan.name = from.at("name");
-    plan.chip = from.at("chip");
+    plan.chip = from.value("chip", "");
+    plan.software = from.value("software", "");
+    if (plan.chip.empty() == plan.software.empty())
+        throw rt::Error("a fit is of a chip or of software", EINVAL);
     plan.rows = from.at("rows").get<std::vector<std::string>>();
     plan.why = from.at("why");
     for (const json& key : from.at("keys"))
@@ -34,6 +38,11 @@ FitPlan parse_plan(const json& from) {
     return plan;
 }
 
+bool has_keys_of(const Row& row, const FitPlan& plan) {
+    return plan.software.empty() ? row.task.chip == plan.chip
+                                 : row.task.software.name == plan.software;
+}
+
 const Row& row_of(const FitPlan& plan, const std::vector<Row>& rows, const std::string& id) {
     const auto row = std::ranges::find(rows, id, &Row::id);
     if (row == rows.end())
@@ -42,8 +51,10 @@ const Row& row_of(const FitPlan& plan, const std::vector<Row>& rows, const std::
         throw rt::Error(
             fmt::format("fit {}: row {} is {}, not for fits", plan.name, id, name(row->row_class)),
             EINVAL);
-    if (row->task.chip != plan.chip)
-        throw rt::Error(fmt::format("fit {}: row {} is of {}", plan.name, id, row->task.chip),
+    if (!has_keys_of(*row, plan))
+        throw rt::Error(fmt::format("fit {}: row {} is of {}", plan.name, id,
+                                    plan.software.empty() ? row->task.chip
+                                                          : row->task.software.name),
                         EINVAL);
     return *row;
 }
@@ -60,18 +71,24 @@ std::vector<Row> rows_of(const FitPlan& plan, const std::vector<Row>& rows) {
 }
 
 // Keys as powers of e, so that a step is a part of them.
-local::ChipChanges changes_at(const FitPlan& plan, const Vector& x) {
-    local::ChipChanges changes;
+std::vector<double> values_at(const FitPlan& plan, const Vector& x) {
+    std::vector<double> values;
     for (std::size_t i = 0; i < x.size(); ++i)
-        changes.push_back(
-            {plan.keys[i].key, std::clamp(std::exp(x[i]), plan.keys[i].least, plan.keys[i].most)});
-    return changes;
+        values.push_back(std::clamp(std::exp(x[i]), plan.keys[i].least, plan.keys[i].most));
+    return values;
 }
 
-double ours(const Row& row, const local::ChipChanges& changes) {
-    Task task = row.task;
-    task.changes = changes;
-    const auto value = quantity_of(measure(task), row);
+Row changed(Row row, const FitPlan& plan, const std::vector<double>& values) {
+    for (std::size_t i = 0; i < values.size(); ++i)
+        if (plan.software.empty())
+            row.task.changes.push_back({plan.keys[i].key, values[i]});
+        else
+            row.task.software.set(plan.keys[i].key, values[i]);
+    return row;
+}
+
+double ours(const Row& row) {
+    const auto value = quantity_of(measure(row.task), row);
     if (!value)
         throw rt::Error(fmt::format("row {}: its energies are not known", row.id), EINVAL);
     return *value;
@@ -89,7 +106,8 @@ class Rig {
             points.size() * rows_.size(), jobs_,
             [&](std::size_t i) {
                 const Row& row = rows_[i % rows_.size()];
-                const double value = ours(row, changes_at(plan_, points[i / rows_.size()]));
+                const double value =
+                    ours(changed(row, plan_, values_at(plan_, points[i / rows_.size()])));
                 return fmt::format("{:.17g}", std::log(value / row.published(value)));
             },
             [&](std::size_t i, const std::string& said) {
@@ -109,21 +127,25 @@ class Rig {
     std::uint64_t rounds_ = 0;
 };
 
-double in_profile(const FitResult& result, std::size_t key) {
-    return local::chip_facts(result.plan.chip).figure(result.plan.keys[key].key).value.value_or(0);
+double said(const FitPlan& plan, std::size_t key) {
+    const std::string& name = plan.keys[key].key;
+    return plan.software.empty() ? local::chip_facts(plan.chip).figure(name).value.value_or(0)
+                                 : software_named(plan.software).figure(name);
 }
 
 json to_json(const FitResult& result) {
-    json out = {{"name", result.plan.name},
-                {"chip", result.plan.chip},
-                {"why", result.plan.why},
+    const FitPlan& plan = result.plan;
+    json out = {{"name", plan.name},
+                {"chip", plan.chip.empty() ? json() : json(plan.chip)},
+                {"software", plan.software.empty() ? json() : json(plan.software)},
+                {"why", plan.why},
                 {"rounds", result.rounds},
                 {"agrees", agrees(result)}};
     for (std::size_t i = 0; i < result.values.size(); ++i)
-        out["keys"].push_back({{"key", result.plan.keys[i].key},
+        out["keys"].push_back({{"key", plan.keys[i].key},
                                {"value", result.values[i]},
-                               {"start", result.plan.keys[i].start},
-                               {"profile", in_profile(result, i)}});
+                               {"start", plan.keys[i].start},
+                               {"profile", said(plan, i)}});
     const json lines = json::parse(print_table(result.lines, Format::kJson)).at("rows");
     for (std::size_t i = 0; i < result.lines.size(); ++i) {
         json line = lines[i];
@@ -165,24 +187,24 @@ FitResult fit(const FitPlan& plan, const std::vector<Row>& rows, unsigned jobs) 
     Rig rig(plan, own, jobs);
     const Solution solution = least_squares(
         [&](const std::vector<Vector>& points) { return rig(points); }, start, bounds);
-    const local::ChipChanges changes = changes_at(plan, solution.x);
-    for (const local::ChipChange& change : changes)
-        result.values.push_back(change.value);
+    result.values = values_at(plan, solution.x);
     result.sensitivities = solution.jacobian;
     result.rounds = solution.rounds;
     result.fitted = own.size();
-    std::vector<Row> all = own;
+    std::vector<Row> all;
+    for (const Row& row : own)
+        all.push_back(changed(row, plan, result.values));
     for (const Row& row : rows)
-        if (row.task.chip == plan.chip && std::ranges::find(own, row.id, &Row::id) == own.end())
-            all.push_back(row);
-    result.lines = make_table(all, changes, jobs);
+        if (has_keys_of(row, plan) && std::ranges::find(own, row.id, &Row::id) == own.end())
+            all.push_back(changed(row, plan, result.values));
+    result.lines = make_table(all, {}, jobs);
     return result;
 }
 
 bool agrees(const FitResult& result) {
     constexpr double kNear = 0.01;
     for (std::size_t i = 0; i < result.values.size(); ++i)
-        if (std::abs(in_profile(result, i) / result.values[i] - 1) > kNear)
+        if (std::abs(said(result.plan, i) / result.values[i] - 1) > kNear)
             return false;
     return true;
 }
@@ -194,9 +216,9 @@ std::string print_fit(const FitResult& result, Format format) {
         return print_table(result.lines, Format::kCsv);
     std::string out = fmt::format("fit {}: {}\n", result.plan.name, result.plan.why);
     for (std::size_t i = 0; i < result.values.size(); ++i)
-        out += fmt::format("{:<18} {:.4g} (from {:g}; the profile says {:.4g})\n",
+        out += fmt::format("{:<18} {:.4g} (from {:g}; said is {:.4g})\n",
                            result.plan.keys[i].key, result.values[i], result.plan.keys[i].start,
-                           in_profile(result, i));
+                           said(result.plan, i));
     out += fmt::format(
         "\nSensitivities: by how many % a row changes where a key is 1 % more\n{:<14}", "row");
     for (const FitKey& key : result.plan.keys)
@@ -209,8 +231,8 @@ std::string print_fit(const FitResult& result, Format format) {
         out += "\n";
     }
     return out + "\n" + print_table(result.lines, Format::kText) +
-           (agrees(result) ? "The profile says the same, within 1 %.\n"
-                           : "The profile says something else.\n");
+           (agrees(result) ? "Its file says the same, within 1 %.\n"
+                           : "Its file says something else.\n");
 }
 
 }  // namespace skald::chip

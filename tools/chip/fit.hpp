@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Figures of a profile that make its rows come out, by least squares, from data/fits.json.
+// Figures of a profile, or of a program that was measured through, that make its rows come out: by
+// least squares, from data/fits.json.
 #pragma once
 
 #include <string>
@@ -17,7 +18,8 @@ struct FitKey {
 
 struct FitPlan {
     std::string name;
-    std::string chip;
+    std::string chip;      // whose profile has the keys,
+    std::string software;  // or the program: one of both is empty
     std::vector<FitKey> keys;
     std::vector<std::string> rows;
     std::string why;
@@ -26,7 +28,7 @@ struct FitPlan {
 struct FitResult {
     FitPlan plan;
     std::vector<double> values;    // by key
-    std::vector<TableLine> lines;  // of the plan's rows, then the chip's others
+    std::vector<TableLine> lines;  // of the plan's rows, then others of chip or program
     std::size_t fitted = 0;        // how many of these are the plan's
     std::vector<std::vector<double>>
         sensitivities;  // of each fitted row: of its logarithm, by key's
@@ -36,11 +38,11 @@ struct FitResult {
 // `name` is what messages call the text. Throws rt::Error.
 [[nodiscard]] std::vector<FitPlan> parse_fits(std::string_view json, std::string_view name);
 
-// From the start of each key, whatever the profile says of it. With no more rows than keys it is
+// From the start of each key, whatever is said of it. With no more rows than keys it is
 // refused. Throws rt::Error.
 [[nodiscard]] FitResult fit(const FitPlan& plan, const std::vector<Row>& rows, unsigned jobs);
 
-// The profile says of each key what the fit gives, within a hundredth.
+// What has the keys says of each what the fit gives, within a hundredth.
 [[nodiscard]] bool agrees(const FitResult& result);
 
 [[nodiscard]] std::string print_fit(const FitResult& result, Format format);

@@ -20,6 +20,8 @@ using Sums = local::ModelLog::Sums;
 constexpr double kSecond = 1e12;  // ps
 constexpr double kJoule = 1e15;   // fJ
 constexpr std::uint32_t kSamples = 4;
+// Of Measured::share, as the card's library numbers what decides (ModelLog::bound_name).
+constexpr std::size_t kSequencer = 0, kHost = 5;
 
 double seconds(const Sums& sums) {
     return static_cast<double>(sums.time) / kSecond;
@@ -130,25 +132,53 @@ Measured measured_of(const StageSums& prompt, const Step& step, const Batches& b
     return measured;
 }
 
+// Layers of a step, and how many steps the prompts of a batch take.
+struct Steps {
+    std::uint32_t layers = 0, of_a_stage = 0, of_prompts = 0;
+};
+
+void launch_more(Measured& measured, std::uint32_t kernels, const local::ChipFacts& chip,
+                 const Steps& steps) {
+    constexpr double kNs = 1e-9;
+    const double each = chip.figure("launch_ns").value.value_or(0) * kNs * kernels;
+    const double stage_s = each * steps.of_a_stage, all_s = each * steps.layers;
+    measured.delay_token(stage_s, all_s, kSequencer);
+    measured.delay_first(stage_s * steps.of_prompts, all_s * steps.of_prompts);
+}
+
+// A host works beside the chip: what counts is by how much it takes longer. What it takes of a
+// request is before the prompt, and the chip has others' meanwhile.
+void ask_through(Measured& measured, const Software& software, const Steps& steps) {
+    constexpr double kUs = 1e-6;
+    const double prompt = software.prompt_layer_us * kUs * steps.of_prompts;
+    measured.delay_first(std::max(prompt * steps.of_a_stage - measured.stage_first_s, 0.0),
+                         std::max(prompt * steps.layers - measured.first_s, 0.0));
+    measured.delay_first(0, software.request_us * kUs);
+    const double tokens = software.token_us * kUs * measured.batch;
+    measured.delay_token(std::max(tokens - measured.stage_token_s, 0.0),
+                         std::max(tokens - measured.token_s, 0.0), kHost);
+}
+
 }  // namespace
 
-void Measured::delay(double stage_step_s, double step_s, std::uint32_t steps) {
-    constexpr std::size_t kSequencer = 0;
+void Measured::delay_token(double stage_s, double all_s, std::size_t bound) {
     if (mean_w)  // what work draws is the same
-        mean_w = static_w / chips +
-                 (*mean_w - static_w / chips) * interval_s() /
-                     std::max(stage_token_s + stage_step_s, (token_s + step_s) / batches);
+        mean_w = static_w / chips + (*mean_w - static_w / chips) * interval_s() /
+                                        std::max(stage_token_s + stage_s, (token_s + all_s) / batches);
     if (token_j)
-        *token_j += static_w * step_s / batch;
-    if (first_j)
-        *first_j += static_w * step_s * steps;
+        *token_j += static_w * all_s / batch;
     for (double& part : share)
-        part *= token_s / (token_s + step_s);
-    share[kSequencer] += step_s / (token_s + step_s);
-    first_s += step_s * steps;
-    token_s += step_s;
-    stage_first_s += stage_step_s * steps;
-    stage_token_s += stage_step_s;
+        part *= token_s / (token_s + all_s);
+    share[bound] += all_s / (token_s + all_s);
+    token_s += all_s;
+    stage_token_s += stage_s;
+}
+
+void Measured::delay_first(double stage_s, double all_s) {
+    if (first_j)
+        *first_j += static_w * all_s;
+    first_s += all_s;
+    stage_first_s += stage_s;
 }
 
 std::optional<double> Measured::throughput_j(std::uint32_t generated) const {
@@ -189,14 +219,12 @@ Measured measure(const Task& task) {
     const StageSums more = stages.tokens(1 + middle.samples);
     Measured measured =
         measured_of(first, Step(one, more, middle.samples), batches, chip, task.group);
-    if (task.more_kernels != 0) {
-        constexpr double kNs = 1e-9;
-        const double kernel_s = chip.figure("launch_ns").value.value_or(0) * kNs;
-        const std::uint32_t layers = layers_of(models);
-        const double each = kernel_s * task.more_kernels;
-        measured.delay(each * isa::ceil_div(layers, task.group.pipeline), each * layers,
-                       isa::ceil_div(batches.size * task.prompt, stages.chunk()));
-    }
+    Steps steps;
+    steps.layers = layers_of(models);
+    steps.of_a_stage = isa::ceil_div(steps.layers, task.group.pipeline);
+    steps.of_prompts = isa::ceil_div(batches.size * task.prompt, stages.chunk());
+    launch_more(measured, task.more_kernels, chip, steps);
+    ask_through(measured, task.software, steps);
     return measured;
 }
 

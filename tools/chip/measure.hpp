@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "chip/group.hpp"
+#include "chip/software.hpp"
 #include "local/chip_change.hpp"
 #include "local/model_log.hpp"
 
@@ -28,6 +29,7 @@ struct Task {
     bool queued = false;                     // of a batch, what memory has no room for waits
     bool cache_by_query = false;             // each query head reads keys and values for itself
     std::uint32_t more_kernels = 0;          // of a layer, than the program has
+    Software software;                       // that it is asked through
     std::uint32_t step = 0;                  // rows of a step of prompts; 0: as llm-compile chooses
     std::uint32_t prompt = 0, generated = 0;
 };
@@ -46,9 +48,10 @@ struct Measured {
     std::array<double, local::ModelLog::kBounds> share{};  // of token_s, by what decided
     std::string boundary;                                  // what the power is of
 
-    // By what a step of a stage and one of all stages take more, all of it waiting for launches;
-    // so many steps are in the first token.
-    void delay(double stage_step_s, double step_s, std::uint32_t steps);
+    // What a token, or a prompt, takes more, of a stage and of all of them: waiting, in which
+    // nothing but static power is drawn. `bound` says for what a token waits, an index of `share`.
+    void delay_token(double stage_s, double all_s, std::size_t bound);
+    void delay_first(double stage_s, double all_s);
 
     [[nodiscard]] double user_rate() const { return 1 / token_s; }
     [[nodiscard]] double total_rate() const { return batch / token_s; }

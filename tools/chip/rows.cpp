@@ -77,6 +77,8 @@ Row parse_row(const json& from) {
         throw rt::Error("cache_read_by is \"group\" or \"query\"", EINVAL);
     task.cache_by_query = reader == "query";
     task.more_kernels = from.value("more_kernels", 0u);
+    if (const std::string software = text_or_nothing(from, "software"); !software.empty())
+        task.software = software_named(software);
     row.replicas = from.value("replicas", 1u);
     if (row.replicas == 0)
         throw rt::Error("there is a group at least", EINVAL);

@@ -237,6 +237,7 @@ json to_json(const TableLine& line) {
                 {"model", row.task.model},
                 {"weights", row.task.weights},
                 {"widths", row.task.widths},
+                {"software", row.task.software.name.empty() ? json() : json(row.task.software.name)},
                 {"n_prompt", row.task.prompt},
                 {"n_gen", row.task.generated},
                 {"quantity", name(row.quantity)},

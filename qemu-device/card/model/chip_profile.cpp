@@ -33,6 +33,8 @@ constexpr KeyInfo kKeys[] = {
     {Key::kArrayRows, "array_rows", "rows", 1, 65536, 1.0,
      "rows that a product needs to fill the array; with fewer it takes as long as with these"},
     {Key::kArrayFillNs, "array_fill_ns", "ns", 0, 1e6, 0.0, "to fill and drain the array"},
+    {Key::kArrayEntryPs, "array_entry_ps", "ps", 0, 1e6, 0.0,
+     "of each element of a row that enters the array; the rows behind it follow in its shade"},
     {Key::kVectorGops, "vector_gops", "Gop/s", 1e-3, 1e9, kNone,
      "element operations: norms, activations, softmax, quantisation, sampling"},
     {Key::kUnpackGops, "unpack_gops", "G/s", 1e-3, 1e9, 0.0,

@@ -35,6 +35,7 @@ enum class Key : std::uint8_t {
     kArrayEfficiency,
     kArrayRows,
     kArrayFillNs,
+    kArrayEntryPs,
     kVectorGops,
     kUnpackGops,
     kIssueNs,

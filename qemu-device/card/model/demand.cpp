@@ -33,6 +33,11 @@ Factor fj(double pj) {
     return Factor(pj * 1e3);
 }
 
+// Elements of a row that goes into a product: each gives a MAC for each element that comes out.
+std::uint64_t row_width(const isa::Work& work) {
+    return work.out == 0 ? 0 : work.macs / (work.out / sizeof(float));
+}
+
 // Energies that are not known count as nothing; who prints joules asks whether they are.
 double known(const ChipProfile& profile, Key key) {
     return profile.find(key).value_or(0);
@@ -44,6 +49,7 @@ Rates::Rates(const ChipProfile& p, const Widths& widths)
     : vector(each(p.get(Key::kVectorGops))),
       vector_energy(fj(known(p, Key::kPjVector))),
       unpack(each(known(p, Key::kUnpackGops))),
+      array_entry(Factor(p.get(Key::kArrayEntryPs))),
       dram(each(known(p, Key::kDramGbs) * p.get(Key::kDramEfficiency))),
       sram(each(known(p, Key::kSramGbs))),
       host(each(known(p, Key::kHostGbs))),
@@ -100,7 +106,9 @@ Demand demand_of(const isa::Work& work, const Rates& rates) {
             macs = macs / work.rows * (work.tiles * rates.array_rows);
         if (array && rates.unpacked)
             demand.unpack = rates.unpack.of(work.macs / work.rows);
-        demand.compute = rates.mac[kind].of(macs) + (array ? rates.array_fill : 0);
+        demand.compute = rates.mac[kind].of(macs);
+        if (array)
+            demand.compute += rates.array_fill + rates.array_entry.of(row_width(work));
         demand.mac_energy = rates.mac_energy[kind].of(work.macs);
     }
     const Ps vector = rates.vector.of(work.vec);

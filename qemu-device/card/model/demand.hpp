@@ -31,6 +31,7 @@ struct Rates {
     Factor mac_energy[kMacKinds];
     Factor vector, vector_energy;
     Factor unpack;                  // of a weight that is unpacked
+    Factor array_entry;             // of an element of a row that enters the array
     Factor dram, sram, host, link;  // time of a byte
     Factor dram_energy, sram_energy, host_energy, link_energy;
     Factor weights_width, kv_width, activations_width;

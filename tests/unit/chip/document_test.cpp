@@ -82,21 +82,22 @@ class Predictions {
 };
 
 TEST(Document, DecodeIsPredictedWithinATenthAndAFifthAtWorst) {
-    const Predictions all{"A*", "N3", "G*"};
-    EXPECT_EQ(all.count, 12u);
+    const Predictions all{"A*", "N3", "G*", "T1", "T2"};
+    EXPECT_EQ(all.count, 14u);
     EXPECT_LT(all.mean(), 0.10);
     EXPECT_LT(all.worst, 0.20) << all.of;
 }
 
-TEST(Document, ALongPromptIsPredictedWithinAFifth) {
-    const Predictions all{"N3-first"};
+TEST(Document, FirstTokensArePredictedWithinAFifth) {
+    const Predictions all{"N3-first"};  // the only one that no fit has
     EXPECT_EQ(all.count, 1u);
     EXPECT_LT(all.worst, 0.20);
 }
 
 TEST(Document, ThroughputIsPredictedWithinAQuarter) {
-    const Predictions all{"R1-*", "R2-*", "R3-*", "R4-*", "N1", "N6-*", "N7-*", "M1", "M2-*"};
-    EXPECT_EQ(all.count, 41u);
+    const Predictions all{"R1-*", "R2-*", "R3-*", "R4-*", "N1", "N6-*", "N7-*",
+                          "N8-*", "M1",   "M2-*"};
+    EXPECT_EQ(all.count, 45u);
     EXPECT_LT(all.worst, 0.25) << all.of;
 }
 

@@ -157,6 +157,42 @@ TEST(Measure, MoreKernelsTakeTheirLaunchesInEachLayer) {
     EXPECT_NEAR(all, 1, 1e-9);
 }
 
+TEST(Measure, AProgramAroundTheChipTakesItsTimeBesideIt) {
+    Task task = small_task();
+    task.chip = "h100-sxm";
+    task.prompt = 1000;
+    task.step = 600;  // two of the prompt
+    const Measured plain = measure(task);
+    const auto with = [&](const char* key, double us) {
+        Task asked = task;
+        asked.software.set(key, us);
+        return measure(asked);
+    };
+    const double request = 5000e-6;
+    Measured more = with("request_us", 5000);
+    EXPECT_NEAR(more.first_s, plain.first_s + request, 1e-12);
+    EXPECT_NEAR(*more.first_j, *plain.first_j + plain.static_w * request, 1e-9);
+    EXPECT_DOUBLE_EQ(more.stage_first_s, plain.stage_first_s) << "the chip has others' meanwhile";
+    EXPECT_DOUBLE_EQ(more.token_s, plain.token_s);
+
+    const double token_us = plain.token_s * 1e6 / plain.batch;
+    EXPECT_DOUBLE_EQ(with("token_us", token_us / 2).token_s, plain.token_s) << "beside the chip";
+    more = with("token_us", token_us * 4);
+    EXPECT_NEAR(more.token_s, 4 * plain.token_s, 1e-12);
+    EXPECT_EQ(local::ModelLog::bound_name(more.bound()), "host");
+    EXPECT_NEAR(more.share[more.bound()], 0.75, 1e-9);
+    EXPECT_NEAR(*more.token_j, *plain.token_j + 3 * plain.static_w * plain.token_s / plain.batch,
+                1e-9);
+    EXPECT_DOUBLE_EQ(more.first_s, plain.first_s);
+
+    const double layer_us = plain.first_s * 1e6 / (2 * 3);  // two steps of three layers
+    EXPECT_DOUBLE_EQ(with("prompt_layer_us", layer_us / 2).first_s, plain.first_s);
+    more = with("prompt_layer_us", layer_us * 2);
+    EXPECT_NEAR(more.first_s, 2 * plain.first_s, 1e-12);
+    EXPECT_NEAR(more.stage_first_s, 2 * plain.stage_first_s, 1e-12);
+    EXPECT_DOUBLE_EQ(more.token_s, plain.token_s);
+}
+
 TEST(Measure, APromptInOneStepIsLaunchedOnce) {
     Task task = small_task();
     task.prompt = 1000;

@@ -9,6 +9,7 @@
 
 #include "chip/facts_of_models.hpp"
 #include "chip/fit.hpp"
+#include "chip/software.hpp"
 #include "chip/widths.hpp"
 #include "libskald/error.hpp"
 #include "local/chip_facts.hpp"
@@ -84,7 +85,9 @@ TEST(Fits, UseRowsOfTheirClassAndFewerKeysThanRows) {
             const auto row = std::ranges::find(all, id, &Row::id);
             ASSERT_NE(row, all.end()) << id;
             EXPECT_EQ(row->row_class, RowClass::kFit) << id;
-            EXPECT_EQ(row->task.chip, plan.chip) << id;
+            EXPECT_EQ(plan.software.empty() ? row->task.chip : row->task.software.name,
+                      plan.software.empty() ? plan.chip : plan.software)
+                << id;
         }
     }
 }
@@ -115,13 +118,57 @@ TEST(Fits, RefuseRowsThatAreHeldOut) {
     }
 }
 
+TEST(Fits, AreOfAChipOrOfSoftware) {
+    const std::string rest = R"("name": "F", "keys": [], "rows": [], "why": "a test"}])";
+    for (const char* of : {"[{", R"([{"chip": "sk1", "software": "nim-1.8.0", )"})
+        EXPECT_THROW((void)parse_fits(of + rest, "test"), rt::Error) << of;
+}
+
+TEST(Programs, SayWhatTheyAreAndWhereTheirFiguresAreFrom) {
+    for (const Software& software : all_software()) {
+        EXPECT_FALSE(software.what.empty()) << software.name;
+        EXPECT_EQ(software.source, "fitted: llm-chip fit " + software.name);
+        EXPECT_NE(std::ranges::find(fits(), software.name, &FitPlan::software), fits().end());
+    }
+    try {
+        (void)software_named("nim");
+        ADD_FAILURE() << "accepted";
+    } catch (const rt::Error& error) {
+        EXPECT_NE(std::string(error.what()).find("nim-1.8.0"), std::string::npos) << error.what();
+    }
+}
+
+TEST(Programs, WhatCannotBeReadIsRefusedWithItsEntry) {
+    const auto refusal = [](const std::string& figures) -> std::string {
+        try {
+            (void)parse_software(R"([{"name": "a", "what": "b", "source": "c", "figures": )" +
+                                     figures + "}]",
+                                 "mine.json");
+            return "accepted";
+        } catch (const rt::Error& error) {
+            return error.what();
+        }
+    };
+    EXPECT_EQ(refusal(R"({"request_us": -1})"),
+              "mine.json: entry 1: request_us is -1, which is no time");
+    EXPECT_EQ(refusal(R"({"speed": 1})"),
+              "mine.json: entry 1: software has no figure 'speed', only request_us, token_us, "
+              "prompt_layer_us");
+    EXPECT_EQ(refusal("[1]").find("mine.json: entry 1: "), 0u);
+    EXPECT_EQ(refusal(R"({"token_us": "x"})").find("mine.json: entry 1: "), 0u);
+}
+
 TEST(Rows, WhatCannotBeReadIsRefusedWithItsRow) {
     for (const char* text :
          {R"([{"id": "X", "class": "guess"}])", R"([{"class": "fit"}])", "[1]", "{",
           R"([{"id": "X", "class": "fit", "quantity": "decode", "system": "s", "source": "s",
                "published": 1, "chip": null, "tensor": 1, "pipeline": 1, "model": "m",
                "weights": "int8", "widths": "", "batch": 1, "in": 1, "out": 1,
-               "cache_read_by": "nobody"}])"})
+               "cache_read_by": "nobody"}])",
+          R"([{"id": "X", "class": "fit", "quantity": "decode", "system": "s", "source": "s",
+               "published": 1, "chip": null, "tensor": 1, "pipeline": 1, "model": "m",
+               "weights": "int8", "widths": "", "batch": 1, "in": 1, "out": 1,
+               "software": "nobody's"}])"})
         try {
             (void)parse_rows(text, "mine.json");
             ADD_FAILURE() << text;

@@ -58,6 +58,16 @@ TEST(Timeline, AnArrayThatIsNotFullTakesAsLongAsAFullOne) {
     EXPECT_EQ(t.end - t.begin, ns(9 * kProducts + 10));
 }
 
+TEST(Timeline, ARowEntersTheArrayByItsWidthAndThoseBehindItInItsShade) {
+    Paper paper({{Key::kArrayEntryPs, 500}, {Key::kDramGbs, kHuge}});
+    for (const std::uint32_t rows : {1u, 3u}) {
+        const auto t = paper.run(Paper::matmul(kX, kY), {.rows = rows});
+        EXPECT_EQ(t.end - t.begin, ns(rows * kProducts) + Paper::kWidth * 500);
+    }
+    const auto sum = paper.run(Paper::add(kX, kY, kZ, 100));
+    EXPECT_EQ(sum.end - sum.begin, ns(100)) << "not for the vector unit";
+}
+
 TEST(Timeline, DependentMicroOpsFollowEachOtherAndEachIsLaunched) {
     Paper paper({{Key::kLaunchNs, 7}, {Key::kIssueNs, 1}});
     // The operands are inputs, 400 bytes each, the first time.
