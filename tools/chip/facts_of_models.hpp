@@ -13,8 +13,8 @@ namespace skald::chip {
 [[nodiscard]] std::vector<std::string> model_names();
 // Its config.json. Throws rt::Error with the names that there are.
 [[nodiscard]] std::string_view model_config(std::string_view name);
-[[nodiscard]] std::string_view builtin_rows();  // JSON
-[[nodiscard]] std::string_view builtin_fits();  // JSON
+[[nodiscard]] std::string_view builtin_rows();      // JSON
+[[nodiscard]] std::string_view builtin_fits();      // JSON
 [[nodiscard]] std::string_view builtin_software();  // JSON
 
 }  // namespace skald::chip

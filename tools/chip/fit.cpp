@@ -52,10 +52,10 @@ const Row& row_of(const FitPlan& plan, const std::vector<Row>& rows, const std::
             fmt::format("fit {}: row {} is {}, not for fits", plan.name, id, name(row->row_class)),
             EINVAL);
     if (!has_keys_of(*row, plan))
-        throw rt::Error(fmt::format("fit {}: row {} is of {}", plan.name, id,
-                                    plan.software.empty() ? row->task.chip
-                                                          : row->task.software.name),
-                        EINVAL);
+        throw rt::Error(
+            fmt::format("fit {}: row {} is of {}", plan.name, id,
+                        plan.software.empty() ? row->task.chip : row->task.software.name),
+            EINVAL);
     return *row;
 }
 
@@ -216,9 +216,8 @@ std::string print_fit(const FitResult& result, Format format) {
         return print_table(result.lines, Format::kCsv);
     std::string out = fmt::format("fit {}: {}\n", result.plan.name, result.plan.why);
     for (std::size_t i = 0; i < result.values.size(); ++i)
-        out += fmt::format("{:<18} {:.4g} (from {:g}; said is {:.4g})\n",
-                           result.plan.keys[i].key, result.values[i], result.plan.keys[i].start,
-                           said(result.plan, i));
+        out += fmt::format("{:<18} {:.4g} (from {:g}; said is {:.4g})\n", result.plan.keys[i].key,
+                           result.values[i], result.plan.keys[i].start, said(result.plan, i));
     out += fmt::format(
         "\nSensitivities: by how many % a row changes where a key is 1 % more\n{:<14}", "row");
     for (const FitKey& key : result.plan.keys)

@@ -163,8 +163,9 @@ void ask_through(Measured& measured, const Software& software, const Steps& step
 
 void Measured::delay_token(double stage_s, double all_s, std::size_t bound) {
     if (mean_w)  // what work draws is the same
-        mean_w = static_w / chips + (*mean_w - static_w / chips) * interval_s() /
-                                        std::max(stage_token_s + stage_s, (token_s + all_s) / batches);
+        mean_w =
+            static_w / chips + (*mean_w - static_w / chips) * interval_s() /
+                                   std::max(stage_token_s + stage_s, (token_s + all_s) / batches);
     if (token_j)
         *token_j += static_w * all_s / batch;
     for (double& part : share)

@@ -18,9 +18,9 @@ local::ChipChanges changes_to_roof(const Task& task) {
     local::ChipChanges changes = task.changes;
     for (const char* reached : {"dram_efficiency", "array_efficiency", "array_rows"})
         changes.push_back({reached, 1});
-    for (const char* taken : {"launch_ns", "issue_ns", "boundary_ns", "sync_ns", "dram_latency_ns",
-                              "link_latency_ns", "host_latency_ns", "array_fill_ns",
-                              "array_entry_ps"})
+    for (const char* taken :
+         {"launch_ns", "issue_ns", "boundary_ns", "sync_ns", "dram_latency_ns", "link_latency_ns",
+          "host_latency_ns", "array_fill_ns", "array_entry_ps"})
         changes.push_back({taken, 0});
     for (const char* rate : {"vector_gops", "unpack_gops"})
         changes.push_back({rate, kNever});

@@ -88,8 +88,8 @@ const Software& software_named(std::string_view name) {
     std::vector<std::string> names;
     for (const Software& one : all)
         names.push_back(one.name);
-    throw rt::Error(
-        fmt::format("there is no software '{}', only {}", name, fmt::join(names, ", ")), ENOENT);
+    throw rt::Error(fmt::format("there is no software '{}', only {}", name, fmt::join(names, ", ")),
+                    ENOENT);
 }
 
 }  // namespace skald::chip

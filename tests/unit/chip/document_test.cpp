@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The whole table, once: what qemu-device/chips/table.md shows of it, and that no row draws a power
-// that its chip cannot.
+// All of the table and all fits, run once: what qemu-device/chips/table.md shows of it, how far off
+// it may be, that no row draws a power that its chip cannot. Not sanitized: it takes minutes there,
+// and does nothing that other tests do not.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -10,9 +11,12 @@
 #include <string_view>
 #include <vector>
 
+#include "chip/facts_of_models.hpp"
+#include "chip/fit.hpp"
 #include "chip/processes.hpp"
 #include "chip/table.hpp"
 #include "chip/text_file.hpp"
+#include "planned_rows.hpp"
 
 namespace skald::chip {
 namespace {
@@ -95,8 +99,8 @@ TEST(Document, FirstTokensArePredictedWithinAFifth) {
 }
 
 TEST(Document, ThroughputIsPredictedWithinAQuarter) {
-    const Predictions all{"R1-*", "R2-*", "R3-*", "R4-*", "N1", "N6-*", "N7-*",
-                          "N8-*", "M1",   "M2-*"};
+    const Predictions all{"R1-*", "R2-*", "R3-*", "R4-*", "N1",
+                          "N6-*", "N7-*", "N8-*", "M1",   "M2-*"};
     EXPECT_EQ(all.count, 45u);
     EXPECT_LT(all.worst, 0.25) << all.of;
 }
@@ -115,6 +119,21 @@ TEST(Document, RowsOfOneChipHaveOneProfile) {
     // Nothing but its own conditions makes a row's figures: no changes of the chip.
     for (const TableLine& line : whole_table())
         EXPECT_TRUE(line.row.task.changes.empty()) << line.row.id;
+}
+
+// A source that names a fit was made by it.
+TEST(Fits, GiveWhatTheProfilesSay) {
+    for (const FitPlan& plan : parse_fits(builtin_fits(), "fits.json")) {
+        const FitResult result = fit(plan, rows_of(plan), job_count(0));
+        EXPECT_TRUE(agrees(result)) << print_fit(result, Format::kText);
+        double sum = 0, worst = 0;
+        for (std::size_t i = 0; i < result.fitted; ++i) {
+            sum += std::abs(result.lines[i].error());
+            worst = std::max(worst, std::abs(result.lines[i].error()));
+        }
+        EXPECT_LT(sum / static_cast<double>(result.fitted), 0.03) << plan.name;
+        EXPECT_LT(worst, 0.05) << plan.name;
+    }
 }
 
 }  // namespace

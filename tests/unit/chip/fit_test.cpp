@@ -11,6 +11,7 @@
 #include "chip/facts_of_models.hpp"
 #include "chip/processes.hpp"
 #include "local/chip_facts.hpp"
+#include "planned_rows.hpp"
 
 namespace skald::chip {
 namespace {
@@ -18,30 +19,6 @@ namespace {
 FitPlan plan_of(const std::string& name) {
     const auto plans = parse_fits(builtin_fits(), "fits.json");
     return *std::ranges::find(plans, name, &FitPlan::name);
-}
-
-// Those of a plan and no others, which take time.
-std::vector<Row> rows_of(const FitPlan& plan) {
-    std::vector<Row> rows = load_rows("");
-    std::erase_if(rows, [&](const Row& row) {
-        return std::ranges::find(plan.rows, row.id) == plan.rows.end();
-    });
-    return rows;
-}
-
-// A source that names a fit was made by it.
-TEST(Fits, GiveWhatTheProfilesSay) {
-    for (const FitPlan& plan : parse_fits(builtin_fits(), "fits.json")) {
-        const FitResult result = fit(plan, rows_of(plan), job_count(0));
-        EXPECT_TRUE(agrees(result)) << print_fit(result, Format::kText);
-        double sum = 0, worst = 0;
-        for (std::size_t i = 0; i < result.fitted; ++i) {
-            sum += std::abs(result.lines[i].error());
-            worst = std::max(worst, std::abs(result.lines[i].error()));
-        }
-        EXPECT_LT(sum / static_cast<double>(result.fitted), 0.03) << plan.name;
-        EXPECT_LT(worst, 0.05) << plan.name;
-    }
 }
 
 TEST(Fits, DoNotLookAtTheProfilesOwnFigures) {

@@ -141,9 +141,9 @@ TEST(Programs, SayWhatTheyAreAndWhereTheirFiguresAreFrom) {
 TEST(Programs, WhatCannotBeReadIsRefusedWithItsEntry) {
     const auto refusal = [](const std::string& figures) -> std::string {
         try {
-            (void)parse_software(R"([{"name": "a", "what": "b", "source": "c", "figures": )" +
-                                     figures + "}]",
-                                 "mine.json");
+            (void)parse_software(
+                R"([{"name": "a", "what": "b", "source": "c", "figures": )" + figures + "}]",
+                "mine.json");
             return "accepted";
         } catch (const rt::Error& error) {
             return error.what();
