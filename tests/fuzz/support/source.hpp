@@ -44,6 +44,8 @@ class Source {
         return part;
     }
     std::span<const std::byte> rest() { return bytes(left_.size()); }
+    // A byte, and so many bytes behind it.
+    std::span<const std::byte> counted() { return bytes(byte()); }
 
   private:
     std::span<const std::byte> left_;
@@ -62,6 +64,9 @@ class Sink {
         return *this;
     }
     Sink& byte(unsigned value) { return put(static_cast<std::uint8_t>(value)); }
+    Sink& counted(std::span<const std::byte> bytes) {  // 255 at most
+        return byte(static_cast<unsigned>(bytes.size())).put(bytes);
+    }
     Sink& half(unsigned value) { return put(static_cast<std::uint16_t>(value)); }
 
     [[nodiscard]] const std::vector<std::byte>& bytes() const { return bytes_; }
@@ -75,6 +80,10 @@ inline std::string_view text_of(std::span<const std::byte> bytes) {
 }
 inline std::span<const std::byte> bytes_of(std::string_view text) {
     return std::as_bytes(std::span(text));
+}
+// What readers of tokenizers are given: a text to encode, counted, then what they read.
+inline std::vector<std::byte> with_text(std::string_view text, std::span<const std::byte> read) {
+    return Sink().counted(bytes_of(text)).put(read).bytes();
 }
 
 }  // namespace skald::fuzz

@@ -6,17 +6,9 @@
 #include "support/source.hpp"
 
 namespace skald::fuzz {
-namespace {
-
-Bytes with_text(std::string_view text, std::span<const std::byte> section) {
-    return Sink().byte(static_cast<unsigned>(text.size())).put(bytes_of(text)).put(section).bytes();
-}
-
-}  // namespace
-
 void run(std::span<const std::byte> input) {
     Source source(input);
-    const std::string text(text_of(source.bytes(source.byte())));
+    const std::string text(text_of(source.counted()));
     // A copy of its own, so that a byte too far is seen.
     const auto rest = source.rest();
     const Bytes section(rest.begin(), rest.end());

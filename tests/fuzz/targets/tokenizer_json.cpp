@@ -57,27 +57,19 @@ Json characters() {
     return j;
 }
 
-Bytes with_text(std::string_view text, const Json& json) {
-    return Sink()
-        .byte(static_cast<unsigned>(text.size()))
-        .put(bytes_of(text))
-        .put(bytes_of(json.dump()))
-        .bytes();
-}
-
 }  // namespace
 
 void run(std::span<const std::byte> input) {
     Source source(input);
-    const std::string text(text_of(source.bytes(source.byte())));
+    const std::string text(text_of(source.counted()));
     const MemoryFile file(source.rest());
     may_refuse(
         [&] { use_tokenizer(rt::Tokenizer(compiler::load_hf_tokenizer(file.path())), text); });
 }
 
 std::vector<Bytes> seeds() {
-    return {with_text("ab A <x> aab1", characters()),
-            with_text("the land", test::byte_level_tokenizer_json())};
+    return {with_text("ab A <x> aab1", bytes_of(characters().dump())),
+            with_text("the land", bytes_of(test::byte_level_tokenizer_json().dump()))};
 }
 
 }  // namespace skald::fuzz

@@ -13,14 +13,6 @@
 namespace skald::fuzz {
 namespace {
 
-Bytes with_text(std::string_view text, std::string_view file) {
-    return Sink()
-        .byte(static_cast<unsigned>(text.size()))
-        .put(bytes_of(text))
-        .put(bytes_of(file))
-        .bytes();
-}
-
 // A field of a protocol buffer, whose number and length fit a byte.
 std::string part(unsigned number, std::string_view bytes) {
     std::string field{static_cast<char>(number << 3 | 2), static_cast<char>(bytes.size())};
@@ -52,7 +44,7 @@ std::string sentencepiece(unsigned model_type, std::initializer_list<Piece> piec
 
 void run(std::span<const std::byte> input) {
     Source source(input);
-    const std::string text(text_of(source.bytes(source.byte())));
+    const std::string text(text_of(source.counted()));
     const auto content = source.rest();
     const MemoryFile file(content);
     may_refuse([&] {
@@ -76,9 +68,9 @@ std::vector<Bytes> seeds() {
                                                "ab",
                                                1},
                                               {"\xe2\x96\x81", 1}};
-    return {with_text("ab cabA", sentencepiece(2, pieces)),
-            with_text("ab</s> cab", sentencepiece(1, pieces)),
-            with_text("abc ab", "YQ== 0\nYg== 1\nYw== 2\nIA== 3\nYWI= 4\nYWJj 5\n")};
+    return {with_text("ab cabA", bytes_of(sentencepiece(2, pieces))),
+            with_text("ab</s> cab", bytes_of(sentencepiece(1, pieces))),
+            with_text("abc ab", bytes_of("YQ== 0\nYg== 1\nYw== 2\nIA== 3\nYWI= 4\nYWJj 5\n"))};
 }
 
 }  // namespace skald::fuzz
