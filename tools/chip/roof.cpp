@@ -13,9 +13,9 @@ constexpr double kNever = 1e9;  // a rate that is never what bounds
 
 }  // namespace
 
-local::ChipChanges changes_to_roof(const Task& task) {
+Task at_its_roof(Task task) {
     const local::ChipFacts chip = local::chip_facts(task.chip, task.changes);
-    local::ChipChanges changes = task.changes;
+    local::ChipChanges& changes = task.changes;
     for (const char* reached : {"dram_efficiency", "array_efficiency", "array_rows"})
         changes.push_back({reached, 1});
     for (const char* taken :
@@ -28,7 +28,8 @@ local::ChipChanges changes_to_roof(const Task& task) {
     if (!chip.weights_resident)
         changes.push_back(
             {"prefetch_mb", chip.figure("sram_mb").value.value_or(0) * kPrefetchPart});
-    return changes;
+    task.software = {};
+    return task;
 }
 
 }  // namespace skald::chip

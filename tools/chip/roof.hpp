@@ -4,11 +4,10 @@
 #pragma once
 
 #include "chip/measure.hpp"
-#include "local/chip_change.hpp"
 
 namespace skald::chip {
 
-// Of the task's chip, with the task's own changes.
-[[nodiscard]] local::ChipChanges changes_to_roof(const Task& task);
+// With the task's own changes, and asked directly.
+[[nodiscard]] Task at_its_roof(Task task);
 
 }  // namespace skald::chip

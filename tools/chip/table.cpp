@@ -310,10 +310,8 @@ std::vector<TableLine> make_table(const std::vector<Row>& rows, const local::Chi
         2 * run.size(), jobs,
         [&](std::size_t i) {
             Task task = lines[run[i / 2]].row.task;
-            task.changes = changes;
-            if (i % 2 != 0)
-                task.changes = changes_to_roof(task);
-            return measured_text(task);
+            task.changes.insert(task.changes.end(), changes.begin(), changes.end());
+            return measured_text(i % 2 == 0 ? task : at_its_roof(task));
         },
         [&](std::size_t i, const std::string& said) {
             (i % 2 == 0 ? take : take_roof)(lines[run[i / 2]], said);
