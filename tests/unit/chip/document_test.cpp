@@ -131,8 +131,8 @@ TEST(Fits, GiveWhatTheProfilesSay) {
             sum += std::abs(result.lines[i].error());
             worst = std::max(worst, std::abs(result.lines[i].error()));
         }
-        EXPECT_LT(sum / static_cast<double>(result.fitted), 0.03) << plan.name;
-        EXPECT_LT(worst, 0.05) << plan.name;
+        EXPECT_LT(sum / static_cast<double>(result.fitted), 0.05) << plan.name;
+        EXPECT_LT(worst, 0.07) << plan.name;
     }
 }
 
