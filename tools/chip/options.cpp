@@ -200,7 +200,7 @@ void add_fit(CLI::App& app, Options& options) {
         ->type_name("FILE")
         ->check(console::file_name());
     app.add_flag("--check", options.fit.check,
-                 "Status 1 unless the profile says the same within 1 %");
+                 "Status 1 unless what is said of it is the same within 1 %");
     add_formats(app, options);
     add_jobs(app, options);
 }
@@ -300,7 +300,7 @@ std::optional<Options> parse_options(int argc, char** argv, int& status) {
     add_run(*command(Command::kRun, "run", "Time and energy of a model's requests on a chip"),
             options);
     add_table(*command(Command::kTable, "table", "Published figures beside ours"), options);
-    add_fit(*command(Command::kFit, "fit", "Figures of a profile from rows, by least squares"),
+    add_fit(*command(Command::kFit, "fit", "Figures of a chip or a program, by least squares"),
             options);
     add_search(*command(Command::kSearch, "search", "What a chip takes to meet targets"), options);
     add_sweep(*command(Command::kSweep, "sweep", "Many points, into one CSV"), options);
