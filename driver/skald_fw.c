@@ -78,6 +78,49 @@ static u64 skald_fw_block(struct skald_device *sdev)
 						       struct gpu_buddy_block, link));
 }
 
+static void skald_fw_died(struct skald_device *sdev, u32 gen)
+{
+	skald_fw_report(sdev, SKALD_STATE_DEAD);
+	skald_reset_schedule(sdev, gen, "firmware died");
+}
+
+static void skald_fw_events(struct skald_irq_client *client)
+{
+	struct skald_fw *fw = container_of(client, struct skald_fw, events);
+	struct skald_device *sdev = fw->sdev;
+	u32 gen = READ_ONCE(sdev->reset->gen);
+	bool booting = READ_ONCE(fw->booting);
+	u32 events;
+
+	/* In the middle of a reset only STATUS means something; who resets looks at it. */
+	if ((gen & 1) && !booting)
+		return;
+
+	/* Clear first, look then: what happens in between sets the bit again. */
+	events = skald_read(sdev, SKALD_REG_INTR_STATUS);
+	skald_write(sdev, SKALD_REG_INTR_STATUS, events);
+	trace_skald_events(sdev->base.dev, events);
+
+	if (events & SKALD_INTR_MBOX)
+		complete(&fw->response);
+
+	if (events & SKALD_INTR_STATE) {
+		if (booting)
+			complete(&fw->booted);
+		else if (skald_read(sdev, SKALD_REG_STATUS) == SKALD_STATE_DEAD)
+			skald_fw_died(sdev, gen);
+	}
+}
+
+/*
+ * For who has waited in vain: a message may have been lost. Until somebody has seen to what it was
+ * about the card sends no other about the same.
+ */
+static void skald_fw_look(struct skald_fw *fw)
+{
+	skald_fw_events(&fw->events);
+}
+
 static int skald_fw_wait_booted(struct skald_device *sdev)
 {
 	unsigned long deadline = jiffies + SKALD_FW_BOOT_TIMEOUT;
@@ -87,8 +130,11 @@ static int skald_fw_wait_booted(struct skald_device *sdev)
 	/* Every change of STATUS wakes, also the one to BOOTING. */
 	for (;;) {
 		long left = (long)(deadline - jiffies);
-		bool woken = left > 0 && wait_for_completion_timeout(&fw->booted, left);
+		bool woken = left > 0 &&
+			     wait_for_completion_timeout(&fw->booted, min_t(long, left, HZ));
 
+		if (!woken)
+			skald_fw_look(fw);
 		state = skald_read(sdev, SKALD_REG_STATUS);
 		if (state == SKALD_STATE_RUNNING)
 			return 0;
@@ -98,7 +144,7 @@ static int skald_fw_wait_booted(struct skald_device *sdev)
 			return -ENOEXEC;
 		}
 
-		if (!woken) {
+		if (!woken && left <= HZ) {
 			drm_err(&sdev->base, "firmware does not start, state %u\n", state);
 			return -ETIMEDOUT;
 		}
@@ -269,6 +315,8 @@ static int skald_fw_wait_response(struct skald_device *sdev, u32 gen)
 
 		if (!skald_reset_is_now(sdev, gen))
 			return -ESTALE;
+		if (!woken)
+			skald_fw_look(fw);
 		if (!skald_mbox_busy(sdev))
 			return 0;
 		if (woken)
@@ -360,40 +408,6 @@ void skald_fw_abort_call(struct skald_device *sdev)
 {
 	complete(&sdev->fw->response);
 	guard(mutex)(&sdev->fw->lock);
-}
-
-static void skald_fw_died(struct skald_device *sdev, u32 gen)
-{
-	skald_fw_report(sdev, SKALD_STATE_DEAD);
-	skald_reset_schedule(sdev, gen, "firmware died");
-}
-
-static void skald_fw_events(struct skald_irq_client *client)
-{
-	struct skald_fw *fw = container_of(client, struct skald_fw, events);
-	struct skald_device *sdev = fw->sdev;
-	u32 gen = READ_ONCE(sdev->reset->gen);
-	bool booting = READ_ONCE(fw->booting);
-	u32 events;
-
-	/* In the middle of a reset only STATUS means something; who resets looks at it. */
-	if ((gen & 1) && !booting)
-		return;
-
-	/* Clear first, look then: what happens in between sets the bit again. */
-	events = skald_read(sdev, SKALD_REG_INTR_STATUS);
-	skald_write(sdev, SKALD_REG_INTR_STATUS, events);
-	trace_skald_events(sdev->base.dev, events);
-
-	if (events & SKALD_INTR_MBOX)
-		complete(&fw->response);
-
-	if (events & SKALD_INTR_STATE) {
-		if (booting)
-			complete(&fw->booted);
-		else if (skald_read(sdev, SKALD_REG_STATUS) == SKALD_STATE_DEAD)
-			skald_fw_died(sdev, gen);
-	}
 }
 
 /**
