@@ -23,7 +23,7 @@ constexpr std::array kEvents = {
     Event{"core-hang", By::kPlan, Hurts::kCard, 0, 10},
     Event{"core-crash", By::kPlan, Hurts::kCard, 0, 10},
     Event{"dma-error", By::kPlan, Hurts::kCard, 0, 20},
-    Event{kRemoval, By::kPlan, Hurts::kCard, 0, 60},
+    Event{kRemoval, By::kPlan, Hurts::kCard, 0, 30},
     Event{"kill", By::kKill, Hurts::kNobody, 0, 0},
     Event{"flr", By::kFlr, Hurts::kCard, 0, 0},
     Event{"unbind", By::kUnbind, Hurts::kCard, 0, 0},
