@@ -193,18 +193,23 @@ TEST(PreemptionOfCopy, ComesBetweenItsPiecesAndChangesNothing) {
     in[9] = kRows;
     op.op[0].pitch = 2 * kRow / 16;
     op.op[1].pitch = kRow / 16;
-    rig.engine->launch(rig.job({op, end()}, in));
+    const std::vector<std::uint32_t> nothing(2 * data.size());
+    // On a busy machine the engine may be done before anybody asks it: then another time.
     unsigned slices = 0;
-    card::JobResult result;
-    for (;; ++slices) {
-        rig.engine->preempt();
-        result = rig.events.wait_job();
-        if (result.status != SKALD_CORE_PREEMPTED)
-            break;
-        rig.engine->resume(0);
+    for (unsigned tries = 0; tries < 100 && slices <= 3; ++tries) {
+        rig.write(to, nothing.data(), nothing.size() * 4);
+        rig.engine->launch(rig.job({op, end()}, in));
+        card::JobResult result;
+        for (slices = 0;; ++slices) {
+            rig.engine->preempt();
+            result = rig.events.wait_job();
+            if (result.status != SKALD_CORE_PREEMPTED)
+                break;
+            rig.engine->resume(0);
+        }
+        ASSERT_EQ(result.status, SKALD_JOB_DONE) << "reason " << result.reason;
+        ASSERT_LE(slices, 2 * 2 * kRows + 1) << "each has moved something";
     }
-    EXPECT_EQ(result.status, SKALD_JOB_DONE) << "reason " << result.reason;
-    EXPECT_LE(slices, 2 * 2 * kRows + 1) << "each has moved something";
     EXPECT_GT(slices, 3u);
     const auto copied = rig.get<std::uint32_t>(to, 2 * data.size());
     for (std::uint64_t row = 0; row < kRows; ++row)
