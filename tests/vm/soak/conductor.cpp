@@ -16,7 +16,8 @@
 namespace skald::test {
 namespace {
 
-constexpr int kSilenceMs = 600000;  // of a worker: longer than any patience of its own
+// Of a worker: longer than any patience of its own, shorter than that of who listens to us.
+constexpr int kSilenceMs = 400000;
 
 void say(const std::string& line) {
     std::cout << line << '\n' << std::flush;
@@ -56,6 +57,14 @@ std::string Conductor::ask(std::string_view line) {
 bool Conductor::broken(const std::string& what) {
     say(fmt::format("BROKEN in round {} ({}): {}", round_, event_, what));
     return false;
+}
+
+// What waits for what is only to be seen now.
+bool Conductor::silent(std::size_t worker) {
+    for (const Worker& each : workers_)
+        say(each.whereabouts());
+    write_file("/proc/sysrq-trigger", "w");  // to the kernel's log: whoever else is blocked
+    return broken(fmt::format("worker {} says nothing", worker));
 }
 
 bool Conductor::run() {
@@ -117,7 +126,7 @@ bool Conductor::round(const Event& event) {
             continue;
         }
         if (!hears(worker))
-            return broken(fmt::format("worker {} says nothing", i));
+            return silent(i);
         const std::optional<Report> report = worker.report();
         if (!report) {
             // What it had mapped is no more, and it touched that.

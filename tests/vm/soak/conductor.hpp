@@ -40,6 +40,7 @@ class Conductor {
     bool works();
     bool left_nothing();
     bool broken(const std::string& what);
+    bool silent(std::size_t worker);
     // A line to whoever holds the card's other side, and the answer.
     std::string ask(std::string_view line);
 

@@ -213,6 +213,13 @@ void Worker::start() {
     }
 }
 
+std::string Worker::whereabouts() const {
+    const std::string process = fmt::format("/proc/{}/", pid_);
+    std::string stack = read_file(process + "stack");
+    std::ranges::replace(stack, '\n', ' ');
+    return fmt::format("process {} in {}: {}", pid_, read_file(process + "wchan"), stack);
+}
+
 void Worker::order(const Order& order) {
     write_all(orders_.get(), order);
 }

@@ -43,6 +43,8 @@ class Worker {
     std::optional<Report> report();
     // How it died: a signal, or 0.
     int signal() const { return signal_; }
+    // Where the kernel has it: root's view of its stack.
+    std::string whereabouts() const;
 
     void kill();
     // A new process in the place of one that died.
