@@ -65,7 +65,7 @@ class Talk:
         deadline = time.monotonic() + PATIENCE
         while len(self.output) == self.seen:
             if not select.select([self.process.stdout], [], [], max(0, deadline - time.monotonic()))[0]:
-                raise Failure(f"no output for {PATIENCE} s")
+                raise Failure(f"no output for {PATIENCE} s, after {self.output[-200:]!r}")
             data = os.read(self.process.stdout.fileno(), 65536)
             if not data:
                 return False
