@@ -42,8 +42,8 @@ struct WeightLayout {
         if constexpr (kInfo.block == 0)
             return 0;  // one scale a row, which lies elsewhere
         else if constexpr (kInfo.block % isa::kTileK == 0 && !kInfo.affine)
-            // The same for both halves, which the compiler sees so alone. With minima it would keep
-            // more of them than there are registers.
+            // The same for both halves, which the compiler sees in this form alone. Products with
+            // minima were slower so.
             return chunk * isa::kTileK / kInfo.block * isa::kTileRows * kScaleBytes;
         else
             return (chunk * isa::kTileK + half * isa::kQuantBlock) / kInfo.block * isa::kTileRows *

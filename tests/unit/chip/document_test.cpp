@@ -131,8 +131,10 @@ TEST(Fits, GiveWhatTheProfilesSay) {
             sum += std::abs(result.lines[i].error());
             worst = std::max(worst, std::abs(result.lines[i].error()));
         }
-        EXPECT_LT(sum / static_cast<double>(result.fitted), 0.05) << plan.name;
-        EXPECT_LT(worst, 0.07) << plan.name;
+        // Of tt-metal's early software one figure does not give both rows of a fit.
+        const bool early = plan.name.starts_with("tt-");
+        EXPECT_LT(sum / static_cast<double>(result.fitted), early ? 0.05 : 0.03) << plan.name;
+        EXPECT_LT(worst, early ? 0.07 : 0.05) << plan.name;
     }
 }
 
