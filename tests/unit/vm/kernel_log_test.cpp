@@ -22,6 +22,11 @@ TEST(KernelTrouble, KnowsWhatAKernelSaysWhenItIsUnwell) {
              "[    3.1] Call Trace:",
              "[    3.1] UBSAN: array-index-out-of-bounds in drivers/accel/x.c:3:4",
              "[   60.1] INFO: task kworker/0:1:10 blocked for more than 120 seconds.",
+             "[    3.1] [ BUG: Invalid wait context ]",
+             "[    3.1][   T57] [ BUG: Invalid wait context ]",
+             "[    3.1] INFO: trying to register non-static key.",
+             "[   60.1] rcu: INFO: rcu_preempt self-detected stall on CPU",
+             "[   60.1] watchdog: BUG: soft lockup - CPU#0 stuck for 26s! [llm-run:57]",
              "[   60.1] kmemleak: 3 new suspected memory leaks (see /sys/kernel/debug/kmemleak)",
              "[    3.1] DMA-API: skald 0000:01:00.0: device driver frees DMA memory with wrong "
              "size",
@@ -39,6 +44,7 @@ TEST(KernelTrouble, LeavesOrdinaryLinesAlone) {
              "[    0.5] DMA-API: preallocated 65536 debug entries",
              "[    3.1] skald 0000:01:00.0: card says WARNING: hot",
              "[    3.1] mytool: BUG: is a word",
+             "[    3.1] [   57]     0    57     1024      200   llm-run",
              "[    3.1] [drm] Initialized skald 0.1.0 for 0000:01:00.0 on minor 0",
          })
         EXPECT_FALSE(is_trouble(line)) << line;
@@ -69,6 +75,20 @@ TEST_F(LogFile, KeepsEveryByteAndTheFirstTrouble) {
     EXPECT_TRUE(log.any());
     EXPECT_EQ(log.trouble(), "[ 2.0] BUG: first");
     EXPECT_EQ(content(), text);
+}
+
+// As Linux 6.12 says it.
+TEST_F(LogFile, OfACallTraceTheReportsOwnSentenceIsTold) {
+    KernelLog log(path_);
+    log.append(
+        bytes("[    8.1] skald 0000:01:00.0: [drm] unbound, 0 objects left\n"
+              "[    9.1] kworker/u8:1: page allocation failure: order:5, mode:0xcc0(GFP_KERNEL)\n"
+              "[    9.1] CPU: 0 UID: 0 PID: 57 Comm: kworker/u8:1 Not tainted 6.12.95 #1\n"
+              "[    9.1] Hardware name: QEMU\n"
+              "[    9.1] Workqueue: skald-bind skald_bind_run_job\n"
+              "[    9.1] Call Trace:\n"));
+    EXPECT_EQ(log.trouble(),
+              "[    9.1] kworker/u8:1: page allocation failure: order:5, mode:0xcc0(GFP_KERNEL)");
 }
 
 TEST_F(LogFile, HearsWhyInitGaveUp) {

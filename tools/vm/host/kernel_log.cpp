@@ -12,10 +12,11 @@ namespace {
 
 // What the kernel starts such a line with, behind its time stamp. At the start only: programs and
 // drivers may well speak of a "BUG:" further on.
-constexpr std::array<std::string_view, 15> kStarts = {
-    "BUG:",        "WARNING:",      "Oops:",     "Kernel panic", "Call Trace:",
-    "Call trace:", "kernel BUG at", "UBSAN:",    "KASAN:",       "general protection fault",
-    "INFO: task ", "kmemleak: ",    "DMA-API: ", "ODEBUG: ",     "------------[ cut here",
+constexpr std::array<std::string_view, 20> kStarts = {
+    "BUG:",        "WARNING:",      "Oops:",           "Kernel panic", "Call Trace:",
+    "Call trace:", "kernel BUG at", "UBSAN:",          "KASAN:",       "general protection fault",
+    "INFO: task ", "kmemleak: ",    "DMA-API: ",       "ODEBUG: ",     "------------[ cut here",
+    "INFO: rcu",   "rcu: INFO: ",   "watchdog: BUG: ", "[ BUG: ",      "INFO: trying to register",
 };
 
 // Lines with one of those starts that report nothing wrong.
@@ -25,6 +26,11 @@ constexpr std::array<std::string_view, 5> kHarmless = {
     "DMA-API: preallocated",
     "DMA-API: debugging enabled by kernel config",
     "kmemleak: Kernel memory leak detector disabled",
+};
+
+// What stands between the sentence that a report begins with and its call trace.
+constexpr std::array<std::string_view, 6> kBeforeTraces = {
+    "CPU: ", "Hardware name: ", "Tainted: ", "Workqueue: ", "NMI backtrace", "Sending NMI",
 };
 
 constexpr std::string_view kInit = "skald-init: ";
@@ -39,6 +45,11 @@ std::string_view without_stamp(std::string_view line) {
     }
     const auto start = line.find_first_not_of(' ');
     return start == std::string_view::npos ? std::string_view() : line.substr(start);
+}
+
+// A report in words of its own kind is known by what comes behind them.
+bool is_trace(std::string_view says) {
+    return says.starts_with("Call Trace:") || says.starts_with("Call trace:");
 }
 
 }  // namespace
@@ -105,7 +116,10 @@ void KernelLog::line(std::string_view text) {
                  says.starts_with("PM: hibernation: hibernation entry");
     const bool of_report = memory_report_ && says.starts_with("Call Trace:");
     if (!trouble_ && is_trouble(text) && !of_report)
-        trouble_ = std::string(text);
+        trouble_ = is_trace(says) && !heading_.empty() ? heading_ : std::string(text);
+    const auto starts = [says](std::string_view start) { return says.starts_with(start); };
+    if (std::ranges::none_of(kBeforeTraces, starts))
+        heading_ = text;
     const auto at = text.find(kInit);
     if (at != std::string_view::npos)
         init_says_ = std::string(text.substr(at + kInit.size()));

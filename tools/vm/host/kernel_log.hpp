@@ -20,7 +20,8 @@ class KernelLog {
 
     // Whether the console said anything at all.
     bool any() const { return any_; }
-    // The first line that tells of an oops, a warning or a failed check of the kernel.
+    // The first line that tells of an oops, a warning or a failed check of the kernel. Where only a
+    // call trace shows that there is one, the line that it belongs to.
     const std::optional<std::string>& trouble() const { return trouble_; }
     // The last line that our init wrote: why it gave up, when it did.
     const std::optional<std::string>& init_says() const { return init_says_; }
@@ -37,6 +38,7 @@ class KernelLog {
     std::string pending_;
     bool any_ = false;
     std::optional<std::string> trouble_;
+    std::string heading_;  // the last line that may be what a call trace belongs to
     std::optional<std::string> init_says_;
     std::optional<std::string> killed_;
     bool memory_report_ = false;  // amid the lines about memory that ran out
