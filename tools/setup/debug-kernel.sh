@@ -7,13 +7,17 @@
 . "$(dirname "$0")/apt-private.sh"
 . "$(dirname "$0")/kernel-source.sh"
 
-KIND=${1:-}
+# In the environment of the steps, which run this script again, those of the files above included.
+if [[ -z ${SKALD_KIND:-} ]]; then
+    export SKALD_KIND=${1:-}
+    shift $(($# ? 1 : 0))
+fi
+KIND=$SKALD_KIND
 case $KIND in
     debug) SERIES=6.12 PLACE=$SKALD_CACHE/kernel/debug ;;
     debug-7.3) SERIES=7.3 PLACE=$SKALD_CACHE/kernel/$KIND ;;
     *) die "there is no kernel '$KIND' to build; there are: debug debug-7.3" ;;
 esac
-shift
 CONFIGS=("$SKALD_ROOT/tools/setup/debug-kernel.config")
 [[ ! -e $SKALD_ROOT/tools/setup/debug-kernel-$SERIES.config ]] ||
     CONFIGS+=("$SKALD_ROOT/tools/setup/debug-kernel-$SERIES.config")
@@ -88,9 +92,9 @@ prepare() {
     need_kernel_source "$SERIES"
     # Built in its final place: the tree knows its own path.
     rm -rf "$FINAL" && mkdir -p "$FINAL"
-    step "$KIND-kernel-unpack" "unpacking the source of the kernel $SERIES" "$KIND" unpack_source "$FINAL"
-    step "$KIND-kernel-configure" "configuring the debug kernel $SERIES" "$KIND" configure "$FINAL"
-    step "$KIND-kernel-build" "building the debug kernel $SERIES, once on this machine: some minutes" "$KIND" compile "$FINAL"
+    step "$KIND-kernel-unpack" "unpacking the source of the kernel $SERIES" unpack_source "$FINAL"
+    step "$KIND-kernel-configure" "configuring the debug kernel $SERIES" configure "$FINAL"
+    step "$KIND-kernel-build" "building the debug kernel $SERIES, once on this machine: some minutes" compile "$FINAL"
     touch "$FINAL/.complete"
 }
 
