@@ -31,6 +31,7 @@ Examples:
   llm-chip run --shape llama-2-70b --widths weights=int8 --chip groq-lpu-v1
       --split tensor=8,pipeline=72,sums
   llm-chip table --only A --csv
+  llm-chip table --picture table.svg
   llm-chip fit a100-80gb --check
   llm-chip search --shape llama-2-70b --weights int4 --chip ideal --prompt 2048
       --key dram_gbs=8000:32000:7 --target user_tps>=500 --target first_token_s<=0.1
@@ -182,6 +183,10 @@ void add_table(CLI::App& app, Options& options) {
     app.add_option("--only", options.table.only, "Rows whose names begin like this")
         ->type_name("ROW");
     app.add_option("--chip", options.table.chip, "Rows of this chip")->type_name("CHIP");
+    app.add_option("--picture", options.table.picture,
+                   "Draw its rates to FILE (SVG), ours over what was published")
+        ->type_name("FILE")
+        ->check(console::file_name());
     add_changes(app, options.table.changes);
     add_formats(app, options);
     app.add_flag_callback(

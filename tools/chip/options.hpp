@@ -40,6 +40,7 @@ struct TableOptions {
     std::string rows;               // file; empty: what is built in
     std::vector<std::string> only;  // begins of ids; empty: all
     std::string chip;               // rows of it alone; empty: all
+    std::string picture;            // SVG of its rates; empty: none
     local::ChipChanges changes;     // of all chips
 };
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <numeric>
 #include <set>
@@ -92,6 +93,11 @@ struct Points {
     std::vector<std::string> header;
     std::vector<std::vector<std::string>> lines;
 };
+
+// The line on which `factor` times what was published lies.
+svg::Series times(double factor, double least, double most, std::string name, bool dashed) {
+    return {std::move(name), {{least, least * factor, 1}, {most, most * factor, 1}}, true, dashed};
+}
 
 }  // namespace
 
@@ -185,6 +191,34 @@ std::string rates_picture(std::string_view csv) {
         plot.series.push_back(sorted(both.first));
         if (over == batch)
             plot.series.push_back(sorted(both.second));
+    }
+    return plot.draw();
+}
+
+std::string table_picture(const std::vector<TableLine>& lines) {
+    std::map<std::string_view, svg::Series> dots;
+    double least = std::numeric_limits<double>::infinity(), most = 0;
+    for (const TableLine& line : lines) {
+        if (!line.ours || unit(line.row.quantity) != "tokens/s")
+            continue;
+        const double published = line.row.published(*line.ours);
+        svg::Series& series = dots[line.how()];
+        series.line = false;
+        series.points.push_back({published, *line.ours, 0.02});
+        least = std::min(least, published);
+        most = std::max(most, published);
+    }
+    svg::Plot plot;
+    plot.title = "Tokens/s of chips, as published and as modelled";
+    plot.x_label = "published tokens/s";
+    plot.y_label = "modelled tokens/s";
+    for (auto& [how, series] : dots) {
+        series.name = fmt::format("{}: {}", how, series.points.size());
+        plot.series.push_back(std::move(series));
+    }
+    if (most > 0) {
+        plot.series.push_back(times(1.2, least, most, "a fifth more", true));
+        plot.series.push_back(times(0.8, least, most, "a fifth less", true));
     }
     return plot.draw();
 }

@@ -4,8 +4,10 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "chip/run.hpp"
+#include "chip/table.hpp"
 #include "local/chip_facts.hpp"
 
 namespace skald::chip {
@@ -18,5 +20,8 @@ namespace skald::chip {
 // Tokens/s of one user and of all over the batch, or over the prompt if that varies and the batch
 // does not. Of a sweep's CSV.
 [[nodiscard]] std::string rates_picture(std::string_view csv);
+// Tokens/s by the model over what was published, fitted rows and others; a band shows a fifth.
+// Rows of other quantities, and those that were not run, are not in it.
+[[nodiscard]] std::string table_picture(const std::vector<TableLine>& lines);
 
 }  // namespace skald::chip

@@ -10,8 +10,10 @@
 #include <nlohmann/json.hpp>
 
 #include "chip/measured_json.hpp"
+#include "chip/pictures.hpp"
 #include "chip/processes.hpp"
 #include "chip/roof.hpp"
+#include "chip/text_file.hpp"
 #include "compile/progress_bar.hpp"
 #include "libskald/error.hpp"
 #include "local/chip_facts.hpp"
@@ -50,18 +52,6 @@ TableLine begun(const Row& row) {
     line.idle_w = chip.figure("idle_w").value;
     line.rated_w = chip.figure("rated_w").value;
     return line;
-}
-
-std::string_view how(const TableLine& line) {
-    switch (line.row.row_class) {
-        case RowClass::kFit:
-            return "fitted";
-        case RowClass::kHoldOut:
-            return line.row.claimed ? "of a claim" : "predicted";
-        case RowClass::kSpeculative:
-            break;
-    }
-    return "speculative";
 }
 
 // Four digits, and no exponents.
@@ -200,7 +190,7 @@ std::string text_table(const std::vector<TableLine>& lines) {
             out += fmt::format("{} {:>9} {:>9} {:<8} {:>9} {:>8}  {:<11} {:<14} {}\n", head,
                                figure_text(*line.ours), unit(line.row.quantity),
                                name(line.row.quantity).substr(0, 8), error_text(line),
-                               roof_text(line), how(line), bound_text(line), power_text(line));
+                               roof_text(line), line.how(), bound_text(line), power_text(line));
         else
             out += fmt::format("{} {}\n", head, line.why);
     }
@@ -218,7 +208,7 @@ std::string markdown_table(const std::vector<TableLine>& lines) {
         if (line.ours)
             out += fmt::format("{} | {} | {} | {} | {} | {} | {} |\n", head,
                                figure_text(*line.ours), error_text(line), roof_text(line),
-                               how(line), bound_text(line), power_text(line));
+                               line.how(), bound_text(line), power_text(line));
         else
             out += fmt::format("{} | - | | | {} | | |\n", head, line.why.substr(0, 50));
     }
@@ -250,7 +240,7 @@ json to_json(const TableLine& line) {
         {"roof", or_null(line.roof)},
         {"of_roof", or_null(line.of_roof())},
         {"claimed", row.claimed},
-        {"how", line.ours ? json(how(line)) : json()},
+        {"how", line.ours ? json(line.how()) : json()},
         {"why_not", line.why.empty() ? json() : json(line.why)},
         {"source", row.source},
         {"note", row.note}};
@@ -269,6 +259,18 @@ json to_json(const TableLine& line) {
 }
 
 }  // namespace
+
+std::string_view TableLine::how() const {
+    switch (row.row_class) {
+        case RowClass::kFit:
+            return "fitted";
+        case RowClass::kHoldOut:
+            return row.claimed ? "of a claim" : "predicted";
+        case RowClass::kSpeculative:
+            break;
+    }
+    return "speculative";
+}
 
 std::optional<double> TableLine::of_roof() const {
     if (!roof || row.quantity == Quantity::kEnergy)
@@ -344,8 +346,10 @@ std::string print_table(const std::vector<TableLine>& lines, Format format) {
 
 std::string table(const Options& options) {
     const std::vector<Row> rows = chosen_rows(load_rows(options.table.rows), options.table);
-    return print_table(make_table(rows, options.table.changes, job_count(options.jobs)),
-                       options.format);
+    const auto lines = make_table(rows, options.table.changes, job_count(options.jobs));
+    if (!options.table.picture.empty())
+        write_text(options.table.picture, table_picture(lines));
+    return print_table(lines, options.format);
 }
 
 }  // namespace skald::chip

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "chip/options.hpp"
@@ -24,6 +25,8 @@ struct TableLine {
         const double value = ours.value_or(0);
         return value / row.published(value) - 1;
     }
+    // "fitted", "predicted", "of a claim" or "speculative".
+    [[nodiscard]] std::string_view how() const;
     // What part of the roof was published, by the worse end of a range: above 1 no machine with the
     // profile's peaks and bandwidths does it as it is said. None: there is no roof, as for joules.
     [[nodiscard]] std::optional<double> of_roof() const;

@@ -13,6 +13,7 @@
 
 #include "chip/facts_of_models.hpp"
 #include "chip/fit.hpp"
+#include "chip/pictures.hpp"
 #include "chip/processes.hpp"
 #include "chip/table.hpp"
 #include "chip/text_file.hpp"
@@ -32,6 +33,11 @@ TEST(Document, HasWhatTheCommandGives) {
     const std::size_t at = text.find(command);
     ASSERT_NE(at, std::string::npos);
     EXPECT_EQ(text.substr(at + command.size()), print_table(whole_table(), Format::kMarkdown));
+}
+
+TEST(Document, HasThePictureThatTheCommandDraws) {
+    EXPECT_EQ(read_text(SKALD_SOURCE_DIR "/qemu-device/chips/table.svg"),
+              table_picture(whole_table()));
 }
 
 TEST(Document, EveryRowOfAChipByItselfIsRun) {

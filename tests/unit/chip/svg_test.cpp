@@ -117,5 +117,29 @@ TEST(Pictures, RatesAreDrawnOverWhatVaries) {
     EXPECT_EQ(count(over_prompt, "<polyline"), 2u) << "one for each chip";
 }
 
+TableLine line_of(double published, double ours, RowClass row_class) {
+    TableLine line;
+    line.row.row_class = row_class;
+    line.row.least = line.row.most = published;
+    line.ours = ours;
+    return line;
+}
+
+TEST(Pictures, TheTableHasADotForEachRateThatWasRun) {
+    TableLine time = line_of(0.1, 0.1, RowClass::kFit);
+    time.row.quantity = Quantity::kFirstToken;
+    TableLine not_run = line_of(10, 0, RowClass::kFit);
+    not_run.ours.reset();
+    const std::string picture =
+        table_picture({line_of(100, 90, RowClass::kFit), line_of(200, 210, RowClass::kHoldOut),
+                       line_of(20, 21, RowClass::kHoldOut), time, not_run});
+    EXPECT_TRUE(well_formed(picture));
+    EXPECT_EQ(count(picture, "<circle"), 3u);
+    EXPECT_NE(picture.find(">fitted: 1<"), std::string::npos);
+    EXPECT_NE(picture.find(">predicted: 2<"), std::string::npos);
+    EXPECT_EQ(count(picture, "stroke-dasharray"), 2u) << "a fifth more, a fifth less";
+    EXPECT_THROW((void)table_picture({time, not_run}), rt::Error);
+}
+
 }  // namespace
 }  // namespace skald::chip
