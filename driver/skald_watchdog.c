@@ -333,9 +333,9 @@ static void skald_watchdog_work(struct work_struct *work)
  */
 void skald_watchdog_job_started(struct skald_device *sdev)
 {
-	/* Does nothing if it is queued already. */
-	if (atomic_inc_return(&sdev->watchdog->jobs) == 1)
-		queue_delayed_work(sdev->recovery_wq, &sdev->watchdog->work, SKALD_WATCHDOG_PERIOD);
+	atomic_inc(&sdev->watchdog->jobs);
+	/* Does nothing if it is queued already. That there are others does not mean that it is. */
+	queue_delayed_work(sdev->recovery_wq, &sdev->watchdog->work, SKALD_WATCHDOG_PERIOD);
 }
 
 /**
