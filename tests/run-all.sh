@@ -75,7 +75,7 @@ suite_strangers() {
         mv "$RESULTS/vm-strangers.xml" "$RESULTS/strangers.xml"
 }
 
-# A guest of its own making, in which a module is compiled: without KVM it takes an hour and more.
+# A guest of its own making, in which a module is compiled: without KVM it takes ten minutes and more.
 suite_fresh() {
     make_stages stage-fresh-debian &&
         "$SKALD_ROOT/tests/package/fresh/run" --build "$SKALD_BUILD" --results "$RESULTS"

@@ -34,9 +34,9 @@ watch_log() {
     done
 }
 
-# Whatever has one of our names.
+# Whatever has one of our names. What man has rendered it keeps for itself, and clears away within a week.
 ours() {
-    find / -xdev \( -path "$STATE" -o -path "$HOME_OF_READER" -o -path /var/log \) -prune -o \
+    find / -xdev \( -path "$STATE" -o -path "$HOME_OF_READER" -o -path /var/log -o -path /var/cache/man \) -prune -o \
         \( -iname '*skald*' -o -name 'llm-*' \) -print
 }
 taint() { dmesg | grep -E 'WARNING|BUG:|Oops|Call Trace|general protection' || true; }
