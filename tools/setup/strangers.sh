@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Programs that know nothing of Skald, for tests/vm/strangers: IGT's tests, stress-ng and drm_info, with the libraries and
-# the loader they want, from a Debian newer than this one. Unpacked into the cache, never installed: build/strangers/ has
+# Programs that know nothing of Skald, for tests/vm/strangers: IGT's tests and gputop, stress-ng and drm_info, with the
+# libraries and the loader they want, from a Debian newer than this one. Unpacked into the cache, never installed: build/strangers/ has
 # bin/ and lib/.
 # shellcheck disable=SC2034 # apt-private.sh reads it
 APT_SUITE=forky
@@ -9,11 +9,12 @@ APT_SUITE=forky
 . "$(dirname "$0")/apt-private.sh"
 
 # Count up when the recipe below changes what comes out.
-RECIPE=1
+RECIPE=2
 FINAL=$SKALD_CACHE/strangers/$RECIPE
-PACKAGES=(igt-gpu-tools-tests stress-ng drm-info)
+PACKAGES=(igt-gpu-tools igt-gpu-tools-tests stress-ng drm-info)
 PROGRAMS=(
     usr/bin/drm_info
+    usr/bin/gputop
     usr/bin/stress-ng
     usr/libexec/igt-gpu-tools/core_getversion
     usr/libexec/igt-gpu-tools/syncobj_basic
