@@ -208,6 +208,8 @@ std::string table_picture(const std::vector<TableLine>& lines) {
         least = std::min(least, published);
         most = std::max(most, published);
     }
+    if (dots.empty())
+        throw rt::Error("no row that was run is of tokens/s: there is no picture of them", EINVAL);
     svg::Plot plot;
     plot.title = "Tokens/s of chips, as published and as modelled";
     plot.x_label = "published tokens/s";
@@ -216,10 +218,8 @@ std::string table_picture(const std::vector<TableLine>& lines) {
         series.name = fmt::format("{}: {}", how, series.points.size());
         plot.series.push_back(std::move(series));
     }
-    if (most > 0) {
-        plot.series.push_back(times(1.2, least, most, "a fifth more", true));
-        plot.series.push_back(times(0.8, least, most, "a fifth less", true));
-    }
+    plot.series.push_back(times(1.2, least, most, "a fifth more", true));
+    plot.series.push_back(times(0.8, least, most, "a fifth less", true));
     return plot.draw();
 }
 
