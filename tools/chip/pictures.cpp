@@ -95,8 +95,8 @@ struct Points {
 };
 
 // The line on which `factor` times what was published lies.
-svg::Series times(double factor, double least, double most, std::string name, bool dashed) {
-    return {std::move(name), {{least, least * factor, 1}, {most, most * factor, 1}}, true, dashed};
+svg::Series times(double factor, double least, double most, std::string name) {
+    return {std::move(name), {{least, least * factor, 1}, {most, most * factor, 1}}, true, true};
 }
 
 }  // namespace
@@ -218,8 +218,8 @@ std::string table_picture(const std::vector<TableLine>& lines) {
         series.name = fmt::format("{}: {}", how, series.points.size());
         plot.series.push_back(std::move(series));
     }
-    plot.series.push_back(times(1.2, least, most, "a fifth more", true));
-    plot.series.push_back(times(0.8, least, most, "a fifth less", true));
+    plot.series.push_back(times(1.2, least, most, "a fifth more"));
+    plot.series.push_back(times(0.8, least, most, "a fifth less"));
     return plot.draw();
 }
 

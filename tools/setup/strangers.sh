@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Programs that know nothing of Skald, for tests/vm/strangers: IGT's tests and gputop, stress-ng and drm_info, with the
-# libraries and the loader they want, from a Debian newer than this one. Unpacked into the cache, never installed: build/strangers/ has
-# bin/ and lib/.
+# libraries and the loader they want, from a Debian newer than this one. Unpacked into the cache, never installed:
+# build/strangers/ has bin/ and lib/.
 # shellcheck disable=SC2034 # apt-private.sh reads it
 APT_SUITE=forky
 . "$(dirname "$0")/lib.sh"
