@@ -22,7 +22,7 @@ CONFIGS=("$SKALD_ROOT/tools/setup/debug-kernel.config")
 [[ ! -e $SKALD_ROOT/tools/setup/debug-kernel-$SERIES.config ]] ||
     CONFIGS+=("$SKALD_ROOT/tools/setup/debug-kernel-$SERIES.config")
 # Count up when the recipe below changes what comes out.
-RECIPE=1
+RECIPE=2
 KEY=$RECIPE-$(hash_of "${CONFIGS[@]}")
 FINAL=$PLACE/$KEY
 
@@ -53,6 +53,7 @@ config DRM_SKALD_NEEDS
 	select DRM_GEM_SHMEM_HELPER
 	select DRM_GPUVM
 	select DRM_SCHED
+	select DRM_TTM
 	select MMU_NOTIFIER
 	select WANT_DEV_COREDUMP
 END

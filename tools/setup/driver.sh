@@ -20,10 +20,14 @@ mirror() {
     done
 }
 
-# The driver's KUnit tests are part of the debug kernels' module.
+# The debug kernels' module has the driver's KUnit tests in it, and tells kcov where it comes by.
+options_of() {
+    [[ $1 != debug* ]] || echo CONFIG_DRM_ACCEL_SKALD_KUNIT_TEST=y KCOV_INSTRUMENT=y
+}
+
 compile() {
-    local options=()
-    [[ $KIND != debug* ]] || options+=(CONFIG_DRM_ACCEL_SKALD_KUNIT_TEST=y)
+    local options
+    read -ra options <<<"$(options_of "$KIND")"
     make -C "$HEADERS" M="$TREE" SKALD_UAPI="$SKALD_ROOT/uapi" W=1 "${options[@]}" modules -j "$SKALD_JOBS"
 }
 
@@ -37,8 +41,8 @@ main() {
     exec {fd}>"$TREE/.lock"
     flock "$fd"
     # kbuild takes seconds to find out that nothing changed; the sources' times tell it at once.
-    state=$HEADERS$(find -L "$SKALD_ROOT/driver" "$SKALD_ROOT/uapi" -type f -printf '%p %s %T@\n' |
-        LC_ALL=C sort | sha256sum)
+    state="$HEADERS $(options_of "$KIND") $(find -L "$SKALD_ROOT/driver" "$SKALD_ROOT/uapi" -type f \
+        -printf '%p %s %T@\n' | LC_ALL=C sort | sha256sum)"
     [[ -e $TREE/skald.ko && $(cat "$TREE/.state" 2>/dev/null) == "$state" ]] && return 0
     mirror
     step "driver-$KIND" "building the driver ($KIND kernel)" "$KIND" compile
