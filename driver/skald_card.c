@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Buffers in card memory. One that is in has blocks of 2 MiB there, and is mapped to user space
- * through the BAR, write-combined. One that is out has them no more, or not yet: what it holds is
- * in a shmem file of its own, charged to the memory cgroup of who made it, and that is what user
- * space has mapped then. The kernel may swap it out, unless it is mapped.
+ * Buffers in card memory, which are TTM's. One that is in has blocks of 2 MiB there (TTM_PL_VRAM),
+ * and is mapped to user space through the BAR, write-combined. One that is out has them no more, or
+ * not yet (TTM_PL_SYSTEM): what it holds is in a shmem file of its own, charged to the memory
+ * cgroup of who made it, and that is what user space has mapped then. The kernel may swap it out,
+ * unless it is mapped.
  *
- * Whether it is in, and where, changes under its dma_resv lock only. This moves the bytes; who must
- * go, and what address spaces know of it, is the business of skald_evict.c.
+ * Whether it is in, and where, changes under its dma_resv lock only. This moves the bytes when TTM
+ * wants it; who must go, and what address spaces know of it, is the business of skald_evict.c.
  */
 #include <linux/dma-resv.h>
 #include <linux/highmem.h>
@@ -20,279 +21,226 @@
 
 #include <drm/drm_drv.h>
 #include <drm/drm_gem.h>
-#include <drm/drm_managed.h>
+#include <drm/ttm/ttm_bo.h>
+#include <drm/ttm/ttm_placement.h>
+#include <drm/ttm/ttm_resource.h>
+#include <drm/ttm/ttm_tt.h>
 
 #include "skald_card.h"
 #include "skald_compat.h"
 #include "skald_device.h"
+#include "skald_evict.h"
 #include "skald_fw.h"
 #include "skald_gem.h"
 #include "skald_mem.h"
 #include "skald_reset.h"
 #include "skald_trace.h"
+#include "skald_ttm.h"
 
 #define SKALD_CHUNK_KERNEL_PAGES (SKALD_BIG_PAGE_SIZE / PAGE_SIZE)
 
-/* ---- All of them -------------------------------------------------------------------------- */
-
-/**
- * skald_cards_init() - begin without buffers
- * @sdev: device, not up yet
- *
- * Return: 0 or an error.
- */
-int skald_cards_init(struct skald_device *sdev)
-{
-	struct skald_cards *cards;
-
-	cards = drmm_kzalloc(&sdev->base, sizeof(*cards), GFP_KERNEL);
-	if (!cards)
-		return -ENOMEM;
-
-	sdev->cards = cards;
-	INIT_LIST_HEAD(&cards->list);
-	return drmm_mutex_init(&sdev->base, &cards->lock);
-}
-
-/**
- * skald_cards_next() - walk over buffers that are in
- * @sdev: device
- * @after: the last one, whose reference is taken over, or NULL to begin
- * @unbound: only those that no address space uses
- * @dying: set to true if one is about to be freed
- *
- * Nothing is locked: see for yourself once it is.
- *
- * Return: buffer, with a reference, or NULL.
- */
-struct skald_bo *skald_cards_next(struct skald_device *sdev, struct skald_bo *after, bool unbound,
-				  bool *dying)
-{
-	struct skald_cards *cards = sdev->cards;
-	struct skald_bo *bo, *found = NULL;
-
-	mutex_lock(&cards->lock);
-	bo = list_prepare_entry(after, &cards->list, card.node);
-	list_for_each_entry_continue(bo, &cards->list, card.node) {
-		struct drm_gem_object *obj = &bo->shmem.base;
-
-		if (!READ_ONCE(bo->card.in) ||
-		    (unbound && !list_empty_careful(&obj->gpuva.list)))
-			continue;
-		if (kref_get_unless_zero(&obj->refcount)) {
-			found = bo;
-			break;
-		}
-		*dying = true;
-	}
-	mutex_unlock(&cards->lock);
-
-	if (after)
-		drm_gem_object_put(&after->shmem.base);
-	return found;
-}
-
 /* ---- Mappings of user space --------------------------------------------------------------- */
 
-static void skald_card_zap(struct skald_device *sdev, struct skald_bo *bo)
-{
-	drm_vma_node_unmap(&bo->shmem.base.vma_node, sdev->base.anon_inode->i_mapping);
-}
-
 /* Pages of a buffer that is out, charged to its owner. */
-static int skald_card_get_pages(struct skald_bo *bo)
+static struct page **skald_card_get_pages(struct skald_bo *bo)
 {
 	struct mem_cgroup *old;
 	struct page **pages;
 
-	dma_resv_assert_held(bo->shmem.base.resv);
-
-	if (bo->card.pages)
-		return 0;
+	dma_resv_assert_held(bo->gem.resv);
 
 	old = set_active_memcg(bo->card.memcg);
-	pages = drm_gem_get_pages(&bo->shmem.base);
+	pages = drm_gem_get_pages(&bo->gem);
 	set_active_memcg(old);
+
+	return pages;
+}
+
+/**
+ * struct skald_tt - what a buffer is mapped from while it is out
+ */
+struct skald_tt {
+	/** @base: its pages are those of the file */
+	struct ttm_tt base;
+
+	/** @bo: whose */
+	struct skald_bo *bo;
+};
+
+static struct skald_tt *to_skald_tt(struct ttm_tt *tt)
+{
+	return container_of(tt, struct skald_tt, base);
+}
+
+/**
+ * skald_card_tt_create() - &ttm_device_funcs.ttm_tt_create
+ * @tbo: buffer
+ * @page_flags: TTM's
+ *
+ * Return: without pages, or NULL.
+ */
+struct ttm_tt *skald_card_tt_create(struct ttm_buffer_object *tbo, u32 page_flags)
+{
+	struct skald_tt *tt;
+
+	tt = kzalloc(sizeof(*tt), GFP_KERNEL_ACCOUNT);
+	if (!tt)
+		return NULL;
+
+	/* The file's pages are the kernel's to swap out, not TTM's. */
+	tt->base.page_flags = page_flags | TTM_TT_FLAG_EXTERNAL | TTM_TT_FLAG_EXTERNAL_MAPPABLE;
+	tt->base.num_pages = tbo->base.size >> PAGE_SHIFT;
+	tt->base.caching = ttm_cached;
+	tt->bo = to_skald_bo(&tbo->base);
+	return &tt->base;
+}
+
+/**
+ * skald_card_tt_destroy() - &ttm_device_funcs.ttm_tt_destroy
+ * @bdev: TTM's device
+ * @base: without pages
+ */
+void skald_card_tt_destroy(struct ttm_device *bdev, struct ttm_tt *base)
+{
+	ttm_tt_fini(base);
+	kfree(to_skald_tt(base));
+}
+
+/**
+ * skald_card_tt_populate() - &ttm_device_funcs.ttm_tt_populate
+ * @bdev: TTM's device
+ * @base: without pages
+ * @ctx: not needed
+ *
+ * Return: 0, -ENOMEM.
+ */
+int skald_card_tt_populate(struct ttm_device *bdev, struct ttm_tt *base,
+			   struct ttm_operation_ctx *ctx)
+{
+	struct skald_bo *bo = to_skald_tt(base)->bo;
+	struct page **pages;
+
+	pages = skald_card_get_pages(bo);
 	if (IS_ERR(pages))
 		return PTR_ERR(pages);
 
-	bo->card.pages = pages;
+	base->pages = pages;
+	/* Whoever has them mapped may write. */
+	bo->card.filled = true;
 	return 0;
 }
 
-/* Leaves them in the file, where the kernel may swap them out. */
-static void skald_card_put_pages(struct skald_bo *bo, bool dirty)
+/**
+ * skald_card_tt_unpopulate() - &ttm_device_funcs.ttm_tt_unpopulate
+ * @bdev: TTM's device
+ * @base: with pages; they stay in the file
+ */
+void skald_card_tt_unpopulate(struct ttm_device *bdev, struct ttm_tt *base)
 {
-	if (bo->card.pages)
-		drm_gem_put_pages(&bo->shmem.base, bo->card.pages, dirty, true);
-	bo->card.pages = NULL;
-}
-
-/* Frees what is in the file. */
-static void skald_card_drop_file(struct skald_bo *bo)
-{
-	skald_card_put_pages(bo, false);
-	shmem_truncate_range(file_inode(bo->shmem.base.filp), 0, (loff_t)-1);
-	bo->card.filled = false;
+	drm_gem_put_pages(&to_skald_tt(base)->bo->gem, base->pages, true, true);
+	base->pages = NULL;
 }
 
 /* A fault is dear, the memory is there: map what the vma has of this chunk of 2 MiB. */
-static vm_fault_t skald_card_insert(struct vm_fault *vmf, struct skald_bo *bo, u64 offset)
+static vm_fault_t skald_card_insert(struct vm_fault *vmf, struct skald_bo *bo)
 {
-	struct skald_device *sdev = to_skald_device(bo->shmem.base.dev);
-	struct vm_area_struct *vma = vmf->vma;
-	unsigned long addr = vmf->address & PAGE_MASK;
-	unsigned long first = addr, end;
-	vm_fault_t ret = VM_FAULT_SIGBUS;
-
-	end = min(vma->vm_end, addr + SKALD_BIG_PAGE_SIZE - offset % SKALD_BIG_PAGE_SIZE);
-	for (; addr < end; addr += PAGE_SIZE, offset += PAGE_SIZE) {
-		u64 phys = sdev->mem_start + offset % SKALD_BIG_PAGE_SIZE;
-
-		if (bo->card.in)
-			ret = vmf_insert_pfn(vma, addr,
-					     PHYS_PFN(phys + bo->card.chunk[offset /
-									    SKALD_BIG_PAGE_SIZE]));
-		else
-			/* Memory like any other: cached, whatever the rest of the vma is. */
-			ret = vmf_insert_pfn_prot(vma, addr,
-						  page_to_pfn(bo->card.pages[offset >> PAGE_SHIFT]),
-						  vm_get_page_prot(vma->vm_flags));
-		if (ret != VM_FAULT_NOPAGE)
-			break;
-	}
-
-	/* The faulting page is in; another that is not will fault again. */
-	return addr > first ? VM_FAULT_NOPAGE : ret;
-}
-
-static vm_fault_t skald_card_fault_in(struct vm_fault *vmf, struct skald_bo *bo, u64 offset)
-{
-	struct skald_device *sdev = to_skald_device(bo->shmem.base.dev);
+	u64 offset = (u64)(vmf->pgoff - drm_vma_node_start(&bo->gem.vma_node)) << PAGE_SHIFT;
+	struct drm_device *ddev = bo->gem.dev;
 	vm_fault_t ret = VM_FAULT_SIGBUS;
 	int cookie;
+
+	/* What an unplug has taken away stays away, of those that are out, too. */
+	if (drm_dev_enter(ddev, &cookie)) {
+		ret = ttm_bo_vm_fault_reserved(vmf, vmf->vma->vm_page_prot,
+					       (SKALD_BIG_PAGE_SIZE -
+						offset % SKALD_BIG_PAGE_SIZE) >> PAGE_SHIFT);
+		drm_dev_exit(cookie);
+	}
+
+	return ret;
+}
+
+static vm_fault_t skald_card_fault_in(struct vm_fault *vmf, struct skald_bo *bo)
+{
+	struct skald_device *sdev = to_skald_device(bo->gem.dev);
+	vm_fault_t ret;
 	u32 gen;
 
 	/* A reset takes the mappings away first; who touches them then waits here for its end. */
 	if (skald_reset_gate_enter(sdev, &gen))
 		return VM_FAULT_SIGBUS;
-	if (drm_dev_enter(&sdev->base, &cookie)) {
-		ret = skald_card_insert(vmf, bo, offset);
-		drm_dev_exit(cookie);
-	}
+	ret = skald_card_insert(vmf, bo);
 	skald_reset_gate_exit(sdev);
 	return ret;
 }
 
-static vm_fault_t skald_card_fault_out(struct vm_fault *vmf, struct skald_bo *bo, u64 offset)
+static vm_fault_t skald_card_fault_out(struct vm_fault *vmf, struct skald_bo *bo)
 {
-	struct skald_device *sdev = to_skald_device(bo->shmem.base.dev);
-	vm_fault_t ret = VM_FAULT_SIGBUS;
-	int cookie;
+	struct ttm_operation_ctx ctx = { .interruptible = true };
 
-	if (skald_card_get_pages(bo))
+	/* TTM would do it by itself, and call it SIGBUS if there is no memory. */
+	if (ttm_bo_populate(&bo->ttm, &ctx) == -ENOMEM)
 		return VM_FAULT_OOM;
 
-	bo->card.filled = true;
-	/* Like one that is in: what an unplug has taken away stays away. */
-	if (drm_dev_enter(&sdev->base, &cookie)) {
-		ret = skald_card_insert(vmf, bo, offset);
-		drm_dev_exit(cookie);
-	}
-	return ret;
-}
-
-/* While the buffer moves, which may take as long as a job, the address space is not held up. */
-static vm_fault_t skald_card_fault_lock(struct vm_fault *vmf, struct drm_gem_object *obj)
-{
-	if (dma_resv_trylock(obj->resv))
-		return 0;
-
-	if (fault_flag_allow_retry_first(vmf->flags)) {
-		if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
-			return VM_FAULT_RETRY;
-
-		drm_gem_object_get(obj);
-		mmap_read_unlock(vmf->vma->vm_mm);
-		if (!dma_resv_lock_interruptible(obj->resv, NULL))
-			dma_resv_unlock(obj->resv);
-		drm_gem_object_put(obj);
-		return VM_FAULT_RETRY;
-	}
-
-	/* A signal that does not kill is served, and back it comes. */
-	return dma_resv_lock_interruptible(obj->resv, NULL) ? VM_FAULT_NOPAGE : 0;
+	return skald_card_insert(vmf, bo);
 }
 
 static vm_fault_t skald_card_fault(struct vm_fault *vmf)
 {
-	struct drm_gem_object *obj = vmf->vma->vm_private_data;
-	struct skald_bo *bo = to_skald_bo(obj);
+	struct ttm_buffer_object *tbo = vmf->vma->vm_private_data;
+	struct skald_bo *bo = to_skald_bo(&tbo->base);
 	vm_fault_t ret;
-	u64 offset;
 
-	/* The mapping may cover a part of the buffer: offset of the fault in the buffer. */
-	offset = (u64)(vmf->pgoff - drm_vma_node_start(&obj->vma_node)) << PAGE_SHIFT;
-	if (offset >= obj->size)
-		return VM_FAULT_SIGBUS;
-
-	ret = skald_card_fault_lock(vmf, obj);
+	/* While the buffer moves, which may take as long as a job, mmap_lock is let go. */
+	ret = ttm_bo_vm_reserve(tbo, vmf);
 	if (ret)
 		return ret;
 
-	ret = bo->card.in ? skald_card_fault_in(vmf, bo, offset) :
-			    skald_card_fault_out(vmf, bo, offset);
-	dma_resv_unlock(obj->resv);
+	ret = bo->card.in ? skald_card_fault_in(vmf, bo) : skald_card_fault_out(vmf, bo);
+	/* Then TTM has unlocked it. */
+	if (ret == VM_FAULT_RETRY && !(vmf->flags & FAULT_FLAG_RETRY_NOWAIT))
+		return ret;
+
+	dma_resv_unlock(tbo->base.resv);
 	return ret;
 }
 
 static const struct vm_operations_struct skald_card_vm_ops = {
-	.open = drm_gem_vm_open,
-	.close = drm_gem_vm_close,
+	.open = ttm_bo_vm_open,
+	.close = ttm_bo_vm_close,
 	.fault = skald_card_fault,
 };
 
 static int skald_card_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma)
 {
-	/* There is no page to copy on write. */
-	if (vma_is_cow_mapping(vma))
-		return -EINVAL;
+	int ret;
 
-	vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
-	vma->vm_page_prot = pgprot_writecombine(vm_get_page_prot(vma->vm_flags));
-	return 0;
+	ret = ttm_bo_mmap_obj(vma, &to_skald_bo(obj)->ttm);
+	/* TTM has a reference of its own now. */
+	if (!ret)
+		drm_gem_object_put(obj);
+	return ret;
 }
 
 /* ---- Life ---------------------------------------------------------------------------------- */
 
-static void skald_card_release(struct skald_device *sdev, struct skald_bo *bo)
+static void skald_card_destroy(struct ttm_buffer_object *tbo)
 {
-	struct drm_gem_object *obj = &bo->shmem.base;
+	struct skald_device *sdev = to_skald_device(tbo->base.dev);
+	struct skald_bo *bo = to_skald_bo(&tbo->base);
 
-	if (bo->card.in)
-		skald_mem_free_blocks(sdev, &bo->card.blocks);
-	else
-		atomic64_sub(obj->size, &sdev->cards->bytes_out);
-	/* Who looks for room finds either the buffer or its memory. */
-	mutex_lock(&sdev->cards->lock);
-	list_del(&bo->card.node);
-	mutex_unlock(&sdev->cards->lock);
-
-	if (bo->card.pages)
-		drm_gem_put_pages(obj, bo->card.pages, false, false);
+	if (!bo->card.in)
+		atomic64_sub(tbo->base.size, &sdev->cards->bytes_out);
+	skald_object_sub(sdev, SKALD_OBJECT_BO, 1);
 	mem_cgroup_put(bo->card.memcg);
 	kvfree(bo->card.chunk);
-	drm_gem_object_release(obj);
+	drm_gem_object_release(&tbo->base);
 	kfree(bo);
 }
 
 static void skald_card_free(struct drm_gem_object *obj)
 {
-	struct skald_device *sdev = to_skald_device(obj->dev);
-	struct skald_bo *bo = to_skald_bo(obj);
-
-	skald_bo_untrack(sdev, bo);
-	skald_card_release(sdev, bo);
+	ttm_bo_fini(&to_skald_bo(obj)->ttm);
 }
 
 /* A client may make as much as it could have on the card at once, if it were alone. */
@@ -354,12 +302,12 @@ static int skald_card_zero_range(struct skald_device *sdev, u32 gen, u64 offset,
 	return ret;
 }
 
-static int skald_card_zero_blocks(struct skald_device *sdev, struct skald_bo *bo, u32 gen)
+static int skald_card_zero_blocks(struct skald_device *sdev, struct list_head *blocks, u32 gen)
 {
 	struct gpu_buddy_block *block;
 	int ret;
 
-	list_for_each_entry(block, &bo->card.blocks, link) {
+	list_for_each_entry(block, blocks, link) {
 		ret = skald_card_zero_range(sdev, gen, gpu_buddy_block_offset(block),
 					    gpu_buddy_block_size(&sdev->mem->mm, block));
 		if (ret)
@@ -369,7 +317,7 @@ static int skald_card_zero_blocks(struct skald_device *sdev, struct skald_bo *bo
 	return 0;
 }
 
-static int skald_card_zero(struct skald_device *sdev, struct skald_bo *bo)
+static int skald_card_zero(struct skald_device *sdev, struct list_head *blocks)
 {
 	u32 gen;
 	int ret;
@@ -379,7 +327,7 @@ static int skald_card_zero(struct skald_device *sdev, struct skald_bo *bo)
 		ret = skald_reset_get_gen(sdev, &gen);
 		if (ret)
 			return ret;
-		ret = skald_card_zero_blocks(sdev, bo, gen);
+		ret = skald_card_zero_blocks(sdev, blocks, gen);
 		/* A command without an answer may be at work until the card has stopped. */
 		if (ret == -ETIMEDOUT || ret == -ESTALE)
 			skald_reset_wait(sdev, gen);
@@ -403,14 +351,14 @@ static void skald_card_copy_page(void __iomem *card, struct page *page, bool out
  * Memory of the card stays as it is across resets, but its BAR may be closed in one: so the gate,
  * and a chunk at a time, for a reset waits outside it.
  */
-static int skald_card_copy(struct skald_device *sdev, struct skald_bo *bo, bool out)
+static int skald_card_copy(struct skald_device *sdev, struct skald_bo *bo, struct page **pages,
+			   bool out)
 {
-	unsigned long num = bo->shmem.base.size / SKALD_BIG_PAGE_SIZE;
+	unsigned long num = bo->gem.size / SKALD_BIG_PAGE_SIZE;
 	u32 gen;
 	int ret;
 
-	for (unsigned long i = 0; i < num; i++) {
-		struct page **pages = bo->card.pages + i * SKALD_CHUNK_KERNEL_PAGES;
+	for (unsigned long i = 0; i < num; i++, pages += SKALD_CHUNK_KERNEL_PAGES) {
 		void __iomem *card = sdev->mem_io + bo->card.chunk[i];
 
 		ret = skald_reset_gate_enter(sdev, &gen);
@@ -427,28 +375,43 @@ static int skald_card_copy(struct skald_device *sdev, struct skald_bo *bo, bool 
 	return 0;
 }
 
-static int skald_card_fill(struct skald_device *sdev, struct skald_bo *bo)
+/* Frees what is in the file, but for pages that are mapped. */
+static void skald_card_drop_file(struct skald_bo *bo)
 {
+	shmem_truncate_range(file_inode(bo->gem.filp), 0, (loff_t)-1);
+	bo->card.filled = false;
+}
+
+static int skald_card_fill(struct skald_device *sdev, struct skald_bo *bo,
+			   struct list_head *blocks)
+{
+	struct ttm_tt *tt = bo->ttm.ttm;
+	struct page **pages;
 	int ret;
 
 	if (!bo->card.filled)
-		return skald_card_zero(sdev, bo);
+		return skald_card_zero(sdev, blocks);
+	if (tt && ttm_tt_is_populated(tt))
+		return skald_card_copy(sdev, bo, tt->pages, false);
 
-	ret = skald_card_get_pages(bo);
-	return ret ?: skald_card_copy(sdev, bo, false);
+	pages = skald_card_get_pages(bo);
+	if (IS_ERR(pages))
+		return PTR_ERR(pages);
+
+	ret = skald_card_copy(sdev, bo, pages, false);
+	drm_gem_put_pages(&bo->gem, pages, false, false);
+	return ret;
 }
 
-static int skald_card_alloc(struct skald_device *sdev, struct skald_bo *bo)
+static int skald_card_enter(struct skald_device *sdev, struct skald_bo *bo,
+			    struct ttm_resource *new_mem)
 {
+	struct list_head *blocks = skald_ttm_blocks(new_mem);
 	struct gpu_buddy_block *block;
 	size_t n = 0;
 	int ret;
 
-	ret = skald_mem_alloc_blocks(sdev, bo->shmem.base.size, &bo->card.blocks);
-	if (ret)
-		return ret;
-
-	list_for_each_entry(block, &bo->card.blocks, link) {
+	list_for_each_entry(block, blocks, link) {
 		u64 offset = gpu_buddy_block_offset(block);
 		u64 end = offset + gpu_buddy_block_size(&sdev->mem->mm, block);
 
@@ -456,102 +419,147 @@ static int skald_card_alloc(struct skald_device *sdev, struct skald_bo *bo)
 			bo->card.chunk[n++] = offset;
 	}
 
-	return 0;
-}
-
-static int skald_card_enter(struct skald_device *sdev, struct skald_bo *bo)
-{
-	int ret;
-
-	ret = skald_card_alloc(sdev, bo);
+	ret = skald_card_fill(sdev, bo, blocks);
 	if (ret)
 		return ret;
 
-	/* Who has it mapped waits for the lock from here on. */
-	skald_card_zap(sdev, bo);
-	ret = skald_card_fill(sdev, bo);
-	if (ret) {
-		skald_mem_free_blocks(sdev, &bo->card.blocks);
-		return ret;
-	}
-
+	/* Gives pages back that were mapped. */
+	ttm_bo_move_sync_cleanup(&bo->ttm, new_mem);
 	if (bo->card.filled)
 		skald_card_drop_file(bo);
-	atomic64_sub(bo->shmem.base.size, &sdev->cards->bytes_out);
+	atomic64_sub(bo->gem.size, &sdev->cards->bytes_out);
+	atomic64_inc(&sdev->cards->moved_in);
 	/* After its chunks are known: binds look without the lock, see skald_card_chunks(). */
 	smp_store_release(&bo->card.in, true);
 	return 0;
 }
 
+static int skald_card_copy_out(struct skald_device *sdev, struct skald_bo *bo)
+{
+	struct page **pages;
+	int ret;
+
+	pages = skald_card_get_pages(bo);
+	if (IS_ERR(pages))
+		return PTR_ERR(pages);
+
+	ret = skald_card_copy(sdev, bo, pages, true);
+	drm_gem_put_pages(&bo->gem, pages, !ret, true);
+	if (ret)
+		skald_card_drop_file(bo);
+	return ret;
+}
+
+static int skald_card_leave(struct skald_device *sdev, struct skald_bo *bo,
+			    struct ttm_resource *new_mem)
+{
+	int ret;
+
+	ret = skald_card_copy_out(sdev, bo);
+	if (ret)
+		return ret;
+
+	/* No job uses it: it may be taken from page tables, and then its memory is free. */
+	skald_evict_moved_out(bo);
+	bo->card.filled = true;
+	WRITE_ONCE(bo->card.in, false);
+	ttm_bo_move_null(&bo->ttm, new_mem);
+	atomic64_add(bo->gem.size, &sdev->cards->bytes_out);
+	atomic64_inc(&sdev->cards->moved_out);
+	return 0;
+}
+
+/**
+ * skald_card_move() - &ttm_device_funcs.move
+ * @tbo: buffer, locked, used by no job, in no mapping of user space; device entered
+ * @evict: whether somebody else wants the room
+ * @ctx: how to wait
+ * @new_mem: where to, allocated
+ * @hop: not needed
+ *
+ * Nobody can change what it holds before its lock is given back.
+ *
+ * Return: 0, -ENOMEM, -EIO, -EBUSY, -ERESTARTSYS: then it stays as it was.
+ */
+int skald_card_move(struct ttm_buffer_object *tbo, bool evict, struct ttm_operation_ctx *ctx,
+		    struct ttm_resource *new_mem, struct ttm_place *hop)
+{
+	struct skald_device *sdev = to_skald_device(tbo->base.dev);
+	struct skald_bo *bo = to_skald_bo(&tbo->base);
+	bool filled = bo->card.filled;
+	int ret;
+
+	/* It begins outside. */
+	if (!tbo->resource && new_mem->mem_type == TTM_PL_SYSTEM) {
+		ttm_bo_move_null(tbo, new_mem);
+		return 0;
+	}
+
+	/* No job's: what users of its dma-buf put there. TTM would wait anyhow, and warn. */
+	ret = ttm_bo_wait_ctx(tbo, ctx);
+	if (ret)
+		return ret;
+
+	if (new_mem->mem_type == TTM_PL_SYSTEM) {
+		ret = skald_card_leave(sdev, bo, new_mem);
+		trace_skald_move_out(sdev->base.dev, tbo->base.size, true, ret);
+	} else {
+		ret = skald_card_enter(sdev, bo, new_mem);
+		trace_skald_move_in(sdev->base.dev, tbo->base.size, filled, ret);
+	}
+
+	return ret;
+}
+
+static const struct ttm_place skald_place_card = { .mem_type = TTM_PL_VRAM };
+
+/* Nothing has to go for this one. */
+static const struct ttm_place skald_place_if_free = {
+	.mem_type = TTM_PL_VRAM,
+	.flags = TTM_PL_FLAG_DESIRED,
+};
+
+static const struct ttm_place skald_place_system = { .mem_type = TTM_PL_SYSTEM };
+
 /**
  * skald_card_move_in() - give a buffer that is out its place on the card
  * @bo: buffer, locked; device entered
+ * @evict: whether TTM may make room, see skald_evict_is_unused()
  *
  * Address spaces do not know of it yet.
  *
  * Return: 0, -ENOSPC if so much is not free, -ENOMEM, -EIO, -ERESTARTSYS.
  */
-int skald_card_move_in(struct skald_bo *bo)
+int skald_card_move_in(struct skald_bo *bo, bool evict)
 {
-	struct skald_device *sdev = to_skald_device(bo->shmem.base.dev);
-	bool filled = bo->card.filled;
+	struct ttm_placement placement = {
+		.num_placement = 1,
+		.placement = evict ? &skald_place_card : &skald_place_if_free,
+	};
+	struct ttm_operation_ctx ctx = { .interruptible = true };
 	int ret;
 
-	dma_resv_assert_held(bo->shmem.base.resv);
-
-	ret = skald_card_enter(sdev, bo);
-	trace_skald_move_in(sdev->base.dev, bo->shmem.base.size, filled, ret);
-	if (!ret)
-		atomic64_inc(&sdev->cards->moved_in);
-	return ret;
+	bo->card.full = false;
+	ret = ttm_bo_validate(&bo->ttm, &placement, &ctx);
+	/* TTM calls either so. */
+	return ret == -ENOMEM && bo->card.full ? -ENOSPC : ret;
 }
 
 /**
- * skald_card_copy_out() - write what a buffer holds to its file
+ * skald_card_move_out() - have a buffer make room
  * @bo: buffer, in and locked, used by no job; device entered
  *
- * It stays in until skald_card_leave(); nobody can change it before its lock is given back.
- *
- * Return: 0, -ENOMEM, -EIO, -ERESTARTSYS: then it stays as it was.
+ * Return: 0, -ENOMEM, -EIO, -EBUSY if it has other users, -ERESTARTSYS.
  */
-int skald_card_copy_out(struct skald_bo *bo)
+int skald_card_move_out(struct skald_bo *bo)
 {
-	struct skald_device *sdev = to_skald_device(bo->shmem.base.dev);
-	int ret;
+	struct ttm_placement placement = {
+		.num_placement = 1,
+		.placement = &skald_place_system,
+	};
+	struct ttm_operation_ctx ctx = { .interruptible = true, .no_wait_gpu = true };
 
-	dma_resv_assert_held(bo->shmem.base.resv);
-
-	ret = skald_card_get_pages(bo);
-	if (ret)
-		goto out_trace;
-
-	skald_card_zap(sdev, bo);
-	ret = skald_card_copy(sdev, bo, true);
-	if (ret)
-		skald_card_drop_file(bo);
-	else
-		skald_card_put_pages(bo, true);
-
-out_trace:
-	trace_skald_move_out(sdev->base.dev, bo->shmem.base.size, true, ret);
-	return ret;
-}
-
-/**
- * skald_card_leave() - give the place of a buffer on the card to others
- * @bo: buffer, locked, copied out, in no page table
- */
-void skald_card_leave(struct skald_bo *bo)
-{
-	struct skald_device *sdev = to_skald_device(bo->shmem.base.dev);
-
-	dma_resv_assert_held(bo->shmem.base.resv);
-
-	bo->card.filled = true;
-	WRITE_ONCE(bo->card.in, false);
-	skald_mem_free_blocks(sdev, &bo->card.blocks);
-	atomic64_add(bo->shmem.base.size, &sdev->cards->bytes_out);
-	atomic64_inc(&sdev->cards->moved_out);
+	return ttm_bo_validate(&bo->ttm, &placement, &ctx);
 }
 
 /**
@@ -572,26 +580,36 @@ const u64 *skald_card_chunks(const struct skald_bo *bo)
 
 /* ------------------------------------------------------------------------------------------ */
 
-static int skald_card_init(struct skald_device *sdev, struct skald_bo *bo)
+static struct skald_bo *skald_card_alloc(struct skald_device *sdev, u64 size)
 {
-	struct drm_gem_object *obj = &bo->shmem.base;
+	struct skald_bo *bo;
 	int ret;
 
-	bo->card.chunk = kvmalloc_array(obj->size / SKALD_BIG_PAGE_SIZE, sizeof(*bo->card.chunk),
-					GFP_KERNEL_ACCOUNT);
-	if (!bo->card.chunk)
-		return -ENOMEM;
+	bo = skald_bo_alloc(SKALD_BO_CARD, &skald_card_funcs);
+	if (!bo)
+		return ERR_PTR(-ENOMEM);
 
-	ret = drm_gem_create_mmap_offset(obj);
+	ret = drm_gem_object_init(&sdev->base, &bo->gem, size);
 	if (ret)
-		return ret;
+		goto err_release;
 
-	/* Nobody knows it yet; the lock is for those who look whether it is held. */
-	dma_resv_lock(obj->resv, NULL);
-	ret = skald_card_move_in(bo);
-	dma_resv_unlock(obj->resv);
-	/* It begins outside then, and comes in when a job needs it. */
-	return ret == -ENOSPC ? 0 : ret;
+	bo->card.chunk = kvmalloc_array(size / SKALD_BIG_PAGE_SIZE, sizeof(*bo->card.chunk),
+					GFP_KERNEL_ACCOUNT);
+	if (!bo->card.chunk) {
+		ret = -ENOMEM;
+		goto err_release;
+	}
+
+	/* Better none than somebody killed for the memory of others. */
+	mapping_set_gfp_mask(bo->gem.filp->f_mapping,
+			     GFP_HIGHUSER | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
+	bo->card.memcg = get_mem_cgroup_from_mm(current->mm);
+	return bo;
+
+err_release:
+	drm_gem_object_release(&bo->gem);
+	kfree(bo);
+	return ERR_PTR(ret);
 }
 
 /**
@@ -599,41 +617,36 @@ static int skald_card_init(struct skald_device *sdev, struct skald_bo *bo)
  * @sdev: device, entered
  * @size: bytes, a multiple of 2 MiB
  *
- * Return: buffer, not tracked, or -ENOSPC, -ENOMEM, -EIO.
+ * Where there is no room it begins outside, and comes in when a job needs it.
+ *
+ * Return: buffer, counted, or -ENOSPC, -ENOMEM, -EIO.
  */
 struct skald_bo *skald_card_create(struct skald_device *sdev, u64 size)
 {
+	const struct ttm_place places[] = { skald_place_if_free, skald_place_system };
+	struct ttm_placement placement = {
+		.num_placement = ARRAY_SIZE(places),
+		.placement = places,
+	};
+	struct ttm_operation_ctx ctx = { .interruptible = true };
 	struct skald_bo *bo;
 	int ret;
 
 	if (size > skald_mem_capacity(sdev))
 		return ERR_PTR(-ENOSPC);
 
-	bo = skald_bo_alloc(SKALD_BO_CARD, &skald_card_funcs);
-	if (!bo)
-		return ERR_PTR(-ENOMEM);
+	bo = skald_card_alloc(sdev, size);
+	if (IS_ERR(bo))
+		return bo;
 
-	ret = drm_gem_object_init(&sdev->base, &bo->shmem.base, size);
-	if (ret) {
-		drm_gem_object_release(&bo->shmem.base);
-		kfree(bo);
-		return ERR_PTR(ret);
-	}
-	/* Better none than somebody killed for the memory of others. */
-	mapping_set_gfp_mask(bo->shmem.base.filp->f_mapping,
-			     GFP_HIGHUSER | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
-
-	bo->card.memcg = get_mem_cgroup_from_mm(current->mm);
+	skald_object_add(sdev, SKALD_OBJECT_BO, 1);
 	atomic64_add(size, &sdev->cards->bytes_out);
-	mutex_lock(&sdev->cards->lock);
-	list_add_tail(&bo->card.node, &sdev->cards->list);
-	mutex_unlock(&sdev->cards->lock);
-
-	ret = skald_card_init(sdev, bo);
-	if (ret) {
-		skald_card_release(sdev, bo);
+	ret = ttm_bo_init_reserved(&sdev->cards->ttm, &bo->ttm, ttm_bo_type_device, &placement, 0,
+				   &ctx, NULL, NULL, skald_card_destroy);
+	/* Then TTM has destroyed it. */
+	if (ret)
 		return ERR_PTR(ret);
-	}
 
+	ttm_bo_unreserve(&bo->ttm);
 	return bo;
 }

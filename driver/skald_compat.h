@@ -12,6 +12,9 @@
 #include <drm/drm.h>
 #include <drm/drm_gpuvm.h>
 #include <drm/gpu_scheduler.h>
+#include <drm/ttm/ttm_bo.h>
+#include <drm/ttm/ttm_device.h>
+#include <drm/ttm/ttm_tt.h>
 
 #if KERNEL_VERSION(6, 13, 0) > LINUX_VERSION_CODE
 #define SKALD_IMPORT_NS(ns) MODULE_IMPORT_NS(ns)
@@ -100,6 +103,30 @@ static inline bool vma_is_cow_mapping(const struct vm_area_struct *vma)
 {
 	return is_cow_mapping(vma->vm_flags);
 }
+#endif
+
+#ifndef SKALD_HAVE_TTM_BO_FINI
+#define ttm_bo_fini ttm_bo_put
+#endif
+
+#ifndef SKALD_HAVE_TTM_BO_POPULATE
+static inline int ttm_bo_populate(struct ttm_buffer_object *tbo, struct ttm_operation_ctx *ctx)
+{
+	return ttm_tt_populate(tbo->bdev, tbo->ttm, ctx);
+}
+#endif
+
+#ifndef SKALD_HAVE_TTM_ALLOC_FLAGS
+static inline int skald_compat_ttm_device_init(struct ttm_device *bdev,
+					       const struct ttm_device_funcs *funcs,
+					       struct device *dev, struct address_space *mapping,
+					       struct drm_vma_offset_manager *vma_manager,
+					       unsigned int alloc_flags)
+{
+	return ttm_device_init(bdev, funcs, dev, mapping, vma_manager, false, false);
+}
+
+#define ttm_device_init skald_compat_ttm_device_init
 #endif
 
 #ifndef SKALD_HAVE_GPU_BUDDY

@@ -12,7 +12,6 @@
 #include <drm/drm_debugfs.h>
 #include <drm/drm_drv.h>
 
-#include "skald_card.h"
 #include "skald_debugfs.h"
 #include "skald_device.h"
 #include "skald_fw.h"
@@ -21,6 +20,7 @@
 #include "skald_pm.h"
 #include "skald_reset.h"
 #include "skald_telemetry.h"
+#include "skald_ttm.h"
 #include "skald_watchdog.h"
 
 static struct skald_device *skald_debugfs_device(struct seq_file *m)

@@ -16,7 +16,6 @@
 #include <drm/drm_drv.h>
 #include <drm/drm_managed.h>
 
-#include "skald_card.h"
 #include "skald_coredump.h"
 #include "skald_debugfs.h"
 #include "skald_device.h"
@@ -28,6 +27,7 @@
 #include "skald_pm.h"
 #include "skald_queue.h"
 #include "skald_reset.h"
+#include "skald_ttm.h"
 #include "skald_vm.h"
 #include "skald_watchdog.h"
 
@@ -247,10 +247,6 @@ static int skald_device_init_sw(struct skald_device *sdev)
 	if (ret)
 		return ret;
 
-	ret = skald_cards_init(sdev);
-	if (ret)
-		return ret;
-
 	ret = skald_watchdog_init(sdev);
 	if (ret)
 		return ret;
@@ -305,6 +301,10 @@ int skald_device_init(struct skald_device *sdev)
 		return ret;
 
 	ret = skald_mem_init(sdev);
+	if (ret)
+		return ret;
+
+	ret = skald_ttm_init(sdev);
 	if (ret)
 		return ret;
 

@@ -17,6 +17,10 @@
  * older of two that want each other's wins: so each gets on in its turn, if slowly, by one
  * submission at least.
  *
+ * TTM moves them, and evicts by itself what no address space uses, which is tried first. It gives
+ * up where two want each other's memory, and knows nothing of turns: what address spaces use is
+ * for this file, with TTM's eviction off, and all locks given back in between.
+ *
  * All of this happens in calls, which may wait and be interrupted. Where fences are owed nothing
  * moves: neither does a job wait for memory once it is submitted, nor does a bind.
  *
@@ -42,6 +46,7 @@
 #include "skald_evict.h"
 #include "skald_gem.h"
 #include "skald_mem.h"
+#include "skald_ttm.h"
 #include "skald_vm.h"
 
 /* What page tables and rings may take away from buffers: an eighth of the memory. */
@@ -49,6 +54,9 @@
 
 /* What is left to others of what could stay for ever: an eighth, too. */
 #define SKALD_MOVING_SHARE 8
+
+/* That often in a row there must be no room before there is none. */
+#define SKALD_FULL_MAX 3
 
 /* For how long others are held at first. The watchdog of jobs takes three seconds. */
 #define SKALD_HOLD_MIN (HZ / 2)
@@ -78,7 +86,13 @@ struct skald_eviction {
 	/** @no_memory: something could have gone, but for lack of system memory */
 	bool no_memory;
 
-	/** @again: something has gone, or is about to: if somebody else took it, look again */
+	/** @turns: what no address space uses was not enough */
+	bool turns;
+
+	/** @full: how often neither turns nor TTM found room */
+	unsigned int full;
+
+	/** @again: something has gone: if somebody else took it, look again */
 	bool again;
 };
 
@@ -100,7 +114,7 @@ static void skald_evict_update(struct skald_vm *vm, struct skald_bo *bo, const u
 		goto out_unlock;
 
 	drm_gpuvm_for_each_va(va, &vm->base) {
-		if (va->gem.obj != &bo->shmem.base)
+		if (va->gem.obj != &bo->gem)
 			continue;
 		any = true;
 		skald_mmu_move_card(&vm->mmu, va->va.addr, va->va.range,
@@ -207,29 +221,47 @@ static int skald_eviction_lock(struct skald_eviction *ev, struct drm_gem_object 
 	return ret;
 }
 
-static int skald_evict_move_out(struct skald_bo *bo)
+/**
+ * skald_evict_is_unused() - may TTM evict a buffer?
+ * @obj: buffer, locked
+ *
+ * An address space that is closed, or that nobody holds, has no jobs: its queues hold it.
+ *
+ * Return: whether no address space uses it.
+ */
+bool skald_evict_is_unused(struct drm_gem_object *obj)
 {
-	struct drm_gem_object *obj = &bo->shmem.base;
 	struct drm_gpuvm_bo *vm_bo;
-	int ret;
-
-	ret = skald_card_copy_out(bo);
-	if (ret)
-		return ret;
 
 	drm_gem_for_each_gpuvm_bo(vm_bo, obj) {
+		struct skald_vm *vm = to_skald_vm(vm_bo->vm);
+
+		if (kref_read(&vm->ref) && !READ_ONCE(vm->closed))
+			return false;
+	}
+
+	return true;
+}
+
+/**
+ * skald_evict_moved_out() - take a buffer from page tables
+ * @bo: buffer, locked as all that use it are, copied to its file
+ */
+void skald_evict_moved_out(struct skald_bo *bo)
+{
+	struct drm_gpuvm_bo *vm_bo;
+
+	drm_gem_for_each_gpuvm_bo(vm_bo, &bo->gem) {
 		skald_evict_update(to_skald_vm(vm_bo->vm), bo, NULL);
 		drm_gpuvm_bo_evict(vm_bo, true);
 		to_skald_vm(vm_bo->vm)->stale = true;
 	}
-	skald_card_leave(bo);
-	return 0;
 }
 
 /* Moves one buffer out, if it may go. */
 static int skald_eviction_take(struct skald_eviction *ev, struct skald_bo *bo)
 {
-	struct drm_gem_object *obj = &bo->shmem.base;
+	struct drm_gem_object *obj = &bo->gem;
 	int ret;
 
 	/* Such a one may be ours, locked; no other is that. */
@@ -241,12 +273,12 @@ static int skald_eviction_take(struct skald_eviction *ev, struct skald_bo *bo)
 		return ret;
 
 	if (bo->card.in && skald_evict_may(obj, ev->own)) {
-		ret = skald_evict_move_out(bo);
+		ret = skald_card_move_out(bo);
 		ev->again |= !ret;
 	}
-	/* Of another client's there may be enough. */
-	if (ret == -ENOMEM) {
-		ev->no_memory = true;
+	/* Of another client's there may be enough, or another is not busy elsewhere. */
+	if (ret == -ENOMEM || (ret == -EBUSY && !ev->busy)) {
+		ev->no_memory |= ret == -ENOMEM;
 		ret = 0;
 	}
 
@@ -258,24 +290,6 @@ static int skald_eviction_take(struct skald_eviction *ev, struct skald_bo *bo)
 static bool skald_eviction_done(struct skald_eviction *ev)
 {
 	return skald_mem_free(ev->sdev) >= ev->size;
-}
-
-/* Of those that no address space uses, or of all. */
-static int skald_eviction_bos(struct skald_eviction *ev, bool unbound)
-{
-	struct skald_bo *bo = NULL;
-	int ret = 0;
-
-	while (!ret && !skald_eviction_done(ev)) {
-		bo = skald_cards_next(ev->sdev, bo, unbound, &ev->again);
-		if (!bo)
-			return 0;
-		ret = skald_eviction_take(ev, bo);
-	}
-
-	if (bo)
-		drm_gem_object_put(&bo->shmem.base);
-	return ret;
 }
 
 static int skald_eviction_vm(struct skald_eviction *ev, struct skald_vm *vm)
@@ -355,14 +369,9 @@ static int skald_eviction_run(struct skald_eviction *ev, u64 size)
 	ev->no_memory = false;
 	do {
 		ev->again = false;
-		ret = skald_eviction_bos(ev, true);
-		if (!ret)
-			ret = skald_eviction_vms(ev, true);
+		ret = skald_eviction_vms(ev, true);
 		if (!ret)
 			ret = skald_eviction_vms(ev, false);
-		/* Address spaces that are being closed are not among those. */
-		if (!ret)
-			ret = skald_eviction_bos(ev, false);
 		if (!ret && skald_eviction_done(ev))
 			return 0;
 		cond_resched();
@@ -371,13 +380,9 @@ static int skald_eviction_run(struct skald_eviction *ev, u64 size)
 	return ret ?: ev->no_memory ? -ENOMEM : -ENOSPC;
 }
 
-/* Called without locks after skald_eviction_run() was: true if it is to be called again. */
 static bool skald_eviction_rest(struct skald_eviction *ev, int *ret)
 {
 	struct drm_gem_object *busy = ev->busy;
-
-	if (*ret != -EBUSY)
-		return false;
 
 	ev->busy = NULL;
 	*ret = skald_evict_wait(ev->sdev, busy->resv, ev->hold);
@@ -385,6 +390,24 @@ static bool skald_eviction_rest(struct skald_eviction *ev, int *ret)
 	if (ev->hold < LONG_MAX / 2)
 		ev->hold *= 2;
 	return !*ret || *ret == -EBUSY;
+}
+
+/* Called without locks after an attempt: true if there is to be another. */
+static bool skald_eviction_next_attempt(struct skald_eviction *ev, int *ret)
+{
+	switch (*ret) {
+	case -EAGAIN:
+		ev->turns = true;
+		return true;
+	case -EBUSY:
+		return ev->busy && skald_eviction_rest(ev, ret);
+	case -ENOSPC:
+		/* Somebody may have left in between, and what he used is TTM's now. */
+		ev->turns = false;
+		return ++ev->full < SKALD_FULL_MAX;
+	default:
+		return false;
+	}
 }
 
 /* ---- In ----------------------------------------------------------------------------------- */
@@ -400,9 +423,10 @@ static int skald_evict_validate(struct skald_eviction *ev, struct drm_gpuvm_bo *
 		return ret;
 
 	while (!bo->card.in) {
-		ret = skald_card_move_in(bo);
+		ret = skald_card_move_in(bo, !ev->turns);
+		/* TTM may have met the lock of somebody older: all have to be given back. */
 		if (ret == -ENOSPC)
-			ret = skald_eviction_run(ev, bo->shmem.base.size);
+			ret = ev->turns ? skald_eviction_run(ev, bo->gem.size) : -EAGAIN;
 		/* Others may take what was made room for, again and again. */
 		if (!ret && fatal_signal_pending(current))
 			ret = -ERESTARTSYS;
@@ -483,6 +507,8 @@ void skald_evict_detached(struct drm_gpuvm_bo *vm_bo)
 	struct skald_vm *vm = to_skald_vm(vm_bo->vm);
 
 	WRITE_ONCE(vm->bound, vm->bound - vm_bo->obj->size);
+	/* TTM takes first what is unused for longest. */
+	ttm_bo_move_to_lru_tail_unlocked(&to_skald_bo(vm_bo->obj)->ttm);
 	kfree(vm_bo);
 }
 
@@ -650,7 +676,7 @@ static int skald_evict_begin(struct skald_vm *vm, struct drm_exec *exec, bool wh
 		if (!ret)
 			return 0;
 		drm_exec_fini(exec);
-	} while (skald_eviction_rest(&ev, &ret));
+	} while (skald_eviction_next_attempt(&ev, &ret));
 
 	return ret;
 }
@@ -739,6 +765,10 @@ static int skald_evict_for_pages(struct skald_device *sdev)
 		return -ENOSPC;
 
 	do {
+		ret = skald_ttm_make_room(sdev, SKALD_BIG_PAGE_SIZE);
+		if (ret != -ENOSPC)
+			return ret;
+
 		drm_exec_init(&exec, DRM_EXEC_INTERRUPTIBLE_WAIT | DRM_EXEC_IGNORE_DUPLICATES, 0);
 		drm_exec_until_all_locked(&exec) {
 			ret = skald_eviction_run(&ev, SKALD_BIG_PAGE_SIZE);
@@ -747,7 +777,7 @@ static int skald_evict_for_pages(struct skald_device *sdev)
 				break;
 		}
 		drm_exec_fini(&exec);
-	} while (skald_eviction_rest(&ev, &ret));
+	} while (skald_eviction_next_attempt(&ev, &ret));
 
 	return ret;
 }

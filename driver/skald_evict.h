@@ -11,6 +11,7 @@ struct dma_fence;
 struct drm_exec;
 struct drm_gem_object;
 struct drm_gpuvm_bo;
+struct skald_bo;
 struct skald_device;
 struct skald_vm;
 
@@ -24,6 +25,9 @@ void skald_evict_unlock(struct skald_vm *vm, struct drm_exec *exec, struct dma_f
 
 int skald_evict_pin(struct skald_vm *vm);
 void skald_evict_unpin(struct skald_vm *vm);
+
+bool skald_evict_is_unused(struct drm_gem_object *obj);
+void skald_evict_moved_out(struct skald_bo *bo);
 
 int skald_evict_alloc_page(struct skald_device *sdev, u64 *offset);
 

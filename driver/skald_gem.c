@@ -21,13 +21,11 @@
 /**
  * skald_bo_track() - count a finished buffer and remember that it may hold a DMA mapping
  * @sdev: device
- * @bo: buffer
+ * @bo: buffer, not SKALD_BO_CARD
  */
 void skald_bo_track(struct skald_device *sdev, struct skald_bo *bo)
 {
 	skald_object_add(sdev, SKALD_OBJECT_BO, 1);
-	if (bo->kind == SKALD_BO_CARD)
-		return;
 
 	guard(mutex)(&sdev->dma_bos.lock);
 	list_add_tail(&bo->dma_node, &sdev->dma_bos.list);
@@ -35,7 +33,7 @@ void skald_bo_track(struct skald_device *sdev, struct skald_bo *bo)
 
 static void skald_system_unmap_dma(struct skald_device *sdev, struct skald_bo *bo)
 {
-	struct drm_gem_object *obj = &bo->shmem.base;
+	struct drm_gem_object *obj = &bo->gem;
 	struct sg_table *sgt;
 
 	dma_resv_lock(obj->resv, NULL);
@@ -72,8 +70,6 @@ static void skald_bo_unmap_dma(struct skald_device *sdev, struct skald_bo *bo)
 void skald_bo_untrack(struct skald_device *sdev, struct skald_bo *bo)
 {
 	skald_object_sub(sdev, SKALD_OBJECT_BO, 1);
-	if (bo->kind == SKALD_BO_CARD)
-		return;
 
 	guard(mutex)(&sdev->dma_bos.lock);
 	skald_bo_unmap_dma(sdev, bo);
@@ -127,8 +123,7 @@ struct skald_bo *skald_bo_alloc(enum skald_bo_kind kind, const struct drm_gem_ob
 
 	bo->kind = kind;
 	INIT_LIST_HEAD(&bo->dma_node);
-	INIT_LIST_HEAD(&bo->card.blocks);
-	bo->shmem.base.funcs = funcs;
+	bo->gem.funcs = funcs;
 	return bo;
 }
 
@@ -170,9 +165,8 @@ struct drm_gem_object *skald_gem_create_object(struct drm_device *ddev, size_t s
 
 	bo->kind = SKALD_BO_SYSTEM;
 	INIT_LIST_HEAD(&bo->dma_node);
-	INIT_LIST_HEAD(&bo->card.blocks);
-	bo->shmem.base.funcs = &skald_system_funcs;
-	return &bo->shmem.base;
+	bo->gem.funcs = &skald_system_funcs;
+	return &bo->gem;
 }
 
 /**
@@ -282,12 +276,13 @@ int skald_bo_create(struct skald_device *sdev, struct drm_file *file, u32 flags,
 	if (IS_ERR(bo))
 		return PTR_ERR(bo);
 
-	skald_bo_track(sdev, bo);
+	if (!card)
+		skald_bo_track(sdev, bo);
 	*size = rounded;
 
-	ret = drm_gem_handle_create(file, &bo->shmem.base, handle);
+	ret = drm_gem_handle_create(file, &bo->gem, handle);
 	/* The handle holds it now, or nobody. */
-	drm_gem_object_put(&bo->shmem.base);
+	drm_gem_object_put(&bo->gem);
 	return ret;
 }
 

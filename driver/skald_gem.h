@@ -9,7 +9,9 @@
 #include <linux/scatterlist.h>
 #include <linux/types.h>
 
+#include <drm/drm_gem.h>
 #include <drm/drm_gem_shmem_helper.h>
+#include <drm/ttm/ttm_bo.h>
 
 struct dma_buf;
 struct dma_buf_attachment;
@@ -39,8 +41,17 @@ enum skald_bo_kind {
  * system memory, which is made when first needed and stays until the buffer, or the card, is gone.
  */
 struct skald_bo {
-	/** @shmem: the GEM object; the shmem part is used by SKALD_BO_SYSTEM. Must be first. */
-	struct drm_gem_shmem_object shmem;
+	/* Must be first: each of the helpers' objects begins with the GEM object. */
+	union {
+		/** @gem: the GEM object */
+		struct drm_gem_object gem;
+
+		/** @shmem: of SKALD_BO_SYSTEM */
+		struct drm_gem_shmem_object shmem;
+
+		/** @ttm: of SKALD_BO_CARD */
+		struct ttm_buffer_object ttm;
+	};
 
 	/** @kind: where it is */
 	enum skald_bo_kind kind;
@@ -50,19 +61,15 @@ struct skald_bo {
 
 	/** @card: of SKALD_BO_CARD; under the lock of the buffer, the GEM object's dma_resv */
 	struct {
-		/** @card.node: in skald_cards.list */
-		struct list_head node;
 		/** @card.in: it has its memory on the card; else what it holds is in its file */
 		bool in;
 		/** @card.filled: its file holds anything; else all of it is zero */
 		bool filled;
-		/** @card.blocks: memory, as the allocator wants it back */
-		struct list_head blocks;
+		/** @card.full: there was no room for it when TTM asked last */
+		bool full;
 		/** @card.chunk: card memory offset of each 2 MiB */
 		u64 *chunk;
-		/** @card.pages: of its file, while they are mapped or copied */
-		struct page **pages;
-		/** @card.memcg: who is charged for them */
+		/** @card.memcg: who is charged for the pages of its file */
 		struct mem_cgroup *memcg;
 	} card;
 
@@ -83,7 +90,7 @@ struct skald_bo {
 
 static inline struct skald_bo *to_skald_bo(struct drm_gem_object *obj)
 {
-	return container_of(to_drm_gem_shmem_obj(obj), struct skald_bo, shmem);
+	return container_of(obj, struct skald_bo, gem);
 }
 
 /* Alignment of the buffer and of its bindings. */

@@ -44,7 +44,7 @@ static void skald_userptr_release(struct skald_device *sdev, struct skald_bo *bo
 		free_uid(bo->user.account);
 	}
 
-	drm_gem_object_release(&bo->shmem.base);
+	drm_gem_object_release(&bo->gem);
 	kfree(bo);
 }
 
@@ -119,7 +119,7 @@ int skald_bo_create_userptr(struct skald_device *sdev, struct drm_file *file, u6
 	if (!bo)
 		return -ENOMEM;
 
-	drm_gem_private_object_init(&sdev->base, &bo->shmem.base, size);
+	drm_gem_private_object_init(&sdev->base, &bo->gem, size);
 	ret = skald_userptr_account(bo, num);
 	if (!ret)
 		ret = skald_userptr_pin(sdev, bo, addr, num);
@@ -129,8 +129,8 @@ int skald_bo_create_userptr(struct skald_device *sdev, struct drm_file *file, u6
 	}
 
 	skald_bo_track(sdev, bo);
-	ret = drm_gem_handle_create(file, &bo->shmem.base, handle);
-	drm_gem_object_put(&bo->shmem.base);
+	ret = drm_gem_handle_create(file, &bo->gem, handle);
+	drm_gem_object_put(&bo->gem);
 	return ret;
 }
 
@@ -142,7 +142,7 @@ int skald_bo_create_userptr(struct skald_device *sdev, struct drm_file *file, u6
  */
 struct sg_table *skald_userptr_map_dma(struct skald_bo *bo)
 {
-	struct skald_device *sdev = to_skald_device(bo->shmem.base.dev);
+	struct skald_device *sdev = to_skald_device(bo->gem.dev);
 	int ret;
 
 	guard(mutex)(&sdev->dma_bos.lock);
@@ -175,7 +175,7 @@ void skald_userptr_unmap_dma(struct skald_bo *bo)
 	if (!bo->user.mapped)
 		return;
 
-	dma_unmap_sgtable(bo->shmem.base.dev->dev, &bo->user.sgt, DMA_TO_DEVICE, 0);
+	dma_unmap_sgtable(bo->gem.dev->dev, &bo->user.sgt, DMA_TO_DEVICE, 0);
 	sg_free_table(&bo->user.sgt);
 	bo->user.mapped = false;
 }

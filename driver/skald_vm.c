@@ -126,7 +126,7 @@ static void skald_vm_close(struct skald_vm *vm)
 
 	mutex_lock(&vm->lock);
 	if (!vm->closed) {
-		vm->closed = true;
+		WRITE_ONCE(vm->closed, true);
 		/* No queue of the context is on the card any more, hence no job. */
 		ret = skald_fw_ctx_destroy(vm->sdev, vm->gen, vm->ctx);
 		skald_reset_unless(vm->sdev, vm->gen, ret, "firmware keeps a context");

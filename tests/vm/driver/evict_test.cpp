@@ -140,6 +140,33 @@ TEST_F(Evict, BuffersForWhichThereIsNoRoomBeginOutsideAndAreZero) {
     EXPECT_EQ(first.wrong(), std::nullopt);
 }
 
+TEST_F(Evict, WhatNoSpaceUsesGoesBeforeWhatOneUses) {
+    // A quarter of the memory in buffers that nothing maps but the process.
+    constexpr unsigned kUnused = 4;
+    const std::uint64_t each = card_bytes() / 4 / kUnused;
+    const Device device;
+    std::vector<Mapping> maps;
+    for (unsigned i = 0; i < kUnused; ++i) {
+        std::uint32_t handle = 0;
+        ASSERT_EQ(device.bo_create(each, DRM_SKALD_BO_CARD, &handle), 0);
+        maps.push_back(device.map(handle, each));
+        for (std::uint64_t at = 0; at < each; at += 4096)
+            maps.back().at<std::uint64_t>(at) = pattern(9, i, at);
+    }
+    const std::uint64_t free = card_bytes() - debugfs_memory("used");
+    Client idle(free / 2, 1);
+    idle.fill();
+    take_over(idle);
+    Client other(free - idle.bytes() + Client::kEach, 2);
+    take_over(other);
+    EXPECT_EQ(idle.evicted(), 0u) << "what is unused was enough";
+    EXPECT_GT(debugfs_memory("buffers outside"), 0u);
+    for (unsigned i = 0; i < kUnused; ++i)
+        for (std::uint64_t at = 0; at < each; at += 4096)
+            ASSERT_EQ(maps[i].at<std::uint64_t>(at), pattern(9, i, at)) << "buffer " << i;
+    EXPECT_EQ(idle.wrong(), std::nullopt);
+}
+
 TEST_F(Evict, AJobThatRunsKeepsItsBuffersUntilItHasEnded) {
     Client first(three_quarters(), 1), second(three_quarters(), 2);
     first.fill();
