@@ -105,6 +105,48 @@ static inline bool vma_is_cow_mapping(const struct vm_area_struct *vma)
 }
 #endif
 
+#ifdef SKALD_HAVE_DMEM_CGROUP_INIT
+#include <linux/cgroup_dmem.h>
+#else
+/* No such cgroup, or none that TTM reclaims from: nothing is charged. */
+struct dmem_cgroup_pool_state;
+struct dmem_cgroup_region;
+
+struct dmem_cgroup_ops {
+	int (*reclaim)(struct dmem_cgroup_pool_state *pool, u64 target_bytes, void *priv);
+};
+
+struct dmem_cgroup_init {
+	u64 size;
+	const struct dmem_cgroup_ops *ops;
+	void *reclaim_priv;
+};
+
+static inline struct dmem_cgroup_region *
+skald_compat_register_region(struct drm_device *ddev, const char *name,
+			     const struct dmem_cgroup_init *init)
+{
+	return NULL;
+}
+
+#define drmm_cgroup_register_region skald_compat_register_region
+
+static inline void skald_compat_set_dmem_region(struct ttm_resource_manager *man,
+						struct dmem_cgroup_region *region)
+{
+}
+
+#define ttm_resource_manager_set_dmem_region skald_compat_set_dmem_region
+
+static inline int skald_compat_dmem_reclaim(struct dmem_cgroup_pool_state *pool,
+					    u64 target_bytes, void *priv)
+{
+	return -ENOSPC;
+}
+
+#define ttm_resource_manager_dmem_reclaim skald_compat_dmem_reclaim
+#endif
+
 #ifndef SKALD_HAVE_TTM_BO_FINI
 #define ttm_bo_fini ttm_bo_put
 #endif

@@ -20,6 +20,7 @@
 #include "skald_evict.h"
 #include "skald_gem.h"
 #include "skald_mem.h"
+#include "skald_pm.h"
 #include "skald_ttm.h"
 
 /* ---- The manager --------------------------------------------------------------------------- */
@@ -157,6 +158,27 @@ static struct ttm_device_funcs skald_ttm_funcs = {
 	.io_mem_pfn = skald_ttm_io_mem_pfn,
 };
 
+/* A limit of a cgroup was lowered: what TTM can evict goes, as for room. */
+static int skald_ttm_dmem_reclaim(struct dmem_cgroup_pool_state *pool, u64 target_bytes,
+				  void *priv)
+{
+	struct skald_device *sdev = manager_to_skald_device(priv);
+	int ret, cookie;
+
+	if (!drm_dev_enter(&sdev->base, &cookie))
+		return -ENODEV;
+
+	skald_pm_get(sdev);
+	ret = ttm_resource_manager_dmem_reclaim(pool, target_bytes, priv);
+	skald_pm_put(sdev);
+	drm_dev_exit(cookie);
+	return ret;
+}
+
+static const struct dmem_cgroup_ops skald_ttm_dmem_ops = {
+	.reclaim = skald_ttm_dmem_reclaim,
+};
+
 static void skald_ttm_room_destroy(struct ttm_buffer_object *tbo)
 {
 	drm_gem_object_release(&tbo->base);
@@ -213,6 +235,7 @@ static void skald_ttm_fini(struct drm_device *ddev, void *data)
 int skald_ttm_init(struct skald_device *sdev)
 {
 	struct drm_device *ddev = &sdev->base;
+	struct dmem_cgroup_region *region;
 	struct skald_cards *cards;
 	int ret;
 
@@ -231,5 +254,19 @@ int skald_ttm_init(struct skald_device *sdev)
 	ttm_set_driver_manager(&cards->ttm, TTM_PL_VRAM, &cards->manager);
 	ttm_resource_manager_set_used(&cards->manager, true);
 	sdev->cards = cards;
-	return drmm_add_action_or_reset(ddev, skald_ttm_fini, cards);
+	ret = drmm_add_action_or_reset(ddev, skald_ttm_fini, cards);
+	if (ret)
+		return ret;
+
+	/* What is on the card is charged to the dmem cgroup of who brings it in. */
+	region = drmm_cgroup_register_region(ddev, "card", &(struct dmem_cgroup_init){
+		.size = cards->manager.size,
+		.ops = &skald_ttm_dmem_ops,
+		.reclaim_priv = &cards->manager,
+	});
+	if (IS_ERR(region))
+		return PTR_ERR(region);
+
+	ttm_resource_manager_set_dmem_region(&cards->manager, region);
+	return 0;
 }
