@@ -13,6 +13,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <string>
 
 #include "client.hpp"
 #include "context.hpp"
@@ -545,6 +546,14 @@ void prime(Client& client) {
     }
 }
 
+// What the driver says of a client to those who look.
+void fdinfo(Client& client) {
+    const Fd file(::open(("/proc/self/fdinfo/" + std::to_string(client.device.fd())).c_str(),
+                         O_RDONLY | O_CLOEXEC));
+    std::array<std::uint8_t, 4096> text;
+    client.count("fdinfo", ::read(file.get(), text.data(), text.size()) < 0 ? errno : 0);
+}
+
 void event_file(Client& client) {
     keep(client, Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)));
 }
@@ -595,6 +604,7 @@ constexpr std::array kCalls = {
     Call{event_file, 2},      Call{poll_and_read, 1},
     Call{any_ioctl, 6},       Call{map_any_queue, 2},
     Call{scribble, 15},       Call{syncobj_arrays, 4},
+    Call{fdinfo, 1},
 };
 
 }  // namespace
