@@ -4,21 +4,26 @@
 
 #include <cstdint>
 #include <initializer_list>
-#include <random>
 #include <span>
 #include <vector>
 
 #include "device.hpp"
+#include "random.hpp"
+#include "sequence.hpp"
 
 namespace skald::test {
 
 class Choices {
   public:
-    explicit Choices(std::uint64_t seed) : random_(seed) {}
+    explicit Choices(const Step& step)
+        : random_(step.seed), twisted_(step.twisted), twist_(step.twist) {}
 
-    std::uint64_t any() { return random_(); }
+    std::uint64_t any() {
+        const std::uint64_t drawn = random_();
+        return ++draws_ == twisted_ ? twist_ : drawn;
+    }
     // 0 .. end - 1
-    std::uint64_t below(std::uint64_t end) { return random_() % end; }
+    std::uint64_t below(std::uint64_t end) { return any() % end; }
     bool one_in(unsigned n) { return below(n) == 0; }
     template <typename T>
     T of(std::initializer_list<T> items) {
@@ -35,7 +40,9 @@ class Choices {
     std::uint64_t va();
 
   private:
-    std::mt19937_64 random_;
+    Random random_;
+    std::uint32_t draws_ = 0, twisted_;
+    std::uint64_t twist_;
 };
 
 // Memory for what calls point to. The last page before a hole lets arrays end where they end.

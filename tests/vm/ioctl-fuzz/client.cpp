@@ -10,17 +10,9 @@
 
 namespace skald::test {
 
-void Client::call() {
-    const std::span<const Call> all = calls();
-    unsigned weights = 0;
-    for (const Call& call : all)
-        weights += call.weight;
-    std::uint64_t at = choose.below(weights);
-    for (const Call& call : all) {
-        if (at < call.weight)
-            return call.make(*this);
-        at -= call.weight;
-    }
+void Client::make(const Step& step) {
+    choose = Choices(step);
+    calls()[step.call].make(*this);
 }
 
 void Client::begin() {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// One open file of the card, what has been made through it, and one random call after the other.
+// One open file of the card, and what has been made through it.
 #pragma once
 
 #include <array>
@@ -25,14 +25,12 @@ struct UserRing {
 
 class Client {
   public:
-    Client(Choices& choices, Arena& memory, Outcomes& outcomes)
-        : choose(choices), arena(memory), outcomes_(outcomes) {}
+    Client(Arena& memory, Outcomes& outcomes) : arena(memory), outcomes_(outcomes) {}
 
     // What most programs begin with: a buffer that is bound and mapped, and a queue. Without it few
     // calls would come far.
     void begin();
-    // Any of them.
-    void call();
+    void make(const Step& step);
 
     // For the calls: 0 or the errno, which is counted.
     int ioctl(std::string_view name, unsigned long request, void* argument);
@@ -42,7 +40,7 @@ class Client {
     template <typename T>
     drm_skald_array array(const std::vector<T>& items);
 
-    Choices& choose;
+    Choices choose{Step{}};  // of the call that is being made
     Arena& arena;
     Device device;
     std::vector<std::uint32_t> buffers, spaces, queues, syncobjs;

@@ -24,6 +24,9 @@ int main(int argc, char** argv) {
     app.add_option("--processes", options.processes, "pairs that share an open file")
         ->check(CLI::Range(1, 30));
     app.add_option("--seed", options.seed);
+    app.add_flag(
+        "--guided,!--no-guided", options.guided,
+        "half of the processes change what reached something new; where the kernel has kcov");
     app.add_flag("--table", options.table, "how often each call ended how");
     CLI11_PARSE(app, argc, argv);
     return RUN_ALL_TESTS();

@@ -22,13 +22,13 @@
 
 #include "client.hpp"
 #include "context.hpp"
+#include "kcov.hpp"
 #include "options.hpp"
+#include "process.hpp"
 
 namespace skald::test {
 namespace {
 
-constexpr std::uint64_t kLife = 150;  // calls of a client, then it is closed with all it has
-constexpr std::size_t kMostBuffers = 24;
 constexpr int kSettleSeconds = 120;  // jobs that hang are found by the watchdog
 
 // The errors that uapi and DRM document; of a card that is well there is no other.
@@ -37,58 +37,12 @@ const std::set<int> kErrors = {0,         EPERM,  ENOENT, EINTR,           E2BIG
                                EINVAL,    ENOTTY, ENOSPC, ERANGE,          ENOSYS,   EOPNOTSUPP,
                                EOVERFLOW, ETIME,  EUSERS, ENOTRECOVERABLE, ECANCELED};
 
-void close_some(Client& client) {
-    while (client.buffers.size() > kMostBuffers) {
-        drm_gem_close args{client.buffers.front(), 0};
-        client.ioctl("GEM_CLOSE", DRM_IOCTL_GEM_CLOSE, &args);
-        client.buffers.erase(client.buffers.begin());
-    }
-}
-
-bool goes_on(std::uint64_t done, std::int64_t end_ns) {
-    const FuzzOptions& options = fuzz_options();
-    return options.seconds != 0 ? monotonic_ns() < end_ns : done < options.calls;
-}
-
-// What one process does. Half of the clients are two processes: what one makes, closes and destroys
-// is the other's as well.
-Outcomes random_calls(std::uint64_t seed) {
-    Choices choose(seed);
-    Arena arena;
-    Outcomes outcomes;
-    const std::int64_t end_ns =
-        monotonic_ns() + static_cast<std::int64_t>(fuzz_options().seconds) * 1000000000;
-    for (std::uint64_t done = 0; goes_on(done, end_ns);) {
-        Client client(choose, arena, outcomes);
-        if (!choose.one_in(8))
-            client.begin();
-        for (int i = 0; i < 60; ++i, ++done)
-            client.call();
-        const pid_t twin = choose.one_in(2) ? ::fork() : -1;
-        if (twin == 0) {
-            ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-            choose = Choices(choose.any() ^ 1);
-            client.rings.clear();
-        }
-        for (std::uint64_t i = 0; i < kLife; ++i, ++done) {
-            client.call();
-            close_some(client);
-        }
-        if (twin == 0)
-            ::_exit(0);
-        int status = 0;
-        if (twin > 0 && (::waitpid(twin, &status, 0) != twin || status != 0))
-            throw std::runtime_error(fmt::format("a twin ended with status {:#x}", status));
-    }
-    return outcomes;
-}
-
 struct Process {
     pid_t pid;
     Fd report;
 };
 
-Process start(std::uint64_t seed) {
+Process start(std::uint64_t seed, bool guided, Knowledge& all) {
     std::array<int, 2> ends;
     if (::pipe(ends.data()) != 0)
         throw std::runtime_error("pipe");
@@ -100,7 +54,7 @@ Process start(std::uint64_t seed) {
     std::string text;
     int status = 0;
     try {
-        for (const auto& [what, count] : random_calls(seed))
+        for (const auto& [what, count] : (guided ? guided_calls : random_calls)(seed, all))
             text += fmt::format("{}\t{}\t{}\n", what.first, what.second, count);
     } catch (const std::exception& what) {
         text += fmt::format("!\t{}\n", what.what());
@@ -121,10 +75,10 @@ std::string read_all(int fd) {
 }
 
 // Somebody who keeps the rules beside those who do not.
-void expect_works(Choices& choose) {
+void expect_works(Random& random) {
     const Device device;
     Context context(device);
-    const std::uint64_t value = choose.any();
+    const std::uint64_t value = random();
     ASSERT_EQ(context.run(write_word(0, value)), 0);
     ASSERT_EQ(context.data(0), value);
 }
@@ -133,16 +87,20 @@ TEST(IoctlFuzz, NoCallHurtsAnotherClientOrIsLeftUndone) {
     const FuzzOptions& options = fuzz_options();
     std::cout << fmt::format("seed {}\n", options.seed);
     const std::uint64_t base = Device().settled_usage().mem_used;
-    Choices choose(options.seed);
+    Random random(options.seed);
+    const Shared<Knowledge> all;
+    const bool guided = options.guided && Kcov::is_there();
+    if (options.guided && !guided)
+        std::cout << "no kcov on this kernel: nothing guides the calls\n";
     std::vector<Process> processes;
     for (unsigned i = 0; i < options.processes; ++i)
-        processes.push_back(start(options.seed * 1000 + i));
+        processes.push_back(start(options.seed * 1000 + i, guided && i % 2 == 1, *all));
     std::map<std::pair<std::string, int>, std::uint64_t> outcomes;
     std::uint64_t calls = 0;
     for (Process& process : processes) {
         int status = 0;
         while (::waitpid(process.pid, &status, WNOHANG) == 0) {
-            expect_works(choose);
+            expect_works(random);
             ::usleep(100000);  // it is a load beside the load
         }
         const std::string text = read_all(process.report.get());
@@ -163,7 +121,12 @@ TEST(IoctlFuzz, NoCallHurtsAnotherClientOrIsLeftUndone) {
                                      what.second ? std::strerror(what.second) : "done");
     }
     std::cout << fmt::format("{} calls\n", calls);
-    expect_works(choose);
+    if (Kcov::is_there()) {
+        std::cout << fmt::format("{} places of the driver reached, on {} ways, {} sequences kept\n",
+                                 all->reached.size(), all->ways.size(), all->corpus.size());
+        EXPECT_NE(all->reached.size(), 0u) << "skald.ko was not compiled for kcov";
+    }
+    expect_works(random);
     drm_skald_query_usage left{};
     const std::int64_t deadline = monotonic_ns() + kSettleSeconds * 1000000000ll;
     do

@@ -10,6 +10,7 @@ struct FuzzOptions {
     std::uint64_t seconds = 0;   // instead, if not 0
     unsigned processes = 4;      // each of which is two that share an open file
     std::uint64_t seed = 1;
+    bool guided = true;  // half of them, where the kernel tells where calls come by
     bool table = false;  // print how often each call ended how
 };
 
